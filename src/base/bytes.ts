@@ -1,0 +1,71 @@
+/**
+ * Octet strings: joining, comparing in public, and the few textual forms we use.
+ *
+ * Comparison here leaks timing; secrets are compared in `#crypto` only.
+ *
+ * @module
+ */
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** UTF-8 octets of a text. */
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+
+/** The text of UTF-8 octets. @throws TypeError if the octets are not UTF-8. */
+export const textOf = (octets: Uint8Array): string => decoder.decode(octets)
+
+/** One new array holding all parts in order. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0
+  for (const part of parts) size += part.length
+  const joined = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+/** Whether two public octet strings are the same. Not for secrets: time depends on content. */
+export function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Lower-case hexadecimal. */
+export const hex = (octets: Uint8Array): string => octets.toHex()
+
+/** Octets of hexadecimal text. @throws SyntaxError if the text is not an even run of hex digits. */
+export const fromHex = (text: string): Uint8Array => Uint8Array.fromHex(text)
+
+/** Base64 of RFC 4648 §4, padded. */
+export const base64 = (octets: Uint8Array): string => octets.toBase64()
+
+/** Octets of padded base64, strictly. @throws SyntaxError on any other character or padding. */
+export const fromBase64 = (text: string): Uint8Array =>
+  Uint8Array.fromBase64(text, { lastChunkHandling: 'strict' })
+
+/** Four octets, big-endian, of a whole number below 2³². */
+export function uint32(value: number): Uint8Array {
+  const octets = new Uint8Array(4)
+  new DataView(octets.buffer).setUint32(0, value)
+  return octets
+}
+
+/** Eight octets, big-endian, of a whole number up to 2⁵³ − 1. */
+export function uint64(value: number): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new RangeError(`Expected a whole number from 0 to 2^53 - 1, got ${value}`)
+  }
+  const octets = new Uint8Array(8)
+  new DataView(octets.buffer).setBigUint64(0, BigInt(value))
+  return octets
+}
+
+/** `parts` with each part's length before it as four octets, so that no two lists collide. */
+export function lengthPrefixed(...parts: readonly Uint8Array[]): Uint8Array {
+  return concat(...parts.flatMap((part) => [uint32(part.length), part]))
+}

@@ -1,0 +1,90 @@
+/**
+ * Identifiers: brands, the one checking function of each, and UUIDs from a given random source.
+ *
+ * @module
+ */
+
+import type { RandomSource } from './ports.ts'
+import type { EpochMs } from './units.ts'
+
+declare const brand: unique symbol
+type Branded<B extends string> = string & { readonly [brand]: B }
+
+/** A hospital site, as named in configuration and certificates: `bristol`. */
+export type SiteId = Branded<'site'>
+/** A Secure Application Entity, the consumer of keys in ETSI GS QKD 014. */
+export type SaeId = Branded<'sae'>
+/** A Key Management Entity, the provider of keys in ETSI GS QKD 014. */
+export type KmeId = Branded<'kme'>
+/** A quantum link between two sites: `bristol-cambridge`. */
+export type LinkId = Branded<'link'>
+/** The key_ID of ETSI GS QKD 014: a UUID, never derived from key bits. */
+export type KeyId = Branded<'key'>
+/** Any other object of ours, named by a UUID. */
+export type Uuid = Branded<'uuid'>
+
+/** Checks a site name. @throws RangeError unless 1–63 of a–z, 0–9 and inner hyphens. */
+export const siteId = (text: string): SiteId => checked(text, NAME, 'site name') as SiteId
+
+/** Checks a link name. @throws RangeError unless 1–63 of a–z, 0–9 and inner hyphens. */
+export const linkId = (text: string): LinkId => checked(text, NAME, 'link name') as LinkId
+
+/** Checks an SAE ID: 1–64 characters that a URI path segment may hold (GS QKD 020 limits to 64). */
+export const saeId = (text: string): SaeId => checked(text, URI_NAME, 'SAE ID') as SaeId
+
+/** Checks a KME ID: 1–64 characters that a URI path segment may hold. */
+export const kmeId = (text: string): KmeId => checked(text, URI_NAME, 'KME ID') as KmeId
+
+/** Checks a key_ID. @throws RangeError unless it is a UUID; the result is in lower case. */
+export const keyId = (text: string): KeyId => uuid(text) as string as KeyId
+
+/** Checks a UUID (RFC 9562). @throws RangeError otherwise; the result is in lower case. */
+export const uuid = (text: string): Uuid => checked(text.toLowerCase(), UUID, 'UUID') as Uuid
+
+/** Whether a text is a UUID in either case. */
+export const isUuid = (text: string): boolean => UUID.test(text.toLowerCase())
+
+/** A fresh UUID version 4 (RFC 9562 §5.4): 122 random bits, nothing about time or content. */
+export function newUuid(random: RandomSource): Uuid {
+  const octets = random.octets(16)
+  octets[6] = (octets[6] & 0x0f) | 0x40
+  octets[8] = (octets[8] & 0x3f) | 0x80
+  return spell(octets)
+}
+
+/** A fresh UUID version 7 (RFC 9562 §5.7): sorts by time of making, to the millisecond. */
+export function newTimeUuid(random: RandomSource, at: EpochMs): Uuid {
+  const octets = random.octets(16)
+  const view = new DataView(octets.buffer)
+  view.setUint16(0, Math.floor(at / 2 ** 32))
+  view.setUint32(2, at % 2 ** 32)
+  octets[6] = (octets[6] & 0x0f) | 0x70
+  octets[8] = (octets[8] & 0x3f) | 0x80
+  return spell(octets)
+}
+
+/** The 16 octets of a UUID. */
+export const uuidOctets = (id: string): Uint8Array => Uint8Array.fromHex(id.replaceAll('-', ''))
+
+/** The UUID of 16 octets. @throws RangeError on any other length. */
+export function uuidOf(octets: Uint8Array): Uuid {
+  if (octets.length !== 16) throw new RangeError(`Expected 16 octets, got ${octets.length}`)
+  return spell(octets)
+}
+
+function spell(octets: Uint8Array): Uuid {
+  const digits = octets.toHex()
+  const groups = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16)]
+  return [...groups, digits.slice(16, 20), digits.slice(20)].join('-') as Uuid
+}
+
+function checked(text: string, pattern: RegExp, what: string): string {
+  if (pattern.test(text)) return text
+  throw new RangeError(
+    `Not a valid ${what} (${text.length} characters, expected ${pattern.source})`,
+  )
+}
+
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const URI_NAME = /^[A-Za-z0-9._~:@!$&'()*+,;=-]{1,64}$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

@@ -1,0 +1,46 @@
+/**
+ * The shape of every refusal: a stable code, one clear line, and facts as fields.
+ *
+ * Each room has one error class derived from this. Codes are API and stay; messages may improve.
+ * A message never holds key bits, plaintext or a patient's identifier. The inner error, where
+ * there is one, is the `cause` and is never copied into the message.
+ *
+ * @module
+ */
+
+/** A plain value that may stand beside a refusal in logs and answers. */
+export type Fact = string | number | boolean
+
+export type Facts = Readonly<Record<string, Fact>>
+
+/** Something was refused, or failed outside: the caller can act on `code`. */
+export abstract class Refusal<Code extends string = string> extends Error {
+  readonly code: Code
+  readonly facts: Facts
+
+  constructor(code: Code, message: string, options: { cause?: unknown; facts?: Facts } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.facts = options.facts ?? {}
+  }
+}
+
+/** What a refusal looks like on a wire or in a JSON answer. */
+export interface RefusalNote {
+  readonly code: string
+  readonly message: string
+  readonly facts: Facts
+}
+
+/** The note for `error`; anything that is not a refusal becomes an unspecific internal failure. */
+export function noteOf(error: unknown): RefusalNote {
+  if (error instanceof Refusal) {
+    const { code, message, facts } = error as Refusal
+    return { code, message, facts }
+  }
+  return {
+    code: 'INTERNAL',
+    message: 'Internal failure; the log of this site says more',
+    facts: {},
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The plan of the house as data: rooms, the doors each may open, and what it may bring in.
+ *
+ * `test/house.test.ts` holds the code against it. A new room, door or package is a line here and,
+ * where it needs a reason, a page in `docs/decisions/`.
+ *
+ * @module
+ */
+
+export interface Room {
+  /** Rooms whose door (`#room`) this one may open. */
+  readonly opens: readonly string[]
+  /** Rooms of which it may import types, but no code. */
+  readonly opensTypesOf?: readonly string[]
+  /** Third-party packages that only this room (or a room listed beside it) may import. */
+  readonly packages?: readonly string[]
+  /** Built-in modules of Node it may import. */
+  readonly builtins?: readonly string[]
+  /** Whether it may use clocks, timers, sockets and the process: the real outside world. */
+  readonly outside?: boolean
+}
+
+export const rooms: Readonly<Partial<Record<string, Room>>> = {
+  base: { opens: [], packages: ['cborg', '@sinclair/typebox'] },
+  crypto: { opens: ['base'], builtins: ['node:crypto'] },
+}
+
+/** Packages that several rooms share, each with its reason. */
+export const sharedPackages: Readonly<Partial<Record<string, string>>> = {
+  kysely: 'SQL is written where the table is owned',
+}
+
+/** Folders that compose the rooms and may open every door. */
+export const composers: readonly string[] = ['bench', 'study', 'test']
+
+/** Lines in one file, tests included; generated data is not TypeScript. */
+export const FILE_LINES_MAX = 500
+
+/** Identifiers that reach the outside world, or pretend to be random. */
+export const bannedGlobals: readonly string[] = [
+  'Date',
+  'performance',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'fetch',
+  'process',
+  'console',
+  'crypto',
+  'Worker',
+  'Buffer',
+]

@@ -1,0 +1,73 @@
+/**
+ * Reporter for node:test: one line per file that passed, every failure in full, every skip with
+ * its reason; and the counts, as JSON, into the file that PHOTONWARD_COUNTS names.
+ *
+ * @module
+ */
+
+import { writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import type { TestEvent } from 'node:test/reporters'
+
+export interface Counts {
+  passed: number
+  failed: number
+  /** Names of skipped tests with their reasons. */
+  skipped: string[]
+}
+
+interface Finished {
+  readonly name: string
+  readonly nesting: number
+  readonly file?: string
+  readonly skip?: string | boolean
+  readonly todo?: string | boolean
+  readonly details: { readonly type?: string; readonly error?: unknown }
+}
+
+// node:test loads a reporter by its default export.
+// eslint-disable-next-line no-restricted-syntax
+export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const counts: Counts = { passed: 0, failed: 0, skipped: [] }
+  const perFile = new Map<string, number>()
+  for await (const event of source) {
+    if (event.type === 'test:stdout' || event.type === 'test:stderr') {
+      yield event.data.message
+      continue
+    }
+    if (event.type !== 'test:pass' && event.type !== 'test:fail') continue
+    const test = event.data as unknown as Finished
+    if (test.details.type === 'suite' || isFile(test)) {
+      if (event.type === 'test:fail' && isFile(test)) yield failure(test)
+      if (event.type === 'test:fail' && isFile(test)) counts.failed++
+      continue
+    }
+    const file = test.file === undefined ? '?' : relative(process.cwd(), test.file)
+    if (event.type === 'test:fail') {
+      counts.failed++
+      yield failure(test)
+    } else if (test.skip !== undefined && test.skip !== false) {
+      counts.skipped.push(
+        `${test.name} (${typeof test.skip === 'string' ? test.skip : 'no reason'})`,
+      )
+      yield `  skipped: ${counts.skipped.at(-1) ?? ''}\n`
+    } else {
+      counts.passed++
+      perFile.set(file, (perFile.get(file) ?? 0) + 1)
+    }
+  }
+  for (const [file, passed] of perFile) yield `  ${String(passed).padStart(4)} passed  ${file}\n`
+  const to = process.env['PHOTONWARD_COUNTS']
+  if (to !== undefined) writeFileSync(to, JSON.stringify(counts))
+}
+
+/** With process isolation the runner reports each file as a test of its own. */
+const isFile = (test: Finished): boolean =>
+  test.nesting === 0 && test.file !== undefined && test.name.endsWith('.test.ts')
+
+function failure(test: Finished): string {
+  const { error } = test.details
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+  return `  FAILED: ${test.name}\n${text.replaceAll(/^/gm, '    ')}\n`
+}

@@ -1,0 +1,116 @@
+/**
+ * What `npm test` runs: every check and every suite, in order, and the counts at the end.
+ *
+ *   node test/run.ts                 everything
+ *   node test/run.ts --only unit     one stage: checks, unit, world, process or external
+ *
+ * With PHOTONWARD_SKIPS=refuse, as in `.ci/run`, a skipped test fails the run, unless it was
+ * skipped because the folder ../shared/data is absent.
+ *
+ * @module
+ */
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Counts } from './reporter.ts'
+
+interface Stage {
+  readonly name: string
+  readonly run: () => Counts
+}
+
+const root = resolve(import.meta.dirname, '..')
+const scratch = mkdtempSync(join(tmpdir(), 'photonward-test-'))
+
+const stages: readonly Stage[] = [
+  { name: 'checks', run: checks },
+  {
+    name: 'unit',
+    run: () => suites(['src/**/*.test.ts', 'test/vectors/*.test.ts', 'test/*.test.ts'], true),
+  },
+  { name: 'world', run: () => suites(['test/world/*.test.ts'], true) },
+  { name: 'process', run: () => suites(['test/process/*.test.ts'], false) },
+  { name: 'external', run: () => suites(['test/external/*.test.ts'], false) },
+]
+
+function main(): number {
+  const only = process.argv.includes('--only') ? process.argv.at(-1) : undefined
+  const chosen = stages.filter(({ name }) => only === undefined || name === only)
+  if (chosen.length === 0) {
+    console.error(`No such stage; choose one of ${stages.map(({ name }) => name).join(', ')}`)
+    return 2
+  }
+  const total: Counts = { passed: 0, failed: 0, skipped: [] }
+  const lines: string[] = []
+  for (const { name, run } of chosen) {
+    console.log(`== ${name}`)
+    const begun = performance.now()
+    const counts = run()
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+    lines.push(`${name}: ${tally(counts)}, ${seconds} s`)
+    total.passed += counts.passed
+    total.failed += counts.failed
+    total.skipped.push(...counts.skipped)
+  }
+  console.log(['', ...lines, `total: ${tally(total)}`].join('\n'))
+  return verdict(total)
+}
+
+function verdict({ passed, failed, skipped }: Counts): number {
+  const refused = skipped.filter((reason) => !reason.includes('../shared/data'))
+  if (process.env['PHOTONWARD_SKIPS'] === 'refuse' && refused.length > 0) {
+    console.log(`Skipped tests fail this run:\n${refused.map((line) => `  ${line}`).join('\n')}`)
+    return 1
+  }
+  return failed === 0 && passed > 0 ? 0 : 1
+}
+
+const tally = ({ passed, failed, skipped }: Counts): string =>
+  `${String(passed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped`
+
+/** Formatting, lint and types; each counts as one test. */
+function checks(): Counts {
+  const counts: Counts = { passed: 0, failed: 0, skipped: [] }
+  const commands: readonly (readonly string[])[] = [
+    ['node', 'node_modules/tsgo/bin/tsc', '-p', 'tsconfig.json'],
+    ['node_modules/.bin/eslint', '.'],
+    ['node_modules/.bin/prettier', '--check', '--log-level', 'warn', '.'],
+  ]
+  for (const [command, ...args] of commands) {
+    const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' })
+    console.log(`  ${status === 0 ? 'ok' : 'FAILED'}: ${[command, ...args].join(' ')}`)
+    if (status === 0) counts.passed++
+    else counts.failed++
+  }
+  return counts
+}
+
+/** Test files matching the patterns: in one process where they are pure, else one after another. */
+function suites(patterns: readonly string[], pure: boolean): Counts {
+  const files = globSync(patterns, { cwd: root }).toSorted()
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: [] }
+  const countsFile = join(scratch, 'counts.json')
+  rmSync(countsFile, { force: true })
+  const isolation = pure ? ['--test-isolation=none'] : ['--test-concurrency=1']
+  const { status } = spawnSync(
+    'node',
+    [
+      '--no-experimental-ffi',
+      '--test',
+      ...isolation,
+      `--test-reporter=${join(root, 'test/reporter.ts')}`,
+      '--test-reporter-destination=stdout',
+      ...files,
+    ],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, PHOTONWARD_COUNTS: countsFile } },
+  )
+  if (!existsSync(countsFile)) return { passed: 0, failed: 1, skipped: [] }
+  const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts
+  if (status !== 0 && counts.failed === 0) counts.failed = 1
+  return counts
+}
+
+process.exitCode = main()
+rmSync(scratch, { recursive: true, force: true })
