@@ -23,6 +23,82 @@ export interface Room {
 export const rooms: Readonly<Partial<Record<string, Room>>> = {
   base: { opens: [], packages: ['cborg', '@sinclair/typebox'] },
   crypto: { opens: ['base'], builtins: ['node:crypto'] },
+  audit: { opens: ['base', 'crypto'] },
+  pki: {
+    opens: ['base', 'crypto', 'audit'],
+    packages: ['@peculiar/x509', 'reflect-metadata'],
+    builtins: ['node:crypto'],
+  },
+  optics: { opens: ['base', 'crypto'] },
+  qkd: { opens: ['base', 'crypto'], opensTypesOf: ['optics'] },
+  keystore: { opens: ['base', 'crypto', 'audit'], opensTypesOf: ['qkd'] },
+  relay: { opens: ['base', 'crypto', 'pki', 'keystore', 'audit'] },
+  kme: { opens: ['base', 'pki', 'keystore', 'audit'] },
+  session: { opens: ['base', 'crypto', 'pki'], opensTypesOf: ['kme'] },
+  envelope: { opens: ['base', 'crypto', 'pki', 'session'] },
+  health: { opens: ['base'], packages: ['@medplum/core', '@medplum/fhirtypes'] },
+  access: { opens: ['base', 'crypto', 'pki', 'audit', 'health'] },
+  privacy: { opens: ['base', 'crypto', 'health'] },
+  vault: { opens: ['base', 'crypto', 'health', 'envelope', 'access', 'privacy', 'audit'] },
+  exchange: {
+    opens: [
+      'base',
+      'crypto',
+      'pki',
+      'health',
+      'session',
+      'envelope',
+      'vault',
+      'access',
+      'privacy',
+      'audit',
+    ],
+  },
+  guard: { opens: ['base', 'audit'], opensTypesOf: ['health'] },
+  govern: { opens: ['base', 'crypto', 'pki', 'audit'] },
+  contract: { opens: ['base'] },
+  site: {
+    opens: [
+      'base',
+      'crypto',
+      'audit',
+      'pki',
+      'optics',
+      'qkd',
+      'keystore',
+      'relay',
+      'kme',
+      'session',
+      'envelope',
+      'health',
+      'access',
+      'privacy',
+      'vault',
+      'exchange',
+      'guard',
+      'govern',
+      'contract',
+    ],
+  },
+  gateway: {
+    opens: ['base', 'crypto', 'contract', 'optics', 'site'],
+    packages: ['fastify'],
+    outside: true,
+  },
+  world: {
+    opens: ['base', 'crypto', 'contract', 'optics', 'keystore', 'relay', 'kme', 'site'],
+    outside: true,
+  },
+  cli: {
+    opens: ['base', 'contract'],
+    packages: ['commander', '@clack/prompts', 'picocolors', '@bomb.sh/tab'],
+    outside: true,
+  },
+}
+
+/** Further doors of a room: the simulated ports, which tests of every room may open. */
+export const sideDoors: Readonly<Partial<Record<string, string>>> = {
+  'world/ports': './src/world/ports/mod.ts',
 }
 
 /** Packages that several rooms share, each with its reason. */
@@ -48,5 +124,4 @@ export const bannedGlobals: readonly string[] = [
   'console',
   'crypto',
   'Worker',
-  'Buffer',
 ]

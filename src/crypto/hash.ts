@@ -1,0 +1,81 @@
+/**
+ * SHA-2, HMAC (RFC 2104) and HKDF (RFC 5869).
+ *
+ * @module
+ */
+
+import { createHash, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { assert } from '#base'
+
+export type HashName = 'sha256' | 'sha384' | 'sha512'
+
+/** SHA-256 of the parts, joined. */
+export const sha256 = (...parts: readonly Uint8Array[]): Uint8Array => digest('sha256', parts)
+/** SHA-384 of the parts, joined. */
+export const sha384 = (...parts: readonly Uint8Array[]): Uint8Array => digest('sha384', parts)
+/** SHA-512 of the parts, joined. */
+export const sha512 = (...parts: readonly Uint8Array[]): Uint8Array => digest('sha512', parts)
+
+/** SHA-256 of data that arrives piece by piece. */
+export class Sha256 {
+  readonly #hash = createHash('sha256')
+
+  update(octets: Uint8Array): this {
+    this.#hash.update(octets)
+    return this
+  }
+
+  digest(): Uint8Array {
+    return this.#hash.digest()
+  }
+}
+
+/** HMAC of the parts, joined. */
+export function hmac(name: HashName, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  const mac = createHmac(name, key)
+  for (const part of parts) mac.update(part)
+  return mac.digest()
+}
+
+/** HKDF, extract and expand (RFC 5869 §2). @param length octets wanted, at most 255 hashes */
+export function hkdf(
+  name: HashName,
+  input: {
+    readonly secret: Uint8Array
+    readonly salt: Uint8Array
+    readonly info: Uint8Array
+    readonly length: number
+  },
+): Uint8Array {
+  return new Uint8Array(hkdfSync(name, input.secret, input.salt, input.info, input.length))
+}
+
+/** HKDF-Expand alone (RFC 5869 §2.3), for a secret that is already uniform. */
+export function hkdfExpand(
+  name: HashName,
+  input: { readonly key: Uint8Array; readonly info: Uint8Array; readonly length: number },
+): Uint8Array {
+  const { key, info, length } = input
+  const size = HASH_OCTETS[name]
+  assert(length <= 255 * size, 'HKDF expands to at most 255 hashes')
+  const out = new Uint8Array(length)
+  let previous: Uint8Array = new Uint8Array(0)
+  for (let at = 0, counter = 1; at < length; at += size, counter++) {
+    previous = hmac(name, key, previous, info, Uint8Array.of(counter))
+    out.set(previous.subarray(0, Math.min(size, length - at)), at)
+  }
+  return out
+}
+
+/** Whether two secrets are the same, in time that depends on their length only. */
+export const sameSecret = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && timingSafeEqual(a, b)
+
+function digest(name: HashName, parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return hash(name, parts[0], 'buffer')
+  const whole = createHash(name)
+  for (const part of parts) whole.update(part)
+  return whole.digest()
+}
+
+const HASH_OCTETS: Readonly<Record<HashName, number>> = { sha256: 32, sha384: 48, sha512: 64 }

@@ -1,0 +1,90 @@
+/**
+ * The device boundary: what a transmitter and a receiver of pulses report to the layers above.
+ *
+ * Real QKD devices report the same. Nothing above this line may see the truth of the channel
+ * (loss, photon numbers, Eve): it sees choices, clicks and observables, and must conclude.
+ *
+ * @module
+ */
+
+/** The key basis is Z; X is the test basis. */
+export type Basis = 'Z' | 'X'
+
+/** One intensity that the transmitter may choose for a pulse. */
+export interface Intensity {
+  /** Mean photon number μ of the phase-randomised coherent pulse, at the transmitter's output. */
+  readonly meanPhotonNumber: number
+  /** Probability that a pulse is sent with it; those of all intensities sum to 1. */
+  readonly probability: number
+}
+
+/** How both devices are set. Public, agreed by both ends before a block, bound into its transcript. */
+export interface PulseSettings {
+  /** Pulses per second. */
+  readonly clockHz: number
+  /** Brightest first: signal, decoy, and with two decoys the vacuum-like one. */
+  readonly intensities: readonly Intensity[]
+  /** Probability of the key basis at the transmitter and at the receiver. */
+  readonly keyBasisProbability: { readonly transmitter: number; readonly receiver: number }
+}
+
+/** A run of consecutive pulse slots, reported as a whole. */
+export interface BatchHead {
+  /** Counts from 0 in each session of the device; a gap means that batches were lost. */
+  readonly batch: number
+  /** Number of pulse slots in the batch. */
+  readonly slotCount: number
+  /** Whether the slots come from simulated optics, and so yield computational keys only. */
+  readonly simulated: boolean
+}
+
+/** What the receiver saw in one batch. The arrays have one element for each detection. */
+export interface DetectionBatch extends BatchHead {
+  /** Slot of each detection inside the batch; strictly increasing. */
+  readonly slots: Uint32Array
+  /**
+   * Bit 0: basis (0 = Z, 1 = X). Bit 1: the measured bit. A double click is reported with a random
+   * bit (squashing), never left out.
+   */
+  readonly outcomes: Uint8Array
+  readonly observables: ReceiverObservables
+}
+
+/** Monitoring figures of one batch, as real receivers give them; inputs of the alarms. */
+export interface ReceiverObservables {
+  /** Clicks of each detector: Z0, Z1, X0, X1. */
+  readonly clicks: readonly [number, number, number, number]
+  readonly doubleClicks: number
+  /** Clicks dropped because a detector was still dead; all detectors then count as dead. */
+  readonly deadTimeDrops: number
+  /** Mean photocurrent in μA; far above its usual value when detectors are blinded. */
+  readonly photocurrentUa: number
+}
+
+/** The transmitter's choices at the slots asked for, in the order asked. */
+export interface TransmitterChoices {
+  readonly batch: number
+  /** Bit 0: basis (0 = Z, 1 = X). Bit 1: the bit. Bits 2–3: index of the intensity. */
+  readonly choices: Uint8Array
+}
+
+/** The transmitter. It remembers its choices until they are asked for or grow too old. */
+export interface TransmitterDevice {
+  readonly settings: PulseSettings
+  /**
+   * Choices at these slots of a batch; each batch may be asked for once.
+   *
+   * Rejects with an `OpticsRefusal` for an unknown, forgotten or repeated batch or a bad slot.
+   */
+  choicesAt(batch: number, slots: Uint32Array): Promise<TransmitterChoices>
+  close(): void
+}
+
+/** The receiver. It drops batches (a gap in their numbers) when nobody takes them in time. */
+export interface ReceiverDevice {
+  readonly settings: PulseSettings
+  /** Calls back for each batch in turn, waiting for the returned promise before the next. */
+  receive(take: (detections: DetectionBatch) => Promise<void> | void): void
+  readonly closed: Promise<void>
+  close(): void
+}

@@ -1,0 +1,7 @@
+/**
+ * Optics: what devices report, and simulated sources, channels, detectors and eavesdroppers.
+ *
+ * @module
+ */
+
+export * from './device.ts'

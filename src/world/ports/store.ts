@@ -1,0 +1,71 @@
+/**
+ * The Store port over in-memory SQLite.
+ *
+ * @module
+ */
+
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { PortRefusal, type Migration, type Row, type Statement, type Store } from '#base'
+
+/** A database that outlives the site that uses it, as a disk outlives a crash. */
+export class MemoryStore implements Store, Disposable {
+  readonly #database = new DatabaseSync(':memory:')
+  readonly #prepared = new Map<string, StatementSync>()
+  #commits = 0
+
+  constructor(migrations: readonly Migration[] = []) {
+    for (const { statements } of migrations) for (const sql of statements) this.#database.exec(sql)
+  }
+
+  /** How many transactions have been committed. */
+  get commits(): number {
+    return this.#commits
+  }
+
+  read(statement: Statement): Promise<readonly Row[]> {
+    return Promise.try(() => this.#rows(statement))
+  }
+
+  commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
+    return Promise.try(() => {
+      this.#database.exec('begin immediate')
+      try {
+        const results = statements.map((statement) => this.#perform(statement))
+        this.#database.exec('commit')
+        this.#commits++
+        return results
+      } catch (error) {
+        this.#database.exec('rollback')
+        throw error instanceof PortRefusal ? error : storeFailure(error)
+      }
+    })
+  }
+
+  #perform(statement: Statement): readonly Row[] {
+    const rows = this.#rows(statement)
+    if (statement.expectChanges === undefined) return rows
+    const [{ changes }] = this.#rows({ sql: 'select changes() as changes', parameters: [] })
+    if (changes !== statement.expectChanges) {
+      throw new PortRefusal('STORE_CONFLICT', 'The rows were not as the transaction expected', {
+        facts: { expected: statement.expectChanges, changed: Number(changes) },
+      })
+    }
+    return rows
+  }
+
+  #rows({ sql, parameters }: Statement): readonly Row[] {
+    let prepared = this.#prepared.get(sql)
+    if (prepared === undefined) {
+      prepared = this.#database.prepare(sql)
+      this.#prepared.set(sql, prepared)
+    }
+    return prepared.all(...parameters)
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+}
+
+const storeFailure = (cause: unknown): PortRefusal =>
+  new PortRefusal('STORE_FAILED', 'The database refused a statement', { cause })
