@@ -1,0 +1,7 @@
+/**
+ * The room audit; its work is under way.
+ *
+ * @module
+ */
+
+export {}

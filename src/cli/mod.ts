@@ -1,0 +1,7 @@
+/**
+ * The room cli; its work is under way.
+ *
+ * @module
+ */
+
+export {}

@@ -1,0 +1,7 @@
+/**
+ * The room contract; its work is under way.
+ *
+ * @module
+ */
+
+export {}

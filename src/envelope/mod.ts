@@ -1,0 +1,7 @@
+/**
+ * The room envelope; its work is under way.
+ *
+ * @module
+ */
+
+export {}

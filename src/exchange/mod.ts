@@ -1,0 +1,7 @@
+/**
+ * The room exchange; its work is under way.
+ *
+ * @module
+ */
+
+export {}

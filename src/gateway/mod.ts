@@ -1,0 +1,7 @@
+/**
+ * The room gateway; its work is under way.
+ *
+ * @module
+ */
+
+export {}

@@ -1,0 +1,7 @@
+/**
+ * The room health; its work is under way.
+ *
+ * @module
+ */
+
+export {}

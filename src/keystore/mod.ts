@@ -1,0 +1,7 @@
+/**
+ * The room keystore; its work is under way.
+ *
+ * @module
+ */
+
+export {}

@@ -1,0 +1,7 @@
+/**
+ * The room kme; its work is under way.
+ *
+ * @module
+ */
+
+export {}

@@ -1,0 +1,7 @@
+/**
+ * The room pki; its work is under way.
+ *
+ * @module
+ */
+
+export {}

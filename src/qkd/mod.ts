@@ -1,0 +1,7 @@
+/**
+ * The room qkd; its work is under way.
+ *
+ * @module
+ */
+
+export {}

@@ -1,0 +1,7 @@
+/**
+ * The room session; its work is under way.
+ *
+ * @module
+ */
+
+export {}

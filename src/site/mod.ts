@@ -1,0 +1,7 @@
+/**
+ * The room site; its work is under way.
+ *
+ * @module
+ */
+
+export {}

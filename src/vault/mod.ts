@@ -1,0 +1,7 @@
+/**
+ * The room vault; its work is under way.
+ *
+ * @module
+ */
+
+export {}
