@@ -1,7 +1,11 @@
 /**
- * The room contract; its work is under way.
+ * The contract between a daemon and its clients: routes, shapes and types, no code that runs one.
+ *
+ * The command line and the console are clients of this and have no other way in.
  *
  * @module
  */
 
-export {}
+export * from './route.ts'
+export * from './routes.ts'
+export * from './shapes.ts'

@@ -1,0 +1,199 @@
+/**
+ * The routes of a site's admin socket, and of a simulated fibre's.
+ *
+ * @module
+ */
+
+import { Exactly, Text, Type, UuidText } from '#base'
+import { rawBody, route } from './route.ts'
+import {
+  AlarmShape,
+  AttackShape,
+  EntryShape,
+  FibreShape,
+  FindingShape,
+  ImportShape,
+  ItemShape,
+  LinkShape,
+  ModeShape,
+  PatientShape,
+  PoolShape,
+  StatusShape,
+  TransferShape,
+} from './shapes.ts'
+
+const none = Exactly({})
+const nothing = Type.Null()
+const Page = Exactly({ after: Type.Optional(Text(64)), limit: Type.Optional(Text(8)) })
+
+export const siteRoutes = {
+  status: route({
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'State of the site: links, pools, peers, log, alarms',
+    query: none,
+    body: nothing,
+    answer: StatusShape,
+  }),
+  links: route({
+    method: 'GET',
+    path: '/v1/links',
+    summary: 'Quantum links of the site',
+    query: none,
+    body: nothing,
+    answer: Type.Array(LinkShape),
+  }),
+  watchLinks: route({
+    method: 'GET',
+    path: '/v1/links/watch',
+    summary: 'Quantum links of the site, each second',
+    query: none,
+    body: nothing,
+    answer: Type.Array(LinkShape),
+    stream: true,
+  }),
+  pools: route({
+    method: 'GET',
+    path: '/v1/keys',
+    summary: 'Key pools shared with each peer',
+    query: none,
+    body: nothing,
+    answer: Type.Array(PoolShape),
+  }),
+  importRecords: route({
+    method: 'POST',
+    path: '/v1/records',
+    summary: 'Import a FHIR R4 bundle or resource',
+    query: none,
+    body: rawBody,
+    answer: ImportShape,
+  }),
+  patients: route({
+    method: 'GET',
+    path: '/v1/records',
+    summary: 'Patients whose records are here',
+    query: Page,
+    body: nothing,
+    answer: Type.Array(PatientShape),
+  }),
+  findPatient: route({
+    method: 'POST',
+    path: '/v1/records/find',
+    summary: 'Patients with this identifier',
+    query: none,
+    body: Exactly({ system: Type.Optional(Text(256)), value: Text(256, 1) }),
+    answer: Type.Array(PatientShape),
+  }),
+  items: route({
+    method: 'GET',
+    path: '/v1/records/:patient/items',
+    summary: 'Items of a patient, with how each was protected on its way',
+    query: Exactly({ patient: UuidText }),
+    body: nothing,
+    answer: ItemShape,
+    stream: true,
+  }),
+  readRecord: route({
+    method: 'GET',
+    path: '/v1/records/:patient',
+    summary: 'Resources of a patient, opened; the access is logged',
+    query: Exactly({ patient: UuidText }),
+    body: nothing,
+    answer: Exactly({ resource: Type.String() }),
+    stream: true,
+  }),
+  send: route({
+    method: 'POST',
+    path: '/v1/transfers',
+    summary: "Send a patient's whole record to another site",
+    query: none,
+    body: Exactly({ patient: UuidText, to: Text(63, 1), mode: Type.Optional(ModeShape) }),
+    answer: TransferShape,
+  }),
+  transfers: route({
+    method: 'GET',
+    path: '/v1/transfers',
+    summary: 'Transfers to and from other sites, newest first',
+    query: Page,
+    body: nothing,
+    answer: Type.Array(TransferShape),
+  }),
+  transfer: route({
+    method: 'GET',
+    path: '/v1/transfers/:transfer',
+    summary: 'One transfer',
+    query: Exactly({ transfer: UuidText }),
+    body: nothing,
+    answer: TransferShape,
+  }),
+  entries: route({
+    method: 'GET',
+    path: '/v1/audit',
+    summary: 'Entries of the audit log, oldest first, after an index',
+    query: Page,
+    body: nothing,
+    answer: Type.Array(EntryShape),
+  }),
+  verify: route({
+    method: 'POST',
+    path: '/v1/audit/verify',
+    summary: 'Verify the log, every stored record and every stored key block',
+    query: none,
+    body: nothing,
+    answer: FindingShape,
+    stream: true,
+  }),
+  receipt: route({
+    method: 'GET',
+    path: '/v1/audit/:index/receipt',
+    summary: 'Offline proof that an entry is in the signed, witnessed log',
+    query: Exactly({ index: Text(16, 1) }),
+    body: nothing,
+    answer: Exactly({ receipt: Type.String() }),
+  }),
+  alarms: route({
+    method: 'GET',
+    path: '/v1/alarms',
+    summary: 'Alarms, newest first',
+    query: Page,
+    body: nothing,
+    answer: Type.Array(AlarmShape),
+  }),
+  stop: route({
+    method: 'POST',
+    path: '/v1/stop',
+    summary: 'Stop the daemon in good order',
+    query: none,
+    body: nothing,
+    answer: Exactly({ stopping: Type.Literal(true) }),
+  }),
+}
+export type SiteRoutes = typeof siteRoutes
+
+export const fibreRoutes = {
+  fibre: route({
+    method: 'GET',
+    path: '/v1/fibre',
+    summary: 'State of the simulated fibre',
+    query: none,
+    body: nothing,
+    answer: FibreShape,
+  }),
+  attack: route({
+    method: 'POST',
+    path: '/v1/attack',
+    summary: 'Switch an attack on, change it, or switch it off (kind none)',
+    query: none,
+    body: AttackShape,
+    answer: FibreShape,
+  }),
+  stop: route({
+    method: 'POST',
+    path: '/v1/stop',
+    summary: 'Stop the simulated fibre',
+    query: none,
+    body: nothing,
+    answer: Exactly({ stopping: Type.Literal(true) }),
+  }),
+}
+export type FibreRoutes = typeof fibreRoutes

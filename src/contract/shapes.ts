@@ -1,0 +1,186 @@
+/**
+ * Shapes of what the admin API says. Sizes are octets, times epoch milliseconds, rates per second.
+ *
+ * @module
+ */
+
+import { Exactly, OneOf, Text, Type, UuidText, Whole, type Static } from '#base'
+
+const Count = Whole(0)
+const Time = Whole(0)
+const Name = Text(64)
+
+export const LinkShape = Exactly({
+  link: Name,
+  peer: Name,
+  role: OneOf('transmitter', 'receiver'),
+  /** `suspect`: an alarm of suspected tampering stands; keys of the link wait. */
+  state: OneOf('connecting', 'running', 'suspect', 'down'),
+  /** Whether the optics are simulated: then its keys are computational. */
+  simulated: Type.Boolean(),
+  epoch: Count,
+  clockHz: Type.Number(),
+  /** Of the last block, in the key basis; null before the first. */
+  qber: Type.Union([Type.Number(), Type.Null()]),
+  siftedBitsPerSecond: Type.Number(),
+  secretBitsPerSecond: Type.Number(),
+  blocksDistilled: Count,
+  /** Discarded blocks by cause. */
+  blocksDiscarded: Type.Record(Type.String(), Count),
+  /** Reconciliation efficiency f of the last block; null before the first. */
+  efficiency: Type.Union([Type.Number(), Type.Null()]),
+  secretBits: Count,
+  authenticationSource: Text(64),
+  padsLeft: Count,
+  batchesLost: Count,
+})
+export type LinkView = Static<typeof LinkShape>
+
+export const PoolShape = Exactly({
+  peer: Name,
+  /** Bits this site may give out, from its own half. */
+  availableBits: Count,
+  /** The same as keys of the default size. */
+  availableKeys: Count,
+  heldBlocks: Count,
+  /** Whether applications get keys now; a suspect link suspends them. */
+  serving: Type.Boolean(),
+})
+export type PoolView = Static<typeof PoolShape>
+
+export const AlarmShape = Exactly({
+  id: UuidText,
+  at: Time,
+  kind: Text(64),
+  severity: OneOf('notice', 'warning', 'critical'),
+  subject: Text(128),
+  message: Text(512),
+  clearedAt: Type.Union([Time, Type.Null()]),
+})
+export type AlarmView = Static<typeof AlarmShape>
+
+export const StatusShape = Exactly({
+  site: Name,
+  version: Text(32),
+  /** `demo` accepts simulated keys as quantum, and synthetic patients only. */
+  profile: OneOf('demo', 'production'),
+  startedAt: Time,
+  at: Time,
+  folder: Text(4096),
+  engine: Text(64),
+  listeners: Type.Array(Exactly({ name: Name, address: Text(256) })),
+  peers: Type.Array(Exactly({ site: Name, connected: Type.Boolean() })),
+  links: Type.Array(LinkShape),
+  pools: Type.Array(PoolShape),
+  patients: Count,
+  items: Count,
+  logEntries: Count,
+  checkpointSize: Count,
+  witnesses: Type.Array(Exactly({ site: Name, size: Count })),
+  transfersWaiting: Count,
+  alarms: Type.Array(AlarmShape),
+})
+export type StatusView = Static<typeof StatusShape>
+
+export const ModeShape = OneOf('one-time-pad', 'require-quantum', 'prefer-quantum', 'post-quantum')
+export type ModeName = Static<typeof ModeShape>
+
+export const ProtectionShape = Exactly({
+  mode: ModeShape,
+  used: OneOf('hybrid-quantum', 'hybrid-post-quantum'),
+  suite: Text(64),
+  keyIds: Type.Array(UuidText),
+  keySource: Text(32),
+  sessionId: UuidText,
+  transcript: Text(128),
+  at: Time,
+})
+export type ProtectionView = Static<typeof ProtectionShape>
+
+export const ImportShape = Exactly({
+  entries: Count,
+  /** New versions written; fewer than entries where content was already here. */
+  written: Count,
+  unchanged: Count,
+  patients: Type.Array(UuidText),
+  milliseconds: Type.Number(),
+})
+export type ImportView = Static<typeof ImportShape>
+
+export const PatientShape = Exactly({ patient: UuidText, items: Count, origin: Name, since: Time })
+export type PatientView = Static<typeof PatientShape>
+
+export const ItemShape = Exactly({
+  object: UuidText,
+  version: Count,
+  octets: Count,
+  hash: Text(128),
+  /** Site that sealed it first. */
+  origin: Name,
+  storedAt: Time,
+  /** How it came here; null where it was imported at this site. */
+  protection: Type.Union([ProtectionShape, Type.Null()]),
+  verified: Type.Boolean(),
+})
+export type ItemView = Static<typeof ItemShape>
+
+export const TransferShape = Exactly({
+  transfer: UuidText,
+  direction: OneOf('out', 'in'),
+  peer: Name,
+  patient: UuidText,
+  mode: ModeShape,
+  state: OneOf('waiting', 'sending', 'delivered', 'receiving', 'imported', 'refused'),
+  /** Why it waits or was refused; empty otherwise. */
+  reason: Text(256),
+  items: Count,
+  itemsDone: Count,
+  octets: Count,
+  createdAt: Time,
+  finishedAt: Type.Union([Time, Type.Null()]),
+  protection: Type.Union([ProtectionShape, Type.Null()]),
+})
+export type TransferView = Static<typeof TransferShape>
+
+export const EntryShape = Exactly({
+  index: Count,
+  at: Time,
+  kind: Text(64),
+  actor: Text(128),
+  facts: Type.Record(Type.String(), Type.Unknown()),
+})
+export type EntryView = Static<typeof EntryShape>
+
+/** One line of a long verification. */
+export const FindingShape = Type.Union([
+  Exactly({ kind: Type.Literal('progress'), part: Name, done: Count, total: Count }),
+  Exactly({ kind: Type.Literal('fault'), part: Name, place: Text(256), problem: Text(512) }),
+  Exactly({
+    kind: Type.Literal('done'),
+    faults: Count,
+    checked: Type.Record(Type.String(), Count),
+  }),
+])
+export type FindingView = Static<typeof FindingShape>
+
+export const AttackShape = Exactly({
+  kind: OneOf('none', 'intercept-resend', 'fibre-cut'),
+  /** Share of pulses attacked, 0 to 1. */
+  fraction: Type.Number({ minimum: 0, maximum: 1 }),
+})
+export type AttackView = Static<typeof AttackShape>
+
+export const FibreShape = Exactly({
+  link: Name,
+  preset: Text(64),
+  clockHz: Type.Number(),
+  lengthKm: Type.Number(),
+  lossDb: Type.Number(),
+  attack: AttackShape,
+  /** Simulated pulses per second of real time, over the last seconds. */
+  pulsesPerSecond: Type.Number(),
+  batches: Count,
+  batchesDropped: Count,
+  connected: Type.Array(Name),
+})
+export type FibreView = Static<typeof FibreShape>
