@@ -4,4 +4,5 @@
  * @module
  */
 
-export {}
+export { runCli } from './program.ts'
+export type { Powers } from './commands/setup.ts'

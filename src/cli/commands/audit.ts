@@ -1,0 +1,73 @@
+/** Commands about the audit log. @module */
+
+import type { Command } from 'commander'
+import { siteRoutes } from '#contract'
+import { newContext, type Context } from '../context.ts'
+import { EXIT } from '../exit.ts'
+import { style } from '../output.ts'
+import { entryView } from '../views.ts'
+
+export function addAuditCommands(program: Command): void {
+  const context = (): Context => newContext(program.opts())
+  const audit = program
+    .command('audit')
+    .description('The tamper-evident log: look, verify, prove')
+    .addHelpText('after', AUDIT_HELP)
+  audit
+    .command('tail')
+    .description('Newest entries, or those after an index')
+    .option('--after <index>', 'start after this entry')
+    .option('--limit <count>', 'how many at most', '20')
+    .action(async (options: { after?: string; limit: string }) => {
+      const { out, site } = context()
+      const after = options.after ?? (await newest(context(), Number(options.limit)))
+      const entries = await site().call('entries', { after, limit: options.limit }, null)
+      out.data(entries, (all) => all.map(entryView).join('\n'))
+    })
+  audit
+    .command('verify')
+    .description(siteRoutes.verify.summary)
+    .action(async () => verify(context()))
+  audit
+    .command('prove <index>')
+    .description(siteRoutes.receipt.summary)
+    .action(async (index: string) => {
+      const { out, site } = context()
+      out.data(await site().call('receipt', { index }, null), ({ receipt }) => receipt)
+    })
+}
+
+async function newest({ site }: Context, limit: number): Promise<string> {
+  const { logEntries } = await site().call('status', {}, null)
+  return String(Math.max(-1, logEntries - limit - 1))
+}
+
+async function verify({ out, site }: Context): Promise<void> {
+  const progress = out.progress('verifying')
+  const faults: { part: string; place: string; problem: string }[] = []
+  let checked: Readonly<Record<string, number>> = {}
+  for await (const finding of site().stream('verify', {}, null)) {
+    if (finding.kind === 'progress') progress.update(finding.done, finding.total, finding.part)
+    if (finding.kind === 'done') checked = finding.checked
+    if (finding.kind === 'fault') {
+      const { part, place, problem } = finding
+      faults.push({ part, place, problem })
+    }
+  }
+  progress.done()
+  out.data({ verified: faults.length === 0, checked, faults }, () => {
+    const counts = Object.entries(checked).map(([part, count]) => `${String(count)} ${part}`)
+    if (faults.length === 0) return `${style.green('verified')} ${counts.join(', ')}`
+    const lines = faults.map(({ part, place, problem }) => `  ${part}  ${place}  ${problem}`)
+    return [`${style.red('NOT VERIFIED')} ${String(faults.length)} faults`, ...lines].join('\n')
+  })
+  if (faults.length > 0) process.exitCode = EXIT.verificationFailed
+}
+
+const AUDIT_HELP = `
+${style.bold('Examples')}
+  photonward audit tail                   the newest twenty entries
+  photonward audit verify                 recompute the tree, check all signatures, records and keys
+  photonward audit prove 17 > receipt     an offline proof of entry 17
+Exit status 5 means that something does not verify; it is named.
+`

@@ -1,0 +1,210 @@
+/**
+ * Commands that make, enrol and run sites. They need the real world, which `main.ts` hands in.
+ *
+ * @module
+ */
+
+import type { Command } from 'commander'
+import { newContext, type Context } from '../context.ts'
+import { CliRefusal } from '../exit.ts'
+import { listing, style, type Output } from '../output.ts'
+
+/** Facts to show, in order. */
+export type Shown = readonly (readonly [string, string])[]
+
+export interface InitOptions {
+  readonly name: string
+  readonly peerPort: number
+  readonly northPort: number
+  readonly profile: 'demo' | 'production'
+  readonly passphrase: Uint8Array | undefined
+}
+
+export interface FibreOptions {
+  readonly preset: string
+  readonly transmitter: string
+  readonly receiver: string
+  readonly port: number
+}
+
+export interface DemoOptions {
+  readonly keep: boolean
+  readonly folder: string | undefined
+  readonly patients: number
+}
+
+/** What only the real world can do. */
+export interface Powers {
+  readonly version: string
+  readonly createAuthority: (folder: string) => Promise<Shown>
+  readonly initSite: (folder: string, options: InitOptions) => Promise<Shown>
+  readonly initFibre: (folder: string, options: FibreOptions) => Promise<Shown>
+  /** Issues certificates for a site's or fibre's folder, and brings its trust up to date. */
+  readonly issue: (authority: string, folder: string) => Promise<Shown>
+  readonly issueSae: (authority: string, saeId: string, into: string) => Promise<Shown>
+  readonly revoke: (authority: string, serial: string) => Promise<Shown>
+  readonly inspect: (path: string) => Promise<Shown>
+  /** Makes two enrolled sites known to each other, and a link between them if one is named. */
+  readonly joinSites: (first: string, second: string, fibre: string | undefined) => Promise<Shown>
+  /** Runs until it is told to stop. */
+  readonly serve: (folder: string, passphrase: Uint8Array | undefined) => Promise<number>
+  readonly serveFibre: (folder: string) => Promise<number>
+  readonly demo: (options: DemoOptions, out: Output) => Promise<number>
+  readonly bench: (groups: readonly string[], out: Output) => Promise<number>
+  /** A passphrase from a file, `-` being stdin. */
+  readonly readPassphrase: (file: string) => Uint8Array
+}
+
+export function addSetupCommands(program: Command, powers: Powers): void {
+  const context = (): Context => newContext(program.opts())
+  const show = (facts: Shown): void => {
+    context().out.data(Object.fromEntries(facts), () => listing(facts))
+  }
+  addDemo(program, powers, context)
+  addInit(program, powers, show)
+  addPki(program, powers, show)
+  const site = program.command('site').description('Sites that work together')
+  site
+    .command('join <first> <second>')
+    .description('Make two sites known to each other (both folders on this machine)')
+    .option('--fibre <folder>', 'and link them by this simulated fibre')
+    .action(async (first: string, second: string, { fibre }: { fibre?: string }) => {
+      show(await powers.joinSites(first, second, fibre))
+    })
+  program
+    .command('serve')
+    .description('Run the daemon of a site until it is stopped')
+    .option('--passphrase-file <file>', 'passphrase of the root key; - for stdin')
+    .action(async ({ passphraseFile }: { passphraseFile?: string }) => {
+      process.exitCode = await powers.serve(
+        context().folder(),
+        passphraseOf(powers, passphraseFile),
+      )
+    })
+  program
+    .command('bench [groups...]')
+    .description('Measure this build on this machine: claim, figure, bar, peer, ratio')
+    .action(async (groups: string[]) => {
+      process.exitCode = await powers.bench(groups, context().out)
+    })
+}
+
+function addDemo(program: Command, powers: Powers, context: () => Context): void {
+  program
+    .command('demo')
+    .description('Two hospitals on this machine, from nothing to proof, in about a minute')
+    .option('--keep', 'leave the daemons running at the end')
+    .option('--folder <folder>', 'where to put the sites (default: a new temporary folder)')
+    .option('--patients <count>', 'size of the synthetic cohort', '12')
+    .addHelpText('after', DEMO_HELP)
+    .action(async (options: { keep?: boolean; folder?: string; patients: string }) => {
+      const patients = wholeNumber(options.patients, 'patients', 1, 500)
+      const chosen = { keep: options.keep === true, folder: options.folder, patients }
+      process.exitCode = await powers.demo(chosen, context().out)
+    })
+}
+
+function addInit(program: Command, powers: Powers, show: (facts: Shown) => void): void {
+  program
+    .command('init <folder>')
+    .description('Make the folder of a new site: configuration, root key, keys, enrolment request')
+    .requiredOption('--name <site>', 'name of the site: a-z, 0-9 and hyphens')
+    .option('--peer-port <port>', 'where other sites reach it', '9400')
+    .option('--north-port <port>', 'where applications ask for keys (ETSI GS QKD 014)', '9443')
+    .option('--demo', 'accept simulated keys as quantum, and synthetic patients only')
+    .option('--passphrase-file <file>', 'protect the root key by a passphrase; - for stdin')
+    .addHelpText('after', INIT_HELP)
+    .action(async (folder: string, options: InitFlags) => {
+      const chosen: InitOptions = {
+        name: options.name,
+        peerPort: wholeNumber(options.peerPort, 'peer-port', 1, 65_535),
+        northPort: wholeNumber(options.northPort, 'north-port', 1, 65_535),
+        profile: options.demo === true ? 'demo' : 'production',
+        passphrase: passphraseOf(powers, options.passphraseFile),
+      }
+      show(await powers.initSite(folder, chosen))
+    })
+  const fibre = program.command('fibre').description('Simulated quantum links')
+  fibre
+    .command('init <folder>')
+    .description('Make the folder of a simulated fibre between two sites')
+    .requiredOption('--transmitter <site>', 'site of the transmitter')
+    .requiredOption('--receiver <site>', 'site of the receiver')
+    .option('--preset <name>', 'which link to simulate', 'cambridge-metro')
+    .option('--port <port>', 'where the sites reach their devices', '9300')
+    .action(async (folder: string, options: FibreFlags) => {
+      const port = wholeNumber(options.port, 'port', 1, 65_535)
+      show(await powers.initFibre(folder, { ...options, port }))
+    })
+  fibre
+    .command('serve <folder>')
+    .description('Run a simulated fibre until it is stopped')
+    .action(async (folder: string) => {
+      process.exitCode = await powers.serveFibre(folder)
+    })
+}
+
+function addPki(program: Command, powers: Powers, show: (facts: Shown) => void): void {
+  const pki = program.command('pki').description('Certificates of sites, devices and applications')
+  pki
+    .command('init <folder>')
+    .description('Make an authority: ML-DSA root and issuer, and the north hierarchy')
+    .action(async (folder: string) => show(await powers.createAuthority(folder)))
+  pki
+    .command('issue <authority> <folder>')
+    .description('Check the enrolment request in a folder and put its certificates there')
+    .action(async (authority: string, folder: string) =>
+      show(await powers.issue(authority, folder)),
+    )
+  pki
+    .command('issue-sae <authority> <sae> <into>')
+    .description('Make a client certificate for an application that asks for keys')
+    .action(async (authority: string, sae: string, into: string) =>
+      show(await powers.issueSae(authority, sae, into)),
+    )
+  pki
+    .command('revoke <authority> <serial>')
+    .description('Revoke a certificate; sites learn of it from the next revocation list')
+    .action(async (authority: string, serial: string) =>
+      show(await powers.revoke(authority, serial)),
+    )
+  pki
+    .command('inspect <path>')
+    .description('What a certificate says')
+    .action(async (path: string) => show(await powers.inspect(path)))
+}
+
+interface InitFlags {
+  readonly name: string
+  readonly peerPort: string
+  readonly northPort: string
+  readonly demo?: boolean
+  readonly passphraseFile?: string
+}
+
+interface FibreFlags {
+  readonly transmitter: string
+  readonly receiver: string
+  readonly preset: string
+  readonly port: string
+}
+
+const passphraseOf = (powers: Powers, file: string | undefined): Uint8Array | undefined =>
+  file === undefined ? undefined : powers.readPassphrase(file)
+
+function wholeNumber(text: string, name: string, least: number, most: number): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  const range = `${String(least)} to ${String(most)}`
+  throw new CliRefusal('ARGUMENT_INVALID', `--${name} must be a whole number from ${range}`)
+}
+
+const DEMO_HELP = `
+${style.bold('What you will see')}
+  1 enrol   2 grow keys   3 serve keys   4 seal   5 exchange   6 eavesdrop   7 prove
+The optics are simulated, so the keys are computational; everything behind them is the real path.
+`
+const INIT_HELP = `
+Without a passphrase the root key lies in the folder, readable by its owner only: whoever copies the
+folder can open it. With one, the daemon asks for it at each start.
+`

@@ -1,0 +1,75 @@
+/** Commands about a running site: status, link, key, alarm. @module */
+
+import type { Command } from 'commander'
+import { siteRoutes } from '#contract'
+import { newContext, type Context } from '../context.ts'
+import { CliRefusal } from '../exit.ts'
+import { alarmsView, linksView, linkView, poolsView, statusView } from '../views.ts'
+
+export function addSiteCommands(program: Command): void {
+  const context = (): Context => newContext(program.opts())
+  program
+    .command('status')
+    .description(siteRoutes.status.summary)
+    .action(async () => {
+      const { out, site } = context()
+      out.data(await site().call('status', {}, null), statusView)
+    })
+  addLink(program, context)
+  const key = program.command('key').description('Key pools shared with each peer')
+  key
+    .command('status')
+    .description('How many keys each pool can give out')
+    .action(async () => {
+      const { out, site } = context()
+      out.data(await site().call('pools', {}, null), poolsView)
+    })
+  const alarm = program.command('alarm').description('Alarms of this site')
+  alarm
+    .command('list')
+    .description(siteRoutes.alarms.summary)
+    .action(async () => {
+      const { out, site } = context()
+      out.data(await site().call('alarms', {}, null), alarmsView)
+    })
+  program
+    .command('stop')
+    .description('Stop the daemon in good order')
+    .action(async () => {
+      const { out, site } = context()
+      await site().call('stop', {}, null)
+      out.say('The daemon is stopping')
+    })
+}
+
+function addLink(program: Command, context: () => Context): void {
+  const link = program.command('link').description('Quantum links of this site')
+  link
+    .command('list')
+    .description(siteRoutes.links.summary)
+    .action(async () => {
+      const { out, site } = context()
+      out.data(await site().call('links', {}, null), linksView)
+    })
+  link
+    .command('show <link>')
+    .description('One link, with why blocks were discarded')
+    .action(async (name: string) => {
+      const { out, site } = context()
+      const links = await site().call('links', {}, null)
+      const found = links.find((one) => one.link === name)
+      if (found === undefined) {
+        throw new CliRefusal('LINK_UNKNOWN', 'This site has no link of that name', {
+          next: 'photonward link list',
+        })
+      }
+      out.data(found, linkView)
+    })
+  link
+    .command('watch')
+    .description(siteRoutes.watchLinks.summary)
+    .action(async () => {
+      const { out, site } = context()
+      for await (const links of site().stream('watchLinks', {}, null)) out.line(links, linksView)
+    })
+}

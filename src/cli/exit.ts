@@ -1,0 +1,70 @@
+/**
+ * Exit statuses of the command line, and which refusal ends with which.
+ *
+ * @module
+ */
+
+import { Refusal } from '#base'
+
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  notFound: 3,
+  denied: 4,
+  verificationFailed: 5,
+  keyRefused: 6,
+  findings: 7,
+  timeout: 8,
+  unavailable: 69,
+  tryAgain: 75,
+  interrupted: 130,
+} as const
+
+export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
+
+export type CliRefusalCode =
+  | 'SITE_FOLDER_UNKNOWN'
+  | 'SITE_NOT_RUNNING'
+  | 'SITE_REFUSED'
+  | 'SITE_ANSWER_INVALID'
+  | 'ARGUMENT_INVALID'
+  | 'FILE_UNREADABLE'
+  | 'VERIFICATION_FAILED'
+  | 'TIMEOUT'
+  | 'DEMO_FAILED'
+
+/** A command could not be carried out. `next` names the command that may help. */
+export class CliRefusal extends Refusal {
+  override readonly name = 'CliRefusal'
+  readonly next: string | undefined
+
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; facts?: Refusal['facts']; next?: string } = {},
+  ) {
+    super(code, message, options)
+    this.next = options.next
+  }
+}
+
+/** The exit status for an error: by its code, or plain failure. */
+export function exitStatusOf(error: unknown): ExitStatus {
+  if (!(error instanceof Refusal)) return EXIT.failure
+  const { code } = error as Refusal
+  for (const [pattern, status] of BY_CODE) if (pattern.test(code)) return status
+  return EXIT.failure
+}
+
+const BY_CODE: readonly (readonly [RegExp, ExitStatus])[] = [
+  [/^(ARGUMENT|CONFIG|SHAPE)_/, EXIT.usage],
+  [/_INVALID$|_TOO_LARGE$|_UNREADABLE$/, EXIT.usage],
+  [/_(UNKNOWN|NOT_FOUND|ABSENT)$/, EXIT.notFound],
+  [/_(DENIED|FORBIDDEN|REVOKED|NOT_SYNTHETIC)$/, EXIT.denied],
+  [/^VERIFICATION_|^PROOF_|DECRYPTION_FAILED/, EXIT.verificationFailed],
+  [/KEYS?_(REFUSED|EXHAUSTED)|QUANTUM_REQUIRED/, EXIT.keyRefused],
+  [/TIMEOUT$/, EXIT.timeout],
+  [/NOT_RUNNING|UNREACHABLE|UNAVAILABLE|_IN_USE$/, EXIT.unavailable],
+  [/BUSY|TRY_AGAIN|_FULL$/, EXIT.tryAgain],
+]

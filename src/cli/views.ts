@@ -1,0 +1,187 @@
+/**
+ * How the things of the admin API look on a terminal.
+ *
+ * @module
+ */
+
+import type {
+  AlarmView,
+  EntryView,
+  FibreView,
+  ItemView,
+  LinkView,
+  PatientView,
+  PoolView,
+  ProtectionView,
+  StatusView,
+  TransferView,
+} from '#contract'
+import { clockTime, dateTime, listing, percent, scaled, style, table } from './output.ts'
+
+export function linksView(links: readonly LinkView[]): string {
+  if (links.length === 0) return 'No quantum links are configured'
+  const rows = links.map((link) => [
+    link.link,
+    link.peer,
+    stateWord(link.state),
+    percent(link.qber),
+    scaled(link.siftedBitsPerSecond, 'b/s'),
+    scaled(link.secretBitsPerSecond, 'b/s'),
+    `${String(link.blocksDistilled)}/${String(discarded(link))}`,
+    link.simulated ? style.yellow('simulated') : 'hardware',
+  ])
+  const heading = ['LINK', 'PEER', 'STATE', 'QBER', 'SIFTED', 'SECRET', 'BLOCKS ok/lost', 'OPTICS']
+  return table([heading, ...rows])
+}
+
+export function linkView(link: LinkView): string {
+  const causes = Object.entries(link.blocksDiscarded).map(([cause, n]) => `${cause} ${String(n)}`)
+  return listing([
+    ['link', `${link.link} to ${link.peer}, ${link.role}`],
+    ['state', stateWord(link.state)],
+    ['optics', link.simulated ? 'simulated: its keys are computational' : 'hardware'],
+    ['clock', scaled(link.clockHz, 'Hz')],
+    ['epoch', String(link.epoch)],
+    ['QBER', percent(link.qber)],
+    ['sifted', scaled(link.siftedBitsPerSecond, 'b/s')],
+    ['secret', scaled(link.secretBitsPerSecond, 'b/s')],
+    ['secret in all', scaled(link.secretBits, 'bit')],
+    ['efficiency f', link.efficiency === null ? '–' : link.efficiency.toFixed(3)],
+    ['blocks distilled', String(link.blocksDistilled)],
+    ['blocks discarded', causes.length === 0 ? '0' : causes.join(', ')],
+    ['authentication', `${link.authenticationSource}, ${String(link.padsLeft)} pads left`],
+    ['batches lost', String(link.batchesLost)],
+  ])
+}
+
+export function poolsView(pools: readonly PoolView[]): string {
+  if (pools.length === 0) return 'No key pools: no peer is linked'
+  const rows = pools.map(({ peer, availableBits, availableKeys, heldBlocks, serving }) => [
+    peer,
+    scaled(availableBits, 'bit'),
+    String(availableKeys),
+    String(heldBlocks),
+    serving ? style.green('yes') : style.red('suspended'),
+  ])
+  return table([['PEER', 'AVAILABLE', 'KEYS', 'BLOCKS HELD', 'SERVING'], ...rows])
+}
+
+export function alarmsView(alarms: readonly AlarmView[]): string {
+  if (alarms.length === 0) return 'No alarms'
+  const rows = alarms.map((alarm) => [
+    dateTime(alarm.at),
+    severityWord(alarm.severity),
+    alarm.kind,
+    alarm.subject,
+    alarm.clearedAt === null ? style.bold('standing') : `cleared ${clockTime(alarm.clearedAt)}`,
+    alarm.message,
+  ])
+  return table([['AT (UTC)', 'SEVERITY', 'KIND', 'SUBJECT', 'STATE', 'MESSAGE'], ...rows])
+}
+
+export function patientsView(patients: readonly PatientView[]): string {
+  if (patients.length === 0) return 'No records are here'
+  const rows = patients.map(({ patient, items, origin, since }) => [
+    patient,
+    String(items),
+    origin,
+    dateTime(since),
+  ])
+  return table([['PATIENT', 'ITEMS', 'ORIGIN', 'SINCE (UTC)'], ...rows])
+}
+
+export function itemView(item: ItemView): string {
+  const how = item.protection === null ? 'imported here' : protectionWords(item.protection)
+  const word = item.verified ? style.green('verified') : style.red('NOT VERIFIED')
+  return `${item.object} v${String(item.version)}  ${word}  ${item.hash.slice(0, 16)}…  ${how}`
+}
+
+export function protectionWords(protection: ProtectionView): string {
+  const { used, keySource, keyIds, mode } = protection
+  const keys = keyIds.length === 0 ? 'no quantum key' : `key ${keyIds.join(', ')} (${keySource})`
+  const word = used === 'hybrid-quantum' ? style.green(used) : style.yellow(used)
+  return `${word} asked ${mode}, ${keys}`
+}
+
+export function transfersView(transfers: readonly TransferView[]): string {
+  if (transfers.length === 0) return 'No transfers yet'
+  const rows = transfers.map((one) => [
+    one.transfer,
+    one.direction === 'out' ? `→ ${one.peer}` : `← ${one.peer}`,
+    transferWord(one.state),
+    `${String(one.itemsDone)}/${String(one.items)}`,
+    one.mode,
+    one.protection === null ? '' : protectionWords(one.protection),
+    one.reason,
+  ])
+  return table([['TRANSFER', 'PEER', 'STATE', 'ITEMS', 'MODE', 'PROTECTION', 'REASON'], ...rows])
+}
+
+export function entryView({ index, at, kind, actor, facts }: EntryView): string {
+  const words = Object.entries(facts).map(([name, value]) => `${name}=${factText(value)}`)
+  const place = style.dim(String(index).padStart(6))
+  return `${place}  ${dateTime(at)}  ${kind.padEnd(24)} ${actor}  ${style.dim(words.join(' '))}`
+}
+
+export function fibreView(fibre: FibreView): string {
+  const { attack } = fibre
+  const eve =
+    attack.kind === 'none'
+      ? 'nobody listens'
+      : style.red(`${attack.kind} on ${(attack.fraction * 100).toFixed(0)} % of pulses`)
+  return listing([
+    ['fibre', `${fibre.link}, preset ${fibre.preset}, simulated`],
+    ['length', `${String(fibre.lengthKm)} km, ${String(fibre.lossDb)} dB`],
+    ['clock', scaled(fibre.clockHz, 'Hz')],
+    ['running at', scaled(fibre.pulsesPerSecond, 'pulses/s')],
+    ['batches', `${String(fibre.batches)}, ${String(fibre.batchesDropped)} dropped`],
+    ['connected', fibre.connected.join(', ')],
+    ['attack', eve],
+  ])
+}
+
+export function statusView(status: StatusView): string {
+  const head = listing([
+    ['site', `${style.bold(status.site)}, profile ${status.profile}, version ${status.version}`],
+    ['folder', status.folder],
+    ['database', status.engine],
+    ...status.listeners.map(({ name, address }) => [name, address] as const),
+    ['peers', status.peers.map(peerWord).join(', ') || 'none'],
+    ['records', `${String(status.patients)} patients, ${String(status.items)} items`],
+    ['log', `${String(status.logEntries)} entries, signed to ${String(status.checkpointSize)}`],
+    [
+      'witnessed',
+      status.witnesses.map(({ site, size }) => `${site} to ${String(size)}`).join(', ') ||
+        'not yet',
+    ],
+    ['transfers', `${String(status.transfersWaiting)} waiting`],
+  ])
+  const standing = status.alarms.filter(({ clearedAt }) => clearedAt === null)
+  const parts = [head, linksView(status.links), poolsView(status.pools)]
+  if (standing.length > 0) parts.push(alarmsView(standing))
+  return parts.join('\n\n')
+}
+
+const peerWord = ({ site, connected }: { site: string; connected: boolean }): string =>
+  connected ? style.green(site) : `${site} ${style.red('(unreachable)')}`
+
+const discarded = ({ blocksDiscarded }: LinkView): number =>
+  Object.values(blocksDiscarded).reduce((sum, count) => sum + count, 0)
+
+const factText = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value)
+
+function stateWord(state: LinkView['state']): string {
+  if (state === 'running') return style.green(state)
+  return state === 'connecting' ? style.yellow(state) : style.red(state)
+}
+
+function severityWord(severity: AlarmView['severity']): string {
+  if (severity === 'critical') return style.red(severity)
+  return severity === 'warning' ? style.yellow(severity) : severity
+}
+
+function transferWord(state: TransferView['state']): string {
+  if (state === 'delivered' || state === 'imported') return style.green(state)
+  return state === 'refused' ? style.red(state) : style.yellow(state)
+}
