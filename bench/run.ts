@@ -1,0 +1,76 @@
+/**
+ * `photonward bench [group…]`: runs groups of benchmarks and prints one table, or with `--json`
+ * one document with a row for each.
+ *
+ * @module
+ */
+
+import { cpus } from 'node:os'
+import { measure, type Group, type Result } from './bench.ts'
+
+/** Where the figures go. */
+export interface BenchOutput {
+  readonly json: boolean
+  readonly say: (text: string) => void
+  readonly print: (text: string) => void
+}
+
+export type Groups = Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
+
+/** Groups are loaded only when they are asked for. */
+export const groups: Groups = {}
+
+/** @returns whether every bar was met, or undefined if a group is unknown */
+export async function runBenchmarks(
+  names: readonly string[],
+  out: BenchOutput,
+): Promise<boolean | undefined> {
+  const chosen = names.length === 0 ? Object.keys(groups) : names
+  const unknown = chosen.filter((name) => !(name in groups))
+  if (unknown.length > 0) {
+    out.say(`No such group: ${unknown.join(', ')}; there are ${Object.keys(groups).join(', ')}`)
+    return undefined
+  }
+  const results: Result[] = []
+  if (!out.json) out.print(heading())
+  for (const name of chosen) {
+    const { group } = await groups[name]()
+    const { list, close } = await group.open()
+    for (const benchmark of list) {
+      out.say(`… ${benchmark.claim}`)
+      const result = await measure(benchmark)
+      results.push(result)
+      if (!out.json) out.print(row(result))
+    }
+    await close?.()
+  }
+  if (out.json) out.print(JSON.stringify({ machine: machine(), results }, undefined, 2))
+  return results.every(({ met }) => met !== false)
+}
+
+const machine = (): string =>
+  `${cpus()[0].model}, ${String(cpus().length)} cores, Node ${process.version}`
+
+const COLUMNS = [44, 14, 10, 14, 5, 28] as const
+
+const heading = (): string =>
+  `${machine()}\n${cells('CLAIM', 'FIGURE', 'UNIT', 'BAR', 'MET', 'PEER (ratio)')}`
+
+function row({ claim, value, unit, bar, met, peer }: Result): string {
+  const beside =
+    peer === null ? '' : `${peer.name} ${figure(peer.value)} (${peer.ratio.toFixed(2)}×)`
+  const word = met === null ? '–' : met ? 'yes' : 'NO'
+  return cells(claim, figure(value), unit, bar === null ? '–' : figure(bar), word, beside)
+}
+
+const cells = (...texts: readonly string[]): string =>
+  texts
+    .map((text, at) => text.padEnd(COLUMNS[at]))
+    .join(' ')
+    .trimEnd()
+
+/** Three significant digits, with thousands grouped. */
+function figure(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString('en-GB')
+  return String(Number(value.toPrecision(3)))
+}
