@@ -2,13 +2,15 @@
  * Authenticated encryption: AES-256-GCM (SP 800-38D) and AES-256-GCM-SIV (RFC 8452).
  *
  * GCM nonces must never repeat under a key: callers use one key per message, or a counter.
- * GCM-SIV survives a repeated nonce (it then reveals equality only) and wraps keys.
+ * GCM-SIV survives a repeated nonce (it then reveals equality only) and wraps keys. Neither
+ * commits to its key: one sealed text can be made to open under two keys, so a format that
+ * needs to rule this out carries a commitment of its own.
  *
  * @module
  */
 
-import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { concat } from '#base'
+import { createCipheriv, createDecipheriv, type CipherGCM, type DecipherGCM } from 'node:crypto'
+import { assert } from '#base'
 import { CryptoRefusal, decryptionFailed } from './refusal.ts'
 
 export type AeadName = 'aes-256-gcm' | 'aes-256-gcm-siv'
@@ -24,28 +26,74 @@ export interface AeadInput {
 
 /** Ciphertext followed by its 16-octet tag. */
 export function seal(name: AeadName, input: AeadInput, plaintext: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(plaintext.length + TAG_OCTETS)
+  sealInto(name, input, plaintext, sealed)
+  return sealed
+}
+
+/**
+ * As `seal`, writing ciphertext and tag to the start of `out`.
+ *
+ * @returns octets written: those of the plaintext and 16 more
+ */
+export function sealInto(
+  name: AeadName,
+  input: AeadInput,
+  plaintext: Uint8Array,
+  out: Uint8Array,
+): number {
   checkSizes(input)
+  assert(out.length >= plaintext.length + TAG_OCTETS, 'sealed octets fit where they are written')
   const cipher = createCipheriv(name as 'aes-256-gcm', input.key, input.nonce, LENGTHS)
-  cipher.setAAD(input.associated)
-  const body = cipher.update(plaintext)
-  return concat(body, cipher.final(), cipher.getAuthTag())
+  associate(cipher, input.associated)
+  out.set(cipher.update(plaintext))
+  cipher.final()
+  out.set(cipher.getAuthTag(), plaintext.length)
+  return plaintext.length + TAG_OCTETS
 }
 
 /** The plaintext. @throws CryptoRefusal `DECRYPTION_FAILED`, the same for every cause */
 export function open(name: AeadName, input: AeadInput, sealed: Uint8Array): Uint8Array {
+  const plaintext = new Uint8Array(Math.max(0, sealed.length - TAG_OCTETS))
+  openInto(name, input, sealed, plaintext)
+  return plaintext
+}
+
+/**
+ * As `open`, writing the plaintext to the start of `out`, and only once its tag was found good.
+ *
+ * @returns octets written: those of the sealed text less 16
+ */
+export function openInto(
+  name: AeadName,
+  input: AeadInput,
+  sealed: Uint8Array,
+  out: Uint8Array,
+): number {
   checkSizes(input)
   if (sealed.length < TAG_OCTETS) throw decryptionFailed()
+  const size = sealed.length - TAG_OCTETS
+  assert(out.length >= size, 'opened octets fit where they are written')
   const decipher = createDecipheriv(name as 'aes-256-gcm', input.key, input.nonce, LENGTHS)
-  decipher.setAAD(input.associated)
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_OCTETS))
+  associate(decipher, input.associated)
+  decipher.setAuthTag(sealed.subarray(size))
+  let unchecked: Uint8Array | undefined
   try {
     // GCM-SIV checks its tag inside update, GCM inside final; neither result leaves unchecked.
-    const plaintext = decipher.update(sealed.subarray(0, sealed.length - TAG_OCTETS))
+    unchecked = decipher.update(sealed.subarray(0, size))
     decipher.final()
-    return plaintext
+    out.set(unchecked)
   } catch {
     throw decryptionFailed()
+  } finally {
+    unchecked?.fill(0)
   }
+  return size
+}
+
+/** No associated data and empty associated data are the same; the call is saved. */
+function associate(cipher: CipherGCM | DecipherGCM, associated: Uint8Array): void {
+  if (associated.length > 0) cipher.setAAD(associated)
 }
 
 function checkSizes({ key, nonce }: AeadInput): void {

@@ -6,6 +6,7 @@
 
 import { createHash, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { assert } from '#base'
+import { plain } from './octets.ts'
 
 export type HashName = 'sha256' | 'sha384' | 'sha512'
 
@@ -26,7 +27,7 @@ export class Sha256 {
   }
 
   digest(): Uint8Array {
-    return this.#hash.digest()
+    return plain(this.#hash.digest())
   }
 }
 
@@ -34,7 +35,7 @@ export class Sha256 {
 export function hmac(name: HashName, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac(name, key)
   for (const part of parts) mac.update(part)
-  return mac.digest()
+  return plain(mac.digest())
 }
 
 /** HKDF, extract and expand (RFC 5869 §2). @param length octets wanted, at most 255 hashes */
@@ -57,13 +58,17 @@ export function hkdfExpand(
 ): Uint8Array {
   const { key, info, length } = input
   const size = HASH_OCTETS[name]
+  assert(key.length >= 32, 'HKDF expands a uniform key of at least 32 octets')
   assert(length <= 255 * size, 'HKDF expands to at most 255 hashes')
   const out = new Uint8Array(length)
   let previous: Uint8Array = new Uint8Array(0)
   for (let at = 0, counter = 1; at < length; at += size, counter++) {
-    previous = hmac(name, key, previous, info, Uint8Array.of(counter))
+    const next = hmac(name, key, previous, info, Uint8Array.of(counter))
+    previous.fill(0)
+    previous = next
     out.set(previous.subarray(0, Math.min(size, length - at)), at)
   }
+  previous.fill(0)
   return out
 }
 
@@ -72,10 +77,10 @@ export const sameSecret = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && timingSafeEqual(a, b)
 
 function digest(name: HashName, parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return hash(name, parts[0], 'buffer')
+  if (parts.length === 1) return plain(hash(name, parts[0], 'buffer'))
   const whole = createHash(name)
   for (const part of parts) whole.update(part)
-  return whole.digest()
+  return plain(whole.digest())
 }
 
 const HASH_OCTETS: Readonly<Record<HashName, number>> = { sha256: 32, sha384: 48, sha512: 64 }

@@ -16,6 +16,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto'
+import { asBuffer, plain } from './octets.ts'
 import { CryptoRefusal } from './refusal.ts'
 import type { SignatureName } from './signature.ts'
 
@@ -38,7 +39,7 @@ export function newKemKeyPair(name: KemName): KemKeyPair {
 export function kemKeyPairOf(name: KemName, seed: Uint8Array): KemKeyPair {
   if (seed.length !== 64) throw new CryptoRefusal('KEY_INVALID', 'An ML-KEM seed has 64 octets')
   const decapsulationKey = createPrivateKey({
-    key: Buffer.from(seed),
+    key: asBuffer(seed),
     format: 'raw-seed',
     asymmetricKeyType: name,
   })
@@ -57,7 +58,7 @@ export function encapsulate(
   checkLength(encapsulationKey, SIZES[name].encapsulationKey, `${name} encapsulation key`)
   try {
     const { sharedKey, ciphertext } = encapsulateNative(publicKeyOf(name, encapsulationKey))
-    return { sharedSecret: sharedKey, ciphertext }
+    return { sharedSecret: plain(sharedKey), ciphertext: plain(ciphertext) }
   } catch (cause) {
     throw new CryptoRefusal('KEY_INVALID', `Not a valid ${name} encapsulation key`, { cause })
   }
@@ -74,7 +75,7 @@ export function decapsulate(
       facts: { expected: SIZES[name].ciphertext, got: ciphertext.length },
     })
   }
-  return decapsulateNative(decapsulationKey, ciphertext)
+  return plain(decapsulateNative(decapsulationKey, ciphertext))
 }
 
 export interface AgreementKeyPair {
@@ -92,7 +93,7 @@ export function newX25519KeyPair(): AgreementKeyPair {
 export function x25519KeyPairOf(octets: Uint8Array): AgreementKeyPair {
   checkLength(octets, 32, 'X25519 private key')
   const privateKey = createPrivateKey({
-    key: Buffer.from(octets),
+    key: asBuffer(octets),
     format: 'raw-private',
     asymmetricKeyType: 'x25519',
   })
@@ -108,18 +109,18 @@ export function x25519KeyPairOf(octets: Uint8Array): AgreementKeyPair {
 export function agreeX25519(privateKey: KeyObject, peerPublicKey: Uint8Array): Uint8Array {
   checkLength(peerPublicKey, 32, 'X25519 public key')
   try {
-    return diffieHellman({ privateKey, publicKey: publicKeyOf('x25519', peerPublicKey) })
+    return plain(diffieHellman({ privateKey, publicKey: publicKeyOf('x25519', peerPublicKey) }))
   } catch (cause) {
     throw new CryptoRefusal('KEY_INVALID', 'Not a usable X25519 public key', { cause })
   }
 }
 
 /** The raw form of a public key, as FIPS 203, FIPS 204 or RFC 7748 print it. */
-export const rawPublic = (key: KeyObject): Uint8Array => key.export({ format: 'raw-public' })
+export const rawPublic = (key: KeyObject): Uint8Array => plain(key.export({ format: 'raw-public' }))
 
 /** A public key of its raw form. */
 export const publicKeyOf = (type: KemName | SignatureName | 'x25519', raw: Uint8Array): KeyObject =>
-  createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: type })
+  createPublicKey({ key: asBuffer(raw), format: 'raw-public', asymmetricKeyType: type })
 
 function checkLength(octets: Uint8Array, expected: number, what: string): void {
   if (octets.length === expected) return

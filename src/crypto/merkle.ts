@@ -115,7 +115,8 @@ export function rootFromInclusion(
   path: readonly Uint8Array[],
 ): Uint8Array {
   const { hash, index, size } = leaf
-  if (index < 0 || index >= size) throw badProof()
+  if (!isCount(index) || !isCount(size) || index >= size) throw badProof()
+  if (!areHashes([hash, ...path])) throw badProof()
   let [fn, sn] = [index, size - 1]
   let root = hash
   for (const sibling of path) {
@@ -138,7 +139,8 @@ export function verifyConsistency(
   second: { readonly size: number; readonly root: Uint8Array },
   path: readonly Uint8Array[],
 ): void {
-  if (first.size > second.size) throw badProof()
+  if (!isCount(first.size) || !isCount(second.size) || first.size > second.size) throw badProof()
+  if (!areHashes([first.root, second.root, ...path])) throw badProof()
   if (first.size === 0 || first.size === second.size) {
     const equal = first.size === 0 ? emptyRoot() : second.root
     if (path.length > 0 || !same(first.root, equal)) throw badProof()
@@ -185,11 +187,16 @@ function ones(value: number): number {
 }
 
 const half = (value: number): number => Math.floor(value / 2)
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+/** Other lengths could shift octets between the two halves of a node and hash the same. */
+const areHashes = (hashes: readonly Uint8Array[]): boolean =>
+  hashes.every((hash) => hash.length === HASH_OCTETS)
 const isPowerOfTwo = (value: number): boolean => ones(value) === 1
 const same = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((octet, at) => octet === b[at])
 const badProof = (): CryptoRefusal =>
   new CryptoRefusal('PROOF_INVALID', 'The Merkle proof does not hold')
 
+const HASH_OCTETS = 32
 const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)

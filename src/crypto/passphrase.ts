@@ -5,10 +5,19 @@
  */
 
 import { argon2Sync } from 'node:crypto'
+import { assert } from '#base'
+import { plain } from './octets.ts'
 
-/** 32 octets. Takes about a second and 64 MiB, so that guessing is dear. */
+/**
+ * 32 octets. Takes about a second and 64 MiB, so that guessing is dear.
+ *
+ * The caller has brought the passphrase into one Unicode normalisation form before.
+ *
+ * @param salt   at least 16 octets (RFC 9106 §3.1), random, one for each passphrase
+ */
 export function keyFromPassphrase(passphrase: Uint8Array, salt: Uint8Array): Uint8Array {
-  return argon2Sync('argon2id', {
+  assert(salt.length >= 16, 'a passphrase is salted with at least 16 octets')
+  const key = argon2Sync('argon2id', {
     message: passphrase,
     nonce: salt,
     parallelism: 4,
@@ -16,4 +25,5 @@ export function keyFromPassphrase(passphrase: Uint8Array, salt: Uint8Array): Uin
     memory: 65_536,
     passes: 3,
   })
+  return plain(key)
 }

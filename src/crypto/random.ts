@@ -6,6 +6,7 @@
 
 import { createCipheriv, randomFillSync, type Cipheriv } from 'node:crypto'
 import { assert, type RandomSource } from '#base'
+import { plain } from './octets.ts'
 
 /** The operating system's generator through OpenSSL's DRBG. */
 export const systemRandom: RandomSource = {
@@ -14,31 +15,39 @@ export const systemRandom: RandomSource = {
 }
 
 /**
- * Bulk random octets: AES-256-CTR under a key drawn from `source`, re-keyed every 2³⁶ octets.
+ * Bulk random octets: AES-256-CTR under a key drawn from `source`, re-keyed every 2³⁰ octets.
  *
- * Gives several GB/s, where the system source gives some hundred MB/s.
+ * Gives several GB/s, where the system source gives some hundred MB/s. CTR output has no repeated
+ * block, which tells it from random with probability below 2⁻⁷⁶ in one key's 2²⁶ blocks. Whoever
+ * reads this process's memory can compute what the present key gave before: at most 1 GiB.
  */
 export class Keystream {
   readonly #source: RandomSource
+  readonly #rekeyOctets: number
   #cipher: Cipheriv
-  #left = REKEY_OCTETS
+  #left: number
 
-  constructor(source: RandomSource) {
+  /** @param rekeyOctets   how much one key may give; smaller in tests only */
+  constructor(source: RandomSource, rekeyOctets = REKEY_OCTETS) {
     this.#source = source
+    this.#rekeyOctets = rekeyOctets
     this.#cipher = newCipher(source)
+    this.#left = rekeyOctets
   }
 
   get kind(): RandomSource['kind'] {
     return this.#source.kind
   }
 
+  /** Fresh random octets, at most 2³⁰ at once; the caller owns the array. */
   octets(size: number): Uint8Array {
+    assert(size <= this.#rekeyOctets, 'one key of a keystream gives all that is asked at once')
     if (size > this.#left) {
       this.#cipher = newCipher(this.#source)
-      this.#left = REKEY_OCTETS
+      this.#left = this.#rekeyOctets
     }
     this.#left -= size
-    return this.#cipher.update(new Uint8Array(size))
+    return plain(this.#cipher.update(new Uint8Array(size)))
   }
 }
 
@@ -50,7 +59,7 @@ export class Keystream {
 export function simulatedRandom(seed: Uint8Array): RandomSource {
   assert(seed.length === 32, 'a simulated random source has a seed of 32 octets')
   const cipher = createCipheriv('aes-256-ctr', seed, new Uint8Array(16))
-  return { kind: 'simulated', octets: (size) => cipher.update(new Uint8Array(size)) }
+  return { kind: 'simulated', octets: (size) => plain(cipher.update(new Uint8Array(size))) }
 }
 
 function newCipher(source: RandomSource): Cipheriv {
@@ -60,4 +69,4 @@ function newCipher(source: RandomSource): Cipheriv {
   return cipher
 }
 
-const REKEY_OCTETS = 2 ** 36
+const REKEY_OCTETS = 2 ** 30

@@ -10,6 +10,7 @@
 
 import {
   createPrivateKey,
+  createPublicKey,
   generateKeyPairSync,
   sign as signNative,
   verify as verifyNative,
@@ -17,6 +18,7 @@ import {
 } from 'node:crypto'
 import { assert, lengthPrefixed, utf8, concat } from '#base'
 import { publicKeyOf, rawPublic } from './kem.ts'
+import { asBuffer, plain } from './octets.ts'
 import { CryptoRefusal } from './refusal.ts'
 
 export type SignatureName = 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87' | 'ed25519'
@@ -40,20 +42,22 @@ export function signingKeyPairOf(name: SignatureName, seed: Uint8Array): Signing
     })
   }
   const format = name === 'ed25519' ? 'raw-private' : 'raw-seed'
-  const privateKey = createPrivateKey({ key: Buffer.from(seed), format, asymmetricKeyType: name })
-  return { name, publicKey: rawPublic(privateKey), privateKey }
+  const privateKey = createPrivateKey({ key: asBuffer(seed), format, asymmetricKeyType: name })
+  return { name, publicKey: rawPublic(createPublicKey(privateKey)), privateKey }
 }
 
 /** The 32-octet seed, for sealed storage. The caller clears it. */
 export const seedOf = ({ name, privateKey }: SigningKeyPair): Uint8Array =>
-  privateKey.export({ format: name === 'ed25519' ? 'raw-private' : 'raw-seed' })
+  plain(privateKey.export({ format: name === 'ed25519' ? 'raw-private' : 'raw-seed' }))
 
 export function sign(keys: SigningKeyPair, label: string, message: Uint8Array): Uint8Array {
   checkLabel(label)
   const { name, privateKey } = keys
-  return name === 'ed25519'
-    ? signNative(null, labelled(label, message), privateKey)
-    : signNative(null, message, { key: privateKey, context: utf8(label) })
+  return plain(
+    name === 'ed25519'
+      ? signNative(null, labelled(label, message), privateKey)
+      : signNative(null, message, { key: privateKey, context: utf8(label) }),
+  )
 }
 
 /** Whether the signature is good. A malformed key or signature is simply not good. */
@@ -77,7 +81,7 @@ export function verify(
 /** Ed25519 over the bare message: for formats that fix it so, such as C2SP signed notes. */
 export const signBareEd25519 = (keys: SigningKeyPair, message: Uint8Array): Uint8Array => {
   assert(keys.name === 'ed25519', 'a bare signature is made with Ed25519')
-  return signNative(null, message, keys.privateKey)
+  return plain(signNative(null, message, keys.privateKey))
 }
 
 /** Whether an Ed25519 signature over the bare message is good. */
@@ -96,7 +100,7 @@ export function verifyBareEd25519(
 /** ML-DSA with an empty context: for formats that fix it so, such as C2SP cosignatures. */
 export const signBareMlDsa = (keys: SigningKeyPair, message: Uint8Array): Uint8Array => {
   assert(keys.name !== 'ed25519', 'this signature is made with ML-DSA')
-  return signNative(null, message, keys.privateKey)
+  return plain(signNative(null, message, keys.privateKey))
 }
 
 /** Whether an ML-DSA signature with an empty context is good. */

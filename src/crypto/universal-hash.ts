@@ -6,6 +6,9 @@
  * with a fresh one-time pad it authenticates as Wegman and Carter showed; the hash key may then
  * be used again, the pad never.
  *
+ * The tables are read at places that depend on the key: a program that shares this machine's cache
+ * may learn about the key from the time this takes. The hash is for links between machines.
+ *
  * @see Wegman, Carter, J. Comput. Syst. Sci. 22 (1981); McGrew, Viega, INDOCRYPT 2004
  * @module
  */
