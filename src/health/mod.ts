@@ -1,7 +1,21 @@
 /**
- * The room health; its work is under way.
+ * Health records: FHIR R4 read strictly, validated, and told apart by whose they are.
+ *
+ * Stands at the door for patient data: octets from outside become valid resources, or a refusal
+ * that says where and why and never repeats what it read. Knows nothing of keys, storage or
+ * people's rights; holds no patient data beyond the call.
  *
  * @module
  */
 
-export {}
+export * from './bundle.ts'
+export * from './cohort/cohort.ts'
+export { isResourceType } from './definitions.ts'
+export * from './json.ts'
+export * from './nhs-number.ts'
+export * from './ownership.ts'
+export * from './refusal.ts'
+export * from './strings.ts'
+export * from './synthetic.ts'
+export { isResourceId } from './shape.ts'
+export { issuesOf } from './validation.ts'
