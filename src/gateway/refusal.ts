@@ -1,0 +1,40 @@
+/**
+ * What the gateway refuses at start-up: the daemon does not come up half.
+ *
+ * Refusals of a running port are `PortRefusal`s of `#base`, the same as in the world.
+ *
+ * @module
+ */
+
+import { Refusal } from '#base'
+
+export type GatewayRefusalCode =
+  /** Another process listens on the address. */
+  | 'ADDRESS_IN_USE'
+  /** The address cannot be listened on: unknown host, socket path too long, not a socket. */
+  | 'ADDRESS_INVALID'
+  /** Another daemon works on the same folder. */
+  | 'SITE_IN_USE'
+  /** No configuration file. */
+  | 'CONFIG_MISSING'
+  /** The configuration file is not JSON, or says something we do not know. */
+  | 'CONFIG_INVALID'
+  /** The operating system refuses access. */
+  | 'PERMISSION_DENIED'
+  /** Other accounts may read or write what must be ours alone. */
+  | 'PERMISSION_TOO_OPEN'
+  /** The random source of the operating system failed its start-up test. */
+  | 'RANDOM_FAILED'
+  /** A newer version of PhotonWard has written the database. */
+  | 'STORE_NEWER'
+  /** A migration that was already applied has been edited since. */
+  | 'STORE_MIGRATION_CHANGED'
+  /** The database cannot be opened: damaged, not ours, or a migration failed. */
+  | 'STORE_UNREADABLE'
+  /** Key, certificate, trust anchor or revocation list cannot be used. */
+  | 'CREDENTIALS_INVALID'
+
+/** The outside world is not as the daemon needs it; the operator can act on `code`. */
+export class GatewayRefusal extends Refusal<GatewayRefusalCode> {
+  override readonly name = 'GatewayRefusal'
+}

@@ -1,0 +1,98 @@
+/**
+ * The writer thread of the Store port: takes what has queued up, commits it as one group, answers.
+ *
+ * @module
+ */
+
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { OpeningFailure, openWriter } from './store-schema.ts'
+import { failureOf, weight } from './store-values.ts'
+import type { Commit, Failure, FromWriter, Outcome, ToWriter, WriterSetup } from './store-wire.ts'
+import { DiskFailure, GroupWriter } from './store-writer.ts'
+
+function main(port: MessagePort, { file, migrations, pagesMax }: WriterSetup): void {
+  const say = (message: FromWriter): void => port.postMessage(message)
+  try {
+    const database = openWriter(file, migrations)
+    const writer = new GroupWriter(database)
+    if (pagesMax !== undefined) writer.limit(pagesMax)
+    say({ kind: 'ready' })
+    port.on('message', (message: ToWriter) => {
+      try {
+        serve(port, writer, message, say)
+      } catch (error) {
+        say({ kind: 'failed', failure: failureFor(error) })
+        port.close()
+      }
+    })
+    port.on('close', () => database.close())
+  } catch (error) {
+    say({ kind: 'refused', ...refusalFor(error) })
+    port.close()
+  }
+}
+
+/** Serves a message and whatever else has arrived, in order. */
+function serve(
+  port: MessagePort,
+  writer: GroupWriter,
+  first: ToWriter,
+  say: (message: FromWriter) => void,
+): void {
+  const waiting: Commit[] = []
+  const flush = (): void => {
+    while (waiting.length > 0) say({ kind: 'outcomes', outcomes: commitGroup(writer, waiting) })
+  }
+  for (let message: ToWriter | undefined = first; message !== undefined; message = next(port)) {
+    switch (message.kind) {
+      case 'commits':
+        waiting.push(...message.commits)
+        // Acknowledge in good time even if messages never cease.
+        if (waiting.length >= GROUP_COMMITS_MAX) flush()
+        break
+      case 'limit':
+        flush()
+        writer.limit(message.pagesMax)
+        break
+      case 'close':
+        flush()
+        port.close()
+        return
+    }
+  }
+  flush()
+}
+
+/** Takes a group off the front of the queue and commits it. */
+function commitGroup(writer: GroupWriter, waiting: Commit[]): readonly Outcome[] {
+  let octets = 0
+  let count = 0
+  for (const commit of waiting) {
+    if (count === GROUP_COMMITS_MAX || octets > GROUP_OCTETS_MAX) break
+    for (const statement of commit) octets += weight(statement)
+    count++
+  }
+  return writer.commitAll(waiting.splice(0, count))
+}
+
+const next = (port: MessagePort): ToWriter | undefined =>
+  (receiveMessageOnPort(port) as { message: ToWriter } | undefined)?.message
+
+function refusalFor(error: unknown): Omit<Extract<FromWriter, { kind: 'refused' }>, 'kind'> {
+  const refusal =
+    error instanceof OpeningFailure
+      ? error
+      : new OpeningFailure('STORE_UNREADABLE', 'Cannot open the database', { cause: error })
+  const { code, message, facts, cause } = refusal
+  return { code, message, facts, cause: cause instanceof Error ? cause.message : undefined }
+}
+
+const failureFor = (error: unknown): Failure =>
+  error instanceof DiskFailure ? error.failure : { ...failureOf(error), code: 'STORE_FAILED' }
+
+/** Commits in one transaction. */
+const GROUP_COMMITS_MAX = 1024
+/** Octets of parameters in one transaction, before the commit that goes over it. */
+const GROUP_OCTETS_MAX = 16 * 1024 * 1024
+
+if (parentPort !== null) main(parentPort, workerData as WriterSetup)
