@@ -1,0 +1,380 @@
+/**
+ * Tables and statements of the log.
+ *
+ * One row for each entry, tile, checkpoint and cosignature, and one for each foreign log this site
+ * has witnessed. Kind and time of an entry stand beside its leaf for searching; they are checked
+ * against the leaf, which alone is hashed.
+ *
+ * @module
+ */
+
+import { sql } from 'kysely'
+import { bind, statement, tablesOf, type Migration, type SqlValue, type Statement } from '#base'
+
+interface EntryTable {
+  readonly site_id: string
+  readonly ix: number
+  readonly at: number
+  readonly kind: string
+  readonly leaf: Uint8Array
+}
+
+interface TileTable {
+  readonly site_id: string
+  readonly level: number
+  readonly ix: number
+  readonly hashes: Uint8Array
+}
+
+interface CheckpointTable {
+  readonly site_id: string
+  readonly size: number
+  /** Size of the checkpoint before this one, so that a missing row is missed. */
+  readonly prior: number
+  readonly note: Uint8Array
+}
+
+interface CosignatureTable {
+  readonly site_id: string
+  readonly size: number
+  readonly cosigner: string
+  /** Both signature lines of this cosigner, each with its newline. */
+  readonly lines: Uint8Array
+}
+
+interface WitnessedTable {
+  readonly site_id: string
+  readonly origin: string
+  readonly size: number
+  readonly root: Uint8Array
+  /** The checkpoint itself, as its log signed it. */
+  readonly note: Uint8Array
+}
+
+interface AuditTables {
+  readonly audit_entry: EntryTable
+  readonly audit_tile: TileTable
+  readonly audit_checkpoint: CheckpointTable
+  readonly audit_cosignature: CosignatureTable
+  readonly audit_witnessed: WitnessedTable
+}
+
+/** The schema of the log, in order. */
+export const auditMigrations: readonly Migration[] = [
+  {
+    id: 'audit-1',
+    statements: [
+      `create table audit_entry (
+        site_id text not null, ix bigint not null, at bigint not null, kind text not null,
+        leaf blob not null, primary key (site_id, ix))`,
+      'create index audit_entry_at on audit_entry (site_id, at)',
+      'create index audit_entry_kind on audit_entry (site_id, kind, ix)',
+      `create table audit_tile (
+        site_id text not null, level bigint not null, ix bigint not null, hashes blob not null,
+        primary key (site_id, level, ix))`,
+      `create table audit_checkpoint (
+        site_id text not null, size bigint not null, prior bigint not null, note blob not null,
+        primary key (site_id, size))`,
+      `create table audit_cosignature (
+        site_id text not null, size bigint not null, cosigner text not null, lines blob not null,
+        primary key (site_id, size, cosigner))`,
+      `create table audit_witnessed (
+        site_id text not null, origin text not null, size bigint not null, root blob not null,
+        note blob not null, primary key (site_id, origin))`,
+    ],
+  },
+]
+
+const db = tablesOf<AuditTables>()
+const NONE = new Uint8Array(0)
+
+const APPEND = statement(
+  db
+    .insertInto('audit_entry')
+    .values((from) => ({
+      site_id: '',
+      // The next index is found inside the transaction that uses it; the key refuses a race.
+      ix: from
+        .selectFrom('audit_entry')
+        .select(sql<number>`coalesce(max(ix), -1) + 1`.as('next'))
+        .where('site_id', '=', ''),
+      at: 0,
+      kind: '',
+      leaf: NONE,
+    }))
+    .returning('ix'),
+)
+
+/** Appends one entry under the next free index, and returns that index as `ix`. */
+export const appendEntry = (
+  site: string,
+  entry: { readonly at: number; readonly kind: string; readonly leaf: Uint8Array },
+): Statement => bind(APPEND, site, site, entry.at, entry.kind, entry.leaf)
+
+const COUNT = statement(
+  db
+    .selectFrom('audit_entry')
+    .select(sql<number>`coalesce(max(ix), -1) + 1`.as('size'))
+    .where('site_id', '=', ''),
+)
+
+/** The next free index, as `size`. */
+export const selectSize = (site: string): Statement => bind(COUNT, site)
+
+const LEAVES = statement(
+  db
+    .selectFrom('audit_entry')
+    .select(['ix', 'at', 'kind', 'leaf'])
+    .where('site_id', '=', '')
+    .where('ix', '>=', 0)
+    .orderBy('ix')
+    .limit(1),
+)
+
+/** Entries from an index on, in order. */
+export const selectEntries = (site: string, from: number, limit: number): Statement =>
+  bind(LEAVES, site, from, limit)
+
+/** What `selectMatching` looks for. */
+export interface EntryFilter {
+  /** A kind, and every kind below it: `key` finds `key.delivered`. */
+  readonly kind?: string
+  /** Earliest and latest time, inclusive, epoch milliseconds. */
+  readonly since?: number
+  readonly until?: number
+  /** Only indexes above and below these, exclusive. */
+  readonly after?: number
+  readonly before?: number
+  /** Newest first instead of oldest first. */
+  readonly newestFirst?: boolean
+}
+
+/** Entries that match, one page. */
+export function selectMatching(site: string, filter: EntryFilter, limit: number): Statement {
+  const { kind, since, until, after, before } = filter
+  let query = db
+    .selectFrom('audit_entry')
+    .select(['ix', 'at', 'kind', 'leaf'])
+    .where('site_id', '=', site)
+  if (after !== undefined) query = query.where('ix', '>', after)
+  if (before !== undefined) query = query.where('ix', '<', before)
+  if (since !== undefined) query = query.where('at', '>=', since)
+  if (until !== undefined) query = query.where('at', '<=', until)
+  if (kind !== undefined) {
+    const below = `${kind}.`
+    query = query.where((is) =>
+      is.or([is('kind', '=', kind), sql<boolean>`substr(kind, 1, ${below.length}) = ${below}`]),
+    )
+  }
+  return statement(query.orderBy('ix', filter.newestFirst ? 'desc' : 'asc').limit(limit))
+}
+
+const TILE = statement(
+  db
+    .selectFrom('audit_tile')
+    .select(['level', 'ix', 'hashes'])
+    .where('site_id', '=', '')
+    .where('level', '=', 0)
+    .where('ix', '=', 0),
+)
+
+export const selectTile = (site: string, level: number, index: number): Statement =>
+  bind(TILE, site, level, index)
+
+const TILES = statement(
+  db
+    .selectFrom('audit_tile')
+    .select(['level', 'ix', 'hashes'])
+    .where('site_id', '=', '')
+    .where('level', '=', 0)
+    .where('ix', '>=', 0)
+    .orderBy('ix')
+    .limit(1),
+)
+
+/** Tiles of one level from an index on, in order. */
+export const selectTiles = (
+  site: string,
+  from: { readonly level: number; readonly index: number },
+  limit: number,
+): Statement => bind(TILES, site, from.level, from.index, limit)
+
+const TILE_COUNTS = statement(
+  db
+    .selectFrom('audit_tile')
+    .select(['level', sql<number>`count(*)`.as('tiles')])
+    .where('site_id', '=', '')
+    .groupBy('level')
+    .orderBy('level'),
+)
+
+/** How many tiles each level has. */
+export const countTiles = (site: string): Statement => bind(TILE_COUNTS, site)
+
+const PUT_TILE = statement(
+  db
+    .insertInto('audit_tile')
+    .values({ site_id: '', level: 0, ix: 0, hashes: NONE })
+    .onConflict((on) =>
+      on.columns(['site_id', 'level', 'ix']).doUpdateSet({
+        hashes: (from) => from.ref('excluded.hashes'),
+      }),
+    ),
+)
+
+/** Stores a tile, or lets a partial one grow. */
+export const putTile = (
+  site: string,
+  tile: { readonly level: number; readonly index: number; readonly hashes: Uint8Array },
+): Statement => bind(PUT_TILE, site, tile.level, tile.index, tile.hashes)
+
+const PUT_CHECKPOINT = statement(
+  db.insertInto('audit_checkpoint').values({ site_id: '', size: 0, prior: 0, note: NONE }),
+)
+
+export const putCheckpoint = (
+  site: string,
+  row: { readonly size: number; readonly prior: number; readonly note: Uint8Array },
+): Statement => bind(PUT_CHECKPOINT, site, row.size, row.prior, row.note)
+
+const checkpoints = db
+  .selectFrom('audit_checkpoint')
+  .select(['size', 'prior', 'note'])
+  .where('site_id', '=', '')
+
+const NEWEST_CHECKPOINTS = statement(
+  checkpoints.where('size', '<=', 0).orderBy('size', 'desc').limit(1),
+)
+
+/** Checkpoints of at most `size` leaves, largest first. */
+export const selectNewestCheckpoints = (site: string, size: number, limit: number): Statement =>
+  bind(NEWEST_CHECKPOINTS, site, size, limit)
+
+const CHECKPOINTS = statement(checkpoints.where('size', '>', 0).orderBy('size').limit(1))
+
+/** Checkpoints of more than `size` leaves, smallest first. */
+export const selectCheckpoints = (site: string, size: number, limit: number): Statement =>
+  bind(CHECKPOINTS, site, size, limit)
+
+const PUT_COSIGNATURE = statement(
+  db
+    .insertInto('audit_cosignature')
+    .values({ site_id: '', size: 0, cosigner: '', lines: NONE })
+    .onConflict((on) =>
+      on.columns(['site_id', 'size', 'cosigner']).doUpdateSet({
+        lines: (from) => from.ref('excluded.lines'),
+      }),
+    ),
+)
+
+/** Stores the lines of one cosigner; a later cosignature of the same checkpoint replaces them. */
+export const putCosignature = (
+  site: string,
+  row: { readonly size: number; readonly cosigner: string; readonly lines: Uint8Array },
+): Statement => bind(PUT_COSIGNATURE, site, row.size, row.cosigner, row.lines)
+
+const cosignatures = db
+  .selectFrom('audit_cosignature')
+  .select(['size', 'cosigner', 'lines'])
+  .where('site_id', '=', '')
+
+const COSIGNATURES = statement(
+  cosignatures.where('size', '>=', 0).where('size', '<=', 0).orderBy('size').orderBy('cosigner'),
+)
+
+/** Cosignatures of checkpoints of `first` to `last` leaves. */
+export const selectCosignatures = (site: string, first: number, last: number): Statement =>
+  bind(COSIGNATURES, site, first, last)
+
+const COSIGNED_SIZES = statement(
+  db
+    .selectFrom('audit_cosignature')
+    .select('size')
+    .where('site_id', '=', '')
+    .where('size', '>', 0)
+    .groupBy('size')
+    .having(sql<number>`count(*)`, '>=', 1)
+    .orderBy('size', 'desc')
+    .limit(sql.lit(1)),
+)
+
+/** The largest checkpoint of more than `size` leaves that so many cosigners have cosigned. */
+export const selectCosignedSize = (site: string, size: number, cosigners: number): Statement =>
+  bind(COSIGNED_SIZES, site, size, cosigners)
+
+const COSIGNED = statement(
+  db
+    .selectFrom('audit_cosignature')
+    .select(['cosigner', sql<number>`max(size)`.as('size')])
+    .where('site_id', '=', '')
+    .groupBy('cosigner')
+    .orderBy('cosigner'),
+)
+
+/** The largest size that each cosigner has cosigned. */
+export const selectCosigned = (site: string): Statement => bind(COSIGNED, site)
+
+const WITNESSED = statement(
+  db
+    .selectFrom('audit_witnessed')
+    .select(['origin', 'size', 'root', 'note'])
+    .where('site_id', '=', '')
+    .where('origin', '=', ''),
+)
+
+/** What this site, as a witness, has last seen of a log. */
+export const selectWitnessed = (site: string, origin: string): Statement =>
+  bind(WITNESSED, site, origin)
+
+const ALL_WITNESSED = statement(
+  db
+    .selectFrom('audit_witnessed')
+    .select(['origin', 'size', 'root', 'note'])
+    .where('site_id', '=', '')
+    .orderBy('origin'),
+)
+
+export const selectAllWitnessed = (site: string): Statement => bind(ALL_WITNESSED, site)
+
+const FIRST_WITNESSED = statement(
+  db
+    .insertInto('audit_witnessed')
+    .values({ site_id: '', origin: '', size: 0, root: NONE, note: NONE })
+    .onConflict((on) => on.columns(['site_id', 'origin']).doNothing()),
+  1,
+)
+
+const NEXT_WITNESSED = statement(
+  db
+    .updateTable('audit_witnessed')
+    .set({ size: 0, root: NONE, note: NONE })
+    .where('site_id', '=', '')
+    .where('origin', '=', '')
+    .where('size', '=', 0)
+    .where('root', '=', NONE),
+  1,
+)
+
+/** Remembers a newer head of a log; conflicts if `held` is no longer what is remembered. */
+export function putWitnessed(
+  site: string,
+  next: {
+    readonly origin: string
+    readonly size: number
+    readonly root: Uint8Array
+    readonly note: Uint8Array
+  },
+  held: { readonly size: number; readonly root: Uint8Array } | undefined,
+): Statement {
+  const { origin, size, root, note } = next
+  return held === undefined
+    ? bind(FIRST_WITNESSED, site, origin, size, root, note)
+    : bind(NEXT_WITNESSED, size, root, note, site, origin, held.size, held.root)
+}
+
+/** A whole number out of a row. */
+export const wholeOf = (value: SqlValue | undefined): number => Number(value)
+
+/** Octets out of a row; a column of another type is damage, which shows as no octets. */
+export const octetsOf = (value: SqlValue | undefined): Uint8Array =>
+  value instanceof Uint8Array ? value : NONE
