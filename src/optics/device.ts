@@ -28,11 +28,14 @@ export interface PulseSettings {
   readonly keyBasisProbability: { readonly transmitter: number; readonly receiver: number }
 }
 
+/** Slots of one batch, at most. */
+export const BATCH_SLOTS_MAX = 2 ** 26
+
 /** A run of consecutive pulse slots, reported as a whole. */
 export interface BatchHead {
   /** Counts from 0 in each session of the device; a gap means that batches were lost. */
   readonly batch: number
-  /** Number of pulse slots in the batch. */
+  /** Number of pulse slots in the batch, at most `BATCH_SLOTS_MAX`. */
   readonly slotCount: number
   /** Whether the slots come from simulated optics, and so yield computational keys only. */
   readonly simulated: boolean
@@ -52,7 +55,10 @@ export interface DetectionBatch extends BatchHead {
 
 /** Monitoring figures of one batch, as real receivers give them; inputs of the alarms. */
 export interface ReceiverObservables {
-  /** Clicks of each detector: Z0, Z1, X0, X1. */
+  /**
+   * Clicks by basis and detector: Z0, Z1, X0, X1. Where one pair of detectors serves both bases, Z1
+   * counts detector 1 while set to Z.
+   */
   readonly clicks: readonly [number, number, number, number]
   readonly doubleClicks: number
   /** Clicks dropped because a detector was still dead; all detectors then count as dead. */

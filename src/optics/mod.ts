@@ -1,7 +1,25 @@
 /**
  * Optics: what devices report, and simulated sources, channels, detectors and eavesdroppers.
  *
+ * `device` is the boundary: the layers above work with any two devices that keep to it. Behind it
+ * stands the simulation: a link (`link`, `preset`) is drawn batch by batch (`simulate`) under an
+ * attack (`eve`), and `SimulatedFibre` makes two devices of it.
+ *
+ * Simulated optics yield computational keys: whoever knows the state of the random source knows
+ * every key.
+ *
  * @module
  */
 
 export * from './device.ts'
+export type { FibreChannel } from './channel.ts'
+export { channelLossDb } from './channel.ts'
+export type { Detector, Receiver } from './detector.ts'
+export { expectLink, type LinkExpectation, type PulseExpectation } from './expectation.ts'
+export { checkedAttack, noAttack, type Attack } from './eve.ts'
+export * from './fibre.ts'
+export { checkedLink, type OpticalLink } from './link.ts'
+export type { ChoiceRecord } from './record.ts'
+export * from './refusal.ts'
+export * from './simulate.ts'
+export { checkedSettings, INTENSITIES_MAX } from './source.ts'

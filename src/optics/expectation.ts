@@ -1,0 +1,178 @@
+/**
+ * What a link should report on average: closed forms, as a cross-check of the simulation.
+ *
+ * Uses nothing of `law` and `simulate`. With η the share of light that is counted (η_sys: channel,
+ * receiver loss and efficiency together), d the noise of one detector per gate and e the
+ * misalignment, light of mean photon number λ = η·μ fires anything with probability
+ * D = 1 − (1 − d)²·e^−λ, and gives a wrong bit in the right basis with E = w − w·r/2, where
+ * r = 1 − (1 − d)·e^−λ(1−e) and w = 1 − (1 − d)·e^−λe are the right and the wrong detector firing.
+ * To first order these are the usual D ≈ 1 − (1 − 2d)·e^−λ and E ≈ d + e·(1 − e^−λ).
+ *
+ * Dead time is exact (a renewal process). Afterpulses and jitter are exact to first order in their
+ * probabilities: terms of their product with the click probability are left out.
+ *
+ * @see Rusca et al., Appl. Phys. Lett. 112, 171104 (2018), appendix B
+ * @module
+ */
+
+import { transmittance } from './channel.ts'
+import { afterpulseDecaySlots } from './detector.ts'
+import { noAttack, unnoticedMeanPhotonNumber, type Attack } from './eve.ts'
+import { figuresOf, type OpticalLink } from './link.ts'
+
+/** Of pulses of one intensity whose basis both ends share. */
+export interface PulseExpectation {
+  /** Probability that the pulse is reported. */
+  readonly gain: number
+  /** Probability that it is reported, with a wrong bit. Not divided by the gain. */
+  readonly error: number
+}
+
+export interface LinkExpectation {
+  /** Probability that anything fires in a live slot, over all intensities. */
+  readonly clickProbability: number
+  /** Share of slots that are not dead. */
+  readonly liveFraction: number
+  /** Detections per slot. */
+  readonly detectionProbability: number
+  readonly doubleClickProbability: number
+  /** Clicks lost in dead time, per slot. */
+  readonly deadTimeDropProbability: number
+  /** One for each intensity, in the order of the settings. */
+  readonly pulses: readonly { readonly Z: PulseExpectation; readonly X: PulseExpectation }[]
+  readonly qber: { readonly Z: number; readonly X: number }
+  readonly detectionsPerSecond: number
+  /** Detections per second for which both ends chose the key basis. */
+  readonly siftedBitsPerSecond: number
+}
+
+/** Averages of a checked link under a checked attack. */
+export function expectLink(link: OpticalLink, attack: Attack = noAttack): LinkExpectation {
+  const { intensities, keyBasisProbability, clockHz } = link.settings
+  const { misalignment, detector } = link.receiver
+  const lit = intensities.map(({ meanPhotonNumber }) => litPulse(link, attack, meanPhotonNumber))
+  const mean = (of: (pulse: LitPulse) => number): number =>
+    intensities.reduce((sum, { probability }, at) => sum + probability * of(lit[at]), 0)
+  const click = mean(({ fires }) => fires)
+  const { transmitter, receiver } = keyBasisProbability
+  const bothZ = transmitter * receiver
+  const bothX = (1 - transmitter) * (1 - receiver)
+  const double = mean(
+    (pulse) =>
+      bothZ * pulse.double(misalignment.Z) +
+      bothX * pulse.double(misalignment.X) +
+      (1 - bothZ - bothX) * pulse.double(0.5),
+  )
+  const rates = detectorRates(link, click, click === 0 ? 0 : double / click)
+  const jitter = detector.neighbourSlotProbability
+  const reported = (pulse: LitPulse, misaligned: number): PulseExpectation => {
+    const astray = (rates.live * click * jitter + rates.afterpulses) * (1 - pulse.fires)
+    return {
+      gain: rates.live * pulse.fires * (1 - jitter) + astray,
+      error: rates.live * pulse.wrong(misaligned) * (1 - jitter) + astray / 2,
+    }
+  }
+  const pulses = lit.map((pulse) => ({
+    Z: reported(pulse, misalignment.Z),
+    X: reported(pulse, misalignment.X),
+  }))
+  const over = (basis: 'Z' | 'X', part: keyof PulseExpectation): number =>
+    intensities.reduce((sum, { probability }, at) => sum + probability * pulses[at][basis][part], 0)
+  return {
+    clickProbability: click,
+    liveFraction: rates.live,
+    detectionProbability: rates.detections,
+    doubleClickProbability: rates.live * double * ((1 - jitter) ** 2 + jitter ** 2 / 2),
+    deadTimeDropProbability: (1 - rates.live) * click + rates.afterpulsesLost,
+    pulses,
+    qber: { Z: over('Z', 'error') / over('Z', 'gain'), X: over('X', 'error') / over('X', 'gain') },
+    detectionsPerSecond: clockHz * rates.detections,
+    siftedBitsPerSecond: clockHz * bothZ * over('Z', 'gain'),
+  }
+}
+
+/** What pulses of one intensity do in a live slot. */
+interface LitPulse {
+  /** Probability that anything fires. */
+  readonly fires: number
+  /** Probability of a wrong bit, both ends in one basis of this misalignment. */
+  readonly wrong: (misalignment: number) => number
+  /** Probability that both detectors fire. */
+  readonly double: (misalignment: number) => number
+}
+
+function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: number): LitPulse {
+  const figures = figuresOf(link)
+  const noise = figures.noiseProbability
+  const share = figures.channelTransmittance * figures.receiverTransmittance
+  switch (attack.kind) {
+    case 'none':
+      return coherentPulse(meanPhotonNumber * share, noise)
+    case 'fibre-cut':
+      return coherentPulse(meanPhotonNumber * share * transmittance(attack.lossDb), noise)
+    case 'intercept-resend': {
+      const unnoticed = unnoticedMeanPhotonNumber(link.settings.intensities)
+      const resent = (attack.resendMeanPhotonNumber ?? unnoticed) * share
+      const untouched = coherentPulse(meanPhotonNumber * share, noise)
+      const right = coherentPulse(resent, noise)
+      const dark = coherentPulse(0, noise)
+      const seen = attack.fraction * -Math.expm1(-meanPhotonNumber)
+      const unseen = attack.fraction - seen
+      const mixed = (of: (pulse: LitPulse, misalignment?: number) => number): number =>
+        (1 - attack.fraction) * of(untouched) +
+        (seen / 2) * (of(right) + of(right, 0.5)) +
+        unseen * of(dark)
+      return {
+        fires: mixed((pulse) => pulse.fires),
+        wrong: (misalignment) => mixed((pulse, other = misalignment) => pulse.wrong(other)),
+        double: (misalignment) => mixed((pulse, other = misalignment) => pulse.double(other)),
+      }
+    }
+  }
+}
+
+/** Coherent light of this mean photon number, as counted, spread over two detectors. */
+function coherentPulse(counted: number, noise: number): LitPulse {
+  const detector = (share: number): number => 1 - (1 - noise) * Math.exp(-counted * share)
+  return {
+    fires: 1 - (1 - noise) ** 2 * Math.exp(-counted),
+    wrong: (misalignment) =>
+      detector(misalignment) - (detector(misalignment) * detector(1 - misalignment)) / 2,
+    double: (misalignment) => detector(misalignment) * detector(1 - misalignment),
+  }
+}
+
+interface DetectorRates {
+  readonly live: number
+  /** Per slot. */
+  readonly detections: number
+  /** Afterpulses in live slots, per slot. */
+  readonly afterpulses: number
+  /** Afterpulses that fall into the dead time of a later click, per slot. */
+  readonly afterpulsesLost: number
+}
+
+/**
+ * Dead time and afterpulsing together.
+ *
+ * A click with probability c in each live slot, and D dead slots after it, is a renewal process:
+ * 1/(1 + c·D) of the slots are live. A carrier released g slots after the dead time, geometrically
+ * with ratio q = e^(−1/decay), meets a live slot with probability 1/(1 + c·(q + … + q^D)): the
+ * generating function of that renewal process at q.
+ */
+function detectorRates(link: OpticalLink, click: number, doubleShare: number): DetectorRates {
+  const { deadSlots } = figuresOf(link)
+  const { detector } = link.receiver
+  const decay = afterpulseDecaySlots(detector, link.settings.clockHz)
+  const ratio = decay === 0 ? 0 : Math.exp(-1 / decay)
+  const geometric = ratio === 0 ? 0 : (ratio * (1 - ratio ** deadSlots)) / (1 - ratio)
+  const survive = 1 / (1 + click * geometric)
+  const carriers = detector.afterpulseProbability * (1 + doubleShare)
+  const detections = click / (1 - (1 - click) * carriers * survive + click * deadSlots)
+  return {
+    live: 1 - detections * deadSlots,
+    detections,
+    afterpulses: detections * carriers * survive,
+    afterpulsesLost: detections * carriers * (1 - survive),
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * A simulated fibre with a device at each end, as the rest of the house sees real ones.
+ *
+ * Whoever runs it paces it: each call of `produce` makes one batch, which goes to the receiver at
+ * once; the transmitter keeps its choices until the other side asks for them. The fibre knows
+ * every key, and so belongs into a process of its own.
+ *
+ * Memory is bounded: a receiver that nobody empties loses whole batches (they are not even drawn),
+ * a transmitter that nobody asks forgets the oldest. What is forgotten is overwritten.
+ *
+ * @module
+ */
+
+import { ChoiceMemory } from './choice-memory.ts'
+import type { ReceiverDevice, TransmitterChoices, TransmitterDevice } from './device.ts'
+import type { Attack } from './eve.ts'
+import { Inbox, type TakeBatch } from './inbox.ts'
+import type { OpticalLink } from './link.ts'
+import { RandomWords } from './random-words.ts'
+import { requireSlotCount } from './record.ts'
+import { OpticsRefusal } from './refusal.ts'
+import { BatchSimulator, type BatchTruth, type SimulatorOptions } from './simulate.ts'
+
+export interface FibreOptions extends SimulatorOptions {
+  /** Slots of each batch, up to `BATCH_SLOTS_MAX`. */
+  readonly batchSlots: number
+  /** Batches whose choices the transmitter remembers; `CHOICE_BATCHES_MAX` if left out. */
+  readonly batchesRememberedMax?: number
+  /** Batches that wait at the receiver; `RECEIVER_BATCHES_MAX` if left out. */
+  readonly batchesQueuedMax?: number
+}
+
+/** Counts since the fibre was made. */
+export interface FibreCounts {
+  /** Batches made, dropped ones included. */
+  readonly batches: number
+  /** Batches that the receiver dropped because too many were waiting. */
+  readonly batchesDropped: number
+  readonly batchesQueued: number
+  readonly batchesRemembered: number
+}
+
+/** Both devices of one simulated link, around one simulator. Closing either closes the fibre. */
+export class SimulatedFibre {
+  readonly link: OpticalLink
+  readonly batchSlots: number
+  readonly transmitter: TransmitterDevice
+  readonly receiver: ReceiverDevice
+  readonly #simulator: BatchSimulator
+  readonly #words: RandomWords
+  readonly #memory: ChoiceMemory
+  readonly #inbox: Inbox
+  #batchesDropped = 0
+  #closed = false
+
+  /** @throws OpticsRefusal OPTICS_LINK_INVALID, OPTICS_SLOTS_INVALID, OPTICS_RANDOMNESS_REFUSED */
+  constructor(options: FibreOptions) {
+    requireSlotCount(options.batchSlots)
+    this.#simulator = new BatchSimulator(options)
+    this.link = options.link
+    this.batchSlots = options.batchSlots
+    this.#words = new RandomWords(options.random)
+    this.#memory = new ChoiceMemory(options.batchesRememberedMax ?? CHOICE_BATCHES_MAX, this.#words)
+    this.#inbox = new Inbox(options.batchesQueuedMax ?? RECEIVER_BATCHES_MAX)
+    const { settings } = options.link
+    const close = (): void => this.close()
+    const choicesAt = (batch: number, slots: Uint32Array): Promise<TransmitterChoices> =>
+      Promise.try(() => this.#answer(batch, slots))
+    this.transmitter = { settings, choicesAt, close }
+    const receive = (take: TakeBatch): void => this.#inbox.open(take)
+    this.receiver = { settings, receive, closed: this.#inbox.closed, close }
+  }
+
+  get attack(): Attack {
+    return this.#simulator.attack
+  }
+
+  /** What Eve does from the next batch on. @throws OpticsRefusal OPTICS_ATTACK_INVALID */
+  setAttack(attack: Attack): void {
+    this.#simulator.setAttack(attack)
+  }
+
+  /** Time that one batch takes on the fibre, in seconds: how often to call `produce`. */
+  get batchSeconds(): number {
+    return this.batchSlots / this.link.settings.clockHz
+  }
+
+  get counts(): FibreCounts {
+    return {
+      batches: this.#simulator.batch,
+      batchesDropped: this.#batchesDropped,
+      batchesQueued: this.#inbox.queued,
+      batchesRemembered: this.#memory.held,
+    }
+  }
+
+  /**
+   * Makes the next batch. Returns what only the simulation knows of it, or undefined if the
+   * receiver dropped it.
+   *
+   * @throws OpticsRefusal OPTICS_CLOSED
+   */
+  produce(): BatchTruth | undefined {
+    if (this.#closed) throw closedRefusal()
+    if (this.#inbox.full) {
+      this.#memory.pass(this.#simulator.batch)
+      this.#simulator.skip()
+      this.#batchesDropped++
+      return undefined
+    }
+    const { detections, record, truth } = this.#simulator.next(this.batchSlots)
+    this.#memory.remember(record)
+    this.#inbox.put(detections)
+    return truth
+  }
+
+  /** Ends both devices and overwrites everything that is still held. */
+  close(): void {
+    this.#closed = true
+    this.#inbox.close()
+    this.#memory.clear()
+    this.#simulator.clear()
+    this.#words.clear()
+  }
+
+  #answer(batch: number, slots: Uint32Array): TransmitterChoices {
+    if (this.#closed) throw closedRefusal()
+    return this.#memory.answer(batch, slots)
+  }
+}
+
+const closedRefusal = (): OpticsRefusal =>
+  new OpticsRefusal('OPTICS_CLOSED', 'The device has been closed')
+
+/** Batches whose choices a transmitter remembers. */
+export const CHOICE_BATCHES_MAX = 128
+
+/** Batches that wait at a receiver; fewer than a transmitter remembers. */
+export const RECEIVER_BATCHES_MAX = 16

@@ -1,0 +1,84 @@
+/**
+ * What the transmitter remembers of a batch: its choices in the slots that led to a detection.
+ *
+ * A real transmitter remembers its choice in every slot. The simulation has drawn the choices of
+ * detected slots only; of any other slot nothing is known to anybody, so a choice drawn when it
+ * is asked for, from the law of slots without a report, cannot be told from one drawn before.
+ *
+ * @module
+ */
+
+import type { DrawTable } from './draw-table.ts'
+import { BATCH_SLOTS_MAX } from './device.ts'
+import { drawChoices } from './law.ts'
+import type { RandomWords } from './random-words.ts'
+import { OpticsRefusal } from './refusal.ts'
+
+/** Choices of one batch. Holds key bits: whoever owns it clears it with `forgetChoices`. */
+export interface ChoiceRecord {
+  readonly batch: number
+  readonly slotCount: number
+  /** Slots with a detection, strictly increasing. */
+  readonly slots: Uint32Array
+  /** The choice in each, in the form of `TransmitterChoices`. */
+  readonly choices: Uint8Array
+  /** From which choices in all other slots are drawn. */
+  readonly unreported: DrawTable
+}
+
+/** Overwrites the choices of a record. */
+export function forgetChoices(record: ChoiceRecord): void {
+  record.choices.fill(0)
+  record.slots.fill(0)
+}
+
+/**
+ * Choices in the slots asked for, in that order. The caller owns the array.
+ *
+ * Choices in slots without a detection are fresh at each call: ask once.
+ *
+ * @throws OpticsRefusal OPTICS_SLOTS_INVALID unless the slots are strictly increasing and inside
+ *         the batch
+ */
+export function choicesIn(
+  record: ChoiceRecord,
+  slots: Uint32Array,
+  words: RandomWords,
+): Uint8Array {
+  requireSlots(slots, record.slotCount)
+  const choices = new Uint8Array(slots.length)
+  const { slots: known, choices: remembered } = record
+  let next = 0
+  for (let at = 0; at < slots.length; at++) {
+    const slot = slots[at]
+    while (next < known.length && known[next] < slot) next++
+    choices[at] =
+      next < known.length && known[next] === slot
+        ? remembered[next]
+        : drawChoices(record.unreported, words.next()) & 0b1111
+  }
+  return choices
+}
+
+/** @throws OpticsRefusal OPTICS_SLOTS_INVALID */
+export function requireSlots(slots: Uint32Array, slotCount: number): void {
+  if (slots.length > slotCount) throw slotsRefused(`at most ${slotCount} slots can be asked for`)
+  let before = -1
+  for (const slot of slots) {
+    if (slot <= before) throw slotsRefused('slots must be strictly increasing')
+    before = slot
+  }
+  if (before >= slotCount) throw slotsRefused(`slots must lie below ${slotCount}, got ${before}`)
+}
+
+const slotsRefused = (problem: string): OpticsRefusal =>
+  new OpticsRefusal('OPTICS_SLOTS_INVALID', `Invalid slots: ${problem}`)
+
+/** @throws OpticsRefusal OPTICS_SLOTS_INVALID unless a batch may have so many slots. */
+export function requireSlotCount(slotCount: number): void {
+  if (Number.isInteger(slotCount) && slotCount >= 1 && slotCount <= BATCH_SLOTS_MAX) return
+  throw new OpticsRefusal(
+    'OPTICS_SLOTS_INVALID',
+    `Invalid batch: expected 1 to ${BATCH_SLOTS_MAX} slots, got ${slotCount}`,
+  )
+}
