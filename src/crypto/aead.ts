@@ -11,6 +11,7 @@
 
 import { createCipheriv, createDecipheriv, type CipherGCM, type DecipherGCM } from 'node:crypto'
 import { assert } from '#base'
+import { giveBack } from './octets.ts'
 import { CryptoRefusal, decryptionFailed } from './refusal.ts'
 
 export type AeadName = 'aes-256-gcm' | 'aes-256-gcm-siv'
@@ -46,8 +47,10 @@ export function sealInto(
   assert(out.length >= plaintext.length + TAG_OCTETS, 'sealed octets fit where they are written')
   const cipher = createCipheriv(name as 'aes-256-gcm', input.key, input.nonce, LENGTHS)
   associate(cipher, input.associated)
-  out.set(cipher.update(plaintext))
+  const body = cipher.update(plaintext)
   cipher.final()
+  out.set(body)
+  giveBack(body)
   out.set(cipher.getAuthTag(), plaintext.length)
   return plaintext.length + TAG_OCTETS
 }
@@ -86,7 +89,7 @@ export function openInto(
   } catch {
     throw decryptionFailed()
   } finally {
-    unchecked?.fill(0)
+    if (unchecked !== undefined) giveBack(unchecked.fill(0))
   }
   return size
 }

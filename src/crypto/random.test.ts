@@ -52,7 +52,14 @@ test('the system source gives what was asked for and never the same twice', () =
   const seen = new Set<string>()
   for (let at = 0; at < 1000; at++) seen.add(hex(systemRandom.octets(16)))
   assert.equal(seen.size, 1000)
-  assert.equal(systemRandom.octets(0).length, 0)
+  for (const size of [0, 1, 63, 64, 65, 4096, 100_000]) {
+    assert.equal(systemRandom.octets(size).length, size)
+  }
+  // 2,000 draws cross the border of the stock many times; a repeated or empty run would show.
+  const runs = Array.from({ length: 2000 }, (_, at) => hex(systemRandom.octets(8 + (at % 57))))
+  const heads = new Set(runs.map((run) => run.slice(0, 16)))
+  assert.equal(heads.size, runs.length)
+  assert(!heads.has('0'.repeat(16)))
 })
 
 test('a simulated source says so, and repeats itself for its seed', () => {
