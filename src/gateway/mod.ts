@@ -8,9 +8,14 @@
  */
 
 export * from './clock.ts'
+export { TlsConnection } from './connection.ts'
 export * from './disk.ts'
 export * from './folder.ts'
+export { addressText, type TcpAddress } from './listen.ts'
 export * from './log.ts'
+export { MESSAGE_OCTETS_MAX, openNetwork, TlsNetwork, type NetworkOptions } from './network.ts'
+export { deviceChannel, type PeerEntry, type PeerKind } from './peer.ts'
 export * from './random.ts'
 export * from './refusal.ts'
 export { openStore, SqliteStore, type StoreOptions } from './store.ts'
+export type { Credentials, PeerCertificate, TlsSession } from './tls.ts'
