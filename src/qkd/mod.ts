@@ -1,7 +1,29 @@
 /**
- * The room qkd; its work is under way.
+ * Quantum key distribution: the engines of both ends of a decoy-state BB84 link.
+ *
+ * detections → sifting → reconciliation → verification → estimation → amplification → key block.
+ * Both ends are sans-I/O; every phase is authenticated; every revealed bit is counted.
  *
  * @module
  */
 
-export {}
+export * from './refusal.ts'
+export * from './parameters.ts'
+export * from './bounds/counts.ts'
+export * from './bounds/length.ts'
+export * from './bounds/one-decoy.ts'
+export * from './bounds/two-decoy.ts'
+export * from './bounds/single-photon.ts'
+export * from './bounds/asymptotic.ts'
+export { binaryEntropy } from './bounds/entropy.ts'
+export * from './layout.ts'
+export {
+  type AuthenticationSource,
+  type PadBurn,
+  type PadRun,
+  type Role,
+} from './authentication.ts'
+export * from './amplification.ts'
+export * from './effects.ts'
+export * from './engine.ts'
+export * from './report.ts'

@@ -1,0 +1,63 @@
+/**
+ * The key length of a block by the bound that the link has chosen, and the words for its terms.
+ *
+ * @module
+ */
+
+import { QkdRefusal } from '../refusal.ts'
+import type { BoundInput, BoundName, KeyLength } from './counts.ts'
+import { rusca2018, wiesemann2024 } from './one-decoy.ts'
+import { lim2014 } from './two-decoy.ts'
+
+/** Bounds by which an engine may make keys from weak coherent pulses. */
+export const BLOCK_BOUNDS = ['wiesemann-2024', 'rusca-2018', 'lim-2014'] as const
+
+export type BlockBound = (typeof BLOCK_BOUNDS)[number]
+
+/** Intensities that a bound needs. */
+export const intensitiesFor = (bound: BlockBound): number => (bound === 'lim-2014' ? 3 : 2)
+
+/**
+ * ℓ of one block.
+ *
+ * @throws QkdRefusal `COUNTS_IMPOSSIBLE` or `BOUND_NOT_APPLICABLE`
+ */
+export function keyLength(bound: BoundName, input: BoundInput): KeyLength {
+  switch (bound) {
+    case 'wiesemann-2024':
+      return wiesemann2024(input)
+    case 'rusca-2018':
+      return rusca2018(input)
+    case 'lim-2014':
+      return lim2014(input)
+    case 'tomamichel-2012':
+    case 'asymptotic-lo-ma':
+      throw new QkdRefusal('BOUND_NOT_APPLICABLE', 'Expected a finite-key bound for decoy states', {
+        facts: { bound },
+      })
+  }
+}
+
+/** What each term of a `KeyLength` is, for `link explain`. */
+export const termMeanings: Readonly<Record<string, string>> = {
+  epsilon: 'failure probability granted to each single estimate',
+  tau0: 'τ₀: probability that a pulse is empty',
+  tau1: 'τ₁: probability that a pulse holds one photon',
+  keyDetections: 'n: detections in the key basis',
+  testDetections: 'k: detections in the test basis',
+  keyVacuumLower: 's₀⁻: at least so many key detections came from empty pulses',
+  keyVacuumUpper: 's₀⁺: at most so many key detections came from empty pulses',
+  keySingleLower: 's₁⁻: at least so many key detections came from single photons',
+  testVacuumLower: 's₀⁻ in the test basis',
+  testVacuumUpper: 's₀⁺ in the test basis',
+  testSingleLower: 's₁⁻ in the test basis',
+  testSingleErrorsUpper: 'v₁⁺: at most so many single photons of the test basis were errors',
+  phaseErrorObserved: 'v₁⁺ / s₁⁻ of the test basis',
+  phaseErrorDeviation: 'how much worse the key basis may be by bad luck of sampling',
+  phaseError: 'phase error rate, upper bound',
+  hiddenBits: 'bits that Eve cannot know: single photons, shortened by their phase errors',
+  leakBits: 'bits revealed to correct errors',
+  verificationBits: 'bits revealed to verify',
+  securityBits: 'price of the secrecy ε',
+  lengthBits: 'what is left, before it is floored to ℓ',
+}

@@ -1,0 +1,121 @@
+/**
+ * What goes into an engine and what comes out of it.
+ *
+ * The host performs the effects of a step in their order. Whatever the outside answers comes back
+ * as an input; an engine never waits.
+ *
+ * @module
+ */
+
+import type { Bits, Facts, LinkId } from '#base'
+import type { DetectionBatch, TransmitterChoices } from '#optics'
+import type { AuthenticationSource, PadBurn } from './authentication.ts'
+import type { BlockLayout } from './layout.ts'
+import type { BlockReport, DiscardCause } from './report.ts'
+
+/** A block of the session's epoch. */
+export interface BlockName {
+  readonly epoch: number
+  /** Counts closed blocks of the epoch from 0, discarded ones included. */
+  readonly sequence: number
+}
+
+/** A finished block on its way into the key store: durable, but not usable yet. */
+export interface KeyBlock extends BlockName {
+  readonly link: LinkId
+  /** ℓ secret bits; the host owns them now. */
+  readonly key: Bits
+  readonly layout: BlockLayout
+  readonly report: BlockReport
+}
+
+export type EngineInput =
+  /** A connection to the peer stands: a session begins. */
+  | {
+      readonly kind: 'started'
+      /** From the oldest to the newest; the engine owns and clears them. */
+      readonly sources: readonly AuthenticationSource[]
+      /** One above the last epoch of this link that this end knows. */
+      readonly nextEpoch: number
+      /** Monotonic milliseconds. */
+      readonly nowMs: number
+    }
+  | { readonly kind: 'message'; readonly octets: Uint8Array }
+  /** Receiver only. The engine keeps the arrays. */
+  | { readonly kind: 'detections'; readonly batch: DetectionBatch }
+  /** Transmitter only: answers `ask-choices`. */
+  | { readonly kind: 'choices'; readonly choices: TransmitterChoices }
+  /** Transmitter only: the device does not know them any more. */
+  | { readonly kind: 'choices-unavailable'; readonly batch: number }
+  | { readonly kind: 'epoch-stored'; readonly epoch: number }
+  | { readonly kind: 'pads-burned'; readonly source: string; readonly to: number }
+  | ({ readonly kind: 'block-stored' } & BlockName)
+  | ({ readonly kind: 'block-not-stored' } & BlockName)
+  /** At least every second. */
+  | { readonly kind: 'tick'; readonly nowMs: number }
+  | { readonly kind: 'peer-gone' }
+
+export type EngineEffect =
+  /** To the peer, in order. */
+  | { readonly kind: 'send'; readonly octets: Uint8Array }
+  | { readonly kind: 'ask-choices'; readonly batch: number; readonly slots: Uint32Array }
+  /** Make the epoch durable, then input `epoch-stored`. */
+  | { readonly kind: 'store-epoch'; readonly epoch: number }
+  | { readonly kind: 'session-open'; readonly epoch: number }
+  /** Make the cursor of the source durable, then input `pads-burned`. */
+  | ({ readonly kind: 'burn-pads' } & PadBurn)
+  /** Store durably as *held*, then input `block-stored`, or `block-not-stored` if that failed. */
+  | { readonly kind: 'store-block'; readonly block: KeyBlock }
+  /** Both ends hold it durably: its keys may be used. */
+  | ({ readonly kind: 'block-usable' } & BlockName)
+  /** A held block that must never be used: destroy it. */
+  | ({ readonly kind: 'block-void'; readonly cause: DiscardCause } & BlockName)
+  /**
+   * A held block of which this end cannot tell whether the peer uses it: keep it held until the
+   * hosts have compared what they hold.
+   */
+  | ({ readonly kind: 'block-unresolved' } & BlockName)
+  /** Once for each block, when its fate is known. */
+  | { readonly kind: 'report'; readonly report: BlockReport }
+  | { readonly kind: 'alarm'; readonly alarm: Alarm }
+  /** From now on batches would be dropped, or would be taken again. Receiver only. */
+  | { readonly kind: 'busy'; readonly busy: boolean }
+  /** The session is over at this end: close the connection; `retry` says whether to dial again. */
+  | {
+      readonly kind: 'end-session'
+      readonly code: SessionEnd
+      readonly message: string
+      readonly retry: boolean
+    }
+
+/** Why a session ended. */
+export type SessionEnd =
+  | 'STREAM_BROKEN'
+  | 'PROTOCOL_VERSION_DIFFERS'
+  | 'PARAMETERS_DIFFER'
+  | 'PEER_UNEXPECTED'
+  | 'AUTHENTICATION_UNAVAILABLE'
+  | 'AUTHENTICATION_FAILED'
+  | 'AUTHENTICATION_EXHAUSTED'
+  | 'PEER_STALLED'
+  | 'PEER_GONE'
+
+export type AlarmKind =
+  | 'qber-above-limit'
+  | 'authentication-failed'
+  | 'verification-failed'
+  | 'decoy-statistics'
+  | 'rate-collapse'
+  | 'photocurrent'
+  | 'double-clicks'
+  | 'detector-balance'
+  | 'authentication-low'
+  | 'peer-misbehaved'
+
+/** Something an operator, or the guard, should know. Conditions are raised once and cleared once. */
+export interface Alarm {
+  readonly kind: AlarmKind
+  readonly severity: 'warning' | 'high'
+  readonly state: 'raised' | 'cleared'
+  readonly facts: Facts
+}

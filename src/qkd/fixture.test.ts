@@ -1,0 +1,302 @@
+/**
+ * A small link for tests: a source of detections, and two engines with a host each, in one process.
+ *
+ * The source draws detections, not pulses: which intensity a detected pulse had follows from how
+ * often each is detected. It knows nothing of dead time or afterpulses.
+ *
+ * @module
+ */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { linkId, SeededRandom, siteId, type RandomSource } from '#base'
+import { simulatedRandom } from '#crypto'
+import type { DetectionBatch, PulseSettings, TransmitterChoices } from '#optics'
+import type { AuthenticationSource, Role } from './authentication.ts'
+import type { EngineEffect, EngineInput, KeyBlock } from './effects.ts'
+import { LinkEngine } from './engine.ts'
+import { linkParameters, type LinkChoices, type LinkParameters } from './parameters.ts'
+import type { BlockReport } from './report.ts'
+
+export const PULSES: PulseSettings = {
+  clockHz: 1e9,
+  intensities: [
+    { meanPhotonNumber: 0.5, probability: 0.5 },
+    { meanPhotonNumber: 0.15, probability: 0.5 },
+  ],
+  keyBasisProbability: { transmitter: 0.6, receiver: 0.6 },
+}
+
+/** Small blocks that still give a key: the ε are far too large for use. */
+export function smallLink(choices: Partial<LinkChoices> = {}): LinkParameters {
+  return linkParameters({
+    link: linkId('bristol-cambridge'),
+    transmitter: siteId('bristol'),
+    receiver: siteId('cambridge'),
+    pulses: PULSES,
+    blockBits: 60_000,
+    frameBits: 16_384,
+    epsilons: { secrecy: 1e-4, correctness: 1e-9 },
+    reserveOctets: 2 * (16 + 16 * 32),
+    ...choices,
+  })
+}
+
+export const randomFrom = (seed: number): RandomSource =>
+  simulatedRandom(new SeededRandom(seed).octets(32))
+
+/** What the channel is like. */
+export interface Weather {
+  readonly errorRate: number
+  /** Transmission of channel and receiver together. */
+  readonly transmission: number
+}
+
+/** One batch as both devices report it. */
+export function drawBatch(
+  random: SeededRandom,
+  batch: number,
+  detections: number,
+  { pulses, weather }: { readonly pulses: PulseSettings; readonly weather: Weather },
+): { readonly detections: DetectionBatch; readonly choices: TransmitterChoices } {
+  const { intensities, keyBasisProbability } = pulses
+  const weights = intensities.map(
+    ({ meanPhotonNumber, probability }) =>
+      probability * -Math.expm1(-meanPhotonNumber * weather.transmission),
+  )
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  const slots = new Uint32Array(detections)
+  const outcomes = new Uint8Array(detections)
+  const choices = new Uint8Array(detections)
+  let slot = 0
+  for (let at = 0; at < detections; at++) {
+    slot += 1 + random.below(60)
+    slots[at] = slot
+    let rest = random.unit() * total
+    let intensity = 0
+    while (intensity < intensities.length - 1 && rest >= weights[intensity]) {
+      rest -= weights[intensity++]
+    }
+    const sentBasis = random.chance(keyBasisProbability.transmitter) ? 0 : 1
+    const basis = random.chance(keyBasisProbability.receiver) ? 0 : 1
+    const sent = random.below(2)
+    const flipped = random.chance(weather.errorRate) ? 1 : 0
+    const bit = basis === sentBasis ? sent ^ flipped : random.below(2)
+    choices[at] = sentBasis | (sent << 1) | (intensity << 2)
+    outcomes[at] = basis | (bit << 1)
+  }
+  const quarter = Math.floor(detections / 4)
+  const observables = {
+    clicks: [quarter, quarter, quarter, quarter] as const,
+    doubleClicks: 0,
+    deadTimeDrops: 0,
+    photocurrentUa: 1,
+  }
+  const slotCount = slot + 1
+  return {
+    detections: { batch, slotCount, simulated: true, slots, outcomes, observables },
+    choices: { batch, choices },
+  }
+}
+
+/** The same pads at both ends. */
+export function pairedSources(
+  seed: number,
+  id = 'bootstrap-1',
+  pads = 256,
+): Readonly<Record<Role, AuthenticationSource>> {
+  const random = new SeededRandom(seed)
+  const run = () => ({ hashKey: random.octets(16), pads: random.octets(16 * pads), next: 0 })
+  const [down, up] = [run(), run()]
+  const copy = (one: ReturnType<typeof run>) => ({
+    ...one,
+    hashKey: one.hashKey.slice(),
+    pads: one.pads.slice(),
+  })
+  return {
+    transmitter: { id, send: copy(down), receive: copy(up) },
+    receiver: { id, send: copy(up), receive: copy(down) },
+  }
+}
+
+/** What one host has stored and heard. */
+export interface HostRecord {
+  readonly engine: LinkEngine
+  /** Blocks by name, as the key store would hold them. */
+  readonly held: Map<string, KeyBlock & { state: 'held' | 'usable' | 'void' | 'unresolved' }>
+  readonly reports: BlockReport[]
+  readonly effects: EngineEffect[]
+  epoch: number
+  open: boolean
+  ended: (EngineEffect & { readonly kind: 'end-session' })[]
+}
+
+/** What becomes of a message on its way: the messages that arrive in its stead. */
+export type Interceptor = (octets: Uint8Array, index: number, from: Role) => readonly Uint8Array[]
+
+/** Two engines and their hosts, joined by a channel that an interceptor may disturb. */
+export class Pair {
+  readonly hosts: Readonly<Record<Role, HostRecord>>
+  readonly parameters: LinkParameters
+  intercept: Interceptor = (octets) => [octets]
+  messages = 0
+  nowMs = 0
+  weather: Weather = { errorRate: 0.01, transmission: 0.1 }
+  /** Inputs on their way, in order: effects of a step are performed before the next step. */
+  readonly #queue: { readonly to: Role; readonly input: EngineInput }[] = []
+  readonly #choices = new Map<number, TransmitterChoices>()
+  readonly #random: SeededRandom
+  #batch = 0
+  #sessions = 0
+
+  constructor(seed: number, parameters = smallLink()) {
+    this.parameters = parameters
+    this.#random = new SeededRandom(seed)
+    const host = (role: Role): HostRecord => ({
+      engine: new LinkEngine({
+        site: parameters[role],
+        parameters,
+        random: randomFrom(seed * 2 + (role === 'receiver' ? 1 : 0)),
+      }),
+      held: new Map(),
+      reports: [],
+      effects: [],
+      epoch: 0,
+      open: false,
+      ended: [],
+    })
+    this.hosts = { transmitter: host('transmitter'), receiver: host('receiver') }
+  }
+
+  /** A new connection, with fresh bootstrap sources. */
+  connect(pads = 256): void {
+    this.#queue.length = 0
+    const id = `bootstrap-${++this.#sessions}`
+    const sources = pairedSources(1000 + this.#sessions, id, pads)
+    for (const role of ROLES) {
+      const nextEpoch = this.hosts[role].epoch + 1
+      const { nowMs } = this
+      this.input(role, { kind: 'started', sources: [sources[role]], nextEpoch, nowMs })
+    }
+    this.run()
+  }
+
+  /** Feeds one batch to the receiver and lets everything that follows happen. */
+  feed(detections = 20_000): void {
+    const batch = this.#batch++
+    const { pulses } = this.parameters
+    const drawn = drawBatch(this.#random, batch, detections, { pulses, weather: this.weather })
+    this.#choices.set(batch, drawn.choices)
+    this.input('receiver', { kind: 'detections', batch: drawn.detections })
+    this.run()
+  }
+
+  /** Time passes. */
+  tick(ms: number): void {
+    this.nowMs += ms
+    for (const role of ROLES) this.input(role, { kind: 'tick', nowMs: this.nowMs })
+    this.run()
+  }
+
+  /** Delivers inputs until none is left. */
+  run(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const { to, input } = next
+      for (const effect of this.hosts[to].engine.step(input)) this.#perform(to, effect)
+    }
+  }
+
+  /** Compares what the hosts hold, as they do after a lost connection. */
+  reconcile(): void {
+    const [a, b] = ROLES.map((role) => this.hosts[role].held)
+    for (const name of new Set([...a.keys(), ...b.keys()])) {
+      const pair = [a.get(name), b.get(name)]
+      const kept = pair.every((one) => one !== undefined && one.state !== 'void')
+      for (const one of pair) if (one !== undefined) one.state = kept ? 'usable' : 'void'
+    }
+  }
+
+  /** Queues an input. */
+  input(to: Role, input: EngineInput): void {
+    this.#queue.push({ to, input })
+  }
+
+  #perform(role: Role, effect: EngineEffect): void {
+    const host = this.hosts[role]
+    host.effects.push(effect)
+    switch (effect.kind) {
+      case 'send': {
+        const to = role === 'transmitter' ? 'receiver' : 'transmitter'
+        for (const octets of this.intercept(effect.octets, this.messages++, role)) {
+          this.input(to, { kind: 'message', octets: octets.slice() })
+        }
+        return
+      }
+      case 'ask-choices': {
+        const choices = this.#choices.get(effect.batch)
+        this.#choices.delete(effect.batch)
+        if (choices === undefined) {
+          this.input(role, { kind: 'choices-unavailable', batch: effect.batch })
+          return
+        }
+        this.input(role, { kind: 'choices', choices })
+        return
+      }
+      case 'store-epoch':
+        host.epoch = effect.epoch
+        {
+          this.input(role, { kind: 'epoch-stored', epoch: effect.epoch })
+          return
+        }
+      case 'burn-pads': {
+        this.input(role, { kind: 'pads-burned', source: effect.source, to: effect.to })
+        return
+      }
+      case 'store-block': {
+        const { epoch, sequence } = effect.block
+        host.held.set(`${epoch}/${sequence}`, { ...effect.block, state: 'held' })
+        this.input(role, { kind: 'block-stored', epoch, sequence })
+        return
+      }
+      case 'block-usable':
+      case 'block-void':
+      case 'block-unresolved': {
+        const held = host.held.get(`${effect.epoch}/${effect.sequence}`)
+        assert(held !== undefined, 'only stored blocks change their state')
+        held.state = effect.kind.slice('block-'.length) as 'usable' | 'void' | 'unresolved'
+        return
+      }
+      case 'session-open':
+        host.open = true
+        return
+      case 'end-session':
+        host.open = false
+        host.ended.push(effect)
+        return
+      case 'report':
+        host.reports.push(effect.report)
+        return
+      case 'alarm':
+      case 'busy':
+        return
+    }
+  }
+}
+
+export const ROLES = ['transmitter', 'receiver'] as const
+
+test('the fixture draws batches in which bases agree as often as they should', () => {
+  const { detections, choices } = drawBatch(new SeededRandom(1), 0, 20_000, {
+    pulses: PULSES,
+    weather: { errorRate: 0.1, transmission: 0.1 },
+  })
+  let matches = 0
+  let errors = 0
+  choices.choices.forEach((choice, at) => {
+    if (((choice ^ detections.outcomes[at]) & 1) !== 0) return
+    matches++
+    errors += ((choice ^ detections.outcomes[at]) >> 1) & 1
+  })
+  assert(Math.abs(matches / 20_000 - 0.52) < 0.02)
+  assert(Math.abs(errors / matches - 0.1) < 0.01)
+})

@@ -1,0 +1,172 @@
+/**
+ * What both ends of a link agree on before the first photon, and the hash that shows they do.
+ *
+ * Everything that decides how bits become keys stands here. Both ends put the hash into their hello;
+ * ends with different parameters refuse each other.
+ *
+ * @module
+ */
+
+import {
+  door,
+  Exactly,
+  OneOf,
+  Refusal,
+  Text,
+  toCbor,
+  Type,
+  Whole,
+  linkId,
+  siteId,
+  type LinkId,
+  type SiteId,
+} from '#base'
+import { sha256 } from '#crypto'
+import type { PulseSettings } from '#optics'
+import type { Epsilons } from './bounds/counts.ts'
+import { BLOCK_BOUNDS, intensitiesFor, type BlockBound } from './bounds/length.ts'
+import { QkdRefusal } from './refusal.ts'
+
+/** The hash family of privacy amplification; see `amplification.ts` for what each allows. */
+export type AmplificationFamily = 'modular' | 'toeplitz'
+
+/** The parameters of one link, the same at both ends. */
+export interface LinkParameters {
+  readonly link: LinkId
+  readonly transmitter: SiteId
+  readonly receiver: SiteId
+  readonly pulses: PulseSettings
+  readonly bound: BlockBound
+  /** A block closes with the first batch that brings its sifted key-basis bits to this number. */
+  readonly blockBits: number
+  /** Granted to each block. */
+  readonly epsilons: Epsilons
+  /** Blocks with a higher error rate in either basis are discarded. */
+  readonly qberMax: number
+  /** Authentication reserve cut from each block: 2 × (16 + 16 × pads per direction). */
+  readonly reserveOctets: number
+  /** Largest Cascade frame. */
+  readonly frameBits: number
+  readonly amplification: AmplificationFamily
+  /** Closed blocks that may be in post-processing at once. */
+  readonly blocksInFlightMax: number
+  /** Batches that the receiver may have announced without an answer yet. */
+  readonly batchesInFlightMax: number
+  /** A block or hello that makes no progress for so long is given up. */
+  readonly stallMs: number
+}
+
+/** What an operator has to choose; the rest has defaults. */
+export type LinkChoices = Pick<LinkParameters, 'link' | 'transmitter' | 'receiver' | 'pulses'> &
+  Partial<LinkParameters>
+
+/** Complete, checked parameters. @throws QkdRefusal `PARAMETERS_INVALID` */
+export function linkParameters(choices: LinkChoices): LinkParameters {
+  return readLinkParameters({ ...DEFAULTS, ...choices })
+}
+
+/** Reads parameters from configuration. @throws QkdRefusal `PARAMETERS_INVALID` */
+export function readLinkParameters(value: unknown): LinkParameters {
+  try {
+    const { link, transmitter, receiver, ...rest } = openParameters(value)
+    const parameters = {
+      ...rest,
+      link: linkId(link),
+      transmitter: siteId(transmitter),
+      receiver: siteId(receiver),
+    }
+    check(parameters)
+    return parameters
+  } catch (cause) {
+    if (cause instanceof QkdRefusal) throw cause
+    const detail = cause instanceof Refusal ? `: ${cause.message}` : ''
+    throw new QkdRefusal('PARAMETERS_INVALID', `Invalid link parameters${detail}`, { cause })
+  }
+}
+
+/** SHA-256 of the parameters in their one deterministic form. */
+export function parametersHash(parameters: LinkParameters): Uint8Array {
+  // A copy with plain members: the brands of names are texts on the wire.
+  const { pulses, epsilons, ...rest } = parameters
+  return sha256(
+    toCbor({
+      ...rest,
+      epsilons: { ...epsilons },
+      pulses: {
+        clockHz: pulses.clockHz,
+        keyBasisProbability: { ...pulses.keyBasisProbability },
+        intensities: pulses.intensities.map((intensity) => ({ ...intensity })),
+      },
+    }),
+  )
+}
+
+/** Pads of one direction in the reserve of one block. */
+export const padsPerReserve = ({ reserveOctets }: LinkParameters): number => reserveOctets / 32 - 1
+
+function check(parameters: LinkParameters): void {
+  const { pulses, bound, transmitter, receiver, reserveOctets, frameBits } = parameters
+  const needed = intensitiesFor(bound)
+  const { intensities } = pulses
+  let sum = 0
+  for (const { probability } of intensities) sum += probability
+  const fault =
+    (transmitter === receiver && 'two sites') ||
+    (intensities.length !== needed && `${needed} intensities for ${bound}`) ||
+    (Math.abs(sum - 1) > 1e-9 && 'probabilities of intensities that sum to 1') ||
+    (intensities.some(
+      ({ meanPhotonNumber }, at) =>
+        at > 0 && meanPhotonNumber >= intensities[at - 1].meanPhotonNumber,
+    ) &&
+      'intensities, brightest first') ||
+    (reserveOctets % 32 !== 0 && 'a reserve of 2 × (16 + 16 × pads) octets') ||
+    (frameBits % 32 !== 0 && 'frames of whole 32-bit words')
+  if (fault !== false) {
+    throw new QkdRefusal('PARAMETERS_INVALID', `Invalid link parameters: expected ${fault}`)
+  }
+}
+
+const Probability = Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 })
+
+const openParameters = door(
+  Exactly({
+    link: Text(63, 1),
+    transmitter: Text(63, 1),
+    receiver: Text(63, 1),
+    pulses: Exactly({
+      clockHz: Type.Number({ exclusiveMinimum: 0, maximum: 1e12 }),
+      intensities: Type.Array(
+        Exactly({
+          meanPhotonNumber: Type.Number({ minimum: 0, maximum: 10 }),
+          probability: Probability,
+        }),
+        { minItems: 2, maxItems: 3 },
+      ),
+      keyBasisProbability: Exactly({ transmitter: Probability, receiver: Probability }),
+    }),
+    bound: OneOf(...BLOCK_BOUNDS),
+    blockBits: Whole(1024, 2 ** 25),
+    epsilons: Exactly({ secrecy: Probability, correctness: Probability }),
+    qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25 }),
+    reserveOctets: Whole(2 * (16 + 16 * 16), 2 * (16 + 16 * 4096)),
+    frameBits: Whole(1024, 65_536),
+    amplification: OneOf('modular', 'toeplitz'),
+    blocksInFlightMax: Whole(1, 64),
+    batchesInFlightMax: Whole(1, 64),
+    stallMs: Whole(100, 3_600_000),
+  }),
+  'link parameters',
+)
+
+const DEFAULTS = {
+  bound: 'wiesemann-2024',
+  blockBits: 1_000_000,
+  epsilons: { secrecy: 1e-10, correctness: 1e-15 },
+  qberMax: 0.08,
+  reserveOctets: 2 * (16 + 16 * 256),
+  frameBits: 65_536,
+  amplification: 'modular',
+  blocksInFlightMax: 8,
+  batchesInFlightMax: 8,
+  stallMs: 20_000,
+} as const satisfies Partial<LinkParameters>

@@ -1,0 +1,85 @@
+/**
+ * What sifting leaves of a block: key bits, their intensities, and counts of both bases.
+ *
+ * Key bits are packed as they come, so that a block of 10⁷ bits takes 1.25 MB and not ten.
+ *
+ * @module
+ */
+
+import { type Bits } from '#base'
+import type { BasisCounts } from './bounds/counts.ts'
+
+/** A growing string of packed bits: bit i is bit (i mod 32) of word ⌊i / 32⌋. */
+export class BitBuffer {
+  words = new Int32Array(1024)
+  /** Bits in use; those above are 0. */
+  length = 0
+
+  /** Makes room for `more` bits. */
+  reserve(more: number): void {
+    const needed = ((this.length + more) >>> 5) + 2
+    if (needed <= this.words.length) return
+    const grown = new Int32Array(Math.max(needed, this.words.length * 2))
+    grown.set(this.words)
+    this.words.fill(0)
+    this.words = grown
+  }
+
+  /** The bits, sharing memory with this buffer, which must not grow any more. */
+  get bits(): Bits {
+    const octets = new Uint8Array(this.words.buffer, 0, Math.ceil(this.length / 8))
+    return { length: this.length, octets }
+  }
+
+  /** Words that hold the bits. */
+  get used(): Int32Array {
+    return this.words.subarray(0, Math.ceil(this.length / 32))
+  }
+
+  clear(): void {
+    this.words.fill(0)
+  }
+}
+
+/** A block that is being sifted, or has been. Each end fills its own. */
+export class SiftedBlock {
+  /** Own key-basis bits. */
+  readonly key = new BitBuffer()
+  /** Index of the intensity of each key bit: its low bit, then its high bit. Receiver only. */
+  readonly intensityPlanes: readonly [BitBuffer, BitBuffer] = [new BitBuffer(), new BitBuffer()]
+  readonly keyDetections: number[]
+  readonly testDetections: number[]
+  readonly testErrors: number[]
+  /** Detections of all batches, matching or not. */
+  detections = 0
+  /** Pulse slots of all batches. */
+  slots = 0
+  batches = 0
+  /** Whether any batch came from simulated optics. */
+  simulated = false
+
+  /** @param intensities   number of intensities of the link */
+  constructor(intensities: number) {
+    this.keyDetections = Array.from({ length: intensities }, () => 0)
+    this.testDetections = [...this.keyDetections]
+    this.testErrors = [...this.keyDetections]
+  }
+
+  get test(): BasisCounts {
+    return { detections: this.testDetections, errors: this.testErrors }
+  }
+
+  /** Error rate in the test basis; 0 where nothing was detected. */
+  get testErrorRate(): number {
+    const detections = this.testDetections.reduce((sum, count) => sum + count, 0)
+    return detections === 0
+      ? 0
+      : this.testErrors.reduce((sum, count) => sum + count, 0) / detections
+  }
+
+  /** Overwrites the bits. */
+  clear(): void {
+    this.key.clear()
+    for (const plane of this.intensityPlanes) plane.clear()
+  }
+}
