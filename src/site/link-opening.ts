@@ -1,0 +1,109 @@
+/**
+ * What two ends of a link settle before a session: which blocks both have, whether a key store was
+ * rolled back, and what authenticates the first messages.
+ *
+ * Runs over the authenticated requests between sites, asked by the transmitting end. Where both
+ * still have the reserve of a block it authenticates the session; otherwise, and at the very first
+ * time, a bootstrap secret comes from a signed hybrid exchange.
+ *
+ * @module
+ */
+
+import {
+  cborDoor,
+  Exactly,
+  linkId,
+  Octets,
+  Text,
+  toCbor,
+  Type,
+  type LinkId,
+  type SiteId,
+} from '#base'
+import type { Keystore } from '#keystore'
+import type { AuthenticationSource } from '#qkd'
+import type { Peers } from './peers.ts'
+
+/** Makes the same fresh bootstrap source at both ends, by a signed hybrid exchange. */
+export interface Bootstrap {
+  /** Asks the peer; both have the source, under the same id, when it resolves. */
+  initiate(peer: SiteId, link: LinkId): Promise<AuthenticationSource>
+  /** The source that the peer's latest exchange for this link has left here, once. */
+  collect(peer: SiteId, link: LinkId): AuthenticationSource | undefined
+}
+
+/** Asked by the transmitting end before it dials. @returns sources for its engine */
+export async function askToOpen(
+  input: { readonly peers: Peers; readonly keystore: Keystore; readonly bootstrap: Bootstrap },
+  peer: SiteId,
+  link: LinkId,
+): Promise<readonly AuthenticationSource[]> {
+  const { peers, keystore, bootstrap } = input
+  const own = await sourcesOf(keystore, link)
+  const question = toCbor({
+    link,
+    blocks: keystore.blockReport(link),
+    mark: await keystore.highWater(link),
+    sources: own.map(({ id }) => id),
+  })
+  const answer = openAnswer(await peers.request(peer, 'link/open', question, OPEN_TIMEOUT_MS))
+  await keystore.compareHighWater(peer, answer.mark)
+  await keystore.settle(link, answer.blocks)
+  const common = own.filter(({ id }) => answer.sources.includes(id))
+  return common.length > 0 ? common : [await bootstrap.initiate(peer, link)]
+}
+
+/** Answers the question at the receiving end. @param quiesce ends a session that still runs */
+export async function answerOpening(
+  keystore: Keystore,
+  from: SiteId,
+  payload: Uint8Array,
+  quiesce: (link: LinkId, common: readonly AuthenticationSource[]) => Promise<void>,
+): Promise<Uint8Array> {
+  const question = openQuestion(payload)
+  const link = linkId(question.link)
+  await quiesce(link, [])
+  // Reports are made before either end settles: both decide from the same two.
+  const blocks = keystore.blockReport(link)
+  await keystore.compareHighWater(from, question.mark)
+  await keystore.settle(link, question.blocks)
+  const own = await sourcesOf(keystore, link)
+  const common = own.filter(({ id }) => question.sources.includes(id))
+  await quiesce(link, common)
+  const mark = await keystore.highWater(link)
+  return toCbor({ blocks, mark, sources: common.map(({ id }) => id) })
+}
+
+/** Reserves with something left in either direction, as the engine takes them, oldest first. */
+export async function sourcesOf(
+  keystore: Keystore,
+  link: LinkId,
+): Promise<readonly AuthenticationSource[]> {
+  const { send, receive } = await keystore.authenticationSources(link)
+  const sources = send.flatMap((sending) => {
+    const receiving = receive.find(({ id }) => id === sending.id)
+    return receiving === undefined ? [] : [{ id: sending.id, send: sending, receive: receiving }]
+  })
+  return sources.reverse()
+}
+
+const SOURCES_MAX = 64
+const REPORT_OCTETS_MAX = 65_536
+const OPEN_TIMEOUT_MS = 20_000
+const Ids = Type.Array(Text(64, 1), { maxItems: SOURCES_MAX })
+
+const openQuestion = cborDoor(
+  Exactly({
+    link: Text(63, 1),
+    blocks: Octets(0, REPORT_OCTETS_MAX),
+    mark: Octets(1, 4096),
+    sources: Ids,
+  }),
+  'request to open a link',
+  REPORT_OCTETS_MAX + 16_384,
+)
+const openAnswer = cborDoor(
+  Exactly({ blocks: Octets(0, REPORT_OCTETS_MAX), mark: Octets(1, 4096), sources: Ids }),
+  'answer to a request to open a link',
+  REPORT_OCTETS_MAX + 16_384,
+)

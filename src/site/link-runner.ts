@@ -1,0 +1,238 @@
+/**
+ * Keeps one link of this site running: reaches the device and the peer, opens sessions, starts anew
+ * after any failure, and knows how the link stands.
+ *
+ * The transmitting end dials; the receiving end accepts. A session that ends is followed by another
+ * after a pause that grows while it keeps failing.
+ *
+ * @module
+ */
+
+import { assert, noteOf, type Connection, type LinkId, type SiteId } from '#base'
+import type { LinkView } from '#contract'
+import type { ReceiverDevice, TransmitterDevice } from '#optics'
+import type { AuthenticationSource, BlockReport, LinkParameters, LinkStatus } from '#qkd'
+import { LinkAlarms } from './link-alarms.ts'
+import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
+import type { Devices, EngineSeat, LinkCompute } from './link-ports.ts'
+import { LinkRates } from './link-rates.ts'
+import { LinkSession, type LinkSessionInput } from './link-session.ts'
+import type { Alarms } from './alarms.ts'
+import type { Peers } from './peers.ts'
+import type { Network } from '#base'
+
+export interface LinkRunnerInput extends Pick<
+  LinkSessionInput,
+  'keystore' | 'clock' | 'random' | 'log' | 'audit'
+> {
+  readonly site: SiteId
+  readonly peer: SiteId
+  readonly parameters: LinkParameters
+  readonly network: Network
+  readonly peers: Peers
+  readonly devices: Devices
+  readonly compute: LinkCompute
+  readonly bootstrap: Bootstrap
+  readonly alarms: Alarms
+}
+
+export class LinkRunner {
+  readonly link: LinkId
+  readonly role: LinkView['role']
+  readonly #input: LinkRunnerInput
+  readonly #seat: EngineSeat
+  readonly #alarms: LinkAlarms
+  readonly #rates: LinkRates
+  #session: LinkSession | undefined
+  /** Authentication for the next session that is accepted; set by the opening, used once. */
+  #common: readonly AuthenticationSource[] = []
+  #transmitter: TransmitterDevice | undefined
+  #receiver: ReceiverDevice | undefined
+  #status: LinkStatus | undefined
+  #lastReport: BlockReport | undefined
+  #source = ''
+  #open = false
+  #stopped = false
+  #failures = 0
+  #stopAccepting: (() => void) | undefined
+
+  constructor(input: LinkRunnerInput) {
+    const { site, parameters, alarms, keystore, clock } = input
+    this.#input = input
+    this.link = parameters.link
+    this.role = site === parameters.transmitter ? 'transmitter' : 'receiver'
+    this.#seat = input.compute.open(site, parameters)
+    this.#alarms = new LinkAlarms({ link: this.link, alarms, keystore })
+    this.#rates = new LinkRates(clock.monotonicMs())
+  }
+
+  start(): void {
+    if (this.role === 'transmitter') {
+      this.#soon(0, () => this.#dial())
+      return
+    }
+    const name = channelOf(this.link)
+    this.#stopAccepting = this.#input.network.accept(
+      (channel) => channel === name,
+      (connection) => this.#accept(connection),
+    )
+    this.#soon(0, () => this.#reachReceiver())
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#stopAccepting?.()
+    this.#session?.close()
+    await this.#session?.ended
+    this.#transmitter?.close()
+    this.#receiver?.close()
+    this.#seat.close()
+  }
+
+  /** Answers the peer's request to open this link. */
+  answerOpening(from: SiteId, payload: Uint8Array): Promise<Uint8Array> {
+    return answerOpening(this.#input.keystore, from, payload, async (link, common) => {
+      assert(link === this.link, 'an opening is answered by the link it names')
+      this.#common = common
+      const running = this.#session
+      running?.close()
+      await running?.ended
+    })
+  }
+
+  view(): LinkView {
+    const { parameters, peer, clock } = this.#input
+    const rates = this.#rates.at(clock.monotonicMs())
+    const status = this.#status
+    return {
+      link: this.link,
+      peer,
+      role: this.role,
+      state: this.#state(),
+      simulated: this.#lastReport?.simulated ?? true,
+      epoch: status?.epoch ?? 0,
+      clockHz: parameters.pulses.clockHz,
+      qber: status?.keyErrorRate ?? status?.testErrorRate ?? null,
+      siftedBitsPerSecond: rates.sifted,
+      secretBitsPerSecond: rates.secret,
+      blocksDistilled: status?.blocksDistilled ?? 0,
+      blocksDiscarded: { ...status?.blocksDiscarded },
+      efficiency: status?.efficiency ?? null,
+      secretBits: status?.account.applicationBits ?? 0,
+      authenticationSource: this.#source,
+      padsLeft: status === undefined ? 0 : status.padsLeft.send,
+      batchesLost: status?.batchesDropped ?? 0,
+    }
+  }
+
+  #state(): LinkView['state'] {
+    if (this.#alarms.isSuspect()) return 'suspect'
+    if (this.#open) return 'running'
+    return this.#failures > FAILURES_TO_BE_DOWN ? 'down' : 'connecting'
+  }
+
+  async #dial(): Promise<void> {
+    const { peer, network, devices } = this.#input
+    try {
+      this.#transmitter ??= await devices.transmitter(this.link)
+      const sources = await askToOpen(this.#input, peer, this.link)
+      const connection = await network.dial(peer, channelOf(this.link))
+      await this.#run(connection, sources)
+    } catch (error) {
+      this.#failed(error)
+    }
+    this.#soon(pause(this.#failures), () => this.#dial())
+  }
+
+  #accept(connection: Connection): void {
+    const sources = this.#takeSources()
+    if (connection.peer !== this.#input.peer || sources.length === 0 || this.#stopped) {
+      connection.close()
+      return
+    }
+    this.#run(connection, sources).catch((error: unknown) => this.#failed(error))
+  }
+
+  #takeSources(): readonly AuthenticationSource[] {
+    const { bootstrap, peer } = this.#input
+    const common = this.#common
+    this.#common = []
+    const fresh = bootstrap.collect(peer, this.link)
+    return common.length > 0 ? common : fresh === undefined ? [] : [fresh]
+  }
+
+  async #run(connection: Connection, sources: readonly AuthenticationSource[]): Promise<void> {
+    this.#source = sources[sources.length - 1].id
+    this.#rates.restart(this.#input.clock.monotonicMs())
+    const session = new LinkSession({
+      ...this.#input,
+      seat: this.#seat,
+      connection,
+      transmitter: this.#transmitter,
+      sources,
+      report: (report) => this.#reported(report),
+      alarm: (alarm) =>
+        void this.#alarms.take(alarm).catch((error: unknown) => this.#failed(error)),
+      status: (status) => {
+        this.#status = status
+      },
+      opened: () => {
+        this.#open = true
+        this.#failures = 0
+      },
+    })
+    this.#session = session
+    await session.ended
+    if (this.#session === session) this.#session = undefined
+    this.#open = false
+  }
+
+  /** The receiving end's device feeds whatever session runs; without one its batches are dropped. */
+  async #reachReceiver(): Promise<void> {
+    try {
+      const device = await this.#input.devices.receiver(this.link)
+      this.#receiver = device
+      device.receive((batch) => this.#session?.feed(batch))
+      await device.closed
+      this.#receiver = undefined
+    } catch (error) {
+      this.#failed(error)
+    }
+    this.#soon(pause(this.#failures), () => this.#reachReceiver())
+  }
+
+  #reported(report: BlockReport): void {
+    this.#lastReport = report
+    const atMs = this.#input.clock.monotonicMs()
+    const { siftedBits, applicationBits } = report.account
+    this.#rates.note({ atMs, siftedBits, secretBits: applicationBits })
+    if (report.outcome === 'distilled') {
+      this.#source = `${String(report.epoch)}/${String(report.sequence)}`
+      this.#alarms.blockDistilled().catch((error: unknown) => this.#failed(error))
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#failures++
+    const { code, message } = noteOf(error)
+    this.#input.log.write('warning', 'link.failed', { link: this.link, code, why: message })
+    // The device may have gone as well: reach it anew.
+    this.#transmitter?.close()
+    this.#transmitter = undefined
+  }
+
+  #soon(delayMs: number, task: () => Promise<void>): void {
+    if (this.#stopped) return
+    this.#input.clock.after(delayMs, () => {
+      if (!this.#stopped) void task()
+    })
+  }
+}
+
+/** The channel on which the two ends of a link talk. */
+export const channelOf = (link: LinkId): string => `link:${link}`
+
+/** Milliseconds before the next try, doubling to half a minute. */
+const pause = (failures: number): number => Math.min(30_000, 500 * 2 ** Math.min(failures, 6))
+
+const FAILURES_TO_BE_DOWN = 3

@@ -1,0 +1,306 @@
+/**
+ * One session of a link: performs what its engine decides, and tells it what became of it.
+ *
+ * Owns a connection to the peer for as long as it lasts. Nothing here decides about bits: the engine
+ * does. Effects that must be durable run while the engine goes on; their ends come back as inputs.
+ *
+ * @module
+ */
+
+import {
+  noteOf,
+  type Bits,
+  type Clock,
+  type Connection,
+  type LinkId,
+  type Log,
+  type RandomSource,
+} from '#base'
+import type { AuditTrail } from '#audit'
+import type { Keystore, KeystoreRefusal } from '#keystore'
+import type { DetectionBatch, TransmitterDevice } from '#optics'
+import type {
+  Alarm,
+  AuthenticationSource,
+  BlockReport,
+  EngineEffect,
+  EngineInput,
+  KeyBlock,
+  LinkParameters,
+  LinkStatus,
+} from '#qkd'
+import type { EngineSeat } from './link-ports.ts'
+
+export interface LinkSessionInput {
+  readonly parameters: LinkParameters
+  readonly seat: EngineSeat
+  readonly connection: Connection
+  /** Of the transmitting end. */
+  readonly transmitter: TransmitterDevice | undefined
+  readonly sources: readonly AuthenticationSource[]
+  readonly keystore: Keystore
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly log: Log
+  readonly audit: AuditTrail
+  readonly report: (report: BlockReport) => void
+  readonly alarm: (alarm: Alarm) => void
+  readonly status: (status: LinkStatus) => void
+  /** The engine has an epoch: keys may come. */
+  readonly opened: (epoch: number) => void
+}
+
+export class LinkSession {
+  readonly #input: LinkSessionInput
+  readonly #link: LinkId
+  /** Resolves when the last effect given so far has been performed. */
+  #performed: Promise<void> = Promise.resolve()
+  /** Resolves when the connection has taken all that was sent. */
+  #sent: Promise<void> = Promise.resolve()
+  #ended = false
+  #busy = true
+  readonly #working = new Set<Promise<void>>()
+  readonly #end: () => void
+  /** Resolves once the session is over and everything it began has ended. */
+  readonly ended: Promise<void>
+  #resumeFeeding: (() => void) | undefined
+
+  constructor(input: LinkSessionInput) {
+    this.#input = input
+    this.#link = input.parameters.link
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#end = resolve
+    this.ended = promise.then(() => this.#settle())
+    this.#start()
+  }
+
+  /** Gives the engine a batch; resolves when it has been taken. Drops it after the end. */
+  async feed(batch: DetectionBatch): Promise<void> {
+    if (this.#busy && !this.#ended) {
+      await new Promise<void>((resume) => {
+        this.#resumeFeeding = resume
+      })
+    }
+    if (this.#ended) return
+    await this.#step({ kind: 'detections', batch })
+    await this.#sent
+  }
+
+  /** Ends the session from this side. */
+  close(): void {
+    this.#input.connection.close()
+  }
+
+  #start(): void {
+    const { connection, clock, sources, keystore } = this.#input
+    const nextEpoch = keystore.epoch(this.#link) + 1
+    void this.#step({ kind: 'started', sources, nextEpoch, nowMs: clock.monotonicMs() })
+    connection.receive(async (octets) => {
+      await this.#step({ kind: 'message', octets })
+      await this.#sent
+    })
+    void connection.closed.then(() => this.#over())
+    this.#tick()
+  }
+
+  #tick(): void {
+    this.#input.clock.after(TICK_MS, () => {
+      if (this.#ended) return
+      void this.#step({ kind: 'tick', nowMs: this.#input.clock.monotonicMs() })
+      this.#tick()
+    })
+  }
+
+  /** Steps are given at once and performed in order. */
+  #step(input: EngineInput): Promise<void> {
+    const step = this.#input.seat.step(input)
+    this.#performed = this.#performed.then(async () => {
+      const { effects, status } = await step
+      for (const effect of effects) this.#perform(effect)
+      this.#input.status(status)
+    })
+    this.#performed = this.#performed.catch((error: unknown) => {
+      this.#failed('link.engine-failed', error)
+      this.close()
+    })
+    return this.#performed
+  }
+
+  #over(): void {
+    if (this.#ended) return
+    void this.#step({ kind: 'peer-gone' }).then(() => {
+      this.#ended = true
+      this.#resumeFeeding?.()
+      this.#end()
+    })
+  }
+
+  async #settle(): Promise<void> {
+    await this.#performed
+    await Promise.all(this.#working)
+    await this.#performed
+  }
+
+  #perform(effect: EngineEffect): void {
+    const { connection, keystore, random } = this.#input
+    const link = this.#link
+    switch (effect.kind) {
+      case 'send': {
+        const send = connection.send(effect.octets).catch(() => undefined)
+        this.#sent = Promise.all([this.#sent, send]).then(() => undefined)
+        return
+      }
+      case 'ask-choices':
+        return this.#work('link.choices-failed', () => this.#ask(effect.batch, effect.slots))
+      case 'store-epoch':
+        return this.#work('link.epoch-failed', async () => {
+          await keystore.beginEpoch(link, effect.epoch)
+          this.#answer({ kind: 'epoch-stored', epoch: effect.epoch })
+        })
+      case 'session-open':
+        this.#input.opened(effect.epoch)
+        return this.#audit('link.session-opened', { epoch: effect.epoch })
+      case 'burn-pads':
+        return this.#work('link.pads-failed', () => this.#burn(effect))
+      case 'store-block':
+        return this.#work('link.store-failed', () => this.#store(effect.block, random))
+      case 'block-usable':
+        return this.#work('link.confirm-failed', () => keystore.confirm(link, effect))
+      case 'block-void': {
+        const { epoch, sequence, cause } = effect
+        return this.#work('link.void-failed', () =>
+          keystore.voidBlock({ link, position: { epoch, sequence }, cause }),
+        )
+      }
+      case 'block-unresolved':
+        return // Stays held; the ends compare what they hold when they meet again.
+      case 'report':
+        return this.#reported(effect.report)
+      case 'alarm':
+        return this.#input.alarm(effect.alarm)
+      case 'busy':
+        this.#busy = effect.busy
+        if (!effect.busy) this.#resumeFeeding?.()
+        return
+      case 'end-session':
+        this.#input.log.write('info', 'link.session-ended', {
+          link,
+          code: effect.code,
+          why: effect.message,
+        })
+        return this.close()
+    }
+  }
+
+  /** Runs something that takes time; its failure is logged, and the session ends. */
+  #work(event: string, work: () => Promise<void>): void {
+    const working = work().catch((error: unknown) => {
+      this.#failed(event, error)
+      this.close()
+    })
+    this.#working.add(working)
+    void working.finally(() => this.#working.delete(working))
+  }
+
+  /** An input that answers an effect; nobody needs it once the session is over. */
+  #answer(input: EngineInput): void {
+    if (!this.#ended) void this.#step(input)
+  }
+
+  async #ask(batch: number, slots: Uint32Array): Promise<void> {
+    const device = this.#input.transmitter
+    try {
+      if (device === undefined) throw new Error('This end has no transmitter')
+      const choices = await device.choicesAt(batch, slots)
+      this.#answer({ kind: 'choices', choices })
+    } catch (error) {
+      const { code } = noteOf(error)
+      this.#input.log.write('warning', 'link.choices-unavailable', {
+        link: this.#link,
+        batch,
+        code,
+      })
+      this.#answer({ kind: 'choices-unavailable', batch })
+    }
+  }
+
+  async #burn(effect: EngineEffect & { readonly kind: 'burn-pads' }): Promise<void> {
+    const { source, from, to } = effect
+    // A bootstrap is for one session only: there is nothing to come back to after a crash.
+    if (!source.startsWith('bootstrap')) {
+      const { keystore } = this.#input
+      await keystore.burnPads({ link: this.#link, source, direction: 'send', from, to })
+    }
+    this.#answer({ kind: 'pads-burned', source, to })
+  }
+
+  async #store(block: KeyBlock, random: RandomSource): Promise<void> {
+    const { epoch, sequence, key, report } = block
+    const origin = originOf(this.#input.parameters, report, random)
+    try {
+      await this.#input.keystore.ingest({
+        link: this.#link,
+        epoch,
+        sequence,
+        key,
+        provenance: origin,
+      })
+      this.#answer({ kind: 'block-stored', epoch, sequence })
+    } catch (error) {
+      const code = (error as KeystoreRefusal).code
+      this.#input.log.write('warning', 'link.block-not-stored', {
+        link: this.#link,
+        sequence,
+        code,
+      })
+      this.#answer({ kind: 'block-not-stored', epoch, sequence })
+    } finally {
+      clear(key)
+    }
+  }
+
+  #reported(report: BlockReport): void {
+    this.#input.report(report)
+    if (report.outcome === 'distilled') return
+    const { epoch, sequence, cause = 'stalled', testErrorRate } = report
+    const errorPermille = Math.round(1000 * testErrorRate)
+    this.#audit('link.block-discarded', { epoch, sequence, cause, errorPermille })
+  }
+
+  #audit(kind: string, facts: Readonly<Record<string, string | number>>): void {
+    const { audit, clock } = this.#input
+    const event = {
+      kind,
+      at: clock.now(),
+      actor: this.#link,
+      facts: { link: this.#link, ...facts },
+    }
+    this.#work('link.audit-failed', async () => {
+      await audit.record(event)
+    })
+  }
+
+  #failed(event: string, error: unknown): void {
+    const { code } = noteOf(error)
+    const why = error instanceof Error ? error.message : 'unknown'
+    this.#input.log.write('error', event, { link: this.#link, code, why })
+  }
+}
+
+/** What both ends say of a block of this link, in the same words. */
+function originOf(parameters: LinkParameters, report: BlockReport, random: RandomSource) {
+  const { transmitter, receiver, bound, epsilons } = parameters
+  const seeded = random.kind === 'simulated'
+  return {
+    source: seeded ? 'seeded-test' : report.simulated ? 'simulated' : 'hardware',
+    randomness: random.kind,
+    authentication: 'ml-dsa',
+    assumptions: ['decoy-bb84', bound, ...(report.simulated ? ['simulated-optics'] : [])],
+    epsilon: epsilons.secrecy + epsilons.correctness,
+    seenBy: [transmitter, receiver].toSorted(),
+  } as const satisfies Parameters<Keystore['ingest']>[0]['provenance'] | object
+}
+
+const clear = ({ octets }: Bits): void => void octets.fill(0)
+
+const TICK_MS = 500
