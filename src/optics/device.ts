@@ -29,7 +29,7 @@ export interface PulseSettings {
 }
 
 /** Slots of one batch, at most. */
-export const BATCH_SLOTS_MAX = 2 ** 26
+export const BATCH_SLOTS_MAX = 2 ** 24
 
 /** A run of consecutive pulse slots, reported as a whole. */
 export interface BatchHead {
@@ -41,7 +41,10 @@ export interface BatchHead {
   readonly simulated: boolean
 }
 
-/** What the receiver saw in one batch. The arrays have one element for each detection. */
+/**
+ * What the receiver saw in one batch. The arrays have one element for each detection;
+ * whoever takes the batch owns them.
+ */
 export interface DetectionBatch extends BatchHead {
   /** Slot of each detection inside the batch; strictly increasing. */
   readonly slots: Uint32Array

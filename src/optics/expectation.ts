@@ -59,9 +59,10 @@ export function expectLink(link: OpticalLink, attack: Attack = noAttack): LinkEx
   const bothX = (1 - transmitter) * (1 - receiver)
   const double = mean(
     (pulse) =>
-      bothZ * pulse.double(misalignment.Z) +
-      bothX * pulse.double(misalignment.X) +
-      (1 - bothZ - bothX) * pulse.double(0.5),
+      bothZ * pulse.double(misalignment.Z, true) +
+      (receiver - bothZ) * pulse.double(misalignment.Z, false) +
+      bothX * pulse.double(misalignment.X, true) +
+      (1 - receiver - bothX) * pulse.double(misalignment.X, false),
   )
   const rates = detectorRates(link, click, click === 0 ? 0 : double / click)
   const jitter = detector.neighbourSlotProbability
@@ -97,8 +98,8 @@ interface LitPulse {
   readonly fires: number
   /** Probability of a wrong bit, both ends in one basis of this misalignment. */
   readonly wrong: (misalignment: number) => number
-  /** Probability that both detectors fire. */
-  readonly double: (misalignment: number) => number
+  /** Probability that both detectors fire; `alike` if both ends are in one basis. */
+  readonly double: (misalignment: number, alike: boolean) => number
 }
 
 function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: number): LitPulse {
@@ -118,14 +119,17 @@ function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: number): 
       const dark = coherentPulse(0, noise)
       const seen = attack.fraction * -Math.expm1(-meanPhotonNumber)
       const unseen = attack.fraction - seen
-      const mixed = (of: (pulse: LitPulse, misalignment?: number) => number): number =>
-        (1 - attack.fraction) * of(untouched) +
-        (seen / 2) * (of(right) + of(right, 0.5)) +
-        unseen * of(dark)
       return {
-        fires: mixed((pulse) => pulse.fires),
-        wrong: (misalignment) => mixed((pulse, other = misalignment) => pulse.wrong(other)),
-        double: (misalignment) => mixed((pulse, other = misalignment) => pulse.double(other)),
+        fires: (1 - attack.fraction) * untouched.fires + seen * right.fires + unseen * dark.fires,
+        wrong: (misalignment) =>
+          (1 - attack.fraction) * untouched.wrong(misalignment) +
+          (seen / 2) * (right.wrong(misalignment) + right.wrong(0.5)) +
+          unseen * dark.wrong(0.5),
+        // Eve's basis is the receiver's every other time, whatever the transmitter's.
+        double: (misalignment, alike) =>
+          (1 - attack.fraction) * untouched.double(misalignment, alike) +
+          (seen / 2) * (right.double(misalignment, true) + right.double(misalignment, false)) +
+          unseen * dark.double(misalignment, alike),
       }
     }
   }
@@ -138,7 +142,8 @@ function coherentPulse(counted: number, noise: number): LitPulse {
     fires: 1 - (1 - noise) ** 2 * Math.exp(-counted),
     wrong: (misalignment) =>
       detector(misalignment) - (detector(misalignment) * detector(1 - misalignment)) / 2,
-    double: (misalignment) => detector(misalignment) * detector(1 - misalignment),
+    double: (misalignment, alike) =>
+      alike ? detector(misalignment) * detector(1 - misalignment) : detector(0.5) ** 2,
   }
 }
 

@@ -1,0 +1,172 @@
+/** @module */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { seededRandom } from '#world/ports'
+import {
+  arrivalsOf,
+  checkedAttack,
+  noAttack,
+  unnoticedMeanPhotonNumber,
+  type Attack,
+} from './eve.ts'
+import { expectLink } from './expectation.ts'
+import { oneDecoy, roughLink, runSimulator, testLink, twoDecoys } from './fixtures.test.ts'
+import { OpticsRefusal } from './refusal.ts'
+import { BatchSimulator } from './simulate.ts'
+
+const intercept = (fraction: number): Attack => ({ kind: 'intercept-resend', fraction })
+
+/** Error rate in both bases, and its standard deviation. */
+function errors(attack: Attack): { qber: number; sigma: number; known: number; detected: number } {
+  const link = testLink({ lossDb: 6, misalignment: { Z: 0.01, X: 0.01 } })
+  const seen = runSimulator({ link, attack, seed: 11, batches: 4, batchSlots: 1_000_000 })
+  const sifted = seen.sum(/^bases (ZZ|XX)/)
+  assert.equal(sifted, seen.truth.sifted)
+  const qber = seen.sum(/^bases (ZZ|XX) wrong/) / sifted
+  return {
+    qber,
+    sigma: Math.sqrt((qber * (1 - qber)) / sifted),
+    known: seen.truth.knownToEve / sifted,
+    detected: seen.sum(/^detected/),
+  }
+}
+
+test('an eavesdropper on no pulse changes nothing at all', () => {
+  const [with0, without] = [intercept(0), noAttack].map((attack) => {
+    const random = seededRandom(1)
+    const simulator = new BatchSimulator({
+      link: roughLink,
+      random,
+      allowSimulatedRandomness: true,
+    })
+    simulator.setAttack(attack)
+    return simulator.next(200_000)
+  })
+  assert.deepEqual(with0.detections, without.detections)
+  assert.deepEqual(with0.record.choices, without.record.choices)
+  assert.equal(with0.truth.knownToEve, 0)
+})
+
+test('intercept-resend on a fraction p raises the error rate by p/4 and tells Eve p/2 of it', () => {
+  const before = errors(noAttack)
+  assert.ok(Math.abs(before.qber - 0.01) < 5 * before.sigma)
+  for (const fraction of [0.5, 1]) {
+    const { qber, sigma, known, detected } = errors(intercept(fraction))
+    // A misaligned photon of a wrong state is as likely right: e becomes e + p/4·(1 − 2e).
+    const expected = 0.01 + (fraction / 4) * (1 - 0.02)
+    assert.ok(Math.abs(qber - expected) < 5 * sigma, `${qber}, not ${expected}`)
+    assert.ok(Math.abs(known - fraction / 2) < 5 * sigma, `${known}, not ${fraction / 2}`)
+    // Left to choose, she nearly keeps the count rate: it hardly betrays her.
+    assert.ok(Math.abs(detected / before.detected - 1) < 0.05)
+  }
+})
+
+test('Eve comes and goes while the link runs', () => {
+  const link = testLink({ lossDb: 6 })
+  const random = seededRandom(5)
+  const simulator = new BatchSimulator({ link, random, allowSimulatedRandomness: true })
+  const rates = [noAttack, intercept(1), noAttack].map((attack) => {
+    simulator.setAttack(attack)
+    assert.deepEqual(simulator.attack, attack)
+    const { detections, record } = simulator.next(400_000)
+    const { outcomes } = detections
+    let wrong = 0
+    let sifted = 0
+    for (const [at, outcome] of outcomes.entries()) {
+      if (((outcome ^ record.choices[at]) & 1) === 1) continue
+      sifted++
+      if (outcome !== (record.choices[at] & 3)) wrong++
+    }
+    return wrong / sifted
+  })
+  // One slot is still drawn as before when she comes or goes.
+  assert.ok(rates[0] === 0 && rates[2] < 0.001)
+  assert.ok(Math.abs(rates[1] - 0.25) < 0.02)
+})
+
+test('a cut fibre leaves dark counts, and half of their bits are wrong', () => {
+  const link = testLink({ detector: { darkCountProbability: 1e-3 } })
+  const attack = { kind: 'fibre-cut', lossDb: Infinity } as const
+  const seen = runSimulator({ link, attack, seed: 2, batches: 10, batchSlots: 1_000_000 })
+  const detected = seen.sum(/^detected/)
+  assert.ok(Math.abs(detected - 1e7 * (1 - (1 - 1e-3) ** 2)) < 5 * Math.sqrt(detected))
+  const sifted = seen.sum(/^bases (ZZ|XX)/)
+  const qber = seen.sum(/^bases (ZZ|XX) wrong/) / sifted
+  assert.ok(Math.abs(qber - 0.5) < 5 * Math.sqrt(0.25 / sifted))
+})
+
+test('a cut fibre without dark counts is silent', () => {
+  const attack = { kind: 'fibre-cut', lossDb: Infinity } as const
+  const seen = runSimulator({ link: testLink(), attack, seed: 2, batches: 3, batchSlots: 1e6 })
+  assert.equal(seen.sum(/./), 0)
+})
+
+test('a bent fibre loses what its loss says', () => {
+  const rate = (attack: Attack): number =>
+    expectLink(testLink({ lossDb: 20 }), attack).detectionProbability
+  const ratio = rate({ kind: 'fibre-cut', lossDb: 3.0103 }) / rate(noAttack)
+  assert.ok(Math.abs(ratio - 0.5) < 0.002)
+})
+
+test('what may arrive in place of a pulse has probability 1 in all', () => {
+  const sent = fc.record({
+    meanPhotonNumber: fc.double({ min: 0, max: 10, noNaN: true }),
+    basis: fc.constantFrom('Z' as const, 'X' as const),
+    bit: fc.constantFrom(0 as const, 1 as const),
+  })
+  const attacks = fc.oneof(
+    fc.constant(noAttack),
+    fc.double({ min: 0, max: 1, noNaN: true }).map(intercept),
+    fc.double({ min: 0, noNaN: true }).map((lossDb) => ({ kind: 'fibre-cut' as const, lossDb })),
+  )
+  fc.assert(
+    fc.property(sent, attacks, (pulse, attack) => {
+      const arrivals = arrivalsOf(checkedAttack(attack), pulse, 0.3, oneDecoy)
+      const sum = arrivals.reduce((total, { probability }) => total + probability, 0)
+      assert.ok(Math.abs(sum - 1) < 1e-12)
+      for (const { known, basis, bit } of arrivals) {
+        if (known) assert.deepEqual([basis, bit], [pulse.basis, pulse.bit])
+      }
+    }),
+    { seed: 1 },
+  )
+})
+
+test('what Eve resends keeps the mean photon number on the fibre', () => {
+  for (const intensities of [oneDecoy, twoDecoys]) {
+    const resent = unnoticedMeanPhotonNumber(intensities)
+    const [before, after] = [0, 1].map((fraction) =>
+      intensities.reduce((sum, { meanPhotonNumber, probability }) => {
+        const sent = { meanPhotonNumber, basis: 'Z', bit: 0 } as const
+        const arrivals = arrivalsOf(intercept(fraction), sent, 1, intensities)
+        const photons = arrivals.map((arrival) => arrival.probability * arrival.meanPhotonNumber)
+        return sum + probability * photons.reduce((a, b) => a + b, 0)
+      }, 0),
+    )
+    assert.ok(Math.abs(before - after) < 1e-12)
+    assert.ok(resent > 0)
+  }
+  assert.equal(unnoticedMeanPhotonNumber([{ meanPhotonNumber: 0, probability: 1 }]), 0)
+})
+
+test('an attack outside its range is refused and changes nothing', () => {
+  const random = seededRandom(1)
+  const simulator = new BatchSimulator({ link: roughLink, random, allowSimulatedRandomness: true })
+  const wrong: readonly Attack[] = [
+    intercept(-0.01),
+    intercept(1.01),
+    intercept(NaN),
+    { ...intercept(0.5), resendMeanPhotonNumber: -1 } as Attack,
+    { kind: 'fibre-cut', lossDb: -1 },
+    { kind: 'fibre-cut', lossDb: NaN },
+  ]
+  for (const attack of wrong) {
+    assert.throws(
+      () => simulator.setAttack(attack),
+      (error) => error instanceof OpticsRefusal && error.code === 'OPTICS_ATTACK_INVALID',
+    )
+  }
+  assert.deepEqual(simulator.attack, noAttack)
+})

@@ -1,0 +1,282 @@
+/**
+ * Messages of the device socket, between the process that plays the fibre and the two daemons.
+ *
+ * One message is one octet of kind and a body. Numbers are little-endian. A detection is one
+ * variable-length number, (gap − 1) × 4 + outcome, in groups of 7 bits with the lowest first, and
+ * the high bit set on all groups but the last: one octet up to a gap of 32 slots, two up to 4096.
+ * Two choices share an octet, the first in its low half. Settings and refusals are CBOR.
+ *
+ *   1 detections      batch, flags, slotCount, count, clicks × 4, doubleClicks, deadTimeDrops,
+ *                     photocurrent, then the detections
+ *   2 choice request  batch, count, then the slots as gaps − 1
+ *   3 choices         batch, count, then the choices
+ *   4 settings        to each end once, first of all
+ *   5 refusal         of one choice request
+ *
+ * Every message has one encoding only, and decoders refuse all others. Messages hold raw key bits:
+ * the socket must be inside TLS. Nothing here authenticates the peer.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  door,
+  Exactly,
+  fromDeterministicCbor,
+  Text,
+  toCbor,
+  Type,
+  Whole,
+  type CborValue,
+  type Door,
+} from '#base'
+import {
+  BATCH_SLOTS_MAX,
+  type DetectionBatch,
+  type PulseSettings,
+  type TransmitterChoices,
+} from './device.ts'
+import {
+  GAP_OCTETS_MAX,
+  invalidMessage,
+  readDetections,
+  readSlots,
+  writeDetections,
+  writeSlots,
+} from './gaps.ts'
+import { checkedSettings, INTENSITIES_MAX } from './source.ts'
+
+/** A question for the choices of one batch. */
+export interface ChoiceRequest {
+  readonly batch: number
+  /** Strictly increasing. */
+  readonly slots: Uint32Array
+}
+
+/** Why a choice request was refused. */
+export interface ChoiceRefusal {
+  readonly batch: number
+  readonly code: string
+  readonly message: string
+}
+
+export type DeviceMessage =
+  | { readonly kind: 'detections'; readonly detections: DetectionBatch }
+  | { readonly kind: 'choice-request'; readonly request: ChoiceRequest }
+  | { readonly kind: 'choices'; readonly choices: TransmitterChoices }
+  | { readonly kind: 'settings'; readonly settings: PulseSettings }
+  | { readonly kind: 'refusal'; readonly refusal: ChoiceRefusal }
+
+/** Longest message: a batch with a detection in every slot, one octet each. */
+export const DEVICE_MESSAGE_OCTETS_MAX = 64 + BATCH_SLOTS_MAX
+
+/**
+ * Encodes one message into a fresh array.
+ *
+ * Unsorted slots and values out of range are bugs of ours and fail an assertion.
+ */
+export function encodeDeviceMessage(message: DeviceMessage): Uint8Array {
+  switch (message.kind) {
+    case 'detections':
+      return encodeDetections(message.detections)
+    case 'choice-request':
+      return encodeRequest(message.request)
+    case 'choices':
+      return encodeChoices(message.choices)
+    case 'settings':
+      return encodeCbor(KIND_SETTINGS, settingsValue(message.settings))
+    case 'refusal':
+      return encodeCbor(KIND_REFUSAL, { ...message.refusal })
+  }
+}
+
+/**
+ * Decodes one message. Arrays in it are fresh.
+ *
+ * @throws OpticsRefusal OPTICS_MESSAGE_INVALID for anything but the one encoding of a message
+ */
+export function decodeDeviceMessage(octets: Uint8Array): DeviceMessage {
+  if (octets.length === 0 || octets.length > DEVICE_MESSAGE_OCTETS_MAX)
+    throw invalidMessage('length')
+  switch (octets[0]) {
+    case KIND_DETECTIONS:
+      return { kind: 'detections', detections: decodeDetections(octets) }
+    case KIND_REQUEST:
+      return { kind: 'choice-request', request: decodeRequest(octets) }
+    case KIND_CHOICES:
+      return { kind: 'choices', choices: decodeChoices(octets) }
+    case KIND_SETTINGS:
+      return { kind: 'settings', settings: decodeCbor(octets, openSettings) }
+    case KIND_REFUSAL:
+      return { kind: 'refusal', refusal: decodeCbor(octets, openRefusal) }
+    default:
+      throw invalidMessage('kind')
+  }
+}
+
+function encodeDetections(batch: DetectionBatch): Uint8Array {
+  const { slots, outcomes, slotCount, observables } = batch
+  const count = slots.length
+  assert(outcomes.length === count && slotCount <= BATCH_SLOTS_MAX, 'a batch is of its form')
+  assert((slots.at(-1) ?? 0) < slotCount, 'slots lie in the batch')
+  const most = Math.min(GAP_OCTETS_MAX * count, slotCount)
+  const { octets, view } = begin(KIND_DETECTIONS, DETECTIONS_HEAD + most)
+  setWhole(view, 1, batch.batch)
+  octets[9] = batch.simulated ? 1 : 0
+  const { clicks, doubleClicks, deadTimeDrops, photocurrentUa } = observables
+  const counts = [slotCount, count, ...clicks, doubleClicks, deadTimeDrops]
+  for (const [at, value] of counts.entries()) view.setUint32(10 + 4 * at, value, true)
+  view.setFloat64(DETECTIONS_HEAD - 8, photocurrentUa, true)
+  return octets.subarray(0, writeDetections(octets, DETECTIONS_HEAD, slots, outcomes))
+}
+
+function decodeDetections(octets: Uint8Array): DetectionBatch {
+  if (octets.length < DETECTIONS_HEAD) throw invalidMessage('length')
+  const view = viewOf(octets)
+  const batch = wholeAt(view, 1)
+  const count32 = (index: number): number => view.getUint32(10 + 4 * index, true)
+  const [slotCount, count] = [count32(0), count32(1)]
+  if (slotCount < 1 || slotCount > BATCH_SLOTS_MAX) throw invalidMessage('slot count')
+  // Each detection takes an octet or more: no memory is taken on the sender's word alone.
+  if (count > slotCount || count > octets.length - DETECTIONS_HEAD) throw invalidMessage('count')
+  const photocurrentUa = view.getFloat64(DETECTIONS_HEAD - 8, true)
+  if (!(photocurrentUa >= 0 && photocurrentUa < Infinity)) throw invalidMessage('photocurrent')
+  if (octets[9] > 1) throw invalidMessage('flags')
+  const slots = new Uint32Array(count)
+  const outcomes = new Uint8Array(count)
+  readDetections(octets, DETECTIONS_HEAD, slotCount, slots, outcomes)
+  const clicks = [count32(2), count32(3), count32(4), count32(5)] as const
+  return {
+    batch,
+    slotCount,
+    simulated: octets[9] === 1,
+    slots,
+    outcomes,
+    observables: { clicks, doubleClicks: count32(6), deadTimeDrops: count32(7), photocurrentUa },
+  }
+}
+
+function encodeRequest({ batch, slots }: ChoiceRequest): Uint8Array {
+  const last = slots.at(-1) ?? 0
+  assert(last < BATCH_SLOTS_MAX, 'slots lie inside a batch')
+  const most = Math.min(GAP_OCTETS_MAX * slots.length, last + 1)
+  const { octets, view } = begin(KIND_REQUEST, COUNT_HEAD + most)
+  setWhole(view, 1, batch)
+  view.setUint32(9, slots.length, true)
+  return octets.subarray(0, writeSlots(octets, COUNT_HEAD, slots))
+}
+
+function decodeRequest(octets: Uint8Array): ChoiceRequest {
+  const { batch, count } = decodeHead(octets)
+  if (count > octets.length - COUNT_HEAD) throw invalidMessage('count')
+  const slots = new Uint32Array(count)
+  readSlots(octets, COUNT_HEAD, BATCH_SLOTS_MAX, slots)
+  return { batch, slots }
+}
+
+function encodeChoices({ batch, choices }: TransmitterChoices): Uint8Array {
+  assert(choices.length <= BATCH_SLOTS_MAX, 'choices fit into one message')
+  const { octets, view } = begin(KIND_CHOICES, COUNT_HEAD + Math.ceil(choices.length / 2))
+  setWhole(view, 1, batch)
+  view.setUint32(9, choices.length, true)
+  let all = 0
+  for (let index = 0; index < choices.length; index++) {
+    all |= choices[index]
+    octets[COUNT_HEAD + (index >> 1)] |= choices[index] << ((index & 1) << 2)
+  }
+  assert(all < 16, 'a choice has four bits')
+  return octets
+}
+
+function decodeChoices(octets: Uint8Array): TransmitterChoices {
+  const { batch, count } = decodeHead(octets)
+  if (octets.length !== COUNT_HEAD + Math.ceil(count / 2)) throw invalidMessage('count')
+  if (count % 2 === 1 && octets[octets.length - 1] > 15) throw invalidMessage('choices')
+  const choices = new Uint8Array(count)
+  for (let index = 0; index < count; index++) {
+    choices[index] = (octets[COUNT_HEAD + (index >> 1)] >> ((index & 1) << 2)) & 15
+  }
+  return { batch, choices }
+}
+
+function decodeHead(octets: Uint8Array): { readonly batch: number; readonly count: number } {
+  if (octets.length < COUNT_HEAD) throw invalidMessage('length')
+  const view = viewOf(octets)
+  const count = view.getUint32(9, true)
+  if (count > BATCH_SLOTS_MAX) throw invalidMessage('count')
+  return { batch: wholeAt(view, 1), count }
+}
+
+function encodeCbor(kind: number, value: CborValue): Uint8Array {
+  const body = toCbor(value)
+  const { octets } = begin(kind, 1 + body.length)
+  octets.set(body, 1)
+  return octets
+}
+
+function decodeCbor<T>(octets: Uint8Array, open: Door<T>): T {
+  try {
+    return open(fromDeterministicCbor(octets.subarray(1), CBOR_OCTETS_MAX))
+  } catch (cause) {
+    throw invalidMessage('body', cause)
+  }
+}
+
+function begin(kind: number, size: number): { octets: Uint8Array; view: DataView } {
+  const octets = new Uint8Array(size)
+  octets[0] = kind
+  return { octets, view: viewOf(octets) }
+}
+
+const viewOf = (octets: Uint8Array): DataView =>
+  new DataView(octets.buffer, octets.byteOffset, octets.byteLength)
+
+function setWhole(view: DataView, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, 'a batch number is whole')
+  view.setUint32(at, value % 2 ** 32, true)
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+}
+
+function wholeAt(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true)
+  if (high >= 2 ** 21) throw invalidMessage('batch number')
+  return high * 2 ** 32 + view.getUint32(at, true)
+}
+
+const settingsValue = (settings: PulseSettings): CborValue => ({
+  clockHz: settings.clockHz,
+  intensities: settings.intensities.map((intensity) => ({ ...intensity })),
+  keyBasisProbability: { ...settings.keyBasisProbability },
+})
+
+const settingsShape = door(
+  Exactly({
+    clockHz: Type.Number(),
+    intensities: Type.Array(
+      Exactly({ meanPhotonNumber: Type.Number(), probability: Type.Number() }),
+      { maxItems: INTENSITIES_MAX },
+    ),
+    keyBasisProbability: Exactly({ transmitter: Type.Number(), receiver: Type.Number() }),
+  }),
+  'pulse settings',
+)
+
+const openSettings = (value: unknown): PulseSettings => checkedSettings(settingsShape(value))
+
+const openRefusal = door(
+  Exactly({ batch: Whole(0), code: Text(64), message: Text(512) }),
+  'choice refusal',
+)
+
+const KIND_DETECTIONS = 1
+const KIND_REQUEST = 2
+const KIND_CHOICES = 3
+const KIND_SETTINGS = 4
+const KIND_REFUSAL = 5
+
+/** Kind, batch, flags, eight counts, photocurrent. */
+const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 8
+/** Kind, batch, count. */
+const COUNT_HEAD = 1 + 8 + 4
+const CBOR_OCTETS_MAX = 4096
