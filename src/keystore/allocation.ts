@@ -1,0 +1,408 @@
+/**
+ * Giving out bits of the own half, at the master's end: reserved, activated at the peer, issued.
+ *
+ * 1. `reserve` takes the oldest free octets and names the keys they will be; durable.
+ * 2. The host sends the activations to the peer, which makes them durable and says so.
+ * 3. `issue` makes the keys final, durably, and only then hands out their octets.
+ *
+ * A reservation whose outcome at the peer is not known is given up (`abandon`), never used for
+ * anything else. The same happens at the next opening to whatever a crash left reserved.
+ *
+ * Memory and store move in one order: bits are taken and their commit is called in one turn of the
+ * event loop, so no later reservation can be durable before an earlier one.
+ *
+ * @see ETSI GS QKD 014 §6.2 (Get key), GS QKD 020 (uncertain outcomes)
+ * @module
+ */
+
+import {
+  assert,
+  concat,
+  keyId,
+  newUuid,
+  SecretBytes,
+  type KeyId,
+  type SaeId,
+  type SiteId,
+  type Statement,
+  type Uuid,
+} from '#base'
+import { sha256 } from '#crypto'
+import { damage } from './damage.ts'
+import { doom, doomIfSpent } from './destruction.ts'
+import { halfSpan, segmentAt } from './layout.ts'
+import type { Provenance } from './provenance.ts'
+import { KeystoreRefusal } from './refusal.ts'
+import { leaf, linksTo, nowOf, type Orphan, type Part, type Room } from './room.ts'
+import type { Piece } from './segments.ts'
+import { isUsable, placeKey, placeOf, segmentsOf, spend, type Block, type Link } from './state.ts'
+import { deleteReservation, insertReservation } from './key-rows.ts'
+import { setAllocated } from './tables.ts'
+import {
+  activationOctets,
+  ACTIVATION_KEY_OCTETS_MAX,
+  ACTIVATION_KEYS_MAX,
+  ACTIVATION_RANGES_MAX,
+  LIFE_MS_MAX,
+  rangesOfKey,
+  SLAVES_MAX,
+  type Range,
+} from './wire.ts'
+import { giveUp, storeOrphans } from './withdrawals.ts'
+
+/** Keys wanted by a master, for slaves at one peer. */
+export interface ReserveRequest {
+  readonly peer: SiteId
+  readonly master: SaeId
+  /** 1 to `SLAVES_MAX`; each may fetch each key once. */
+  readonly slaves: readonly SaeId[]
+  /** A multiple of 8. */
+  readonly sizeBits: number
+  /** 1 to `ACTIVATION_KEYS_MAX`. */
+  readonly number: number
+  /** How long the keys may wait to be fetched, counted at the peer from their activation. */
+  readonly lifeMs: number
+  /** Relay and authentication may go below the critical level of the pool. Default `application`. */
+  readonly use?: 'application' | 'relay'
+}
+
+/** Bits on their way to become keys. To be issued or abandoned, once. */
+export interface Reservation {
+  readonly peer: SiteId
+  readonly keyIds: readonly KeyId[]
+  /** Messages for the peer, each to be acknowledged before `issue`. */
+  readonly activations: readonly Uint8Array[]
+  /** Names of the parts, one for each activation. */
+  readonly parts: readonly Uuid[]
+}
+
+/** A key that may be handed to an SAE. Whoever gets it owns the octets. */
+export interface DeliveredKey {
+  readonly keyId: KeyId
+  readonly octets: SecretBytes
+  readonly provenance: Provenance
+}
+
+/**
+ * Takes bits for keys from the own half of the links to a peer, durably.
+ *
+ * The cost does not depend on how many blocks are stored.
+ *
+ * @throws KeystoreRefusal `KEYSTORE_EXHAUSTED`, `KEYSTORE_QUARANTINED`, `KEYSTORE_PEER_UNKNOWN`,
+ *   `KEYSTORE_REQUEST_INVALID`; PortRefusal if the store refuses
+ */
+export async function reserve(room: Room, request: ReserveRequest): Promise<Reservation> {
+  checkRequest(request)
+  const links = linksTo(room, request.peer)
+  await storeOrphans(room)
+  for (let attempt = 0; attempt < OPENING_ATTEMPTS_MAX; attempt++) {
+    const drafts = draft(room, links, request)
+    const reservation = take(room, request, drafts)
+    if (reservation !== undefined) return reservation
+    await openSegments(room, drafts)
+  }
+  throw new KeystoreRefusal('KEYSTORE_BUSY', 'Too many segments are being opened at once')
+}
+
+/**
+ * Makes reserved keys final and hands out their octets: durable before it resolves.
+ *
+ * Only after the peer has acknowledged every activation. If it rejects, the keys are given up.
+ *
+ * @throws KeystoreRefusal `KEYSTORE_RESERVATION_UNKNOWN`, `KEYSTORE_QUARANTINED`; PortRefusal
+ */
+export async function issue(
+  room: Room,
+  reservation: Reservation,
+): Promise<readonly DeliveredKey[]> {
+  const parts = partsOf(room, reservation)
+  if (!parts.every((part) => blocksOf(part).every(isUsable))) {
+    await abandon(room, reservation, 'quarantined')
+    throw new KeystoreRefusal('KEYSTORE_QUARANTINED', 'The key bits may no longer be used')
+  }
+  for (const part of parts) close(room, part)
+  const { peer, keyIds } = reservation
+  const statements = parts.map(({ id }) => deleteReservation(room.site, id, 'reserved'))
+  try {
+    await room.store.commit([...statements, leaf(room, 'key.issued', peer, { peer, keyIds })])
+  } catch (error) {
+    for (const part of parts) finish(room, part)
+    room.orphans.push(...parts.map(orphanOf))
+    throw error
+  }
+  const keys = parts.flatMap(keysOf)
+  for (const part of parts) finish(room, part)
+  return keys
+}
+
+/**
+ * Gives up reserved keys for good: their bits will never be keys at either end.
+ *
+ * Resolves even if the store refuses; the withdrawal is then stored later.
+ *
+ * @param cause   a short term for the log: `no answer`, `refused by peer`
+ */
+export async function abandon(room: Room, reservation: Reservation, cause: string): Promise<void> {
+  const parts = reservation.parts
+    .map((id) => room.parts.get(id))
+    .filter((part) => part !== undefined)
+  if (parts.length === 0) return
+  for (const part of parts) close(room, part)
+  const { peer, keyIds } = reservation
+  const { link } = parts[0].link
+  const orphans = parts.map(orphanOf)
+  await giveUp(room, orphans, [leaf(room, 'key.voided', peer, { link, peer, keyIds, cause })])
+  for (const part of parts) finish(room, part)
+}
+
+/** Part of a request that one link will serve. */
+interface Draft {
+  readonly link: Link
+  readonly number: number
+  readonly pieces: readonly Piece[]
+}
+
+/** Decides which octets would serve the request now; changes nothing. */
+function draft(room: Room, links: readonly Link[], request: ReserveRequest): readonly Draft[] {
+  const keyOctets = request.sizeBits / 8
+  const critical = request.use === 'relay' ? 0 : Math.ceil(room.limits.criticalBits / 8)
+  let free = Math.max(0, links.reduce((sum, link) => sum + link.free, 0) - critical)
+  let left = request.number
+  const drafts: Draft[] = []
+  for (const link of links.toSorted((a, b) => b.free - a.free)) {
+    const number = Math.min(left, Math.floor(Math.min(link.free, free) / keyOctets))
+    if (number === 0) continue
+    const pieces = oldestFree(link, number * keyOctets)
+    if (pieces.length > ACTIVATION_RANGES_MAX) continue
+    drafts.push({ link, number, pieces })
+    free -= number * keyOctets
+    left -= number
+  }
+  if (left === 0) return drafts
+  const quarantined = links.some(({ quarantine }) => quarantine !== undefined)
+  throw new KeystoreRefusal(
+    quarantined ? 'KEYSTORE_QUARANTINED' : 'KEYSTORE_EXHAUSTED',
+    `Expected ${request.number} keys of ${request.sizeBits} bits, ${left} more than there are`,
+    { facts: { peer: request.peer, missing: left } },
+  )
+}
+
+/** The oldest free octets of the own half, in pieces that lie in one block each. */
+function oldestFree(link: Link, octets: number): readonly Piece[] {
+  const pieces: Piece[] = []
+  let need = octets
+  for (let at = link.head; need > 0; at++) {
+    assert(at < link.queue.length, 'a link has the octets it counts')
+    const block = link.queue[at]
+    if (!isUsable(block)) continue
+    let offset = block.allocated
+    while (need > 0 && offset < block.layout.halfOctets) {
+      const segment = segmentAt(block.layout, link.side, offset)
+      const span = halfSpan(block.layout, segment)
+      const end = span.from + span.octets
+      if (block.fates[segment] === 'whole') {
+        const size = Math.min(need, end - offset)
+        addPiece(pieces, { block, owner: link.side, span: { from: offset, octets: size } })
+        need -= size
+      }
+      offset = end
+    }
+  }
+  return pieces
+}
+
+function addPiece(pieces: Piece[], piece: Piece): void {
+  const last = pieces.at(-1)
+  const joins = last?.block === piece.block && last.span.from + last.span.octets === piece.span.from
+  if (!joins) pieces.push(piece)
+  else {
+    const octets = last.span.octets + piece.span.octets
+    pieces[pieces.length - 1] = { ...last, span: { from: last.span.from, octets } }
+  }
+}
+
+/** Takes what was drafted, if all its segments stand open. Bits and commit in one turn. */
+function take(
+  room: Room,
+  request: ReserveRequest,
+  drafts: readonly Draft[],
+): Promise<Reservation> | undefined {
+  const materials: SecretBytes[] = []
+  for (const { pieces } of drafts) {
+    const material = room.segments.gather(pieces)
+    if (material === undefined) {
+      for (const other of materials) other[Symbol.dispose]()
+      return undefined
+    }
+    materials.push(material)
+  }
+  const parts = drafts.map((one, at) => partOf(room, request, one, materials[at]))
+  const at = nowOf(room)
+  const { peer, master, slaves, sizeBits } = request
+  const keyIds = parts.flatMap((part) => part.keyIds)
+  const statements: Statement[] = parts.flatMap(({ id, message }) =>
+    insertReservation(room.site, { id, peer, message, at }),
+  )
+  for (const { link, pieces } of drafts) {
+    for (const { block, span } of pieces) {
+      block.allocated = span.from + span.octets
+      link.free -= span.octets
+    }
+    for (const block of new Set(pieces.map((piece) => piece.block))) {
+      statements.push(setAllocated(room.site, placeOf(block), block.allocated))
+    }
+    while (link.head < link.queue.length && isDrained(link.queue[link.head])) link.head++
+    if (link.head > QUEUE_SLACK) {
+      link.queue.splice(0, link.head)
+      link.head = 0
+    }
+  }
+  const facts = { peer, slaves, sizeBits, keyIds, links: drafts.map(({ link }) => link.link) }
+  statements.push(leaf(room, 'key.reserved', master, facts))
+  return commitTaken(room, { peer, parts, keyIds }, statements)
+}
+
+async function commitTaken(
+  room: Room,
+  taken: {
+    readonly peer: SiteId
+    readonly parts: readonly Part[]
+    readonly keyIds: readonly KeyId[]
+  },
+  statements: readonly Statement[],
+): Promise<Reservation> {
+  const { peer, parts, keyIds } = taken
+  for (const part of parts) room.parts.set(part.id, part)
+  try {
+    await room.store.commit(statements)
+  } catch (error) {
+    for (const part of parts) {
+      close(room, part)
+      finish(room, part)
+    }
+    room.orphans.push(...parts.map(orphanOf))
+    throw error
+  }
+  room.onChange(peer)
+  const activations = parts.map(({ message }) => message)
+  return { peer, keyIds, activations, parts: parts.map(({ id }) => id) }
+}
+
+function partOf(
+  room: Room,
+  request: ReserveRequest,
+  { link, number, pieces }: Draft,
+  material: SecretBytes,
+): Part {
+  const id = newUuid(room.random)
+  const keyIds = Array.from({ length: number }, () => keyId(newUuid(room.random)))
+  const keyOctets = request.sizeBits / 8
+  const ranges = pieces.map(({ block: { epoch, sequence }, span }): Range => ({
+    epoch,
+    sequence,
+    ...span,
+  }))
+  const message = activationOctets({
+    id,
+    link: link.link,
+    keyIds,
+    keyOctets,
+    ranges,
+    master: request.master,
+    slaves: request.slaves,
+    lifeMs: request.lifeMs,
+    origins: originsDigest(pieces.map(({ block }) => block)),
+  })
+  return { id, link, keyIds, keyOctets, ranges, message, material }
+}
+
+/** What both ends must agree on about where bits come from. */
+export const originsDigest = (blocks: readonly Block[]): Uint8Array =>
+  sha256(concat(...blocks.map(({ originDigest }) => originDigest)))
+
+/** The provenance of octets in these ranges of the half of one end. */
+export function provenanceOf(
+  ranges: readonly Range[],
+  link: Link,
+  ends: { readonly from: SiteId; readonly to: SiteId },
+): Provenance {
+  return {
+    parts: ranges.map(({ epoch, sequence, from: offset, octets }) => {
+      const block = link.blocks.get(placeKey({ epoch, sequence }))
+      assert(block !== undefined, 'a block outlives the keys that come from it')
+      const place = { link: link.link, epoch, sequence, offset, octets }
+      return { ...block.origin, ...place, ...ends }
+    }),
+  }
+}
+
+async function openSegments(room: Room, drafts: readonly Draft[]): Promise<void> {
+  for (const { block, owner, span } of drafts.flatMap(({ pieces }) => pieces)) {
+    for (const segment of segmentsOf(block, owner, span)) {
+      const fault = await room.segments.open(block, segment)
+      if (fault !== undefined) await damage(room, block, { segment, fault })
+    }
+  }
+}
+
+function keysOf(part: Part): readonly DeliveredKey[] {
+  const { keyIds, keyOctets, link, ranges } = part
+  const ends = { from: link.site, to: link.peer }
+  return keyIds.map((id, at) => ({
+    keyId: id,
+    octets: SecretBytes.copyOf(
+      part.material.reveal().subarray(at * keyOctets, (at + 1) * keyOctets),
+    ),
+    provenance: provenanceOf(rangesOfKey({ ranges, keyOctets }, at), link, ends),
+  }))
+}
+
+function partsOf(room: Room, reservation: Reservation): readonly Part[] {
+  const parts = reservation.parts.map((id) => room.parts.get(id))
+  if (parts.every((part) => part !== undefined)) return parts
+  throw new KeystoreRefusal('KEYSTORE_RESERVATION_UNKNOWN', 'No such reservation stands')
+}
+
+/** From here on nobody else can issue or abandon the part. */
+const close = (room: Room, part: Part): boolean => room.parts.delete(part.id)
+
+/** Clears the octets of a part that is over and counts its bits as spent. */
+function finish(room: Room, part: Part): void {
+  part.material[Symbol.dispose]()
+  for (const range of part.ranges) {
+    const block = part.link.blocks.get(placeKey(range))
+    if (block === undefined) continue
+    doom(room, block, spend(block, part.link.side, range))
+    doomIfSpent(room, block)
+  }
+}
+
+function orphanOf(part: Part): Orphan {
+  const { id, link, message } = part
+  return { pending: { id, peer: link.peer, link: link.link, message }, blocks: blocksOf(part) }
+}
+
+const blocksOf = ({ link, ranges }: Part): readonly Block[] =>
+  ranges.map((range) => link.blocks.get(placeKey(range))).filter((block) => block !== undefined)
+
+const isDrained = (block: Block): boolean => block.allocated >= block.layout.halfOctets
+
+function checkRequest({ slaves, sizeBits, number, lifeMs }: ReserveRequest): void {
+  const wholes = [sizeBits / 8, number, lifeMs].every((one) => Number.isSafeInteger(one) && one > 0)
+  const fits =
+    number <= ACTIVATION_KEYS_MAX &&
+    (number * sizeBits) / 8 <= ACTIVATION_KEY_OCTETS_MAX &&
+    lifeMs <= LIFE_MS_MAX
+  const some = slaves.length >= 1 && slaves.length <= SLAVES_MAX
+  if (wholes && fits && some && new Set(slaves).size === slaves.length) return
+  throw new KeystoreRefusal(
+    'KEYSTORE_REQUEST_INVALID',
+    'Expected 1 to 128 keys of whole octets for different slaves, within the limits',
+    { facts: { sizeBits, number, slaves: slaves.length } },
+  )
+}
+
+/** Times that a reservation looks again for segments that others push out of memory. */
+const OPENING_ATTEMPTS_MAX = 64
+/** Drained blocks that may stand before the head of a queue. */
+const QUEUE_SLACK = 256

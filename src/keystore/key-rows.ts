@@ -1,0 +1,223 @@
+/**
+ * Statements about reservations, at the master's end, and about keys, at the slave's.
+ *
+ * A reservation has a row only while it is open. A key's row stays as a tombstone until its last
+ * block is forgotten, so that nothing that comes late can revive it.
+ *
+ * @module
+ */
+
+import { sql } from 'kysely'
+import { bind, statement, type SqlValue, type Statement } from '#base'
+import { blockRow, db, type Place } from './tables.ts'
+
+/** `activated` waits to be fetched; the others are tombstones. */
+export type KeyState = 'activated' | 'delivered' | 'voided' | 'expired'
+
+/** Rows that one statement forgets, so that no statement holds the writer for long. */
+export const PURGE_ROWS = 500
+
+const NONE = new Uint8Array(0)
+
+const INSERT_RESERVATION = statement(
+  db.insertInto('keystore_reservation').values({
+    site_id: '',
+    reservation: '',
+    peer: '',
+    state: '',
+    message: NONE,
+    made_at: 0,
+  }),
+)
+export const insertReservation = (
+  site: string,
+  row: {
+    readonly id: string
+    readonly peer: string
+    readonly message: Uint8Array
+    readonly at: number
+  },
+): Statement => bind(INSERT_RESERVATION, site, row.id, row.peer, 'reserved', row.message, row.at)
+
+const SELECT_RESERVATIONS = statement(
+  db.selectFrom('keystore_reservation').selectAll().where('site_id', '=', ''),
+)
+export const selectReservations = (site: string): Statement => bind(SELECT_RESERVATIONS, site)
+
+const PUT_VOIDING = statement(
+  db
+    .insertInto('keystore_reservation')
+    .values({ site_id: '', reservation: '', peer: '', state: '', message: NONE, made_at: 0 })
+    .onConflict((on) =>
+      on.columns(['site_id', 'reservation']).doUpdateSet({
+        state: (from) => from.ref('excluded.state'),
+      }),
+    ),
+)
+/** Gives up bits, reserved or not: from now on they can only be withdrawn. */
+export const putVoiding = (
+  site: string,
+  row: {
+    readonly id: string
+    readonly peer: string
+    readonly message: Uint8Array
+    readonly at: number
+  },
+): Statement => bind(PUT_VOIDING, site, row.id, row.peer, 'voiding', row.message, row.at)
+
+const DELETE_RESERVATION = statement(
+  db
+    .deleteFrom('keystore_reservation')
+    .where('site_id', '=', '')
+    .where('reservation', '=', '')
+    .where('state', '=', ''),
+  1,
+)
+/** Issues (`reserved`) or forgets (`voiding`) a reservation; conflicts in any other state. */
+export const deleteReservation = (
+  site: string,
+  id: string,
+  state: 'reserved' | 'voiding',
+): Statement => bind(DELETE_RESERVATION, site, id, state)
+
+export interface KeyRow {
+  readonly keyId: string
+  readonly activation: string
+  readonly digest: Uint8Array
+  readonly master: string
+  /** All of them, separated by spaces. */
+  readonly slaves: string
+  /** The last block. */
+  readonly place: Place
+  readonly ranges: Uint8Array
+  readonly at: number
+  readonly lifeMs: number
+}
+
+const INSERT_KEY = statement(
+  db
+    .insertInto('keystore_key')
+    .values({
+      site_id: '',
+      key_id: '',
+      activation: '',
+      digest: NONE,
+      master: '',
+      named: '',
+      slaves: '',
+      ...blockRow,
+      ranges: NONE,
+      state: '',
+      activated_at: 0,
+      life_ms: 0,
+      settled_at: 0,
+    })
+    .onConflict((on) => on.columns(['site_id', 'key_id']).doNothing()),
+  1,
+)
+const keyParameters = (site: string, row: KeyRow, state: KeyState): readonly SqlValue[] => [
+  site,
+  row.keyId,
+  row.activation,
+  row.digest,
+  row.master,
+  row.slaves,
+  row.slaves,
+  ...row.place,
+  row.ranges,
+  state,
+  row.at,
+  row.lifeMs,
+]
+/** Conflicts if there ever was a key of this name that is still remembered. */
+export const insertKey = (site: string, row: KeyRow): Statement =>
+  bind(INSERT_KEY, ...keyParameters(site, row, 'activated'), 0)
+
+const VOID_KEY = statement(
+  db
+    .insertInto('keystore_key')
+    .values({
+      site_id: '',
+      key_id: '',
+      activation: '',
+      digest: NONE,
+      master: '',
+      named: '',
+      slaves: '',
+      ...blockRow,
+      ranges: NONE,
+      state: '',
+      activated_at: 0,
+      life_ms: 0,
+      settled_at: 0,
+    })
+    .onConflict((on) =>
+      on
+        .columns(['site_id', 'key_id'])
+        .doUpdateSet({
+          state: (from) => from.ref('excluded.state'),
+          settled_at: (from) => from.ref('excluded.settled_at'),
+          slaves: '',
+        })
+        .where('keystore_key.state', '=', 'activated'),
+    ),
+)
+/** Leaves a tombstone, whether or not the key was ever activated here. */
+export const voidKey = (site: string, row: KeyRow): Statement =>
+  bind(VOID_KEY, ...keyParameters(site, row, 'voided'), row.at, '', 'activated')
+
+const SET_KEY = statement(
+  db
+    .updateTable('keystore_key')
+    .set({ state: '', slaves: '', settled_at: 0 })
+    .where('site_id', '=', '')
+    .where('key_id', '=', '')
+    .where('state', '=', 'activated')
+    .where('slaves', '=', ''),
+  1,
+)
+/** Records what became of a key; conflicts unless it waits for exactly these slaves. */
+export const setKey = (
+  site: string,
+  keyId: string,
+  change: {
+    readonly state: KeyState
+    readonly before: string
+    readonly slaves: string
+    readonly at: number
+  },
+): Statement =>
+  bind(SET_KEY, change.state, change.slaves, change.at, site, keyId, 'activated', change.before)
+
+const SELECT_KEYS = statement(db.selectFrom('keystore_key').selectAll().where('site_id', '=', ''))
+export const selectKeys = (site: string): Statement => bind(SELECT_KEYS, site)
+
+const SELECT_KEY = statement(
+  db
+    .selectFrom('keystore_key')
+    .select(['activation', 'digest', 'state'])
+    .where('site_id', '=', '')
+    .where('key_id', '=', ''),
+)
+export const selectKey = (site: string, keyId: string): Statement => bind(SELECT_KEY, site, keyId)
+
+const DELETE_KEYS = statement(
+  db
+    .deleteFrom('keystore_key')
+    .where('site_id', '=', '')
+    .where('key_id', 'in', (from) =>
+      from
+        .selectFrom('keystore_key')
+        .select('key_id')
+        .where('site_id', '=', '')
+        .where('link', '=', '')
+        .where('epoch', '=', 0)
+        .where('sequence', '=', 0)
+        .where('state', '<>', 'activated')
+        .limit(sql.lit(PURGE_ROWS)),
+    )
+    .returning('key_id'),
+)
+/** Forgets some tombstones of a block, and returns which. */
+export const deleteTombstones = (site: string, place: Place): Statement =>
+  bind(DELETE_KEYS, site, site, ...place, 'activated')

@@ -1,0 +1,290 @@
+/**
+ * Rebuilds the memory of a key store from its store and its slot files, and finishes what a crash
+ * left half done.
+ *
+ * What was reserved and not issued is given up: nobody knows whether the peer has heard of it. What
+ * was used up and not destroyed is destroyed. Slot files without a block are removed. A block whose
+ * row cannot be read is voided, with an alarm; it never keeps a site from starting.
+ *
+ * @module
+ */
+
+import { AssertionFailure, keyId, linkId, saeId, siteId, uuid, type Row } from '#base'
+import { trimReserves } from './authentication.ts'
+import { destroy, doom, doomAll, doomIfSpent } from './destruction.ts'
+import { halfSpan, layoutOf, ownerOf } from './layout.ts'
+import { originDigest, readOrigin } from './provenance.ts'
+import { alarm, leaf, type Room } from './room.ts'
+import {
+  enqueue,
+  newBlock,
+  peerSide,
+  placeKey,
+  placeOf,
+  recount,
+  spend,
+  type Block,
+  type Link,
+} from './state.ts'
+import { selectKeys, selectReservations } from './key-rows.ts'
+import {
+  insertLink,
+  octetsOf,
+  selectBlocks,
+  selectLinks,
+  selectSegments,
+  setBlockState,
+  textIn,
+  wholeOf,
+  type BlockState,
+  type Place,
+} from './tables.ts'
+import { voidBlocks } from './voiding.ts'
+import { readRanges, readWithdrawal, type Range } from './wire.ts'
+import { addVoid, voidingRow } from './withdrawals.ts'
+
+/** Fills the memory of a room that has just been made. */
+export async function load(room: Room): Promise<void> {
+  const { site, store } = room
+  await store.commit([...room.links.keys()].map((link) => insertLink(site, link)))
+  for (const row of await store.read(selectLinks(site))) loadLink(room, row)
+  const broken = new Set<string>()
+  for (const row of await store.read(selectBlocks(site))) {
+    if (!loadBlock(room, row)) broken.add(await voidBroken(room, row))
+  }
+  await loadSegments(room)
+  for (const row of await store.read(selectKeys(site))) {
+    if (!loadKey(room, row)) await voidHome(room, row)
+  }
+  await giveUpReservations(room)
+  for (const link of room.links.values()) {
+    for (const block of link.blocks.values()) finishBlock(room, block)
+    recount(link)
+    trimReserves(room, link)
+    await removeStraySlots(room, link, broken)
+  }
+  await destroy(room)
+}
+
+function loadLink(room: Room, row: Row): void {
+  const link = room.links.get(linkId(textIn(row['link'])))
+  if (link === undefined) return
+  link.epoch = wholeOf(row['epoch'])
+  link.floor = {
+    epoch: wholeOf(row['floor_epoch']),
+    sequence: wholeOf(row['floor_sequence']),
+  }
+  link.mark = wholeOf(row['mark'])
+  link.seen = wholeOf(row['seen'])
+  if (row['quarantine_epoch'] === null) return
+  link.quarantine = {
+    since: {
+      epoch: wholeOf(row['quarantine_epoch']),
+      sequence: wholeOf(row['quarantine_sequence']),
+    },
+    cause: textIn(row['quarantine_cause']),
+  }
+}
+
+/** @returns false if the row cannot be understood */
+function loadBlock(room: Room, row: Row): boolean {
+  const link = room.links.get(linkId(textIn(row['link'])))
+  if (link === undefined) return true // A link that is no longer configured.
+  try {
+    const origin = readOrigin(octetsOf(row['origin']))
+    const block = newBlock(link, {
+      epoch: wholeOf(row['epoch']),
+      sequence: wholeOf(row['sequence']),
+      layout: layoutOf({
+        bits: wholeOf(row['bits']),
+        reserveOctets: link.reserveOctets,
+        segmentOctets: room.limits.segmentOctets,
+      }),
+      origin,
+      originDigest: originDigest(origin),
+      state: textIn(row['state']) as BlockState,
+    })
+    block.allocated = Math.min(wholeOf(row['allocated']), block.layout.halfOctets)
+    block.padsSent = wholeOf(row['pads_sent'])
+    block.padsReceived = wholeOf(row['pads_received'])
+    block.settledAt = wholeOf(row['settled_at'])
+    link.blocks.set(placeKey(block), block)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function voidBroken(room: Room, row: Row): Promise<string> {
+  const link = linkId(textIn(row['link']))
+  const place: Place = [link, wholeOf(row['epoch']), wholeOf(row['sequence'])]
+  const [, epoch, sequence] = place
+  const state = textIn(row['state']) as BlockState
+  const known = room.links.get(link)
+  if (state !== 'voided' && known !== undefined) {
+    const at = wholeOf(row['stored_at'])
+    await room.store.commit([
+      setBlockState(room.site, place, { from: state, to: 'voided', at }),
+      leaf(room, 'key.block-voided', link, { link, epoch, sequence, cause: 'row damaged' }),
+    ])
+    alarm(room, 'block-damaged', known, `Block ${epoch}/${sequence}: its row cannot be read`)
+  }
+  await room.segments.removeSlots(place)
+  return place.join('/')
+}
+
+/** Finds out which segments are left, by their rows and by their slots. */
+async function loadSegments(room: Room): Promise<void> {
+  const faults = new Map<string, string | null>()
+  for (const row of await room.store.read(selectSegments(room.site))) {
+    const { link, epoch, sequence, segment, fault } = row
+    const name = [link, epoch, sequence, segment].join('/')
+    faults.set(name, fault === null ? null : textIn(fault))
+  }
+  for (const link of room.links.values()) {
+    for (const block of link.blocks.values()) {
+      const slots = await room.segments.slotsOf(placeOf(block))
+      for (let segment = 0; segment < block.layout.segments; segment++) {
+        const fault = faults.get([...placeOf(block), segment].join('/'))
+        const slot = slots.at(segment) === true
+        loadSegment(block, segment, { fault, slot })
+        // A reserve has no accounting: without its slot it can only be half destroyed.
+        const reserve = ownerOf(block.layout, segment) === undefined
+        if (reserve && fault === null && !slot) doom(room, block, [segment])
+      }
+    }
+  }
+}
+
+function loadSegment(
+  block: Block,
+  segment: number,
+  found: { readonly fault: string | null | undefined; readonly slot: boolean },
+): void {
+  const { fault, slot } = found
+  if (typeof fault === 'string') block.fates[segment] = 'damaged'
+  // A row without a slot, or a slot without a row: whichever it was, reading it will tell, unless
+  // the accounting below shows that it was only half destroyed.
+  if (fault !== undefined || slot) return
+  block.fates[segment] = 'destroyed'
+  block.left[segment] = 0
+  if (ownerOf(block.layout, segment) === peerSide(block)) {
+    block.activated.add(halfSpan(block.layout, segment))
+  }
+}
+
+/** @returns false if the row cannot be understood */
+function loadKey(room: Room, row: Row): boolean {
+  const link = room.links.get(linkId(textIn(row['link'])))
+  if (link === undefined) return true // A link that is no longer configured.
+  try {
+    loadKeyOf(room, link, row)
+    return true
+  } catch (error) {
+    if (error instanceof AssertionFailure) throw error
+    return false
+  }
+}
+
+/** Without its row, nobody knows which bits of the block were used: none may be any more. */
+async function voidHome(room: Room, row: Row): Promise<void> {
+  const link = room.links.get(linkId(textIn(row['link'])))
+  const position = { epoch: wholeOf(row['epoch']), sequence: wholeOf(row['sequence']) }
+  const block = link?.blocks.get(placeKey(position))
+  if (link === undefined || block === undefined) return
+  await voidBlocks(room, [block], 'key row damaged')
+  alarm(room, 'block-damaged', link, `Block ${placeKey(block)}: the row of a key cannot be read`)
+}
+
+function loadKeyOf(room: Room, link: Link, row: Row): void {
+  const waits = row['state'] === 'activated'
+  const ranges = readRanges(octetsOf(row['ranges']))
+  // A tombstone without a digest stands for bits that were withdrawn before they were a key.
+  const wasKey = octetsOf(row['digest']).length > 0
+  for (const range of ranges) countRange(room, link, range, { settled: !waits, wasKey })
+  const home = ranges.map((range) => link.blocks.get(placeKey(range))).at(-1)
+  if (!waits || home === undefined) return
+  const activation = uuid(textIn(row['activation']))
+  const ageMs = room.startedAt - wholeOf(row['activated_at'])
+  const leftMs = room.clockRegressed ? 0 : Math.max(0, wholeOf(row['life_ms']) - ageMs)
+  const key = keyId(textIn(row['key_id']))
+  room.keys.set(key, {
+    keyId: key,
+    activation,
+    link,
+    master: saeId(textIn(row['master'])),
+    named: textIn(row['named']).split(' ').map(saeId),
+    slaves: textIn(row['slaves']).split(' ').map(saeId),
+    ranges,
+    home,
+    expiresMs: room.startedMs + leftMs,
+    lost: false,
+    busy: undefined,
+  })
+  home.waiting++
+  room.nextExpiryMs = Math.min(room.nextExpiryMs, room.startedMs + leftMs)
+  const known = room.activations.get(activation)
+  if (known !== undefined) known.keysLeft++
+  else {
+    const digest = octetsOf(row['digest'])
+    room.activations.set(activation, { digest, keysLeft: 1, done: Promise.resolve() })
+  }
+}
+
+function countRange(
+  room: Room,
+  link: Link,
+  range: Range,
+  { settled, wasKey }: { readonly settled: boolean; readonly wasKey: boolean },
+): void {
+  const block = link.blocks.get(placeKey(range))
+  if (block === undefined) return
+  if (wasKey) block.reached = Math.max(block.reached, range.from + range.octets)
+  const taken = block.activated.touches(range)
+  block.activated.add(range)
+  if (settled && !taken) doom(room, block, spend(block, peerSide(block), range))
+}
+
+async function giveUpReservations(room: Room): Promise<void> {
+  const { site, store } = room
+  for (const row of await store.read(selectReservations(site))) {
+    const id = uuid(textIn(row['reservation']))
+    const peer = siteId(textIn(row['peer']))
+    const message = octetsOf(row['message'])
+    const { link, keyIds } = readWithdrawal(message)
+    const pending = { id, peer, link, message }
+    if (row['state'] === 'reserved') {
+      const facts = { link, peer, keyIds, cause: 'restart' }
+      await store.commit([voidingRow(room, pending), leaf(room, 'key.voided', peer, facts)])
+    }
+    addVoid(room, pending)
+  }
+}
+
+/** Counts what the block's own half has spent, and dooms what is over. */
+function finishBlock(room: Room, block: Block): void {
+  if (block.state === 'held' || block.state === 'available') {
+    if (block.allocated > 0) {
+      doom(room, block, spend(block, block.link.side, { from: 0, octets: block.allocated }))
+    }
+    doomIfSpent(room, block)
+    if (block.state === 'available') enqueue(block)
+    return
+  }
+  doomAll(room, block)
+}
+
+async function removeStraySlots(
+  room: Room,
+  link: Link,
+  broken: ReadonlySet<string>,
+): Promise<void> {
+  for (const place of await room.segments.places(link.link)) {
+    const [, epoch, sequence] = place
+    const block = link.blocks.get(placeKey({ epoch, sequence }))
+    if (broken.has(place.join('/'))) continue
+    if (block === undefined || block.fates.every((fate) => fate === 'destroyed')) {
+      if (block === undefined || !room.doomed.has(block)) await room.segments.removeSlots(place)
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * How many bits there are, for status, alarms and admission; never by counting them.
+ *
+ * @module
+ */
+
+import type { LinkId, SiteId } from '#base'
+import { linksTo, type Room } from './room.ts'
+import { pendingVoidCount } from './withdrawals.ts'
+
+/** The pool shared with one peer, as this end sees it. */
+export interface Pool {
+  readonly peer: SiteId
+  /** Bits this end may give out now: of its own half, outside quarantine. */
+  readonly availableBits: number
+  /** Those that applications may have: without the critical level. */
+  readonly applicationBits: number
+  /** Bits the peer may give out, as far as this end knows. */
+  readonly peerBits: number
+  readonly heldBlocks: number
+  /** Keys activated by the peer that no slave has fetched yet. */
+  readonly waitingKeys: number
+  /** Withdrawals the peer has not confirmed. */
+  readonly pendingVoids: number
+  readonly links: readonly LinkPool[]
+}
+
+export interface LinkPool {
+  readonly link: LinkId
+  readonly availableBits: number
+  readonly peerBits: number
+  readonly heldBlocks: number
+  /** Why its keys wait; undefined if they do not. */
+  readonly quarantine: string | undefined
+  readonly epoch: number
+}
+
+/** The figures of one pool. Costs the same however many blocks are stored. */
+export function pool(room: Room, peer: SiteId): Pool {
+  const links = linksTo(room, peer)
+  const octets = links.reduce((sum, { free }) => sum + free, 0)
+  return {
+    peer,
+    availableBits: octets * 8,
+    applicationBits: Math.max(0, octets * 8 - room.limits.criticalBits),
+    peerBits: links.reduce((sum, { peerFree }) => sum + peerFree, 0) * 8,
+    heldBlocks: links.reduce((sum, { held }) => sum + held, 0),
+    waitingKeys: room.keys.size,
+    pendingVoids: pendingVoidCount(room, peer),
+    links: links.map((link) => ({
+      link: link.link,
+      availableBits: link.free * 8,
+      peerBits: link.peerFree * 8,
+      heldBlocks: link.held,
+      quarantine: link.quarantine?.cause,
+      epoch: link.epoch,
+    })),
+  }
+}
+
+/** `stored_key_count` of GS QKD 014: how many keys of a size applications could have now. */
+export function storedKeys(room: Room, peer: SiteId, sizeBits: number): number {
+  const keyOctets = sizeBits / 8
+  const links = linksTo(room, peer).toSorted((a, b) => b.free - a.free)
+  const octets = links.reduce((sum, { free }) => sum + free, 0)
+  let left = Math.max(0, octets - Math.ceil(room.limits.criticalBits / 8))
+  let keys = 0
+  for (const { free } of links) {
+    const number = Math.floor(Math.min(free, left) / keyOctets)
+    keys += number
+    left -= number * keyOctets
+  }
+  return keys
+}
+
+/** `max_key_count` of GS QKD 014: how many keys of a size may be stored at most. */
+export const storableKeys = (room: Room, peer: SiteId, sizeBits: number): number =>
+  linksTo(room, peer).length * Math.floor((room.limits.linkOctetsMax * 4) / sizeBits)

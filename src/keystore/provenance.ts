@@ -1,0 +1,195 @@
+/**
+ * Where a key comes from: what may be said of it, and nothing more.
+ *
+ * A block has one provenance, noted by both ends when it is stored; its digest travels with every
+ * activation, so two ends that tell different stories never share a key. A key carries one part for
+ * each block (and, once relayed, each share) that went into it: combining keeps all parts, and their
+ * ε adds. `provenanceOctets` is what goes into the context of a key derivation.
+ *
+ * This is a statement by the ends of the link, not a proof: nobody can tell from key bits how they
+ * were made, and a vendor's KME attests nothing.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  Exactly,
+  fromCbor,
+  linkId,
+  OneOf,
+  siteId,
+  Text,
+  toCbor,
+  Type,
+  Whole,
+  door,
+  type CborValue,
+  type LinkId,
+  type SiteId,
+  type Static,
+} from '#base'
+import { sha256 } from '#crypto'
+
+/** Weakest last: the order decides what a combined key may be called. */
+export const KEY_SOURCES = [
+  'hardware',
+  'courier',
+  'partner',
+  'kme-asserted',
+  'simulated',
+  'seeded-test',
+] as const
+
+/**
+ * How a key came to be: on quantum hardware we run; carried by a courier; over another operator's
+ * network; as a vendor's KME says; on simulated optics; or from a test seed, which protects nothing.
+ */
+export type KeySource = (typeof KEY_SOURCES)[number]
+
+const OriginShape = Exactly({
+  source: OneOf(...KEY_SOURCES),
+  /** What drew the raw bits and bases. `unattested`: the vendor does not say. */
+  randomness: OneOf('quantum', 'operating-system', 'simulated', 'unattested'),
+  /** What the first authentication of the link rests on. */
+  authentication: OneOf('pre-shared', 'ml-dsa', 'vendor', 'courier'),
+  /** What must hold of the devices, each a short term: `decoy-bb84`, `detectors-characterised`. */
+  assumptions: Type.Array(Text(64, 1), { maxItems: 16 }),
+  /** Probability that the bits are not what an ideal key is: secrecy and correctness together. */
+  epsilon: Type.Number({ minimum: 0, maximum: 1 }),
+  /** Every party that has held these bits in clear, both ends included; rising, no repeats. */
+  seenBy: Type.Array(Text(63, 1), { maxItems: 64 }),
+})
+/** What is said of all bits of a block. Both ends must say the same. */
+export type Origin = Static<typeof OriginShape>
+
+const openOrigin = door(OriginShape, 'provenance of a block')
+
+/** Part of a key: where some of its octets come from. */
+export interface ProvenancePart extends Origin {
+  readonly link: LinkId
+  readonly epoch: number
+  readonly sequence: number
+  /** The end whose half it comes from, hence who may give it out, and who is to receive it. */
+  readonly from: SiteId
+  readonly to: SiteId
+  /** First octet in that half, and how many. */
+  readonly offset: number
+  readonly octets: number
+}
+
+/** Where a key comes from, part by part. */
+export interface Provenance {
+  readonly parts: readonly ProvenancePart[]
+}
+
+/** What a person or a policy wants to know of a provenance. */
+export interface ProvenanceSummary {
+  /** The weakest source of any part. */
+  readonly source: KeySource
+  /** Sum over all blocks that went in; at most 1. */
+  readonly epsilon: number
+  readonly seenBy: readonly SiteId[]
+  readonly links: readonly LinkId[]
+}
+
+/** An origin, checked and brought into one form. @throws ShapeRefusal, or RangeError for a name */
+export function originOf(value: unknown): Origin {
+  const origin = openOrigin(value)
+  return {
+    ...origin,
+    assumptions: [...new Set(origin.assumptions)].toSorted(),
+    seenBy: [...new Set(origin.seenBy.map(siteId))].toSorted(),
+  }
+}
+
+/** Deterministic octets of an origin: stored beside a block and compared by the ends. */
+export const originOctets = (origin: Origin): Uint8Array => toCbor({ v: 1, origin })
+
+/** Reads `originOctets`. @throws Refusal or RangeError if they say anything else */
+export const readOrigin = (octets: Uint8Array): Origin =>
+  originOf(openStored(fromCbor(octets, ORIGIN_OCTETS_MAX)).origin)
+
+/** What two ends compare without telling anything about key bits: SHA-256 of the octets. */
+export const originDigest = (origin: Origin): Uint8Array => sha256(originOctets(origin))
+
+/** The provenance of a key made from several: every part of each is kept. */
+export const combined = (...all: readonly Provenance[]): Provenance => ({
+  parts: all.flatMap(({ parts }) => parts),
+})
+
+/** The weakest source, the sum of ε over distinct blocks, and everyone who saw a part. */
+export function summary({ parts }: Provenance): ProvenanceSummary {
+  assert(parts.length > 0, 'a key comes from somewhere')
+  const blocks = new Map(parts.map((part) => [placeOf(part), part.epsilon]))
+  const epsilon = [...blocks.values()].reduce((sum, one) => sum + one, 0)
+  const weakest = Math.max(0, ...parts.map(({ source }) => KEY_SOURCES.indexOf(source)))
+  return {
+    source: KEY_SOURCES[weakest],
+    epsilon: Math.min(1, epsilon),
+    seenBy: [...new Set(parts.flatMap(({ seenBy }) => seenBy.map(siteId)))].toSorted(),
+    links: [...new Set(parts.map(({ link }) => link))].toSorted(),
+  }
+}
+
+/** One line for people: `simulated, ε 1.0e-9, seen by bristol and cambridge`. */
+export function summaryText(provenance: Provenance): string {
+  const { source, epsilon, seenBy } = summary(provenance)
+  return `${source}, ε ${epsilon.toExponential(1)}, seen by ${seenBy.join(' and ')}`
+}
+
+/** Deterministic octets of a provenance, for the context of a key derivation. */
+export const provenanceOctets = ({ parts }: Provenance): Uint8Array =>
+  toCbor({ v: 1, parts: parts.map((part): CborValue => ({ ...part })) })
+
+/** Reads `provenanceOctets`. @throws Refusal or RangeError if they say anything else */
+export function readProvenance(octets: Uint8Array): Provenance {
+  const { parts } = openProvenance(fromCbor(octets, PROVENANCE_OCTETS_MAX))
+  return {
+    parts: parts.map(({ link, from, to, epoch, sequence, offset, octets: size, ...origin }) => ({
+      ...originOf(origin),
+      link: linkId(link),
+      from: siteId(from),
+      to: siteId(to),
+      epoch,
+      sequence,
+      offset,
+      octets: size,
+    })),
+  }
+}
+
+const placeOf = ({ link, epoch, sequence }: ProvenancePart): string =>
+  `${link}/${epoch}/${sequence}`
+
+const ORIGIN_OCTETS_MAX = 8192
+const PROVENANCE_OCTETS_MAX = 2 ** 20
+
+const openStored = door(
+  Exactly({ v: Type.Literal(1), origin: OriginShape }),
+  'stored provenance of a block',
+)
+const openProvenance = door(
+  Exactly({
+    v: Type.Literal(1),
+    parts: Type.Array(
+      Type.Composite(
+        [
+          OriginShape,
+          Exactly({
+            link: Text(63, 1),
+            from: Text(63, 1),
+            to: Text(63, 1),
+            epoch: Whole(0),
+            sequence: Whole(0),
+            offset: Whole(0),
+            octets: Whole(1),
+          }),
+        ],
+        { additionalProperties: false },
+      ),
+      { maxItems: 1024 },
+    ),
+  }),
+  'provenance of a key',
+)

@@ -1,0 +1,222 @@
+/**
+ * What all parts of the key store share: ports, limits, links, and the two things each change needs,
+ * an audit leaf and a word to whoever watches.
+ *
+ * @module
+ */
+
+import {
+  epochMs,
+  type Clock,
+  type EpochMs,
+  type KeyId,
+  type LinkId,
+  type RandomSource,
+  type SaeId,
+  type SecretBytes,
+  type SiteId,
+  type Statement,
+  type Store,
+  type Uuid,
+} from '#base'
+import { KeystoreRefusal } from './refusal.ts'
+import type { Segments } from './segments.ts'
+import type { Block, Link } from './state.ts'
+import type { Range } from './wire.ts'
+
+/** What the key store writes to the audit log: identifiers and counts, never key bits. */
+export interface KeyEvent {
+  readonly kind: string
+  readonly at: EpochMs
+  readonly actor: string
+  readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>
+}
+
+/** The part of the audit log that this room needs: a statement for its own commit. */
+export interface KeyAudit {
+  append(event: KeyEvent): Statement
+}
+
+export interface KeystoreLimits {
+  /** Octets sealed, and later destroyed, as one. */
+  readonly segmentOctets: number
+  /** Blocks of one link that wait for the peer. */
+  readonly heldBlocksMax: number
+  /** Octets of one link, both halves, that may be stored. */
+  readonly linkOctetsMax: number
+  /** Newest blocks whose authentication reserve is kept. */
+  readonly reservesKept: number
+  /** How long a block's tombstones stay after it is used up. */
+  readonly tombstoneMs: number
+  /** Bits of each peer's pool that applications cannot have: for relay and authentication. */
+  readonly criticalBits: number
+}
+
+export const KEYSTORE_LIMITS: KeystoreLimits = {
+  segmentOctets: 2048,
+  heldBlocksMax: 64,
+  linkOctetsMax: 2 ** 29,
+  reservesKept: 16,
+  tombstoneMs: 120_000,
+  criticalBits: 0,
+}
+
+export type KeystoreAlarmKind =
+  | 'segment-damaged'
+  | 'block-damaged'
+  | 'own-roll-back'
+  | 'peer-roll-back'
+  | 'key-expired'
+  | 'withdrawal-too-late'
+  | 'destruction-failed'
+  | 'link-quarantined'
+
+/** Something an operator must hear of. The audit log holds it too. */
+export interface KeystoreAlarm {
+  readonly kind: KeystoreAlarmKind
+  readonly link: LinkId
+  readonly peer: SiteId
+  readonly message: string
+}
+
+/** A key of the peer's half that waits here to be fetched. */
+export interface WaitingKey {
+  readonly keyId: KeyId
+  readonly activation: Uuid
+  readonly link: Link
+  readonly master: SaeId
+  /** Slaves it was activated for. */
+  readonly named: readonly SaeId[]
+  /** Those that have not fetched it yet. */
+  slaves: readonly SaeId[]
+  readonly ranges: readonly Range[]
+  /** The last block it has octets of. */
+  readonly home: Block
+  /** By the monotonic clock. */
+  readonly expiresMs: number
+  /** Whether it must not be fetched any more: it is being withdrawn, or the store failed it. */
+  lost: boolean
+  /** Set while a fetch is being made durable; settles, never rejects, when that is decided. */
+  busy: Promise<void> | undefined
+}
+
+/** An activation of the peer that is remembered in memory, for repetitions. */
+export interface KnownActivation {
+  readonly digest: Uint8Array
+  keysLeft: number
+  /** Settles when the activation is durable; rejects if the store failed. */
+  readonly done: Promise<void>
+}
+
+/** Bits of the own half on their way to become keys. */
+export interface Part {
+  readonly id: Uuid
+  readonly link: Link
+  readonly ranges: readonly Range[]
+  readonly keyIds: readonly KeyId[]
+  readonly keyOctets: number
+  /** What is sent to the peer. */
+  readonly message: Uint8Array
+  readonly material: SecretBytes
+}
+
+/** A withdrawal that the peer has not confirmed. */
+export interface PendingVoid {
+  readonly id: Uuid
+  readonly peer: SiteId
+  readonly link: LinkId
+  /** To be sent as it is. */
+  readonly message: Uint8Array
+}
+
+/** The whole key store of one site. */
+export interface Room {
+  readonly site: SiteId
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly audit: KeyAudit
+  readonly segments: Segments
+  readonly limits: KeystoreLimits
+  readonly links: ReadonlyMap<LinkId, Link>
+  readonly peers: ReadonlyMap<SiteId, readonly Link[]>
+  readonly parts: Map<Uuid, Part>
+  readonly voids: Map<SiteId, Map<Uuid, PendingVoid>>
+  /** Withdrawals that the store has not taken yet; see `withdrawals.ts`. */
+  readonly orphans: Orphan[]
+  storingOrphans: Promise<void> | undefined
+  readonly keys: Map<KeyId, WaitingKey>
+  /** No waiting key expires before this, by the monotonic clock. */
+  nextExpiryMs: number
+  readonly activations: Map<Uuid, KnownActivation>
+  /** Blocks being taken in, so that a repetition waits for the first. */
+  readonly ingesting: Map<string, Promise<unknown>>
+  /** Segments that are to be destroyed, by block. */
+  readonly doomed: Map<Block, Set<number>>
+  wiping: Promise<void> | undefined
+  /** Random name of this opening. */
+  readonly run: Uint8Array
+  /** The run and mark of each link's other end, as last seen while open. */
+  readonly peerRuns: Map<LinkId, Uint8Array>
+  /** Latest time known from the store: the wall clock counts only from there on. */
+  readonly startedAt: EpochMs
+  /** The monotonic clock at the same moment. */
+  readonly startedMs: number
+  /** The wall clock had gone back when the store was opened: nothing tells how old keys are. */
+  readonly clockRegressed: boolean
+  readonly onChange: (peer: SiteId) => void
+  readonly onAlarm: (alarm: KeystoreAlarm) => void
+  closed: boolean
+}
+
+/** A withdrawal waiting for the store to work again. */
+export interface Orphan {
+  readonly pending: PendingVoid
+  /** Blocks whose allocation the store has not noted. */
+  readonly blocks: readonly Block[]
+}
+
+/** Time for rows and leaves: never before the latest time the store knew when it was opened. */
+export const nowOf = ({ clock, startedAt }: Room): EpochMs =>
+  epochMs(Math.max(clock.now(), startedAt))
+
+/** The audit leaf of an event of this room, for the commit that makes it true. */
+export const leaf = (
+  room: Room,
+  kind: string,
+  actor: string,
+  facts: KeyEvent['facts'],
+): Statement => room.audit.append({ kind, at: nowOf(room), actor, facts })
+
+/** The link of this name. @throws KeystoreRefusal */
+export function linkOf(room: Room, link: LinkId): Link {
+  checkOpen(room)
+  const found = room.links.get(link)
+  if (found === undefined) {
+    throw new KeystoreRefusal('KEYSTORE_LINK_UNKNOWN', 'No such link ends at this site', {
+      facts: { link },
+    })
+  }
+  return found
+}
+
+/** The links shared with a peer. @throws KeystoreRefusal */
+export function linksTo(room: Room, peer: SiteId): readonly Link[] {
+  checkOpen(room)
+  const found = room.peers.get(peer)
+  if (found === undefined) {
+    throw new KeystoreRefusal('KEYSTORE_PEER_UNKNOWN', 'No link leads to this site', {
+      facts: { peer },
+    })
+  }
+  return found
+}
+
+export function checkOpen(room: Room): void {
+  if (room.closed) throw new KeystoreRefusal('KEYSTORE_CLOSED', 'The key store is closed')
+}
+
+/** Says that something is wrong on a link. */
+export function alarm(room: Room, kind: KeystoreAlarmKind, link: Link, message: string): void {
+  room.onAlarm({ kind, link: link.link, peer: link.peer, message })
+}

@@ -1,0 +1,313 @@
+/**
+ * What key stores of two sites say to each other, as deterministic CBOR.
+ *
+ * An *activation* tells the peer which bits of the sender's half have become which keys, for whom
+ * and for how long; the same octets, sent as a *withdrawal*, say that these bits shall never be
+ * keys. A *block report* and a *high-water mark* bring two ends together again after a crash. No
+ * message holds key bits or anything derived from them.
+ *
+ * The messages rest on an authenticated connection between the two sites. Whoever may sign them for
+ * a third party is the host, not this room.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  cborDoor,
+  concat,
+  Exactly,
+  keyId,
+  linkId,
+  Octets,
+  saeId,
+  ShapeRefusal,
+  OneOf,
+  Text,
+  toCbor,
+  Type,
+  uuidOctets,
+  uuidOf,
+  Whole,
+  type KeyId,
+  type LinkId,
+  type SaeId,
+  type Uuid,
+} from '#base'
+import { sha256 } from '#crypto'
+import { KeystoreRefusal } from './refusal.ts'
+
+/** Octets of the sender's half of one block. */
+export interface Range {
+  readonly epoch: number
+  readonly sequence: number
+  /** First octet in the half. */
+  readonly from: number
+  readonly octets: number
+}
+
+/** Which bits have become which keys: key i is octets i·n to (i+1)·n of the ranges, joined. */
+export interface Activation {
+  readonly id: Uuid
+  readonly link: LinkId
+  readonly keyIds: readonly KeyId[]
+  readonly keyOctets: number
+  readonly ranges: readonly Range[]
+  readonly master: SaeId
+  readonly slaves: readonly SaeId[]
+  /** How long the keys may wait to be fetched, counted from the activation. */
+  readonly lifeMs: number
+  /** Digest of the origins of the blocks in order: both ends must have noted the same. */
+  readonly origins: Uint8Array
+}
+
+/** An activation as it came, with what tells a repetition from another content. */
+export interface ReceivedActivation extends Activation {
+  readonly digest: Uint8Array
+}
+
+/** Bits that shall never be keys, and the keys they were to be, if any. */
+export interface Withdrawal {
+  readonly id: Uuid
+  readonly link: LinkId
+  readonly keyIds: readonly KeyId[]
+  readonly keyOctets: number
+  readonly ranges: readonly Range[]
+}
+
+/** The octets of an activation. */
+export function activationOctets(activation: Activation): Uint8Array {
+  const { id, link, keyIds, keyOctets, ranges, master, slaves, lifeMs, origins } = activation
+  return toCbor({
+    v: 1,
+    id: uuidOctets(id),
+    link,
+    keys: concat(...keyIds.map(uuidOctets)),
+    size: keyOctets,
+    ranges: ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]),
+    for: { master, slaves, life: lifeMs, origins },
+  })
+}
+
+/** The octets of a withdrawal of bits that never became keys. */
+export function withdrawalOctets({
+  id,
+  link,
+  ranges,
+}: Pick<Withdrawal, 'id' | 'link' | 'ranges'>): Uint8Array {
+  return toCbor({
+    v: 1,
+    id: uuidOctets(id),
+    link,
+    keys: new Uint8Array(0),
+    size: 0,
+    ranges: ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]),
+  })
+}
+
+/** Reads an activation. @throws Refusal `SHAPE_INVALID`, `CBOR_…`, `KEYSTORE_MESSAGE_INVALID` */
+export function readActivation(octets: Uint8Array): ReceivedActivation {
+  const message = openMessage(octets)
+  const { for: use } = message
+  const withdrawal = withdrawalOf(message)
+  const { keyIds, keyOctets, ranges } = withdrawal
+  if (use === undefined || keyIds.length === 0) throw invalid('names neither keys nor their use')
+  const sum = ranges.reduce((octetsSum, range) => octetsSum + range.octets, 0)
+  if (sum > ACTIVATION_KEY_OCTETS_MAX) throw invalid('wants more octets than one may')
+  if (sum !== keyIds.length * keyOctets) throw invalid('has ranges that do not add up to its keys')
+  const slaves = [...new Set(use.slaves.map(nameOf))]
+  if (slaves.length !== use.slaves.length) throw invalid('names a slave SAE twice')
+  return {
+    ...withdrawal,
+    master: nameOf(use.master),
+    slaves,
+    lifeMs: use.life,
+    origins: use.origins,
+    digest: sha256(octets),
+  }
+}
+
+/** Reads a withdrawal, which may be the octets of an activation. @throws Refusal */
+export const readWithdrawal = (octets: Uint8Array): Withdrawal => withdrawalOf(openMessage(octets))
+
+/** The ranges of key `index` of an activation. */
+export function rangesOfKey(
+  { ranges, keyOctets }: Pick<Activation, 'ranges' | 'keyOctets'>,
+  index: number,
+): readonly Range[] {
+  const found: Range[] = []
+  let skip = index * keyOctets
+  let need = keyOctets
+  for (const range of ranges) {
+    if (skip >= range.octets) {
+      skip -= range.octets
+      continue
+    }
+    const octets = Math.min(need, range.octets - skip)
+    found.push({ ...range, from: range.from + skip, octets })
+    skip = 0
+    need -= octets
+    if (need === 0) break
+  }
+  assert(need === 0, 'an activation has octets for each of its keys')
+  return found
+}
+
+/** Ranges as stored beside a key. */
+export const rangesOctets = (ranges: readonly Range[]): Uint8Array =>
+  toCbor(ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]))
+
+/** Reads `rangesOctets`. @throws Refusal if they say anything else */
+export const readRanges = (octets: Uint8Array): readonly Range[] => openRanges(octets).map(rangeOf)
+
+const BlockNoteShape = Exactly({
+  epoch: Whole(0),
+  sequence: Whole(0),
+  state: OneOf('held', 'available'),
+})
+/** One block as reported to the peer: stored and waiting, or in use. */
+export type BlockNote = (typeof BlockNoteShape)['static']
+
+/** The octets of a block report. */
+export const blockNotesOctets = (notes: readonly BlockNote[]): Uint8Array =>
+  toCbor({ v: 1, blocks: notes.map((note) => ({ ...note })) })
+
+/** Reads a block report. @throws Refusal */
+export const readBlockNotes = (octets: Uint8Array): readonly BlockNote[] => openNotes(octets).blocks
+
+/** How far one end of a link has come, for the other end to compare with what it remembers. */
+export interface HighWater {
+  readonly link: LinkId
+  /** 16 random octets drawn when the key store was opened. */
+  readonly run: Uint8Array
+  /** Grows with every mark this end makes, and survives restarts. */
+  readonly mark: number
+  /** The highest mark of the other end that this end has seen. */
+  readonly seen: number
+  /** End of the furthest octets this end has allocated in its half; null before the first. */
+  readonly allocated: Range | null
+  /** End of the furthest octets of the other end's half that were activated here. */
+  readonly activated: Range | null
+}
+
+export function highWaterOctets(mark: HighWater): Uint8Array {
+  const { allocated, activated } = mark
+  return toCbor({ v: 1, ...mark, allocated: tuple(allocated), activated: tuple(activated) })
+}
+
+/** Reads a high-water mark. @throws Refusal */
+export function readHighWater(octets: Uint8Array): HighWater {
+  const { link, run, mark, seen, allocated, activated } = openHighWater(octets)
+  return {
+    link: checkedName(() => linkId(link)),
+    run,
+    mark,
+    seen,
+    allocated: allocated === null ? null : rangeOf(allocated),
+    activated: activated === null ? null : rangeOf(activated),
+  }
+}
+
+function withdrawalOf(message: Message): Withdrawal {
+  const { id, link, keys, size, ranges } = message
+  if (keys.length % 16 !== 0) throw invalid('has a broken list of key_IDs')
+  const keyIds = Array.from({ length: keys.length / 16 }, (_, at) =>
+    keyId(uuidOf(keys.subarray(at * 16, at * 16 + 16))),
+  )
+  if (new Set(keyIds).size !== keyIds.length) throw invalid('names a key_ID twice')
+  return {
+    id: uuidOf(id),
+    link: checkedName(() => linkId(link)),
+    keyIds,
+    keyOctets: size,
+    ranges: ranges.map(rangeOf),
+  }
+}
+
+const rangeOf = ([epoch, sequence, from, octets]: readonly [
+  number,
+  number,
+  number,
+  number,
+]): Range => ({ epoch, sequence, from, octets })
+
+const tuple = (range: Range | null): readonly number[] | null =>
+  range === null ? null : [range.epoch, range.sequence, range.from, range.octets]
+
+const nameOf = (text: string): SaeId => checkedName(() => saeId(text))
+
+function checkedName<T>(check: () => T): T {
+  try {
+    return check()
+  } catch (cause) {
+    throw new ShapeRefusal('SHAPE_INVALID', 'Invalid key store message: a name', { cause })
+  }
+}
+
+const invalid = (why: string): KeystoreRefusal =>
+  new KeystoreRefusal('KEYSTORE_MESSAGE_INVALID', `The message ${why}`)
+
+/** key_IDs in one activation; an audit leaf has room for as many. */
+export const ACTIVATION_KEYS_MAX = 128
+/** Pieces that the octets of one activation may lie in. */
+export const ACTIVATION_RANGES_MAX = 64
+/** Octets of key in one activation. */
+export const ACTIVATION_KEY_OCTETS_MAX = 2 ** 18
+/** Octets of one range: half of the largest block. */
+export const RANGE_OCTETS_MAX = 2 ** 23
+/** Slave SAEs of one key. */
+export const SLAVES_MAX = 16
+/** Longest time a key may wait to be fetched: 30 days. */
+export const LIFE_MS_MAX = 30 * 86_400_000
+/** Octets of any message of this room. */
+export const MESSAGE_OCTETS_MAX = 2 ** 17
+/** Blocks in one report. */
+export const BLOCK_NOTES_MAX = 2048
+
+const RangeShape = Type.Tuple([Whole(0), Whole(0), Whole(0), Whole(1, RANGE_OCTETS_MAX)])
+const HalfRangeShape = Type.Tuple([Whole(0), Whole(0), Whole(0), Whole(0)])
+const MessageShape = Exactly({
+  v: Type.Literal(1),
+  id: Octets(16),
+  link: Text(63, 1),
+  keys: Octets(0, 16 * ACTIVATION_KEYS_MAX),
+  size: Whole(0, ACTIVATION_KEY_OCTETS_MAX),
+  ranges: Type.Array(RangeShape, { minItems: 1, maxItems: ACTIVATION_RANGES_MAX }),
+  for: Type.Optional(
+    Exactly({
+      master: Text(64, 1),
+      slaves: Type.Array(Text(64, 1), { minItems: 1, maxItems: SLAVES_MAX }),
+      life: Whole(1, LIFE_MS_MAX),
+      origins: Octets(32),
+    }),
+  ),
+})
+type Message = (typeof MessageShape)['static']
+
+const openMessage = cborDoor(MessageShape, 'key store message', MESSAGE_OCTETS_MAX)
+const openRanges = cborDoor(
+  Type.Array(RangeShape, { minItems: 1, maxItems: ACTIVATION_RANGES_MAX }),
+  'ranges of a key',
+  MESSAGE_OCTETS_MAX,
+)
+const openNotes = cborDoor(
+  Exactly({
+    v: Type.Literal(1),
+    blocks: Type.Array(BlockNoteShape, { maxItems: BLOCK_NOTES_MAX }),
+  }),
+  'block report',
+  MESSAGE_OCTETS_MAX,
+)
+const openHighWater = cborDoor(
+  Exactly({
+    v: Type.Literal(1),
+    link: Text(63, 1),
+    run: Octets(16),
+    mark: Whole(0),
+    seen: Whole(0),
+    allocated: Type.Union([HalfRangeShape, Type.Null()]),
+    activated: Type.Union([HalfRangeShape, Type.Null()]),
+  }),
+  'high-water mark',
+  MESSAGE_OCTETS_MAX,
+)
