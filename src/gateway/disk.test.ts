@@ -4,12 +4,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { open } from 'node:fs/promises'
+import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { utf8 } from '#base'
 import { diskRefusal, openDisk } from './disk.ts'
@@ -176,6 +178,37 @@ test('the disk of a site behaves as a map from paths to files', async (t) => {
     }),
     { numRuns: 15 },
   )
+})
+
+/** Paths that are synced from now on, in order, relative to a folder; with what they hold. */
+async function syncs(t: TestContext, folder: string): Promise<string[]> {
+  const handle = await open(folder)
+  const prototype = Object.getPrototypeOf(handle) as typeof handle
+  await handle.close()
+  const synced: string[] = []
+  const original = Object.getOwnPropertyDescriptor(prototype, 'sync')?.value as () => Promise<void>
+  t.mock.method(prototype, 'sync', function (this: typeof handle) {
+    const path = readlinkSync(`/proc/self/fd/${String(this.fd)}`)
+    synced.push(path === folder ? '.' : path.slice(folder.length + 1))
+    return original.call(this)
+  })
+  return synced
+}
+
+test('a write syncs the new file before it is renamed, and then the folder', async (t) => {
+  const folder = scratch(t)
+  const disk = openDisk(folder)
+  await disk.write('d/f', utf8('old'))
+  const synced = await syncs(t, folder)
+  await disk.write('d/f', utf8('new'))
+  assert.deepEqual(synced.splice(0), ['.pending/1', 'd'])
+  await disk.overwrite('d/f', 0, utf8('x'))
+  assert.deepEqual(synced.splice(0), ['d/f'])
+  await disk.remove('d/f')
+  assert.deepEqual(synced.splice(0), ['d'])
+  // Each new folder is synced in the one above it.
+  await disk.write('x/y/z', utf8('new'))
+  assert.deepEqual(synced.splice(0), ['.pending/2', '.', 'x', 'x/y'])
 })
 
 test('a full disk is told apart from a failing one', () => {

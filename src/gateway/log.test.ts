@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Facts } from '#base'
 import { SimulatedTime } from '#world/ports'
-import { FileSink, JsonLog, type LineSink } from './log.ts'
+import { EVENT_LINES_MAX, FileSink, JsonLog, type LineSink } from './log.ts'
 import { scratch } from './scratch.test.ts'
 
 class Lines implements LineSink {
@@ -85,6 +85,25 @@ test('a sink that fails never throws; lost lines are counted and told when it wo
       ['tock', {}],
     ],
   )
+})
+
+test('an event that floods the log is cut, counted, and does not drown the others', async () => {
+  const time = new SimulatedTime()
+  const sink = new Lines()
+  const log = new JsonLog({ clock: time.view(), sinks: [sink] })
+  for (let i = 0; i < EVENT_LINES_MAX + 50; i++) log.write('info', 'knock')
+  log.write('warning', 'link-down')
+  const events = (): string[] =>
+    sink.lines.map((line) => (JSON.parse(line) as { event: string }).event)
+  assert.equal(events().filter((event) => event === 'knock').length, EVENT_LINES_MAX)
+  assert.equal(events().at(-1), 'link-down')
+  await time.advance(60_000)
+  log.write('info', 'knock')
+  assert.deepEqual(events().slice(-2), ['log-lines-cut', 'knock'])
+  assert.deepEqual((JSON.parse(sink.lines.at(-2) ?? '') as { facts: Facts }).facts, {
+    of: 'knock',
+    lines: 50,
+  })
 })
 
 test('a log file is private, and rotated before it outgrows its bound', (t) => {

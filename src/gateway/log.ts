@@ -1,6 +1,9 @@
 /**
  * The Log port: one JSON document a line, to a stream, to files of bounded size, or to both.
  *
+ * An event that comes too often is cut to so many lines a minute, and the rest counted: whoever
+ * knocks at a port all day must not push everything else out of files of bounded size.
+ *
  * For the operator of this site. What people did with records is not here but in the audit log:
  * this one may lose lines (a full disk) and is not tamper-evident. It never throws, for a daemon
  * must not fall over its own log; it counts what it could not write and says so later.
@@ -9,7 +12,7 @@
  */
 
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
-import { isoTime, type Clock, type Facts, type Log, type LogLevel } from '#base'
+import { isoTime, MINUTE_MS, type Clock, type Facts, type Log, type LogLevel } from '#base'
 import { systemCode } from './system.ts'
 
 /** Takes whole lines; may throw, which counts as a lost line. */
@@ -32,6 +35,9 @@ export class JsonLog implements Log, Disposable {
   readonly #least: number
   /** Lines that a sink refused since the last one it took. */
   readonly #lost = new Map<LineSink, number>()
+  /** Lines of each event in the present minute. */
+  readonly #counts = new Map<string, number>()
+  #minute = 0
 
   constructor({ clock, sinks, least = 'info' }: JsonLogOptions) {
     this.#clock = clock
@@ -41,7 +47,25 @@ export class JsonLog implements Log, Disposable {
 
   write(level: LogLevel, event: string, facts: Facts = {}): void {
     if (LEVELS.indexOf(level) < this.#least) return
+    if (Math.floor(this.#clock.monotonicMs() / MINUTE_MS) !== this.#minute) this.#turnMinute()
+    const count = (this.#counts.get(event) ?? 0) + 1
+    if (count === 1 && this.#counts.size >= EVENTS_MAX) return
+    this.#counts.set(event, count)
+    if (count <= EVENT_LINES_MAX) this.#tell(level, event, facts)
+  }
+
+  #tell(level: LogLevel, event: string, facts: Facts): void {
     for (const sink of this.#sinks) this.#put(sink, level, event, facts)
+  }
+
+  /** Says which events were cut in the minute that is over. */
+  #turnMinute(): void {
+    this.#minute = Math.floor(this.#clock.monotonicMs() / MINUTE_MS)
+    const cut = [...this.#counts].filter(([, count]) => count > EVENT_LINES_MAX)
+    this.#counts.clear()
+    for (const [event, count] of cut) {
+      this.#tell('warning', 'log-lines-cut', { of: event, lines: count - EVENT_LINES_MAX })
+    }
   }
 
   #put(sink: LineSink, level: LogLevel, event: string, facts: Facts): void {
@@ -165,3 +189,6 @@ const OLDER_FILES_MAX = 4
 /** UTF-16 units of one event name or fact. */
 const TEXT_MAX = 1024
 const FACTS_MAX = 64
+/** Lines of one event in a minute, and different events in a minute. */
+export const EVENT_LINES_MAX = 300
+const EVENTS_MAX = 1000

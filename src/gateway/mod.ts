@@ -7,15 +7,19 @@
  * @module
  */
 
+export { AdminListener, openAdmin, type AdminOptions, type AdminTable } from './admin.ts'
 export * from './clock.ts'
+export { FilePath, readConfiguration, readConfigurationFile } from './config.ts'
 export { TlsConnection } from './connection.ts'
 export * from './disk.ts'
 export * from './folder.ts'
+export { HttpListener, openHttp, type HttpOptions, type NorthRequest } from './http.ts'
 export { addressText, type TcpAddress } from './listen.ts'
 export * from './log.ts'
 export { MESSAGE_OCTETS_MAX, openNetwork, TlsNetwork, type NetworkOptions } from './network.ts'
 export { deviceChannel, type PeerEntry, type PeerKind } from './peer.ts'
 export * from './random.ts'
 export * from './refusal.ts'
+export * from './shutdown.ts'
 export { openStore, SqliteStore, type StoreOptions } from './store.ts'
 export type { Credentials, PeerCertificate, TlsSession } from './tls.ts'

@@ -1,5 +1,5 @@
 /**
- * What the gateway refuses at start-up: the daemon does not come up half.
+ * What the gateway refuses by itself: most of it at start-up, so that no daemon comes up half.
  *
  * Refusals of a running port are `PortRefusal`s of `#base`, the same as in the world.
  *
@@ -33,6 +33,8 @@ export type GatewayRefusalCode =
   | 'STORE_UNREADABLE'
   /** Key, certificate, trust anchor or revocation list cannot be used. */
   | 'CREDENTIALS_INVALID'
+  /** A request on the admin socket is not of the form that its route asks for. */
+  | 'REQUEST_INVALID'
 
 /** The outside world is not as the daemon needs it; the operator can act on `code`. */
 export class GatewayRefusal extends Refusal<GatewayRefusalCode> {

@@ -7,6 +7,7 @@ import type { Migration } from '#base'
 import { lockFolder } from './folder.ts'
 import { scratch } from './scratch.test.ts'
 import { PREPARED_MAX, PreparedStatements } from './store-prepared.ts'
+import { openWriter } from './store-schema.ts'
 import { openStore } from './store.ts'
 
 const one: Migration = { id: 'one', statements: ['create table a (x integer)'] }
@@ -103,6 +104,17 @@ test('one folder has one daemon: a second store or lock is refused until the fir
   await assert.rejects(openStore({ file, migrations: [one] }), inUse)
   lock[Symbol.dispose]()
   await (await openStore({ file, migrations: [one] }))[Symbol.asyncDispose]()
+})
+
+test('the database is durable, overwrites what is deleted, and keeps to its own files', (t) => {
+  const file = join(scratch(t), 'site.db')
+  const database = openWriter(file, [])
+  const setting = (name: string): unknown =>
+    Object.values(database.prepare(`pragma ${name}`).get() ?? {})[0]
+  const settings = ['journal_mode', 'synchronous', 'secure_delete', 'foreign_keys', 'temp_store']
+  // 2 is FULL and MEMORY.
+  assert.deepEqual(settings.map(setting), ['wal', 2, 1, 1, 2])
+  database.close()
 })
 
 test('prepared statements are bounded, and the ones in use stay', () => {

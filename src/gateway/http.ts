@@ -1,0 +1,223 @@
+/**
+ * The northbound listener: HTTPS for applications that fetch keys, with client certificates.
+ *
+ * HTTP/1.1 over TLS 1.3 with an ECDSA hierarchy, because that is what today's clients speak; hybrid
+ * key exchange is preferred and X25519 allowed, and each request says which it was. What a request
+ * means is the handler's business: it gets octets and the verified certificate.
+ *
+ * A client without a certificate is told so by a TLS alert. One whose certificate is not accepted
+ * (foreign, expired, revoked) is cut off without a word, because Node ends it that way.
+ *
+ * @module
+ */
+
+import { createServer, type Server } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ClientCertificate, HttpRequest, HttpResponse, Log } from '#base'
+import { addressText, listenTcp, type TcpAddress } from './listen.ts'
+import {
+  certificateFields,
+  NORTH_TLS,
+  tlsOptions,
+  tlsSession,
+  type Credentials,
+  type TlsSession,
+} from './tls.ts'
+import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb } from './web.ts'
+
+/** A request and what protected it on its way. */
+export interface NorthRequest extends HttpRequest {
+  /** The session of its connection: whether key exchange was hybrid, among others. */
+  readonly session: TlsSession
+}
+
+export interface HttpOptions {
+  /** Name of the listener in the log: `kme`. */
+  readonly name: string
+  readonly listen: TcpAddress
+  readonly credentials: Credentials
+  /** An `HttpHandler` will do. What it rejects with becomes a 500 without details. */
+  readonly handler: (request: NorthRequest) => Promise<HttpResponse>
+  readonly log: Log
+  /** Longest request body; 1 MiB unless said. */
+  readonly bodyOctetsMax?: number
+  /** Time from the first octet of a request to its last; 30 s unless said. */
+  readonly requestMs?: number
+}
+
+/** Opens the listener. @throws GatewayRefusal */
+export async function openHttp(options: HttpOptions): Promise<HttpListener> {
+  const listener = new HttpListener(options)
+  await listener.listen(options.listen)
+  return listener
+}
+
+interface Client {
+  readonly certificate: ClientCertificate | undefined
+  readonly session: TlsSession
+}
+
+/** Owns the listening socket and its connections. Made by `openHttp`. */
+export class HttpListener implements AsyncDisposable {
+  readonly #options: HttpOptions
+  readonly #server: Server
+  readonly #web: ReturnType<typeof newWeb>
+  /** What the handshake of each connection said; requests on it only look it up. */
+  readonly #clients = new WeakMap<object, Client>()
+  readonly #sessions = new Map<string, number>()
+  #address: TcpAddress | undefined
+  #underWay = 0
+  #idle: PromiseWithResolvers<void> | undefined
+
+  constructor(options: HttpOptions) {
+    const { name, credentials, log, bodyOctetsMax = BODY_OCTETS_MAX } = options
+    this.#options = options
+    this.#server = newServer(credentials, options.requestMs ?? REQUEST_MS)
+    this.#server.on('secureConnection', (socket: TLSSocket) => this.#meet(socket))
+    this.#server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
+      const from = socket.remoteAddress ?? 'unknown'
+      log.write('warning', 'tls-refused', {
+        listener: name,
+        from,
+        reason: error.code ?? error.name,
+      })
+    })
+    this.#web = newWeb({
+      name,
+      server: this.#server,
+      bodyOctetsMax,
+      log,
+      errorBody: (_status, message) => JSON.stringify({ message }),
+    })
+    this.#web.removeAllContentTypeParsers()
+    this.#web.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+      done(null, body)
+    })
+    this.#web.all('/*', (request, reply) => this.#serve(request, reply))
+  }
+
+  /** Used by `openHttp`. */
+  async listen(address: TcpAddress): Promise<void> {
+    await this.#web.ready()
+    this.#address = await listenTcp(this.#server, address)
+    this.#options.log.write('info', 'listening', {
+      listener: this.#options.name,
+      address: addressText(this.#address),
+    })
+  }
+
+  /** Where it listens, with the port that was chosen. */
+  get address(): TcpAddress | undefined {
+    return this.#address
+  }
+
+  /** Connections so far, by key exchange group. */
+  get sessions(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#sessions)
+  }
+
+  /** Uses other credentials for new connections. @throws GatewayRefusal `CREDENTIALS_INVALID` */
+  reload(credentials: Credentials): void {
+    this.#server.setSecureContext(tlsOptions(NORTH_TLS, credentials))
+  }
+
+  /** Takes no new connections; requests under way are answered, idle connections closed. */
+  stopListening(): void {
+    this.#server.close()
+    this.#server.closeIdleConnections()
+  }
+
+  /** Resolves when every request under way has been answered. */
+  async drained(): Promise<void> {
+    if (this.#underWay === 0) return
+    this.#idle = Promise.withResolvers()
+    await this.#idle.promise
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopListening()
+    this.#server.closeAllConnections()
+    await this.#web.close()
+  }
+
+  #meet(socket: TLSSocket): void {
+    const certificate = socket.getPeerX509Certificate()
+    const session = tlsSession(socket)
+    const group = session.group ?? 'unknown'
+    this.#sessions.set(group, (this.#sessions.get(group) ?? 0) + 1)
+    this.#clients.set(socket, {
+      certificate: certificate === undefined ? undefined : certificateFields(certificate),
+      session,
+    })
+  }
+
+  async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const client = this.#clients.get(request.raw.socket)
+    if (client === undefined || this.#underWay >= REQUESTS_MAX) {
+      return send(reply, { status: 503, body: JSON.stringify({ message: BUSY }) })
+    }
+    this.#underWay++
+    try {
+      return await send(reply, await this.#options.handler(requestOf(request, client)))
+    } finally {
+      this.#underWay--
+      if (this.#underWay === 0) this.#idle?.resolve()
+    }
+  }
+}
+
+function newServer(credentials: Credentials, requestMs: number): Server {
+  const server = createServer({
+    ...tlsOptions(NORTH_TLS, credentials),
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: HANDSHAKE_MS,
+    maxHeaderSize: HEADER_OCTETS_MAX,
+    headersTimeout: Math.min(requestMs, HEADERS_MS),
+    requestTimeout: requestMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: Math.min(requestMs / 4, CHECK_MS),
+    noDelay: true,
+    requireHostHeader: false,
+  })
+  server.maxConnections = CONNECTIONS_MAX
+  return server
+}
+
+function requestOf({ raw, body }: FastifyRequest, { certificate, session }: Client): NorthRequest {
+  const [path, ...query] = (raw.url ?? '/').split('?')
+  return {
+    method: raw.method ?? 'GET',
+    path,
+    query: new URLSearchParams(query.join('?')),
+    contentType: raw.headers['content-type'],
+    body: body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(0),
+    client: certificate,
+    session,
+  }
+}
+
+function send(reply: FastifyReply, { status, headers, body }: HttpResponse): FastifyReply {
+  reply.code(status)
+  if (typeof body === 'string') reply.type(JSON_TYPE)
+  for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
+  if (body.length === 0) return reply.send()
+  return reply.send(
+    typeof body === 'string'
+      ? Buffer.from(body)
+      : Buffer.from(body.buffer, body.byteOffset, body.length),
+  )
+}
+
+const BUSY = 'Too many requests are under way; try again'
+const BODY_OCTETS_MAX = 1024 * 1024
+const CONNECTIONS_MAX = 1024
+const REQUESTS_MAX = 512
+const REQUEST_MS = 30_000
+const HEADERS_MS = 10_000
+const HANDSHAKE_MS = 10_000
+const KEEP_ALIVE_MS = 60_000
+/** How often Node looks for requests that take too long. */
+const CHECK_MS = 5000

@@ -1,0 +1,139 @@
+/**
+ * Fastify as both listeners use it: bounded, with our headers, and our words in every error.
+ *
+ * Whatever Fastify or Node's HTTP parser refuses by itself is answered in the form that the clients
+ * of the listener expect, and never with text of a library or of the request.
+ *
+ * @module
+ */
+
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import {
+  fastify,
+  type ConnectionError,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+} from 'fastify'
+import { noteOf, Refusal, type Log } from '#base'
+
+export interface WebOptions {
+  /** Name of the listener in the log. */
+  readonly name: string
+  readonly server: Server | TlsServer
+  readonly bodyOctetsMax: number
+  readonly log: Log
+  /** The JSON of an error that no handler has answered. */
+  readonly errorBody: (status: number, message: string) => string
+}
+
+/** A Fastify instance over a server of ours; the server is listened on and closed by its owner. */
+export function newWeb(options: WebOptions): FastifyInstance {
+  const { server, bodyOctetsMax, log, name, errorBody } = options
+  const refuse = (reply: FastifyReply, status: number): FastifyReply =>
+    reply
+      .code(status)
+      .type(JSON_TYPE)
+      .send(errorBody(status, wordsFor(status, bodyOctetsMax)))
+  const web = fastify({
+    serverFactory: (handler) => server.on('request', handler),
+    bodyLimit: bodyOctetsMax,
+    exposeHeadRoutes: false,
+    // RFC 9112 §3.2.2: a server takes the absolute form of a target as well.
+    rewriteUrl: ({ url = '/' }) => url.replace(/^https?:\/\/[^/?]*(?=\/)/i, ''),
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: PARAMETER_MAX },
+    clientErrorHandler: (error, socket) => {
+      log.write('info', 'http-refused', { listener: name, code: error.code })
+      answerRaw(error, socket, (status) => errorBody(status, wordsFor(status, bodyOctetsMax)))
+    },
+    frameworkErrors: (_error, _request, reply) => void refuse(reply, 400),
+  })
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const body = errorBody(417, wordsFor(417, bodyOctetsMax))
+    response.writeHead(417, rawHeaders(body))
+    response.end(body)
+  })
+  web.addHook('onRequest', (request, reply, done) => {
+    reply.headers(SECURITY_HEADERS)
+    // Node's own check of the host header answers without a body; the servers have it off.
+    const { url, headers } = request.raw
+    if (headers.host !== undefined && url?.startsWith('/') === true) done()
+    else refuse(reply.header('connection', 'close'), 400)
+  })
+  web.setNotFoundHandler((_request, reply) => refuse(reply, 404))
+  web.setErrorHandler((error: FastifyError, _request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status < 500) return refuse(reply, status)
+    // Ours, not the client's: the log says which, the answer does not.
+    const code = error instanceof Refusal ? noteOf(error).code : error.name
+    log.write('error', 'http-failed', { listener: name, code })
+    return refuse(reply, 500)
+  })
+  return web
+}
+
+/** Answers what Node's parser could not read as a request. There is no reply object then. */
+function answerRaw(
+  { code }: ConnectionError,
+  socket: Socket,
+  bodyFor: (status: number) => string,
+): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status = RAW_STATUS[code] ?? 400
+  const body = bodyFor(status)
+  const headers = Object.entries(rawHeaders(body)).map(([name, value]) => `${name}: ${value}`)
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...headers]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+const rawHeaders = (body: string): Readonly<Record<string, string>> => ({
+  'content-type': JSON_TYPE,
+  'content-length': String(Buffer.byteLength(body)),
+  connection: 'close',
+  ...SECURITY_HEADERS,
+})
+
+function wordsFor(status: number, bodyOctetsMax: number): string {
+  if (status === 413) return `The body of a request has at most ${bodyOctetsMax} octets`
+  return WORDS[status] ?? 'The request was refused'
+}
+
+const WORDS: Readonly<Record<number, string>> = {
+  400: 'The request is not well formed',
+  404: 'There is nothing at this path',
+  405: 'The path does not know this method',
+  408: 'The request did not arrive in time',
+  414: 'The path of the request is too long',
+  415: 'The content type of the request is not well formed',
+  417: 'The expectation of the request cannot be met',
+  431: 'The header of the request is too long',
+  500: 'Internal failure; the log of this site says more',
+  503: 'Too many requests are under way; try again',
+}
+
+const RAW_STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+}
+
+/** For an API: nothing is to be stored, sniffed, framed or run. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
+/** Content type of every JSON answer. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
+/** UTF-16 units of one path parameter. */
+const PARAMETER_MAX = 256
+/** Octets of request line and headers together. */
+export const HEADER_OCTETS_MAX = 16 * 1024
