@@ -1,0 +1,33 @@
+/** @module */
+
+import { Refusal, type Facts } from '#base'
+
+export type SessionRefusalCode =
+  | 'CLASS_UNKNOWN'
+  | 'EXPORT_INVALID'
+  | 'MODE_RESERVED'
+  | 'POLICY_INVALID'
+  | 'PROVENANCE_DIFFERS'
+  | 'QUANTUM_KEY_INVALID'
+  | 'QUANTUM_KEY_REQUIRED'
+  | 'QUANTUM_KEY_SIMULATED'
+  | 'QUANTUM_KEY_UNEXPECTED'
+  | 'SESSION_CONFIRMATION_FAILED'
+  | 'SESSION_DOWNGRADED'
+  | 'SESSION_KEY_INVALID'
+  | 'SESSION_MALFORMED'
+  | 'SESSION_MISMATCHED'
+  | 'SESSION_REPLAYED'
+  | 'SESSION_ROLES_DIFFER'
+  | 'SESSION_SIGNATURE_INVALID'
+  | 'SESSION_SPENT'
+
+/** No session came about, or it does not give what was asked. No key left it. */
+export class SessionRefusal extends Refusal<SessionRefusalCode> {
+  override readonly name = 'SessionRefusal'
+}
+
+/** A refusal with its code and words; short, because there are many places to refuse in. */
+export const refuse = (code: SessionRefusalCode, message: string, facts: Facts = {}): never => {
+  throw new SessionRefusal(code, message, { facts })
+}
