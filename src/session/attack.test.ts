@@ -233,7 +233,7 @@ test('keys that are not those of the hello, or known by another origin, are refu
     const { hello } = begin({ keys: [mine] })
     const received = receiveHello(hello, receiverInput(bristol, cambridge))
     assert.deepEqual(
-      received.fetch.map(({ keyId }) => keyId),
+      received.wantedKeys.map(({ keyId }) => keyId),
       [mine.keyId],
     )
     const keys = change(theirs)

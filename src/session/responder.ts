@@ -58,7 +58,7 @@ export interface ReceivedHello {
    * The QKD keys to fetch as slave before answering: all that the hello names, or none where
    * this site's policy has no use for them.
    */
-  readonly fetch: readonly KeyNote[]
+  readonly wantedKeys: readonly KeyNote[]
 }
 
 /**
@@ -84,13 +84,13 @@ export function receiveHello(octets: Uint8Array, input: ReceiveInput): ReceivedH
     refuse('SESSION_MALFORMED', 'The hello names QKD keys that its mode does not allow')
   }
   const { used } = decideOrRefuse(policy, questionOf(hello, hello.keys))
-  return { input, hello, octets, fetch: used === 'hybrid-quantum' ? hello.keys : [] }
+  return { input, hello, octets, wantedKeys: used === 'hybrid-quantum' ? hello.keys : [] }
 }
 
 export interface RespondInput {
   readonly signer: DualSigner
   /**
-   * All keys of `fetch`, or none if they could not be had; as this site's own key management
+   * All of `wantedKeys`, or none if they could not be had; as this site's own key management
    * knows them. Used up by this call, whatever comes of it.
    */
   readonly keys: readonly QuantumKey[]
@@ -148,12 +148,12 @@ export function respond(
 }
 
 function giveAnswer(
-  { input, hello, octets, fetch }: ReceivedHello,
+  { input, hello, octets, wantedKeys }: ReceivedHello,
   signer: DualSigner,
   given: readonly QuantumKey[],
 ): { readonly answer: Uint8Array; readonly state: Responded } {
   using joined = join(given)
-  if (joined.notes.length > 0) checkNotes(joined.notes, fetch)
+  if (joined.notes.length > 0) checkNotes(joined.notes, wantedKeys)
   const { mode, used } = decideOrRefuse(input.policy, questionOf(hello, joined.notes))
   const keyIds: readonly KeyId[] = joined.notes.map(({ keyId }) => keyId)
   const x25519 = newX25519KeyPair()

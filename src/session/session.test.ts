@@ -141,7 +141,7 @@ test('simulated keys count as quantum under a demo policy only', () => {
       },
     ),
   )
-  assert.deepEqual(receiveHello(preferring.hello, receiverInput(bristol, cambridge)).fetch, [])
+  assert.deepEqual(receiveHello(preferring.hello, receiverInput(bristol, cambridge)).wantedKeys, [])
 })
 
 test('one simulated key among many makes the whole no better than simulated', () => {
