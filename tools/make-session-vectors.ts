@@ -122,9 +122,14 @@ function sessionOf(one: Case, number: number): unknown {
     postQuantum: encapsulated.sharedSecret,
   }
   const derived = schedule(one.purpose, secrets, { context, hello, answerSigned })
-  const { keysUsed: _used, keys: _keys, ...shown } = one
   return {
-    ...shown,
+    comment: one.comment,
+    purpose: one.purpose,
+    class: one.class,
+    offered: one.offered,
+    mode: one.mode,
+    used: one.used,
+    epoch: one.epoch,
     initiatorPolicy: 3,
     responderPolicy: 9,
     session: hex(session),
