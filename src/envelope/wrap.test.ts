@@ -81,6 +81,9 @@ test('the same secret under another name is another key, and a name alone opens 
     assert.throws(() => other.unwrap(wrap, headerHash), REFUSED)
   }
   assert.throws(() => writer.unwrap(wrap, headerHash.with(0, headerHash[0] ^ 1)), REFUSED)
+  // GCM-SIV alone would open this: it does not know of the commitment.
+  const commitment = wrap.commitment.with(31, wrap.commitment[31] ^ 1)
+  assert.throws(() => writer.unwrap({ ...wrap, commitment }, headerHash), REFUSED)
 })
 
 test('a wrapping key of another size is refused, and one disposed of is not used', () => {
