@@ -1,8 +1,8 @@
 /**
  * Authentication of the classical channel after Wegman and Carter, and the pads it spends.
  *
- * A tag is the polynomial hash of a phase's transcript under a recycled key, masked with a pad that
- * is used once. A forger who may try one message succeeds with probability (octets / 16 + 2) / 2¹²⁸,
+ * A tag is the polynomial hash, under a recycled key, of all that an end said in a phase and of how
+ * much it heard, masked with a pad that is used once. A forger who may try one message succeeds with probability (octets / 16 + 2) / 2¹²⁸,
  * whatever he can compute. Hash keys and pads come from a *source*: the bootstrap of a session, or
  * the reserve that each finished block sets aside. Each direction has its own key and pads.
  *
@@ -17,7 +17,7 @@
  * @module
  */
 
-import { assert, concat, lengthPrefixed, uint32, uint64, utf8 } from '#base'
+import { assert, lengthPrefixed, uint64, utf8 } from '#base'
 import { PolynomialHash, sameSecret } from '#crypto'
 import type { BlockLayout } from './layout.ts'
 
@@ -85,14 +85,14 @@ export interface Transcript {
 export const newTranscript = (): Transcript => ({ transmitter: [], receiver: [] })
 
 /**
- * Probability that one forged tag over this transcript is accepted.
+ * Probability that one forged tag of this end over this transcript is accepted.
  *
  * @see `PolynomialHash`
  */
-export function forgeryProbability({ transmitter, receiver }: Transcript): number {
+export function forgeryProbability(transcript: Transcript, from: Role): number {
   let octets = TAG_HEAD_OCTETS_MAX
-  for (const message of transmitter) octets += message.length + 4
-  for (const message of receiver) octets += message.length + 4
+  for (const message of transcript[from]) octets += message.length + 4
+  octets += 4 * transcript[peerOf(from)].length
   return (Math.ceil(octets / 16) + 1) / 2 ** 128
 }
 
@@ -258,14 +258,22 @@ export const isBootstrap = (id: string): boolean => id.startsWith('bootstrap')
 /** Pads of a run. */
 export const padCount = ({ pads }: PadRun): number => pads.length / 16
 
-/** Injective: subject, number and lengths of messages, then the messages themselves. */
-function tagInput(subject: TagSubject, { transmitter, receiver }: Transcript): Uint8Array[] {
+/**
+ * What is hashed, injectively: the subject, number and length of the messages of both directions, and
+ * the messages of the end that makes the tag.
+ *
+ * Each end answers for what it said. What it heard is answered for by the peer's tag, which it
+ * checks before it acts on it; hashing both directions twice would add time and no safety.
+ */
+function tagInput(subject: TagSubject, transcript: Transcript): Uint8Array[] {
   const { session, from, epoch, block, phase } = subject
   const head = lengthPrefixed(LABEL, session, utf8(from), utf8(phase), uint64(epoch), uint64(block))
-  const lengths = [transmitter.length, receiver.length]
-  for (const message of transmitter) lengths.push(message.length)
-  for (const message of receiver) lengths.push(message.length)
-  return [concat(head, ...lengths.map(uint32)), ...transmitter, ...receiver]
+  const { transmitter, receiver } = transcript
+  const lengths = new Uint32Array(2 + transmitter.length + receiver.length)
+  lengths.set([transmitter.length, receiver.length])
+  transmitter.forEach((message, at) => (lengths[2 + at] = message.length))
+  receiver.forEach((message, at) => (lengths[2 + transmitter.length + at] = message.length))
+  return [head, new Uint8Array(lengths.buffer), ...transcript[from]]
 }
 
 function mask(tag: Uint8Array, pads: Uint8Array, pad: number): void {

@@ -137,7 +137,7 @@ export class Channel {
         const tag = this.#wallet.tag(this.#subject(block, phase), transcript)
         if (tag === undefined) return false
         this.#put({ kind: 'tag', block, phase, ...tag }, undefined)
-        made?.(forgeryProbability(transcript))
+        made?.(forgeryProbability(transcript, this.#role))
         return true
       }
       case 'abort': {
@@ -161,6 +161,8 @@ export class Channel {
 
 function abortTranscript(cause: string): Transcript {
   const transcript = newTranscript()
+  // In both directions: whoever aborts answers for it.
   transcript.transmitter.push(utf8(cause))
+  transcript.receiver.push(utf8(cause))
   return transcript
 }

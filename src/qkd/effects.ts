@@ -72,7 +72,7 @@ export type EngineEffect =
   | ({ readonly kind: 'block-void'; readonly cause: DiscardCause } & BlockName)
   /**
    * A held block of which this end cannot tell whether the peer uses it: keep it held until the
-   * hosts have compared what they hold.
+   * hosts have compared what they hold. The session is over then, so that no engine decides any more.
    */
   | ({ readonly kind: 'block-unresolved' } & BlockName)
   /** Once for each block, when its fate is known. */
@@ -97,6 +97,7 @@ export type SessionEnd =
   | 'AUTHENTICATION_UNAVAILABLE'
   | 'AUTHENTICATION_FAILED'
   | 'AUTHENTICATION_EXHAUSTED'
+  | 'STORAGE_UNCERTAIN'
   | 'PEER_STALLED'
   | 'PEER_GONE'
 

@@ -12,7 +12,7 @@ import { test } from 'node:test'
 import { linkId, SeededRandom, siteId, type RandomSource } from '#base'
 import { simulatedRandom } from '#crypto'
 import type { DetectionBatch, PulseSettings, TransmitterChoices } from '#optics'
-import type { AuthenticationSource, Role } from './authentication.ts'
+import { peerOf, type AuthenticationSource, type Role } from './authentication.ts'
 import type { EngineEffect, EngineInput, KeyBlock } from './effects.ts'
 import { LinkEngine } from './engine.ts'
 import { linkParameters, type LinkChoices, type LinkParameters } from './parameters.ts'
@@ -41,6 +41,26 @@ export function smallLink(choices: Partial<LinkChoices> = {}): LinkParameters {
     ...choices,
   })
 }
+
+/** The smallest link that gives a key, in some hundred messages a block. */
+export const tinyLink = (choices: Partial<LinkChoices> = {}): LinkParameters =>
+  smallLink({
+    blockBits: 18_000,
+    frameBits: 4096,
+    epsilons: { secrecy: 0.1, correctness: 1e-6 },
+    reserveOctets: 2 * (16 + 16 * 16),
+    pulses: {
+      ...PULSES,
+      intensities: [
+        { meanPhotonNumber: 0.6, probability: 0.5 },
+        { meanPhotonNumber: 0.2, probability: 0.5 },
+      ],
+      keyBasisProbability: { transmitter: 0.5, receiver: 0.5 },
+    },
+    ...choices,
+  })
+
+export const TINY_WEATHER: Weather = { errorRate: 0.001, transmission: 0.1 }
 
 export const randomFrom = (seed: number): RandomSource =>
   simulatedRandom(new SeededRandom(seed).octets(32))
@@ -99,6 +119,19 @@ export function drawBatch(
   }
 }
 
+/** Drawn once for all runs that differ only in what goes wrong. */
+function keptBatch(
+  seed: number,
+  ...rest: Parameters<typeof drawBatch> extends [unknown, ...infer R] ? R : never
+) {
+  const name = JSON.stringify([seed, ...rest])
+  const kept = drawnBatches.get(name) ?? drawBatch(new SeededRandom(seed), ...rest)
+  drawnBatches.set(name, kept)
+  return kept
+}
+
+const drawnBatches = new Map<string, ReturnType<typeof drawBatch>>()
+
 /** The same pads at both ends. */
 export function pairedSources(
   seed: number,
@@ -144,14 +177,14 @@ export class Pair {
   weather: Weather = { errorRate: 0.01, transmission: 0.1 }
   /** Inputs on their way, in order: effects of a step are performed before the next step. */
   readonly #queue: { readonly to: Role; readonly input: EngineInput }[] = []
-  readonly #choices = new Map<number, TransmitterChoices>()
-  readonly #random: SeededRandom
+  readonly drawnChoices = new Map<number, TransmitterChoices>()
+  readonly #seed: number
   #batch = 0
   #sessions = 0
 
   constructor(seed: number, parameters = smallLink()) {
     this.parameters = parameters
-    this.#random = new SeededRandom(seed)
+    this.#seed = seed
     const host = (role: Role): HostRecord => ({
       engine: new LinkEngine({
         site: parameters[role],
@@ -185,8 +218,9 @@ export class Pair {
   feed(detections = 20_000): void {
     const batch = this.#batch++
     const { pulses } = this.parameters
-    const drawn = drawBatch(this.#random, batch, detections, { pulses, weather: this.weather })
-    this.#choices.set(batch, drawn.choices)
+    const { weather } = this
+    const drawn = keptBatch(this.#seed * 10_000 + batch, batch, detections, { pulses, weather })
+    this.drawnChoices.set(batch, drawn.choices)
     this.input('receiver', { kind: 'detections', batch: drawn.detections })
     this.run()
   }
@@ -204,6 +238,30 @@ export class Pair {
       const { to, input } = next
       for (const effect of this.hosts[to].engine.step(input)) this.#perform(to, effect)
     }
+  }
+
+  /** Connects again if the session is over, and settles what was left open. */
+  recover(): void {
+    if (ROLES.every((role) => this.hosts[role].open)) return
+    for (const role of ROLES) this.input(role, { kind: 'peer-gone' })
+    this.run()
+    this.reconcile()
+    this.connect()
+  }
+
+  /** Names of the blocks that both hosts may use; fails unless they hold them alike. */
+  usable(): string[] {
+    const [a, b] = ROLES.map((role) => this.hosts[role].held)
+    const names: string[] = []
+    for (const name of new Set([...a.keys(), ...b.keys()])) {
+      const [one, other] = [a.get(name), b.get(name)]
+      if (one?.state === 'usable' || other?.state === 'usable') {
+        assert.equal(one?.state, other?.state, `block ${name} is usable at one end only`)
+        assert.deepEqual(one?.key, other?.key, `block ${name} differs`)
+        names.push(name)
+      }
+    }
+    return names
   }
 
   /** Compares what the hosts hold, as they do after a lost connection. */
@@ -233,8 +291,8 @@ export class Pair {
         return
       }
       case 'ask-choices': {
-        const choices = this.#choices.get(effect.batch)
-        this.#choices.delete(effect.batch)
+        const choices = this.drawnChoices.get(effect.batch)
+        this.drawnChoices.delete(effect.batch)
         if (choices === undefined) {
           this.input(role, { kind: 'choices-unavailable', batch: effect.batch })
           return
@@ -269,10 +327,14 @@ export class Pair {
       case 'session-open':
         host.open = true
         return
-      case 'end-session':
+      case 'end-session': {
         host.open = false
         host.ended.push(effect)
+        // The connection is closed, and the other end sees it.
+        const other = this.hosts[peerOf(role)]
+        if (other.open) this.input(peerOf(role), { kind: 'peer-gone' })
         return
+      }
       case 'report':
         host.reports.push(effect.report)
         return

@@ -171,16 +171,24 @@ export class Pipeline {
     if (isCommitted(active)) {
       // The peer may be using the block: nothing unproven can take it back.
       this.#host.board.event('peer-misbehaved', { code: 'MESSAGE_OUT_OF_PHASE' })
-      if (proven) this.#leaveUnresolved(active)
+      if (proven) this.#giveUp(active, 'aborted-by-peer')
       return
     }
     this.#discard(active.sequence, 'aborted-by-peer', 'quietly')
   }
 
-  /** Voids a block, or leaves it to the hosts if the peer may already be using it. */
+  /**
+   * Voids a block. If the peer may already be using it, the hosts have to compare what they hold, and
+   * the session ends first: then neither engine can still change the fate of any block.
+   */
   #giveUp(active: ActiveBlock, cause: DiscardCause): void {
-    if (isCommitted(active)) this.#leaveUnresolved(active)
-    else this.#discard(active.sequence, cause)
+    if (!this.#active.has(active.sequence)) return
+    if (isCommitted(active)) {
+      this.#leaveUnresolved(active)
+      this.#host.end('STORAGE_UNCERTAIN', 'The peer may or may not use a stored block', true)
+    } else {
+      this.#discard(active.sequence, cause)
+    }
   }
 
   #leaveUnresolved(active: ActiveBlock): void {

@@ -17,7 +17,7 @@ export class BitBuffer {
 
   /** Makes room for `more` bits. */
   reserve(more: number): void {
-    const needed = ((this.length + more) >>> 5) + 2
+    const needed = ((this.length + more) >>> 5) + 3
     if (needed <= this.words.length) return
     const grown = new Int32Array(Math.max(needed, this.words.length * 2))
     grown.set(this.words)

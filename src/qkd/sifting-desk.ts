@@ -13,7 +13,13 @@ import { decodeGaps } from './gaps.ts'
 import type { Message, MessageOf } from './messages.ts'
 import type { LinkParameters } from './parameters.ts'
 import { QkdRefusal } from './refusal.ts'
-import { acceptSifting, announce, answerSifting, checkAnnouncement } from './sifting.ts'
+import {
+  acceptSifting,
+  announce,
+  answerSifting,
+  checkAnnouncement,
+  type Outcomes,
+} from './sifting.ts'
 import { SiftedBlock } from './sifted-block.ts'
 
 /** A block that has just closed, with all that was said to sift it. */
@@ -92,7 +98,7 @@ interface Announced {
   readonly batch: number
   readonly slotCount: number
   readonly simulated: boolean
-  readonly outcomes: Uint8Array
+  readonly outcomes: Outcomes
   /** Holds the announcement once it has left. */
   readonly said: Transcript
 }
@@ -109,11 +115,11 @@ export class ReceiverDesk extends SiftingDesk {
 
   /** Announces a batch. @throws QkdRefusal `BATCH_INVALID` */
   feed(detections: DetectionBatch): void {
-    const { batch, slotCount, simulated, outcomes } = detections
+    const { batch, slotCount, simulated } = detections
     if (batch <= this.#lastBatch) {
       throw new QkdRefusal('BATCH_INVALID', 'Expected batches in increasing order')
     }
-    const announcement = announce(detections)
+    const { announcement, outcomes } = announce(detections)
     this.#lastBatch = batch
     const said = newTranscript()
     this.#announced.push({ batch, slotCount, simulated, outcomes, said })
@@ -134,7 +140,7 @@ export class ReceiverDesk extends SiftingDesk {
     acceptSifting(announced.outcomes, message, this.sifted)
     this.transcript.receiver.push(...announced.said.receiver)
     this.transcript.transmitter.push(octets)
-    this.count(announced, announced.outcomes.length)
+    this.count(announced, announced.outcomes.count)
   }
 
   /** The peer cannot answer for this batch: both ends forget it. */
@@ -172,7 +178,8 @@ export class TransmitterDesk extends SiftingDesk {
     // One more than allowed may be on its way when the receiver learns that it is busy.
     if (this.#asked.length > this.lane.parameters.batchesInFlightMax) throw outOfPhase('detections')
     checkAnnouncement(message)
-    const slots = decodeGaps(message.gaps, message.count, message.slotCount)
+    const gaps = { width: message.gapWidth, octets: message.gaps }
+    const slots = decodeGaps(gaps, message.count, message.slotCount)
     this.#lastBatch = message.batch
     this.#asked.push({ message, octets, choices: undefined })
     return slots

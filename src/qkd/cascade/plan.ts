@@ -37,7 +37,7 @@ export function cutInto(bits: number, frameBits: number): Cut {
   const grid = Math.max(32, (frameBits >> 6) & ~31)
   let best: Cut | undefined
   let bestFill = Infinity
-  for (let size = frameBits; size >= frameBits - 8 * grid && size >= 32; size -= grid) {
+  for (let size = frameBits; size >= (frameBits * 7) / 8; size -= grid) {
     const frames = Math.ceil(bits / size)
     const fill = frames * size - bits
     if (fill < bestFill) [best, bestFill] = [{ frames, frameBits: size }, fill]

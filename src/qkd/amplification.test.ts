@@ -1,0 +1,188 @@
+/**
+ * Privacy amplification: universality by exhaustion at small sizes, and against plain oracles.
+ *
+ * @module
+ */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { bitAt, bitsOf, packBits, SeededRandom, unpackBits, type Bits } from '#base'
+import { amplify, drawSeed, isSeed, seedOctets, type AmplificationShape } from './amplification.ts'
+import { randomFrom } from './fixture.test.ts'
+
+/** A family of hashes given by what one seed does to one input; sizes are small. */
+type Family = (seed: number, x: number) => number
+
+/**
+ * The largest number of seeds under which two different inputs collide, times 2^ℓ over all seeds: 1 is
+ * what the leftover hash lemma asks for.
+ */
+function worstCollision(inputs: number, seeds: number, outputs: number, family: Family): number {
+  const table = Array.from({ length: inputs }, (_, x) =>
+    Array.from({ length: seeds }, (_, seed) => family(seed, x)),
+  )
+  let worst = 0
+  for (let x = 0; x < inputs; x++) {
+    for (let y = x + 1; y < inputs; y++) {
+      const collisions = table[x].filter((output, seed) => output === table[y][seed]).length
+      worst = Math.max(worst, collisions)
+    }
+  }
+  return (worst * outputs) / seeds
+}
+
+/** Hashes x by the code under test, with the seed numbered `seed` among all that there are. */
+function asFamily(shape: AmplificationShape, seedOf: (seed: number) => Uint8Array): Family {
+  const cache = new Map<number, Uint8Array>()
+  return (seed, x) => {
+    const octets = cache.get(seed) ?? seedOf(seed)
+    cache.set(seed, octets)
+    return amplify(shape, numberBits(x, shape.inputBits), octets).octets[0]
+  }
+}
+
+const numberBits = (value: number, length: number): Bits =>
+  packBits(Uint8Array.from({ length }, (_, at) => (value >> at) & 1))
+
+test('the modular family is 2-universal: no two inputs collide for more than 2^−ℓ of all seeds', () => {
+  for (const [n, l] of [
+    [3, 1],
+    [4, 2],
+    [5, 2],
+    [5, 4],
+    [6, 3],
+  ] as const) {
+    const shape = { family: 'modular', inputBits: n, secretBits: l } as const
+    const addends = 2 ** (n - l)
+    const family = asFamily(shape, (seed) =>
+      Uint8Array.of(2 * Math.floor(seed / addends) + 1, seed % addends),
+    )
+    assert(worstCollision(2 ** n, 2 ** (n - 1) * addends, 2 ** l, family) <= 1, `n ${n}, ℓ ${l}`)
+  }
+})
+
+test('the Toeplitz family is 2-universal, and linear', () => {
+  for (const [n, l] of [
+    [3, 1],
+    [4, 2],
+    [5, 2],
+    [6, 3],
+    [7, 4],
+  ] as const) {
+    const shape = { family: 'toeplitz', inputBits: n, secretBits: l } as const
+    const family = asFamily(shape, (seed) => Uint8Array.of(seed))
+    assert(worstCollision(2 ** n, 2 ** (n - 1), 2 ** l, family) <= 1, `n ${n}, ℓ ${l}`)
+    for (let seed = 0; seed < 2 ** (n - 1); seed++) {
+      for (let x = 0; x < 2 ** n; x++) {
+        assert.equal(family(seed, x) ^ family(seed, 5 % 2 ** n), family(seed, x ^ (5 % 2 ** n)))
+      }
+    }
+  }
+})
+
+test('the exhaustion tells sound families from their mutants', () => {
+  const [n, l] = [5, 2]
+  const size = 2 ** n
+  const shift = n - l
+  const collide = (seeds: number, family: Family): number =>
+    worstCollision(size, seeds, 2 ** l, family)
+  const hash = (a: number, b: number, x: number): number => ((a * x + b) % size) >> shift
+  const addends = 2 ** shift
+  const sound: Family = (s, x) => hash(2 * Math.floor(s / addends) + 1, s % addends, x)
+  assert(collide((size / 2) * addends, sound) <= 1)
+  // No addend: Dietzfelbinger's multiply-shift, twice too likely to collide.
+  assert.equal(
+    collide(size / 2, (s, x) => hash(2 * s + 1, 0, x)),
+    2,
+  )
+  // Any multiplier, even ones included.
+  assert(collide(size * addends, (s, x) => hash(Math.floor(s / addends), s % addends, x)) > 1.9)
+  // An even multiplier only.
+  assert(
+    collide((size / 2) * addends, (s, x) => hash(2 * Math.floor(s / addends), s % addends, x)) >
+      1.9,
+  )
+  // A Toeplitz part that ignores its last seed bit.
+  const fixed = { family: 'toeplitz', inputBits: n, secretBits: l } as const
+  const stuck = asFamily(fixed, (seed) => Uint8Array.of(seed & 0b0111))
+  assert(collide(2 ** (n - 1), stuck) > 1)
+})
+
+test('modular hashing is ((a·x + b) mod 2ⁿ) ≫ (n − ℓ) at every length', () => {
+  fc.assert(
+    fc.property(shapes('modular'), fc.nat(), ({ shape, x }, at) => {
+      const seed = drawSeed(shape, randomFrom(at))
+      const { inputBits: n, secretBits: l } = shape
+      const split = Math.ceil(n / 8)
+      const value = (octets: Uint8Array): bigint =>
+        octets.reduceRight((sum, octet) => (sum << 8n) | BigInt(octet), 0n)
+      const [a, b] = [value(seed.subarray(0, split)), value(seed.subarray(split))]
+      const expected = ((a * value(x.octets) + b) % 2n ** BigInt(n)) >> BigInt(n - l)
+      assert.equal(value(amplify(shape, x, seed).octets), expected)
+    }),
+    { seed: 1, numRuns: 200 },
+  )
+})
+
+test('Toeplitz hashing is [I | T]·x with T(i, j) = seed bit i − j + m − 1 at every length', () => {
+  fc.assert(
+    fc.property(shapes('toeplitz'), fc.nat(), ({ shape, x }, at) => {
+      const seed = bitsOf(drawSeed(shape, randomFrom(at)), shape.inputBits - 1)
+      const { secretBits: l } = shape
+      const m = shape.inputBits - l
+      const expected = Uint8Array.from({ length: l }, (_, i) => {
+        let bit = bitAt(x, i)
+        for (let j = 0; j < m; j++) bit ^= bitAt(seed, i - j + m - 1) & bitAt(x, l + j)
+        return bit
+      })
+      assert.deepEqual(unpackBits(amplify(shape, x, seed.octets)), expected)
+    }),
+    { seed: 2, numRuns: 100 },
+  )
+})
+
+test('a seed has its length, an odd multiplier and nothing in its unused bits', () => {
+  fc.assert(
+    fc.property(shapes('modular'), shapes('toeplitz'), fc.nat(), (one, other, at) => {
+      for (const { shape } of [one, other]) {
+        const seed = drawSeed(shape, randomFrom(at))
+        assert.equal(seed.length, seedOctets(shape))
+        assert(isSeed(shape, seed))
+        assert(!isSeed(shape, seed.subarray(1)))
+        if (shape.family === 'modular') {
+          assert(!isSeed(shape, seed.with(0, seed[0] ^ 1)), 'an even multiplier')
+          if (shape.inputBits % 8 !== 0) {
+            const last = Math.ceil(shape.inputBits / 8) - 1
+            assert(
+              !isSeed(shape, seed.with(last, seed[last] | 0x80)),
+              'a multiplier of too many bits',
+            )
+          }
+        }
+      }
+    }),
+    { seed: 3, numRuns: 100 },
+  )
+})
+
+test('an output of the largest size used has about as many ones as zeros', () => {
+  const shape = { family: 'modular', inputBits: 1_000_000, secretBits: 300_000 } as const
+  const x = { length: shape.inputBits, octets: new SeededRandom(7).octets(125_000) }
+  const key = amplify(shape, x, drawSeed(shape, randomFrom(7)))
+  const ones = unpackBits(key).reduce((sum, bit) => sum + bit, 0)
+  assert.equal(key.length, 300_000)
+  assert(Math.abs(ones - 150_000) < 6 * Math.sqrt(75_000))
+})
+
+/** A shape and an input of its length. */
+function shapes(family: 'modular' | 'toeplitz') {
+  return fc
+    .record({ n: fc.integer({ min: 2, max: 700 }), share: fc.nat(999), seed: fc.nat() })
+    .map(({ n, share, seed }) => {
+      const secretBits = 1 + Math.floor((share / 1000) * (n - 1))
+      const octets = new SeededRandom(seed).octets(Math.ceil(n / 8))
+      const shape: AmplificationShape = { family, inputBits: n, secretBits }
+      return { shape, x: bitsOf(octets, n) }
+    })
+}
