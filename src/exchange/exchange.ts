@@ -1,0 +1,84 @@
+/**
+ * The exchange of one site: sends records, receives them, and shows how transfers stand.
+ *
+ * @module
+ */
+
+import { uuid, type SiteId } from '#base'
+import type { ExchangeContext } from './context.ts'
+import { Inbox } from './inbox.ts'
+import { Outbox, type SendRequest } from './outbox.ts'
+import { ExchangeRefusal } from './refusal.ts'
+import { selectNewest, selectOpen, selectTransfer, transferOf, type Transfer } from './tables.ts'
+
+/** Answers a peer's question; the site routes questions here by their method. */
+export type ExchangeHandler = (from: SiteId, payload: Uint8Array) => Promise<Uint8Array>
+
+export class Exchange {
+  readonly #context: ExchangeContext
+  readonly #outbox: Outbox
+  readonly #inbox: Inbox
+  /** What peers may ask, by method. */
+  readonly handlers: Readonly<Record<string, ExchangeHandler>>
+
+  constructor(context: ExchangeContext) {
+    this.#context = context
+    this.#outbox = new Outbox(context)
+    const inbox = new Inbox(context)
+    this.#inbox = inbox
+    this.handlers = {
+      'exchange/offer': (from, payload) => inbox.offer(from, payload),
+      'exchange/items': (from, payload) => inbox.items(from, payload),
+      'exchange/commit': (from, payload) => inbox.commit(from, payload),
+    }
+  }
+
+  /** Goes on with what was not finished. */
+  start(): void {
+    this.#outbox.kick()
+  }
+
+  /** Puts a patient's whole record on the list of what is to be sent. */
+  send(request: SendRequest): Promise<Transfer> {
+    return this.#outbox.send(request)
+  }
+
+  /** A key or a peer has come: what waits is tried again. */
+  kick(): void {
+    this.#outbox.kick()
+  }
+
+  /** One transfer, sent or received. @throws ExchangeRefusal `TRANSFER_UNKNOWN` */
+  async transfer(id: string): Promise<Transfer> {
+    const { site, store } = this.#context
+    const transfer = uuid(id)
+    for (const direction of ['out', 'in'] as const) {
+      const row = (await store.read(selectTransfer(site, direction, transfer))).at(0)
+      if (row !== undefined) return this.#withProgress(transferOf(row))
+    }
+    throw new ExchangeRefusal('TRANSFER_UNKNOWN', 'No such transfer is known here')
+  }
+
+  /** The newest transfers first. */
+  async newest(limit: number): Promise<readonly Transfer[]> {
+    const { site, store } = this.#context
+    const rows = await store.read(selectNewest(site, limit))
+    return rows.map((row) => this.#withProgress(transferOf(row)))
+  }
+
+  /** How many outgoing transfers are not finished. */
+  async openCount(): Promise<number> {
+    const { site, store } = this.#context
+    return (await store.read(selectOpen(site))).length
+  }
+
+  async stop(): Promise<void> {
+    await this.#outbox.stop()
+    this.#inbox[Symbol.dispose]()
+  }
+
+  #withProgress(transfer: Transfer): Transfer {
+    const done = this.#outbox.progress(transfer.transfer)
+    return done === undefined ? transfer : { ...transfer, itemsDone: done }
+  }
+}

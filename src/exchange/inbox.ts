@@ -1,0 +1,319 @@
+/**
+ * The receiving end of transfers.
+ *
+ * An offer opens a transfer; parts of items are kept durably as they come; a commit verifies all of
+ * it and puts items, receipt and log entry into the vault's store in one transaction. So a transfer
+ * is here whole or not at all, and once: repeating any message changes nothing and gets the same
+ * answer. After a crash the sender offers anew, and only what is missing travels again.
+ *
+ * @module
+ */
+
+import { concat, hex, sameOctets, toCbor, type SiteId, type Statement, type Uuid } from '#base'
+import type { Protection, Session } from '#session'
+import type { ItemProtection, ReceivedItem } from '#vault'
+import type { ExchangeContext } from './context.ts'
+import {
+  disposeKeys,
+  manifestHash,
+  openManifest,
+  TRANSFER_OCTETS_MAX,
+  type Manifest,
+} from './manifest.ts'
+import {
+  PART_OCTETS,
+  readCommit,
+  readOffer,
+  readParts,
+  writeAnswer,
+  type OfferAnswer,
+  type Part,
+} from './messages.ts'
+import { signReceipt } from './receipt.ts'
+import { ExchangeRefusal } from './refusal.ts'
+import {
+  deleteParts,
+  insertPart,
+  insertTransfer,
+  selectParts,
+  selectProgress,
+  selectTransfer,
+  transferOf,
+  updateTransfer,
+  type Transfer,
+} from './tables.ts'
+
+/** An offer that was taken: its keys are in memory only. */
+interface Taken {
+  readonly from: SiteId
+  readonly manifest: Manifest
+  readonly hash: Uint8Array
+  readonly protection: Protection
+}
+
+export class Inbox implements Disposable {
+  readonly #context: ExchangeContext
+  /** By transfer; oldest first. A sender that finds its offer gone offers again. */
+  readonly #taken = new Map<Uuid, Taken>()
+  /** Messages of one transfer are handled one at a time. */
+  readonly #turns = new Map<Uuid, Promise<unknown>>()
+
+  constructor(context: ExchangeContext) {
+    this.#context = context
+  }
+
+  async offer(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
+    const offer = readOffer(octets)
+    return writeAnswer(
+      await this.#inTurn(offer.transfer, async () => {
+        const known = await this.#known(offer.transfer)
+        if (known?.state === 'imported') return importedAnswer(known, from)
+        using session = this.#context.sessions.take(from, offer.session)
+        if (session === undefined) throw offerUnknown()
+        const manifest = this.#open(from, offer, session)
+        return await this.#take({ from, manifest, session, known })
+      }),
+    )
+  }
+
+  async items(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
+    const { transfer, parts } = readParts(octets)
+    return this.#inTurn(transfer, async () => {
+      const taken = this.#takenFrom(from, transfer)
+      const { site, store } = this.#context
+      await store.commit(parts.map((part) => insertPart(site, rowOf(taken, transfer, part))))
+      return new Uint8Array(0)
+    })
+  }
+
+  async commit(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
+    const { transfer, manifest } = readCommit(octets)
+    return writeAnswer(
+      await this.#inTurn(transfer, async () => {
+        const known = await this.#known(transfer)
+        if (known === undefined) throw offerUnknown()
+        if (known.state === 'imported') return importedAnswer(known, from)
+        const same = sameOctets(known.manifestHash ?? NONE, manifest)
+        if (!same) throw new ExchangeRefusal('TRANSFER_DIFFERS', 'The transfer has other items')
+        return this.#import(known, this.#takenFrom(from, transfer))
+      }),
+    )
+  }
+
+  [Symbol.dispose](): void {
+    for (const { manifest } of this.#taken.values()) disposeKeys(manifest)
+    this.#taken.clear()
+  }
+
+  #open(
+    from: SiteId,
+    { transfer, manifest }: ReturnType<typeof readOffer>,
+    session: Session,
+  ): Manifest {
+    const senderKeys = this.#context.keysOf(from)
+    if (senderKeys === undefined) throw offerInvalid('The sender is not known')
+    const about = { transfer, from, to: this.#context.site, senderKeys, key: session.receiveKey }
+    const opened = openManifest(manifest, about)
+    const total = opened.items.reduce((sum, { octets }) => sum + octets, 0)
+    if (opened.dataClass !== session.dataClass || session.purpose !== 'transfer') {
+      disposeKeys(opened)
+      throw offerInvalid('The session is for another class of data')
+    }
+    if (total > TRANSFER_OCTETS_MAX) {
+      disposeKeys(opened)
+      throw new ExchangeRefusal('TRANSFER_TOO_LARGE', 'The transfer has too many octets')
+    }
+    return opened
+  }
+
+  async #take(input: {
+    from: SiteId
+    manifest: Manifest
+    session: Session
+    known: Transfer | undefined
+  }): Promise<OfferAnswer> {
+    const { from, manifest, session, known } = input
+    const { site, store } = this.#context
+    const { transfer, items } = manifest
+    const hash = manifestHash(manifest)
+    const row = this.#rowOf(manifest, { from, hash, protection: session.protection }, known)
+    const statements: Statement[] = []
+    if (known === undefined) statements.push(insertTransfer(site, row))
+    else statements.push(updateTransfer(site, row, known.state))
+    if (known !== undefined && !sameOctets(known.manifestHash ?? NONE, hash)) {
+      statements.push(deleteParts(site, transfer))
+    }
+    await store.commit(statements)
+    this.#keep({ from, manifest, hash, protection: session.protection })
+    const progress = await store.read(selectProgress(site, transfer))
+    const whole = progress.filter(({ held, whole }) => Number(held) === Number(whole))
+    const held = new Set(whole.map((row) => String(row['hash'])))
+    const here = items.flatMap((item, at) => (held.has(hex(item.hash)) ? [at] : []))
+    return { kind: 'wanted', held: here }
+  }
+
+  #rowOf(
+    { transfer, dataClass, items }: Manifest,
+    about: { from: SiteId; hash: Uint8Array; protection: Protection },
+    known: Transfer | undefined,
+  ): Transfer {
+    return {
+      transfer,
+      direction: 'in',
+      peer: about.from,
+      patient: undefined,
+      dataClass,
+      mode: about.protection.mode,
+      state: 'receiving',
+      reason: '',
+      items: items.length,
+      itemsDone: 0,
+      octets: items.reduce((sum, { octets }) => sum + octets, 0),
+      createdAt: known?.createdAt ?? this.#context.clock.now(),
+      finishedAt: undefined,
+      protection: toCbor({ ...about.protection }),
+      manifestHash: about.hash,
+      receipt: undefined,
+    }
+  }
+
+  #keep(taken: Taken): void {
+    const { transfer } = taken.manifest
+    const before = this.#taken.get(transfer)
+    if (before !== undefined) disposeKeys(before.manifest)
+    this.#taken.delete(transfer)
+    this.#taken.set(transfer, taken)
+    for (const [oldest, { manifest }] of this.#taken) {
+      if (this.#taken.size <= OFFERS_MAX) return
+      disposeKeys(manifest)
+      this.#taken.delete(oldest)
+    }
+  }
+
+  #takenFrom(from: SiteId, transfer: Uuid): Taken {
+    const taken = this.#taken.get(transfer)
+    if (taken?.from !== from) throw offerUnknown()
+    return taken
+  }
+
+  async #import(known: Transfer, taken: Taken): Promise<OfferAnswer> {
+    const { vault, site, store, clock, audit, signer } = this.#context
+    const { from, manifest, protection, hash } = taken
+    const items = await this.#assemble(taken)
+    const receipt = await vault.exclusively(async () => {
+      const staged = await vault.stageImport({ from, actor: from }, items)
+      const at = clock.now()
+      const written = staged.written
+      const signed = signReceipt(
+        {
+          transfer: manifest.transfer,
+          from,
+          to: site,
+          manifest: hash,
+          items: items.length,
+          written,
+          protection,
+          at,
+        },
+        signer,
+      )
+      const done: Transfer = {
+        ...known,
+        patient: staged.patients.at(0),
+        state: 'imported',
+        itemsDone: items.length,
+        finishedAt: at,
+        receipt: signed,
+      }
+      const facts = { transfer: manifest.transfer, from, items: items.length, written }
+      await store.commit([
+        ...staged.statements,
+        updateTransfer(site, done, known.state),
+        deleteParts(site, manifest.transfer),
+        audit.append({
+          kind: 'transfer.imported',
+          at,
+          actor: from,
+          facts: { ...facts, ...how(protection) },
+        }),
+      ])
+      return signed
+    })
+    disposeKeys(manifest)
+    this.#taken.delete(manifest.transfer)
+    return { kind: 'imported', receipt }
+  }
+
+  async #assemble({ manifest, protection }: Taken): Promise<readonly ReceivedItem[]> {
+    const { site, store } = this.#context
+    const way: ItemProtection = {
+      mode: protection.mode,
+      used: protection.used,
+      record: toCbor({ ...protection }),
+    }
+    const items: ReceivedItem[] = []
+    for (const { hash, octets, dataKey, proof, protections } of manifest.items) {
+      const rows = await store.read(selectParts(site, manifest.transfer, hex(hash)))
+      const container = concat(...rows.map((row) => row['octets'] as Uint8Array))
+      if (container.length !== octets) {
+        throw new ExchangeRefusal('ITEMS_MISSING', 'Not all items of the transfer have come', {
+          facts: { items: manifest.items.length, missing: items.length },
+        })
+      }
+      items.push({ container, dataKey, proof, protections: [...protections, way] })
+    }
+    return items
+  }
+
+  async #known(transfer: Uuid): Promise<Transfer | undefined> {
+    const { site, store } = this.#context
+    const row = (await store.read(selectTransfer(site, 'in', transfer))).at(0)
+    return row === undefined ? undefined : transferOf(row)
+  }
+
+  async #inTurn<T>(transfer: Uuid, work: () => Promise<T>): Promise<T> {
+    const mine = (this.#turns.get(transfer) ?? Promise.resolve()).then(work)
+    const settled = mine.catch(() => undefined)
+    this.#turns.set(transfer, settled)
+    try {
+      return await mine
+    } finally {
+      if (this.#turns.get(transfer) === settled) this.#turns.delete(transfer)
+    }
+  }
+}
+
+/** Facts of a protection for the log. */
+export const how = ({ mode, used, keyIds, keySource }: Protection) => ({
+  mode,
+  used,
+  keyIds,
+  keySource,
+})
+
+/** The row of a part, if it fits the manifest. @throws ExchangeRefusal `ITEM_INVALID` */
+function rowOf({ manifest }: Taken, transfer: Uuid, { item, place, octets }: Part) {
+  const listed = manifest.items.at(item)
+  const expected = Math.min(PART_OCTETS, (listed?.octets ?? 0) - place * PART_OCTETS)
+  if (listed === undefined || octets.length !== expected) {
+    throw new ExchangeRefusal('ITEM_INVALID', 'A part does not fit its item', {
+      facts: { item, place, expected, got: octets.length },
+    })
+  }
+  return { transfer, hash: hex(listed.hash), place, octets, whole: listed.octets }
+}
+
+function importedAnswer({ peer, receipt }: Transfer, from: SiteId): OfferAnswer {
+  if (peer !== from || receipt === undefined) {
+    throw new ExchangeRefusal('TRANSFER_DIFFERS', 'The transfer is another site’s')
+  }
+  return { kind: 'imported', receipt }
+}
+
+const offerUnknown = (): ExchangeRefusal =>
+  new ExchangeRefusal('OFFER_UNKNOWN', 'No such offer is open here; offer the transfer again')
+const offerInvalid = (why: string): ExchangeRefusal => new ExchangeRefusal('OFFER_INVALID', why)
+
+const NONE = new Uint8Array(0)
+/** Offers whose keys are held at once; more push out the oldest, whose sender offers again. */
+const OFFERS_MAX = 16

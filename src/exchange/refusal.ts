@@ -1,0 +1,20 @@
+/** @module */
+
+import { Refusal } from '#base'
+
+export type ExchangeRefusalCode =
+  | 'TRANSFER_UNKNOWN'
+  | 'TRANSFER_DIFFERS'
+  | 'TRANSFER_INVALID'
+  | 'TRANSFER_TOO_LARGE'
+  | 'OFFER_UNKNOWN'
+  | 'OFFER_INVALID'
+  | 'OFFERS_BUSY'
+  | 'ITEM_INVALID'
+  | 'ITEMS_MISSING'
+  | 'RECEIPT_INVALID'
+
+/** A transfer, or a message of one, was refused; nothing of it was kept. */
+export class ExchangeRefusal extends Refusal<ExchangeRefusalCode> {
+  override readonly name = 'ExchangeRefusal'
+}
