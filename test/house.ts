@@ -96,9 +96,13 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   },
 }
 
-/** Further doors of a room: the simulated ports, which tests of every room may open. */
+/**
+ * Further doors of a room, for whoever may open its main one. The simulated ports are open to the
+ * tests of every room; the engine's is for worker threads, which need not load the whole site.
+ */
 export const sideDoors: Readonly<Partial<Record<string, string>>> = {
   'world/ports': './src/world/ports/mod.ts',
+  'site/engine': './src/site/link-ports.ts',
 }
 
 /** Packages that several rooms share, each with its reason. */

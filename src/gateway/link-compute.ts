@@ -1,0 +1,88 @@
+/**
+ * Link engines on worker threads, one for each link, so that post-processing never makes a request
+ * for a key wait.
+ *
+ * A worker that fails takes its session with it, not the daemon: the next session gets a new one.
+ *
+ * @module
+ */
+
+import { Worker } from 'node:worker_threads'
+import type { SiteId } from '#base'
+import type { EngineSeat, EngineStep, LinkCompute } from '#site/engine'
+import { GatewayRefusal } from './refusal.ts'
+
+type LinkParameters = Parameters<LinkCompute['open']>[1]
+
+/** What goes to a link worker. */
+export type ToLinkWorker =
+  | { readonly kind: 'open'; readonly site: SiteId; readonly parameters: LinkParameters }
+  | { readonly kind: 'input'; readonly input: Parameters<EngineSeat['step']>[0] }
+
+/** What comes back for each input, in order. */
+export type FromLinkWorker =
+  | { readonly kind: 'step'; readonly step: EngineStep }
+  | { readonly kind: 'failed'; readonly message: string }
+
+interface Waiting {
+  readonly resolve: (step: EngineStep) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Computes links on worker threads. */
+export const workerCompute: LinkCompute = {
+  open: (site, parameters) => new WorkerSeat(site, parameters),
+}
+
+class WorkerSeat implements EngineSeat {
+  readonly #site: SiteId
+  readonly #parameters: LinkParameters
+  #worker: Worker | undefined
+  /** Steps not answered yet, oldest first. */
+  #waiting: Waiting[] = []
+
+  constructor(site: SiteId, parameters: LinkParameters) {
+    this.#site = site
+    this.#parameters = parameters
+  }
+
+  step(input: Parameters<EngineSeat['step']>[0]): Promise<EngineStep> {
+    this.#worker ??= this.#start()
+    const worker = this.#worker
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+      post(worker, { kind: 'input', input })
+    })
+  }
+
+  close(): void {
+    void this.#worker?.terminate()
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('link-worker.ts', import.meta.url), { execArgv: [] })
+    post(worker, { kind: 'open', site: this.#site, parameters: this.#parameters })
+    worker.on('message', (answer: FromLinkWorker) => {
+      const waiting = this.#waiting.shift()
+      if (answer.kind === 'step') waiting?.resolve(answer.step)
+      else waiting?.reject(failed(answer.message))
+    })
+    worker.once('error', (error) => this.#lost(worker, error))
+    worker.once('exit', () => this.#lost(worker, undefined))
+    return worker
+  }
+
+  #lost(worker: Worker, cause: unknown): void {
+    if (this.#worker !== worker) return
+    this.#worker = undefined
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { reject } of waiting) reject(failed('the worker has ended', cause))
+  }
+}
+
+/** Copies: the engine keeps what it says for its transcript, and we keep nothing of what we say. */
+const post = (worker: Worker, message: ToLinkWorker): void => worker.postMessage(message)
+
+const failed = (why: string, cause?: unknown): GatewayRefusal =>
+  new GatewayRefusal('WORKER_FAILED', `A link worker failed: ${why}`, { cause })
