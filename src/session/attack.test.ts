@@ -14,7 +14,7 @@ import {
   receiverInput,
   testSite,
   withPolicy,
-} from './two-sites.ts'
+} from './fixture.test.ts'
 
 const bristol = testSite('bristol')
 const cambridge = testSite('cambridge')

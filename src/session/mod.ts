@@ -49,6 +49,7 @@ export {
   MODES,
   MODES_USED,
   ProtectionShape,
+  readProtection,
   strongerMode,
   SUITE,
   weakestProtection,

@@ -4,7 +4,20 @@
  * @module
  */
 
-import { Exactly, OneOf, Type, UuidText, Whole, type EpochMs, type KeyId, type Uuid } from '#base'
+import {
+  door,
+  epochMs,
+  Exactly,
+  keyId,
+  OneOf,
+  Type,
+  uuid,
+  UuidText,
+  Whole,
+  type EpochMs,
+  type KeyId,
+  type Uuid,
+} from '#base'
 
 /** Protection modes, weakest first. */
 export const MODES = ['post-quantum', 'prefer-quantum', 'require-quantum', 'one-time-pad'] as const
@@ -84,6 +97,19 @@ export const ProtectionShape = Exactly({
   transcript: Type.String({ pattern: '^[0-9a-f]{96}$' }),
   at: Whole(0),
 })
+
+/** Reads a record of protection from outside. @throws ShapeRefusal */
+export function readProtection(value: unknown): Protection {
+  const { keyIds, sessionId, at, ...rest } = shape(value)
+  return {
+    ...rest,
+    keyIds: keyIds.map((id) => keyId(id)),
+    sessionId: uuid(sessionId),
+    at: epochMs(at),
+  }
+}
+
+const shape = door(ProtectionShape, 'protection record')
 
 /** Whether care went on without the QKD key it asked for: to be marked wherever it is shown. */
 export const isDegraded = ({ mode, used }: Protection): boolean =>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { door, hex, SecretBytes, type Facts } from '#base'
+import { hex, SecretBytes, type Facts } from '#base'
 import { initiate, complete } from './initiator.ts'
 import {
   accept,
   isDegraded,
-  ProtectionShape,
+  readProtection,
   receiveHello,
   respond,
   weakestProtection,
@@ -22,7 +22,7 @@ import {
   receiverInput,
   testSite,
   withPolicy,
-} from './two-sites.ts'
+} from './fixture.test.ts'
 
 const bristol = testSite('bristol')
 const cambridge = testSite('cambridge')
@@ -264,8 +264,7 @@ test('the weakest of several transmissions is what protects an item', () => {
 
 test('a record of protection passes its door, and nothing else does', () => {
   const { protection } = exchange(bristol, cambridge).first
-  const open = door(ProtectionShape, 'protection')
-  assert.deepEqual(open(protection), protection)
+  assert.deepEqual(readProtection(structuredClone(protection)), protection)
   for (const change of [
     { mode: 'classical' },
     { used: 'quantum' },
@@ -274,7 +273,7 @@ test('a record of protection passes its door, and nothing else does', () => {
     { patient: 'x' },
     { keyIds: ['not a key'] },
   ] as Facts[]) {
-    assert.throws(() => open({ ...protection, ...change }), { code: 'SHAPE_INVALID' })
+    assert.throws(() => readProtection({ ...protection, ...change }), { code: 'SHAPE_INVALID' })
   }
 })
 
