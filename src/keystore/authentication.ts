@@ -41,7 +41,11 @@ export interface AuthenticationSources {
   readonly receive: readonly AuthenticationSource[]
 }
 
-/** The sources of a link, as they stand in the store: for a session that begins. */
+/**
+ * The sources of a link, as they stand in the store: for a session that begins.
+ *
+ * None from blocks under quarantine: whoever may know them could forge.
+ */
 export async function authenticationSources(
   room: Room,
   name: LinkId,
@@ -79,7 +83,8 @@ export async function burnPads(
   const { direction, from, to } = input
   const link = linkOf(room, input.link)
   const block = link.blocks.get(input.source)
-  if (block === undefined || !isUsable(block) || !hasReserve(block, direction)) {
+  // Under quarantine too: a session that runs must go on, to show that the link is sound again.
+  if (block?.state !== 'available' || !hasReserve(block, direction)) {
     throw new KeystoreRefusal('KEYSTORE_SOURCE_UNKNOWN', 'No such authentication source is left', {
       facts: { link: link.link, source: input.source },
     })

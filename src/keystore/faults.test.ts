@@ -189,6 +189,7 @@ test('under quarantine nothing is given out, activated or fetched; release lifts
   assert.equal(a.keys.pool(cambridge).availableBits, 0)
   assert.equal(a.keys.pool(cambridge).links[0].quarantine, 'tag failed')
   assert.deepEqual((await a.keys.authenticationSources(link)).send, [])
+  await a.keys.burnPads({ link, source: '1/3', direction: 'send', from: 0, to: 1 })
   const late = readActivation(reserved.activations[0])
   const outcome = await b.keys.activate(bristol, late)
   assert(outcome.kind === 'refused' && outcome.cause === 'quarantined')

@@ -42,7 +42,6 @@ export { KeystoreRefusal, type KeystoreRefusalCode } from './refusal.ts'
 export {
   KEYSTORE_LIMITS,
   type KeyAudit,
-  type KeyEvent,
   type KeystoreAlarm,
   type KeystoreAlarmKind,
   type KeystoreLimits,

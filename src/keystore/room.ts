@@ -19,23 +19,14 @@ import {
   type Store,
   type Uuid,
 } from '#base'
+import type { AuditEvent, AuditTrail } from '#audit'
 import { KeystoreRefusal } from './refusal.ts'
 import type { Segments } from './segments.ts'
 import type { Block, Link } from './state.ts'
 import type { Range } from './wire.ts'
 
-/** What the key store writes to the audit log: identifiers and counts, never key bits. */
-export interface KeyEvent {
-  readonly kind: string
-  readonly at: EpochMs
-  readonly actor: string
-  readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>
-}
-
 /** The part of the audit log that this room needs: a statement for its own commit. */
-export interface KeyAudit {
-  append(event: KeyEvent): Statement
-}
+export type KeyAudit = Pick<AuditTrail, 'append'>
 
 export interface KeystoreLimits {
   /** Octets sealed, and later destroyed, as one. */
@@ -185,7 +176,7 @@ export const leaf = (
   room: Room,
   kind: string,
   actor: string,
-  facts: KeyEvent['facts'],
+  facts: AuditEvent['facts'],
 ): Statement => room.audit.append({ kind, at: nowOf(room), actor, facts })
 
 /** The link of this name. @throws KeystoreRefusal */

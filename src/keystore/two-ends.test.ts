@@ -23,6 +23,7 @@ import {
   type Statement,
   type Store,
 } from '#base'
+import { leafOf, type AuditEvent } from '#audit'
 import {
   keystoreMigrations,
   openKeystore,
@@ -31,7 +32,6 @@ import {
   type Keystore,
   type KeystoreAlarm,
   type KeystoreLimits,
-  type KeyEvent,
   type Origin,
 } from '#keystore'
 import { MemoryDisk, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
@@ -206,8 +206,9 @@ export class End {
   }
 }
 
-const leafStatement = ({ kind, actor, facts }: KeyEvent): Statement => {
-  assert.match(kind, /^[a-z0-9]+(?:[.-][a-z0-9]+)*$/)
+const leafStatement = (event: AuditEvent): Statement => {
+  assert(leafOf(event).length > 0, 'an event has the form of a leaf')
+  const { kind, actor, facts } = event
   return bind(LEAF, kind, actor, JSON.stringify(facts))
 }
 

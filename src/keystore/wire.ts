@@ -22,7 +22,6 @@ import {
   Octets,
   saeId,
   ShapeRefusal,
-  OneOf,
   Text,
   toCbor,
   Type,
@@ -160,20 +159,25 @@ export const rangesOctets = (ranges: readonly Range[]): Uint8Array =>
 /** Reads `rangesOctets`. @throws Refusal if they say anything else */
 export const readRanges = (octets: Uint8Array): readonly Range[] => openRanges(octets).map(rangeOf)
 
-const BlockNoteShape = Exactly({
-  epoch: Whole(0),
-  sequence: Whole(0),
-  state: OneOf('held', 'available'),
-})
 /** One block as reported to the peer: stored and waiting, or in use. */
-export type BlockNote = (typeof BlockNoteShape)['static']
+export interface BlockNote {
+  readonly epoch: number
+  readonly sequence: number
+  readonly state: 'held' | 'available'
+}
 
 /** The octets of a block report. */
 export const blockNotesOctets = (notes: readonly BlockNote[]): Uint8Array =>
-  toCbor({ v: 1, blocks: notes.map((note) => ({ ...note })) })
+  toCbor({
+    v: 1,
+    blocks: notes.map(({ epoch, sequence, state }) => [epoch, sequence, state === 'held']),
+  })
 
 /** Reads a block report. @throws Refusal */
-export const readBlockNotes = (octets: Uint8Array): readonly BlockNote[] => openNotes(octets).blocks
+export const readBlockNotes = (octets: Uint8Array): readonly BlockNote[] =>
+  openNotes(octets).blocks.map(([epoch, sequence, held]) => {
+    return { epoch, sequence, state: held ? 'held' : 'available' }
+  })
 
 /** How far one end of a link has come, for the other end to compare with what it remembers. */
 export interface HighWater {
@@ -293,7 +297,9 @@ const openRanges = cborDoor(
 const openNotes = cborDoor(
   Exactly({
     v: Type.Literal(1),
-    blocks: Type.Array(BlockNoteShape, { maxItems: BLOCK_NOTES_MAX }),
+    blocks: Type.Array(Type.Tuple([Whole(0), Whole(0), Type.Boolean()]), {
+      maxItems: BLOCK_NOTES_MAX,
+    }),
   }),
   'block report',
   MESSAGE_OCTETS_MAX,

@@ -1,0 +1,27 @@
+/**
+ * Which SAE lives at which site, and which KME serves it.
+ *
+ * An SAE and its KME stand in one secure site (GS QKD 014 §4), so the site of an SAE says which KME
+ * to ask. IDs are unique in the network; the configuration sees to that.
+ *
+ * @module
+ */
+
+import type { KmeId, SaeId, SiteId } from '#base'
+
+export interface SaeDirectory {
+  /** The site of an SAE; undefined for one that nobody has heard of. */
+  siteOf(sae: SaeId): SiteId | undefined
+  /** The KME of a site. */
+  kmeOf(site: SiteId): KmeId | undefined
+}
+
+/** A directory that does not change. Later entries for one SAE or site replace earlier ones. */
+export function fixedDirectory(input: {
+  readonly saes: readonly { readonly sae: SaeId; readonly site: SiteId }[]
+  readonly kmes: readonly { readonly kme: KmeId; readonly site: SiteId }[]
+}): SaeDirectory {
+  const sites = new Map(input.saes.map(({ sae, site }) => [sae, site]))
+  const kmes = new Map(input.kmes.map(({ kme, site }) => [site, kme]))
+  return { siteOf: (sae) => sites.get(sae), kmeOf: (site) => kmes.get(site) }
+}

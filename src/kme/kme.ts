@@ -1,0 +1,272 @@
+/**
+ * The Key Management Entity of a site: ETSI GS QKD 014 as a function from request to response.
+ *
+ * No socket and no TLS: the listener hands over a request with its verified client certificate. Every
+ * answer has a JSON body, errors included, because clients parse them all.
+ *
+ * Knows nothing of how keys are grown; says nothing about their quality unless asked by extension.
+ *
+ * @see ETSI GS QKD 014 V1.1.1 (2019-02)
+ * @module
+ */
+
+import {
+  AssertionFailure,
+  type ClientCertificate,
+  type HttpRequest,
+  type HttpResponse,
+  type KmeId,
+  type Log,
+  type SaeId,
+  type SiteId,
+} from '#base'
+import type { DeliveredKey, Keystore } from '#keystore'
+import { acceptActivations, acceptWithdrawals } from './accepting.ts'
+import { callerOf, type CallerRules } from './caller.ts'
+import type { SaeDirectory } from './directory.ts'
+import { provenanceExtension, wishesOf, type Wishes } from './extensions.ts'
+import { readJson, type JsonValue } from './json.ts'
+import type { PeerTransport } from './peering.ts'
+import { HTTP_STATUS, invalidRequest, KmeRefusal } from './refusal.ts'
+import { routeOf, type Route } from './routes.ts'
+import { fetchKeys, makeKeys, peerOf, type KeySupply, type Supply } from './supply.ts'
+import {
+  readKeyIdQuery,
+  readKeyIds,
+  readKeyQuery,
+  readKeyRequest,
+  STRICT_DIALECT,
+  toError,
+  toKeyContainer,
+  toStatus,
+  type Dialect,
+  type KmeLimits,
+} from './wire.ts'
+import { sendVoids } from './withdrawing.ts'
+
+export interface KmeOptions {
+  readonly site: SiteId
+  readonly kme: KmeId
+  readonly keystore: Keystore
+  readonly directory: SaeDirectory
+  readonly peer: PeerTransport
+  readonly log: Log
+  readonly callers?: CallerRules
+  readonly limits?: Partial<KmeLimits>
+  readonly dialect?: Partial<Dialect>
+  /** How long keys wait to be fetched; default an hour. */
+  readonly lifeMs?: number
+  /** Refuses a call by saying after how many seconds to try again. Without it nobody is limited. */
+  readonly limitRate?: (sae: SaeId) => number | undefined
+}
+
+export interface Kme {
+  /** Answers one request of an SAE. Rejects only with a bug of ours (`AssertionFailure`). */
+  handle(request: HttpRequest): Promise<HttpResponse>
+  /** Keys for an SAE of this site, inside the daemon. @throws KmeRefusal if it is not of this site */
+  supplyFor(sae: SaeId): KeySupply
+  /** Takes activations of the KME of another site; the octets of the answer. @throws Refusal */
+  acceptActivations(from: SiteId, octets: Uint8Array): Promise<Uint8Array>
+  /** Takes withdrawals of the KME of another site; the octets of the answer. @throws Refusal */
+  acceptWithdrawals(from: SiteId, octets: Uint8Array): Promise<Uint8Array>
+  /** Sends what the peer has not confirmed: after a reconnection, and now and then. */
+  sendVoids(peer: SiteId): Promise<void>
+}
+
+/** The KME of a site. */
+export function createKme(options: KmeOptions): Kme {
+  const { site, keystore, directory, peer, log, lifeMs = LIFE_MS } = options
+  const supply: Supply = {
+    site,
+    keystore,
+    directory,
+    peer,
+    log,
+    lifeMs,
+    activators: new Map(),
+    voiding: new Map(),
+  }
+  const desk: Desk = {
+    options,
+    supply,
+    limits: { ...KME_LIMITS, ...options.limits },
+    dialect: { ...STRICT_DIALECT, ...options.dialect },
+  }
+  return {
+    handle: (request) => handle(desk, request),
+    supplyFor: (sae) => supplyFor(supply, sae),
+    acceptActivations: (from, octets) => acceptActivations(supply, from, octets),
+    acceptWithdrawals: (from, octets) => acceptWithdrawals(supply, from, octets),
+    sendVoids: (to) => sendVoids(supply, to),
+  }
+}
+
+interface Desk {
+  readonly options: KmeOptions
+  readonly supply: Supply
+  readonly limits: KmeLimits
+  readonly dialect: Dialect
+}
+
+async function handle(desk: Desk, request: HttpRequest): Promise<HttpResponse> {
+  try {
+    const caller = identify(desk, request.client)
+    const wait = desk.options.limitRate?.(caller)
+    if (wait !== undefined) {
+      throw new KmeRefusal('KME_RATE_LIMITED', 'Too many requests of this SAE', {
+        facts: { retryAfter: Math.max(1, Math.ceil(wait)) },
+      })
+    }
+    const route = routeOf(request)
+    switch (route.kind) {
+      case 'status':
+        return json(200, JSON.stringify(status(desk, caller, route)))
+      case 'enc_keys':
+        return container(await encKeys(desk, caller, route, request))
+      case 'dec_keys':
+        return container(await decKeys(desk, caller, route, request))
+    }
+  } catch (error) {
+    if (error instanceof AssertionFailure) throw error
+    return refusal(desk, error)
+  }
+}
+
+/** The calling SAE: named by its certificate and attached to this KME. */
+function identify({ options, supply }: Desk, client: ClientCertificate | undefined): SaeId {
+  const caller = callerOf(client, options.callers)
+  if (caller !== undefined && supply.directory.siteOf(caller) === supply.site) return caller
+  const message = 'The client certificate names no SAE of this KME'
+  throw new KmeRefusal('KME_SAE_UNKNOWN', message)
+}
+
+function status({ options, supply, limits }: Desk, master: SaeId, { sae: slave }: Route) {
+  const { keystore, directory } = supply
+  const peer = peerOf(supply, master, slave)
+  const maxKeys = keystore.storableKeys(peer, limits.keySizeBits)
+  const storedKeys = Math.min(keystore.storedKeys(peer, limits.keySizeBits), maxKeys)
+  const targetKme = directory.kmeOf(peer) ?? peer
+  return toStatus({ sourceKme: options.kme, targetKme, master, slave, storedKeys, maxKeys }, limits)
+}
+
+interface Answer {
+  readonly keys: readonly DeliveredKey[]
+  readonly wishes: Wishes
+}
+
+async function encKeys(
+  { supply, limits, dialect }: Desk,
+  master: SaeId,
+  { sae: slave, method }: Route,
+  request: HttpRequest,
+): Promise<Answer> {
+  const asked =
+    method === 'GET'
+      ? readKeyQuery(request.query, limits, dialect)
+      : readKeyRequest(bodyOf(request), limits, dialect)
+  const wishes = wishesOf(asked)
+  return { keys: await makeKeys(supply, { master, slave, ...asked }), wishes }
+}
+
+async function decKeys(
+  { supply, limits, dialect }: Desk,
+  caller: SaeId,
+  { sae: master, method }: Route,
+  request: HttpRequest,
+): Promise<Answer> {
+  if (master === caller) throw invalidRequest('The master SAE is the caller itself')
+  const asked =
+    method === 'GET'
+      ? { keyIds: readKeyIdQuery(request.query, limits, dialect), extension: [] }
+      : readKeyIds(bodyOf(request), limits, dialect)
+  const wishes = wishesOf({ mandatory: [], optional: asked.extension })
+  return { keys: await fetchKeys(supply, { caller, master, keyIds: asked.keyIds }), wishes }
+}
+
+/** The JSON of a POST; undefined for none, which needs no Content-Type either. */
+function bodyOf({ body, contentType }: HttpRequest): JsonValue | undefined {
+  if (body.length > BODY_OCTETS_MAX) {
+    const message = `Expected a body of at most ${BODY_OCTETS_MAX} octets`
+    throw new KmeRefusal('KME_BODY_TOO_LARGE', message)
+  }
+  if (body.length === 0) return undefined
+  if (!JSON_TYPE.test(contentType ?? '')) {
+    throw new KmeRefusal('KME_MEDIA_TYPE_WRONG', 'Expected a body of type application/json')
+  }
+  return readJson(body)
+}
+
+/** A Key container; the keys are cleared, and the octets are the listener's to clear once sent. */
+function container({ keys, wishes }: Answer): HttpResponse {
+  try {
+    const body = toKeyContainer(
+      keys.map(({ keyId, octets, provenance }) =>
+        wishes.provenance
+          ? { keyId, octets, extension: provenanceExtension(provenance) }
+          : { keyId, octets },
+      ),
+    )
+    return json(200, body)
+  } finally {
+    for (const { octets } of keys) octets[Symbol.dispose]()
+  }
+}
+
+function refusal({ supply }: Desk, error: unknown): HttpResponse {
+  if (!(error instanceof KmeRefusal)) {
+    supply.log.write('error', 'kme.failed', { code: 'INTERNAL' })
+    return json(503, JSON.stringify(toError('The KME cannot serve this request at the moment')))
+  }
+  const { code, message, facts } = error
+  const statusCode = HTTP_STATUS[code]
+  const { retryAfter = RETRY_AFTER_S, allow } = facts
+  return json(statusCode, JSON.stringify(toError(message)), {
+    ...(statusCode === 503 || statusCode === 429 ? { 'retry-after': String(retryAfter) } : {}),
+    ...(typeof allow === 'string' ? { allow } : {}),
+  })
+}
+
+const json = (
+  statusCode: number,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): HttpResponse => ({
+  status: statusCode,
+  headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+  body,
+})
+
+function supplyFor(supply: Supply, sae: SaeId): KeySupply {
+  if (supply.directory.siteOf(sae) !== supply.site) {
+    throw new KmeRefusal('KME_SAE_UNKNOWN', 'The SAE is not attached to this KME')
+  }
+  return {
+    sae,
+    getKey: async ({ slave, sizeBits }) => {
+      const request = { master: sae, slave, additionalSlaves: [], number: 1, sizeBits }
+      const [key] = await makeKeys(supply, request)
+      return key
+    },
+    getKeyWithId: async ({ master, keyId }) => {
+      const [key] = await fetchKeys(supply, { caller: sae, master, keyIds: [keyId] })
+      return key
+    },
+  }
+}
+
+/** What a KME allows unless told otherwise. */
+export const KME_LIMITS: KmeLimits = {
+  keySizeBits: 256,
+  minKeySizeBits: 64,
+  maxKeySizeBits: 4096,
+  maxKeysPerRequest: 128,
+  maxSaeIds: 8,
+}
+
+/** Octets of a request body: room for 128 key_IDs with extensions. */
+export const BODY_OCTETS_MAX = 65_536
+/** How long keys wait to be fetched: an hour. */
+const LIFE_MS = 3_600_000
+/** Seconds after which a client may try again. */
+const RETRY_AFTER_S = 1
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i

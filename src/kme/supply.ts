@@ -1,0 +1,208 @@
+/**
+ * Making keys for a master and fetching them for a slave: what GS QKD 014 means, without HTTP.
+ *
+ * SAEs outside come here through `kme.ts`, SAEs of the site itself through `KeySupply`; both get the
+ * same guarantees. A key leaves only after both key stores hold it durably. If it is not known
+ * whether the peer took an activation, the bits are given up and withdrawn, never used again, and no
+ * further bits are risked with that peer until it has answered for those.
+ *
+ * @see ETSI GS QKD 014 V1.1.1 §5.2; GS QKD 020 V1.1.1 (uncertain outcomes)
+ * @module
+ */
+
+import {
+  AssertionFailure,
+  PortRefusal,
+  Refusal,
+  type KeyId,
+  type Log,
+  type SaeId,
+  type SecretBytes,
+  type SiteId,
+} from '#base'
+import {
+  KeystoreRefusal,
+  readActivation,
+  type DeliveredKey,
+  type Keystore,
+  type Provenance,
+  type Reservation,
+} from '#keystore'
+import type { SaeDirectory } from './directory.ts'
+import { Activator, type ActivationAnswer, type PeerTransport } from './peering.ts'
+import { invalidRequest, KmeRefusal, MESSAGE, type KmeRefusalCode } from './refusal.ts'
+import { sendVoids } from './withdrawing.ts'
+
+/** A key and where it comes from. Whoever gets it owns the octets and clears them. */
+export interface SuppliedKey {
+  readonly keyId: KeyId
+  readonly octets: SecretBytes
+  readonly provenance: Provenance
+}
+
+/** Keys for one SAE of this site, inside the daemon: what enc_keys and dec_keys give outside. */
+export interface KeySupply {
+  /** The SAE it acts for. */
+  readonly sae: SaeId
+  /** Makes a key shared with an SAE of another site. @throws KmeRefusal */
+  getKey(request: { readonly slave: SaeId; readonly sizeBits: number }): Promise<SuppliedKey>
+  /** Fetches a key that a master of another site has made for this SAE, once. @throws KmeRefusal */
+  getKeyWithId(request: { readonly master: SaeId; readonly keyId: KeyId }): Promise<SuppliedKey>
+}
+
+/** What making keys needs. */
+export interface Supply {
+  readonly site: SiteId
+  readonly keystore: Keystore
+  readonly directory: SaeDirectory
+  readonly peer: PeerTransport
+  readonly log: Log
+  /** How long keys wait to be fetched. */
+  readonly lifeMs: number
+  readonly activators: Map<SiteId, Activator>
+  /** Withdrawals on their way, by peer. */
+  readonly voiding: Map<SiteId, Promise<void>>
+}
+
+/**
+ * Makes keys: for the slave named, and for the additional ones at the same KME.
+ *
+ * @throws KmeRefusal
+ */
+export async function makeKeys(
+  supply: Supply,
+  request: {
+    readonly master: SaeId
+    readonly slave: SaeId
+    readonly additionalSlaves: readonly SaeId[]
+    readonly number: number
+    readonly sizeBits: number
+  },
+): Promise<readonly DeliveredKey[]> {
+  const { master, slave, additionalSlaves, number, sizeBits } = request
+  const peer = peerOf(supply, master, slave)
+  const slaves = [slave, ...additionalSlaves]
+  if (new Set(slaves).size < slaves.length) throw invalidRequest('A slave SAE is named twice')
+  for (const other of additionalSlaves) {
+    if (peerOf(supply, master, other) === peer) continue
+    throw invalidRequest('additional_slave_SAE_IDs: expected SAEs at the KME of the slave SAE')
+  }
+  const { keystore, lifeMs } = supply
+  const wanted = { peer, master, slaves, sizeBits, number, lifeMs }
+  return refusing(supply, async () => {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      if (keystore.pool(peer).pendingVoids > 0) await sendVoids(supply, peer)
+      const reservation = await keystore.reserve(wanted)
+      const refused = await activate(supply, reservation)
+      if (refused === undefined) return keystore.issue(reservation)
+      await giveUp(supply, reservation, refused)
+    }
+    throw new KmeRefusal('KME_PEER_UNREACHABLE', 'The KME of the slave SAE accepts no keys now')
+  })
+}
+
+/** Fetches keys for a slave, in the order asked for. All or nothing. @throws KmeRefusal */
+export function fetchKeys(
+  supply: Supply,
+  request: {
+    readonly caller: SaeId
+    readonly master: SaeId
+    readonly keyIds: readonly KeyId[]
+  },
+): Promise<readonly DeliveredKey[]> {
+  return refusing(supply, () => supply.keystore.deliver(request))
+}
+
+/**
+ * The site at whose KME a slave lives, for a master of this site.
+ *
+ * @throws KmeRefusal `KME_REQUEST_INVALID` if there is no such SAE, or no key shared with its site
+ */
+export function peerOf(supply: Supply, master: SaeId, slave: SaeId): SiteId {
+  if (slave === master) throw invalidRequest('The slave SAE is the caller itself')
+  const site = supply.directory.siteOf(slave)
+  if (site === undefined) throw invalidRequest('The slave SAE is not known to this KME')
+  // Two SAEs of one site share no fibre: a key between them would be none of ours.
+  if (site === supply.site) throw invalidRequest('The slave SAE is attached to this KME itself')
+  if (supply.keystore.peers.includes(site)) return site
+  throw invalidRequest('This KME shares no key with the KME of the slave SAE')
+}
+
+/** Turns what the key store and the ports refuse into what an SAE can act on. */
+export async function refusing<T>(supply: Supply, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof KmeRefusal || error instanceof AssertionFailure) throw error
+    const known = error instanceof KeystoreRefusal ? FROM_KEYSTORE[error.code] : undefined
+    if (known !== undefined) throw new KmeRefusal(known[0], known[1], { cause: error })
+    const code = error instanceof Refusal ? (error as Refusal).code : 'INTERNAL'
+    supply.log.write(error instanceof PortRefusal ? 'error' : 'warning', 'kme.failed', { code })
+    const message = 'The KME cannot serve keys at the moment'
+    throw new KmeRefusal('KME_UNAVAILABLE', message, { cause: error })
+  }
+}
+
+/** @returns undefined once the peer holds all of it, otherwise what it said */
+async function activate(
+  supply: Supply,
+  reservation: Reservation,
+): Promise<ActivationAnswer | undefined> {
+  const activator = activatorOf(supply, reservation.peer)
+  const answers = await Promise.all(
+    reservation.activations.map((message) => activator.activate(message)),
+  )
+  const bad = answers.findIndex(({ kind }) => kind !== 'activated')
+  if (bad < 0) return undefined
+  const answer = answers[bad]
+  if (answer.kind === 'refused' && answer.unusable.length > 0) {
+    const { link } = readActivation(reservation.activations[bad])
+    await supply.keystore.exclude(reservation.peer, { link, ranges: answer.unusable })
+  }
+  return answer
+}
+
+/** Gives up what the peer did not take; asks it to forget, and fails unless another try may help. */
+async function giveUp(
+  supply: Supply,
+  reservation: Reservation,
+  answer: ActivationAnswer,
+): Promise<void> {
+  const { keystore, log } = supply
+  const { peer } = reservation
+  const cause = answer.kind === 'refused' ? answer.cause : 'no answer'
+  await keystore.abandon(reservation, cause)
+  log.write('warning', 'kme.activation-failed', { peer, cause })
+  if (answer.kind === 'refused' && answer.unusable.length > 0) return
+  if (cause === 'quarantined') {
+    throw new KmeRefusal('KME_KEYS_QUARANTINED', 'Keys for this SAE wait: their link is checked')
+  }
+  // In the background: the caller has waited long enough.
+  sendVoids(supply, peer).catch(() => undefined)
+  throw new KmeRefusal('KME_PEER_UNREACHABLE', 'The KME of the slave SAE did not take the keys')
+}
+
+function activatorOf({ activators, peer: transport }: Supply, peer: SiteId): Activator {
+  const present = activators.get(peer)
+  if (present !== undefined) return present
+  const activator = new Activator((octets) => transport.activate(peer, octets))
+  activators.set(peer, activator)
+  return activator
+}
+
+const FROM_KEYSTORE: Readonly<
+  Partial<Record<KeystoreRefusal['code'], readonly [KmeRefusalCode, string]>>
+> = {
+  KEYSTORE_EXHAUSTED: ['KME_KEYS_EXHAUSTED', 'Not enough keys are stored for this SAE'],
+  KEYSTORE_QUARANTINED: [
+    'KME_KEYS_QUARANTINED',
+    'Keys for this SAE wait: their link is under suspicion',
+  ],
+  KEYSTORE_KEY_UNKNOWN: ['KME_KEY_NOT_FOUND', MESSAGE.keysNotFound],
+  KEYSTORE_KEY_FOREIGN: ['KME_KEY_FORBIDDEN', 'The caller is no slave SAE of a key asked for'],
+  KEYSTORE_REQUEST_INVALID: ['KME_REQUEST_INVALID', 'The request is outside what this KME allows'],
+  KEYSTORE_BUSY: ['KME_UNAVAILABLE', 'The KME is too busy at the moment'],
+}
+
+/** Times a request is tried again because the peer could not use the bits it was offered. */
+const ATTEMPTS_MAX = 4
