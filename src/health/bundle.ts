@@ -77,13 +77,13 @@ function* checked(
 ): Steps<readonly ImportedResource[]> {
   const issues: Issue[] = []
   const resources: ImportedResource[] = []
-  for (const [index, item] of named.entries()) {
-    issues.push(...resolve(item.value, targets, item.place))
-    // Counted before they are checked: an import of nothing but faults ends early.
-    issues.push(...issuesOf(item.value, item.place, ISSUES_MAX - issues.length))
+  for (const item of named) {
+    issues.push(...resolve(item.value, targets, item.place).take(ISSUES_MAX))
+    issues.push(...issuesOf(item.value, item.place, ISSUES_MAX))
+    // An import of nothing but faults ends early.
     if (issues.length >= ISSUES_MAX) break
     if (issues.length === 0) resources.push({ ...item, ownership: ownershipOf(item.value) })
-    if (index % RESOURCES_A_STEP === 0) yield
+    yield
   }
   if (issues.length > 0) throw invalid(issues.slice(0, ISSUES_MAX))
   return resources
@@ -229,4 +229,3 @@ const BUNDLE_TYPES: readonly string[] = ['transaction', 'batch', 'collection']
 const ENTRY_MEMBERS: readonly string[] = ['fullUrl', 'resource', 'request', 'search', 'response']
 /** Members that may hold the `fullUrl` of an entry: Reference.reference, and elements of type url. */
 const LINKING_MEMBERS: ReadonlySet<string> = new Set(['reference', 'url', 'valueUri', 'valueUrl'])
-const RESOURCES_A_STEP = 16

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '#base'
-import { issuesOf, isResourceType, readJson, type Issue, type JsonObject } from '#health'
+import {
+  issuesOf,
+  isResourceType,
+  readJson,
+  RESOURCE_VALUES_MAX,
+  type Issue,
+  type JsonObject,
+} from '#health'
 
 const issues = (text: string): readonly Issue[] => issuesOf(readJson(utf8(text)) as JsonObject)
 
@@ -109,8 +116,22 @@ test('no issue repeats a value', () => {
 test('all faults of a resource are reported, up to the limit asked for', () => {
   const bad = patient('"birthDate":"x","gender":"y","active":1')
   const places = issues(bad).map(({ place }) => place)
-  assert.deepEqual(places.toSorted(), ['active', 'birthDate'])
+  assert.deepEqual(places.toSorted(), ['active', 'birthDate', 'gender'])
   assert.equal(issuesOf(readJson(utf8(bad)) as JsonObject, '', 1).length, 1)
+})
+
+test('a resource of very many values is refused in a moment, at the value that is too many', () => {
+  const given = (count: number): string =>
+    patient(`"name":[{"given":[${'"ab",'.repeat(count - 1)}"ab"]}]`)
+  // The id and the name are values as well.
+  assert.deepEqual(issues(given(RESOURCE_VALUES_MAX - 2)), [])
+  const places = issues(given(RESOURCE_VALUES_MAX)).map(({ place }) => place)
+  assert.deepEqual(places, [`name[0].given[${RESOURCE_VALUES_MAX - 2}]`])
+})
+
+test('thousands of faults are cut off, not gathered', () => {
+  const nulls = patient(`"name":[${'null,'.repeat(19_000)}null]`)
+  assert.equal(issues(nulls).length, 50)
 })
 
 test('abstract and unknown types are not resource types', () => {

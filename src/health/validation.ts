@@ -2,8 +2,8 @@
  * Validation of one resource against base FHIR R4: structure, types, cardinality, invariants,
  * required bindings.
  *
- * Medplum's validator does the greater part, after `shape.ts`; added here are the codes of required
- * value sets. Every issue names place and reason, and never repeats a value.
+ * Medplum's validator does the greater part, after `shape.ts`. Every issue names place and reason,
+ * and never repeats a value.
  *
  * Does not check profiles (UK Core, US Core), codes of LOINC or SNOMED CT, units of UCUM,
  * currencies or MIME types, nor whether a reference leads anywhere.
@@ -12,14 +12,9 @@
  * @module
  */
 
-import {
-  OperationOutcomeError,
-  validateResource as validateStructure,
-  type TypedValueWithPath,
-} from '@medplum/core'
+import { OperationOutcomeError, validateResource as validateStructure } from '@medplum/core'
 import type { OperationOutcomeIssue, Resource } from '@medplum/fhirtypes'
 import { fromBase64 } from '#base'
-import { allowsCode } from './definitions.ts'
 import { isObject, plain, type Json, type JsonObject } from './json.ts'
 import { isMemberName } from './names.ts'
 import type { Issue, IssueKind } from './refusal.ts'
@@ -31,15 +26,16 @@ import { join, shapeIssues } from './shape.ts'
  * @param place   where the resource stands in what came in: `entry[3].resource`, or nothing
  */
 export function issuesOf(resource: JsonObject, place = '', most = 50): readonly Issue[] {
-  const issues = [...shapeIssues(resource, place)]
-  if (issues.length === 0) issues.push(...structureIssues(resource, place))
-  return issues.slice(0, most)
+  const issues = [...shapeIssues(resource, place).take(most)]
+  // Codes that are not allowed do not keep the validator from its work; a wrong shape does.
+  if (issues.some(({ kind }) => kind !== 'code-invalid')) return issues
+  return [...issues, ...structureIssues(resource, place)].slice(0, most)
 }
 
 function structureIssues(resource: JsonObject, place: string): readonly Issue[] {
-  const tokens: Record<string, TypedValueWithPath[]> = {}
   try {
-    validateStructure(plain(resource) as Resource, { collect: { tokens } })
+    validateStructure(plain(resource) as Resource)
+    return []
   } catch (error) {
     if (!(error instanceof OperationOutcomeError)) {
       // The validator itself gave up, on a value whose type it did not expect.
@@ -48,15 +44,6 @@ function structureIssues(resource: JsonObject, place: string): readonly Issue[] 
     const errors = error.outcome.issue.filter((fault) => !isMistaken(fault, resource))
     return errors.map((fault) => translated(fault, resource, place))
   }
-  return Object.entries(tokens).flatMap(([valueSet, found]) =>
-    found
-      .filter((token) => !isBound(valueSet, token))
-      .map((token) => ({
-        kind: 'code-invalid',
-        place: join(place, inner(token.path, resource)),
-        reason: `not a code of the required value set ${valueSet}`,
-      })),
-  )
 }
 
 /** Whether the validator errs: it refuses base64 with white space, which FHIR R4 §2.24.0.1 allows. */
@@ -90,28 +77,6 @@ function translated(fault: OperationOutcomeIssue, resource: JsonObject, place: s
   const known = /^(?:Constraint |Missing |Invalid |Expected |String |Value |Incorrect |base64)/
   const reason = known.test(text) ? lowered(text) : 'the element is not as FHIR R4 defines it'
   return { kind: kindOf(text), place: join(place, inner(path, resource)), reason }
-}
-
-/** Whether a coded value keeps to a required binding: of a concept, one coding is enough. */
-function isBound(valueSet: string, token: TypedValueWithPath): boolean {
-  const codings = codingsOf(token)
-  return codings.length === 0 || codings.some((coding) => allowsCode(valueSet, coding) !== false)
-}
-
-/** The codings that a bound element holds: one for a code, all of a concept. */
-function codingsOf({ type, value }: TypedValueWithPath): Coding[] {
-  // With an extension beside it, a primitive arrives as an object that wraps it.
-  const bare: unknown = typeof value === 'object' ? (value as object).valueOf() : value
-  if (typeof bare === 'string') return [{ code: bare }]
-  if (typeof bare !== 'object' || bare === null) return []
-  const { coding } = bare as { readonly coding?: readonly Partial<Coding>[] }
-  const all = type === 'CodeableConcept' ? (coding ?? []) : [bare as Partial<Coding>]
-  return all.filter((item): item is Coding => typeof item.code === 'string')
-}
-
-interface Coding {
-  readonly system?: string
-  readonly code: string
 }
 
 /** The value at a path of Medplum's. */

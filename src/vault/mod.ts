@@ -1,7 +1,28 @@
 /**
- * The room vault; its work is under way.
+ * The vault: records at rest, each version sealed under a key of its own, for its patient's key,
+ * for the site's key.
+ *
+ * Takes in FHIR resources and items from other sites, gives out records to whoever may read them
+ * (which it does not decide), and items with their keys to `exchange`. Every version is in a signed
+ * group, every group in the log; a scrub verifies all of it.
+ *
+ * A stolen disk shows how many patients, objects and versions there are, their sizes, when they
+ * were written, and which belong together; nothing of what they say. It does not protect against
+ * whoever holds the root key, nor hide what a running site has in memory.
  *
  * @module
  */
 
-export {}
+export { ROW_OCTETS_MAX } from './blobs.ts'
+export { type VaultLog, type VaultPorts, type VerifiersOf } from './context.ts'
+export { type ExportItem } from './export.ts'
+export { FAULTS_REPORTED_MAX, type ScrubFinding, type ScrubPart } from './findings.ts'
+export { readStatement, type GroupProof, type GroupStatement } from './group.ts'
+export { type ImportOutcome } from './import.ts'
+export { PROTECTION_OCTETS_MAX, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
+export { type ReceivedItem, type StagedImport } from './receive.ts'
+export { PATIENTS_A_PAGE, type Item, type OpenedRecord, type PatientEntry } from './records.ts'
+export { VaultRefusal, type VaultRefusalCode } from './refusal.ts'
+export { SUBJECTS_MAX } from './subjects.ts'
+export { vaultMigrations } from './tables.ts'
+export { openVault, type Vault, type VaultOptions } from './vault.ts'

@@ -1,0 +1,67 @@
+/**
+ * What every part of the vault works with: ports, keys and limits of one site.
+ *
+ * @module
+ */
+
+import type { Clock, Disk, RandomSource, SiteId, Store } from '#base'
+import type { AuditEntry, AuditTrail, EntryFilter } from '#audit'
+import type { DualSigner, DualVerifier } from '#crypto'
+import type { Steps } from '#health'
+import type { Groups } from './groups.ts'
+import type { Keyring } from './keyring.ts'
+import type { Tags } from './tags.ts'
+
+/** The log as the vault needs it: to write, and for a scrub to read its own entries. */
+export interface VaultLog extends AuditTrail {
+  entries(filter?: EntryFilter, limit?: number): Promise<readonly AuditEntry[]>
+}
+
+/** Keys under which a site's groups verify, newest first; none for a site we do not know. */
+export type VerifiersOf = (site: SiteId) => readonly DualVerifier[]
+
+/** The ports and identities of one vault. */
+export interface VaultPorts {
+  readonly site: SiteId
+  readonly store: Store
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly audit: VaultLog
+  readonly signer: DualSigner
+  readonly verifiersOf: VerifiersOf
+  /** Refuses whatever is not certainly about an invented patient: the demo profile. */
+  readonly acceptOnlySynthetic: boolean
+}
+
+/** As opened. Owned by the `Vault`. */
+export interface VaultContext extends VaultPorts {
+  readonly keyring: Keyring
+  readonly tags: Tags
+  readonly groups: Groups
+}
+
+/** Runs steps to their end, letting the site do other work every few milliseconds. */
+export async function paced<T>(clock: Clock, steps: Steps<T>): Promise<T> {
+  let since = clock.monotonicMs()
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    if (clock.monotonicMs() - since < STRETCH_MS) continue
+    await new Promise<void>((resume) => void clock.after(0, resume))
+    since = clock.monotonicMs()
+  }
+}
+
+/** One result for each item, one step each. */
+export function* eachStep<T, R>(items: readonly T[], work: (item: T) => R): Steps<readonly R[]> {
+  const results: R[] = []
+  for (const item of items) {
+    results.push(work(item))
+    yield
+  }
+  return results
+}
+
+/** Work done in one stretch before anything else of the site may run. */
+const STRETCH_MS = 12

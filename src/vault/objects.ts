@@ -1,0 +1,286 @@
+/**
+ * Objects as rows: which are here, in which version, and whose they are.
+ *
+ * @module
+ */
+
+import {
+  bind,
+  hex,
+  statement,
+  type SiteId,
+  type SqlValue,
+  type Statement,
+  type Store,
+  type Uuid,
+} from '#base'
+import { numberOf, octetsOf, siteIn, textIn, uuidIn } from './rows.ts'
+import { db } from './tables.ts'
+
+/** A row of `vault_object`. */
+export interface StoredObject {
+  readonly id: Uuid
+  /** Site that sealed it. */
+  readonly origin: SiteId
+  readonly newest: number
+  readonly identity: Uint8Array
+  readonly likeness: Uint8Array
+}
+
+/** A row of `vault_edition`, as stored: nothing of it is verified. */
+export interface StoredVersion {
+  readonly object: Uuid
+  readonly version: number
+  readonly group: Uuid
+  readonly place: number
+  readonly octets: number
+  readonly hash: Uint8Array
+  readonly column: Uint8Array | null
+}
+
+/** The objects that have one of these identity tags, by tag in hexadecimal. */
+export async function objectsByIdentity(
+  at: { readonly site: SiteId; readonly store: Store },
+  identities: readonly Uint8Array[],
+): Promise<ReadonlyMap<string, StoredObject>> {
+  const found = new Map<string, StoredObject>()
+  for (let from = 0; from < identities.length; from += TAGS_A_QUERY) {
+    const query = db
+      .selectFrom('vault_object')
+      .select(OBJECT_COLUMNS)
+      .where('site_id', '=', at.site)
+      .where('identity', 'in', identities.slice(from, from + TAGS_A_QUERY))
+    for (const row of await at.store.read(statement(query))) {
+      const object = objectOf(row)
+      found.set(hex(object.identity), object)
+    }
+  }
+  return found
+}
+
+/** One object, or undefined. */
+export async function objectById(
+  at: { readonly site: SiteId; readonly store: Store },
+  id: Uuid,
+): Promise<StoredObject | undefined> {
+  const rows = await at.store.read(bind(SELECT_OBJECT, at.site, id))
+  return rows.map(objectOf).at(0)
+}
+
+/** One version, or undefined. */
+export async function versionOf(
+  at: { readonly site: SiteId; readonly store: Store },
+  id: Uuid,
+  version: number,
+): Promise<StoredVersion | undefined> {
+  const rows = await at.store.read(bind(SELECT_VERSION, at.site, id, version))
+  return rows.map(readVersion).at(0)
+}
+
+/** Numbers of the stored versions of an object, in order. */
+export async function versionsOf(
+  at: { readonly site: SiteId; readonly store: Store },
+  id: Uuid,
+): Promise<readonly number[]> {
+  const rows = await at.store.read(bind(SELECT_VERSIONS, at.site, id))
+  return rows.map((row) => numberOf(row, 'edition'))
+}
+
+/** Who holds an object, and as which part of the record: `HOLDING_PARTS` as numbers. */
+export async function holdingsOfObject(
+  at: { readonly site: SiteId; readonly store: Store },
+  id: Uuid,
+): Promise<readonly { readonly holder: Uuid; readonly part: number }[]> {
+  const rows = await at.store.read(bind(SELECT_HOLDERS, at.site, id))
+  return rows.map((row) => ({
+    holder: uuidIn(row, 'holder_id'),
+    part: numberOf(row, 'part'),
+  }))
+}
+
+/** Holders of an object. */
+export const holdersOfObject = async (
+  at: { readonly site: SiteId; readonly store: Store },
+  id: Uuid,
+): Promise<readonly Uuid[]> => (await holdingsOfObject(at, id)).map(({ holder }) => holder)
+
+/** Parts of a holder's record: the resource that describes the holder, and all others. */
+export const HOLDING_PARTS = { self: 0, rest: 1 } as const
+export type HoldingPart = keyof typeof HOLDING_PARTS
+
+/** An object and the row of its newest version, if that is there. */
+export interface HeldObject {
+  readonly object: StoredObject
+  readonly row: StoredVersion | undefined
+}
+
+/** All objects of a holder with their newest versions, page by page, its own resource first. */
+export async function* everyObjectOf(
+  at: { readonly site: SiteId; readonly store: Store },
+  holder: Uuid,
+): AsyncGenerator<HeldObject> {
+  yield* objectsOfPart(at, holder, 'self')
+  yield* objectsOfPart(at, holder, 'rest')
+}
+
+/** The objects of one part of a holder's record, in order of their ids. */
+export async function* objectsOfPart(
+  at: { readonly site: SiteId; readonly store: Store },
+  holder: Uuid,
+  part: HoldingPart,
+): AsyncGenerator<HeldObject> {
+  const { site, store } = at
+  let after = ''
+  for (;;) {
+    const query = bind(SELECT_HELD, site, holder, HOLDING_PARTS[part], after, OBJECTS_A_PAGE)
+    const rows = await store.read(query)
+    for (const row of rows) {
+      yield { object: objectOf(row), row: row['edition'] === null ? undefined : readVersion(row) }
+    }
+    if (rows.length < OBJECTS_A_PAGE) return
+    after = textIn(rows[rows.length - 1], 'object_id')
+  }
+}
+
+export const insertObject = (site: SiteId, object: StoredObject): Statement =>
+  bind(
+    INSERT_OBJECT,
+    site,
+    object.id,
+    object.origin,
+    object.newest,
+    object.identity,
+    object.likeness,
+  )
+
+/** Moves an object on to a newer version; loses the race if another got there first. */
+export const moveObject = (site: SiteId, before: StoredObject, after: StoredObject): Statement =>
+  bind(MOVE_OBJECT, after.newest, after.identity, after.likeness, site, before.id, before.newest)
+
+export const insertVersion = (site: SiteId, row: StoredVersion): Statement => {
+  const { object, version, group, place, octets, hash, column } = row
+  return bind(INSERT_VERSION, site, object, version, group, place, octets, hash, column)
+}
+
+export const insertHolding = (site: SiteId, holder: Uuid, part: HoldingPart, object: Uuid) =>
+  bind(INSERT_HOLDING, site, holder, HOLDING_PARTS[part], object)
+
+export const deleteHoldings = (site: SiteId, object: Uuid): Statement =>
+  bind(DELETE_HOLDINGS, site, object)
+
+const objectOf = (row: Readonly<Record<string, SqlValue>>): StoredObject => ({
+  id: uuidIn(row, 'object_id'),
+  origin: siteIn(row, 'origin'),
+  newest: numberOf(row, 'newest'),
+  identity: octetsOf(row, 'identity'),
+  likeness: octetsOf(row, 'likeness'),
+})
+
+const readVersion = (row: Readonly<Record<string, SqlValue>>): StoredVersion => ({
+  object: uuidIn(row, 'object_id'),
+  version: numberOf(row, 'edition'),
+  group: uuidIn(row, 'group_id'),
+  place: numberOf(row, 'place'),
+  octets: numberOf(row, 'octets'),
+  hash: octetsOf(row, 'hash'),
+  column: row['container'] === null ? null : octetsOf(row, 'container'),
+})
+
+const OBJECTS_A_PAGE = 200
+const TAGS_A_QUERY = 400
+const blank = new Uint8Array(0)
+const OBJECT_COLUMNS = ['object_id', 'origin', 'newest', 'identity', 'likeness'] as const
+const VERSION_COLUMNS = ['edition', 'group_id', 'place', 'octets', 'hash', 'container'] as const
+const SELECT_OBJECT = statement(
+  db
+    .selectFrom('vault_object')
+    .select(OBJECT_COLUMNS)
+    .where('site_id', '=', '')
+    .where('object_id', '=', ''),
+)
+const SELECT_VERSION = statement(
+  db
+    .selectFrom('vault_edition')
+    .select(['object_id', ...VERSION_COLUMNS])
+    .where('site_id', '=', '')
+    .where('object_id', '=', '')
+    .where('edition', '=', 0),
+)
+const SELECT_VERSIONS = statement(
+  db
+    .selectFrom('vault_edition')
+    .select('edition')
+    .where('site_id', '=', '')
+    .where('object_id', '=', '')
+    .orderBy('edition'),
+)
+const SELECT_HOLDERS = statement(
+  db
+    .selectFrom('vault_holding')
+    .select(['holder_id', 'part'])
+    .where('site_id', '=', '')
+    .where('object_id', '=', ''),
+)
+const SELECT_HELD = statement(
+  db
+    .selectFrom('vault_holding as held')
+    .innerJoin('vault_object as object', (join) =>
+      join
+        .onRef('object.site_id', '=', 'held.site_id')
+        .onRef('object.object_id', '=', 'held.object_id'),
+    )
+    .leftJoin('vault_edition as version', (join) =>
+      join
+        .onRef('version.site_id', '=', 'object.site_id')
+        .onRef('version.object_id', '=', 'object.object_id')
+        .onRef('version.edition', '=', 'object.newest'),
+    )
+    .select(OBJECT_COLUMNS.map((column) => `object.${column}` as const))
+    .select(VERSION_COLUMNS.map((column) => `version.${column}` as const))
+    .where('held.site_id', '=', '')
+    .where('held.holder_id', '=', '')
+    .where('held.part', '=', 0)
+    .where('held.object_id', '>', '')
+    .orderBy('held.object_id')
+    .limit(OBJECTS_A_PAGE),
+)
+const INSERT_OBJECT = statement(
+  db.insertInto('vault_object').values({
+    site_id: '',
+    object_id: '',
+    origin: '',
+    newest: 0,
+    identity: blank,
+    likeness: blank,
+  }),
+)
+const MOVE_OBJECT = statement(
+  db
+    .updateTable('vault_object')
+    .set({ newest: 0, identity: blank, likeness: blank })
+    .where('site_id', '=', '')
+    .where('object_id', '=', '')
+    .where('newest', '=', 0),
+  1,
+)
+const INSERT_VERSION = statement(
+  db.insertInto('vault_edition').values({
+    site_id: '',
+    object_id: '',
+    edition: 0,
+    group_id: '',
+    place: 0,
+    octets: 0,
+    hash: blank,
+    container: blank,
+  }),
+)
+const INSERT_HOLDING = statement(
+  db
+    .insertInto('vault_holding')
+    .values({ site_id: '', holder_id: '', part: 0, object_id: '' })
+    .onConflict((conflict) => conflict.doNothing()),
+)
+const DELETE_HOLDINGS = statement(
+  db.deleteFrom('vault_holding').where('site_id', '=', '').where('object_id', '=', ''),
+)

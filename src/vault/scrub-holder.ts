@@ -1,0 +1,196 @@
+/**
+ * The part of a scrub that opens records: everything of one holder against its rows.
+ *
+ * @module
+ */
+
+import { bind, hex, sameOctets, statement, type Uuid } from '#base'
+import { ownershipOf } from '#health'
+import { resourceOf, type Body } from './body.ts'
+import type { VaultContext } from './context.ts'
+import { faultOf, type Fault } from './findings.ts'
+import { isProven, isSigned } from './group.ts'
+import type { HolderKey } from './keyring.ts'
+import {
+  everyObjectOf,
+  holdingsOfObject,
+  HOLDING_PARTS,
+  versionsOf,
+  type HeldObject,
+  type StoredObject,
+} from './objects.ts'
+import { proofOf } from './origins.ts'
+import {
+  openersOf,
+  openVersion,
+  placeOf,
+  readNewest,
+  readVersion,
+  type VerifiedVersion,
+} from './reading.ts'
+import { damaged } from './refusal.ts'
+import { numberOf, octetsOf } from './rows.ts'
+import { lookupOfSubject, lookupsOfPatient, nameOf, type Lookup } from './subjects.ts'
+import { db } from './tables.ts'
+import { identityOf, LOOKUP_FIELDS, type LookupField } from './tags.ts'
+
+/** What was found of one holder. */
+export interface HolderScrub {
+  readonly faults: readonly Fault[]
+  readonly objects: number
+  readonly versions: number
+}
+
+/** Everything that a holder holds, checked. Never throws for what is stored. */
+export async function holderFaults(context: VaultContext, id: Uuid): Promise<HolderScrub> {
+  const place = `vault_holder ${id}`
+  const faults: Fault[] = []
+  let objects = 0
+  let versions = 0
+  try {
+    using key = await context.keyring.keyOf(id)
+    if (key === undefined) return { faults, objects, versions }
+    const lookups = new Lookups(context, key)
+    for await (const held of everyObjectOf(context, id)) {
+      objects++
+      try {
+        versions += await checkObject(context, held, key, lookups)
+      } catch (error) {
+        faults.push(faultOf(error, `vault_object ${held.object.id}`))
+      }
+    }
+    // Lookups follow from contents: while some do not open, what they call for is not known.
+    if (faults.length === 0) faults.push(...(await lookups.faults()))
+  } catch (error) {
+    faults.push(faultOf(error, place))
+  }
+  return { faults, objects, versions }
+}
+
+/** All versions of an object, and its own row. @returns how many versions @throws VaultRefusal */
+async function checkObject(
+  context: VaultContext,
+  held: HeldObject,
+  key: HolderKey,
+  lookups: Lookups,
+): Promise<number> {
+  const { object } = held
+  const place = `vault_object ${object.id}`
+  const numbers = await versionsOf(context, object.id)
+  const newest = numbers.at(-1)
+  if (newest !== object.newest) {
+    throw damaged(place, `names version ${object.newest} as the newest, not ${newest ?? 'any'}`)
+  }
+  for (const number of numbers.slice(0, -1)) {
+    const verified = await readVersion(context, object, number)
+    await checkProof(context, verified)
+    // A former version may belong to former holders only.
+    if (!openersOf(verified).includes(key.holder.id)) continue
+    lookups.expect(object, openVersion(verified, key))
+  }
+  const verified = await readNewest(context, held)
+  await checkProof(context, verified)
+  const body = openVersion(verified, key)
+  lookups.expect(object, body)
+  const identity = identityOf(context.tags, object.origin, body)
+  const likeness = context.tags.of('likeness', body.text)
+  if (!sameOctets(identity, object.identity)) throw damaged(place, 'the identity tag was changed')
+  if (!sameOctets(likeness, object.likeness)) throw damaged(place, 'the likeness tag was changed')
+  await checkHoldings(context, verified, body)
+  return numbers.length
+}
+
+/** An object is held by those for whom its data key is wrapped, and by nobody else. */
+async function checkHoldings(
+  context: VaultContext,
+  verified: VerifiedVersion,
+  body: Body,
+): Promise<void> {
+  const part = HOLDING_PARTS[body.type === 'Patient' ? 'self' : 'rest']
+  const holdings = await holdingsOfObject(context, verified.object)
+  const expected = openersOf(verified).map((holder) => `${holder} ${part}`)
+  const found = holdings.map((holding) => `${holding.holder} ${holding.part}`)
+  if (expected.toSorted().join() === found.toSorted().join()) return
+  const place = `vault_holding of object ${verified.object}`
+  throw damaged(place, 'the holders are not those for whom it is sealed')
+}
+
+/** What came from another site is still proven by that site. */
+async function checkProof(context: VaultContext, verified: VerifiedVersion): Promise<void> {
+  const { object, version, hash, tenant, origin } = verified
+  if (origin === undefined) return
+  const proof = await proofOf(context, tenant, origin)
+  if (!isSigned(context.verifiersOf(tenant), proof)) {
+    throw damaged(`vault_foreign ${origin.group}`, 'the signatures do not hold')
+  }
+  if (!isProven(proof, { object, version, hash })) {
+    throw damaged(placeOf(object, version), 'the sealing site proves something else')
+  }
+}
+
+/** The rows by which one holder is found, as its records call for them. */
+class Lookups {
+  readonly #context: VaultContext
+  readonly #key: HolderKey
+  /** Must be there. */
+  readonly #certain = new Map<string, Lookup>()
+  /** May be there: a subject of an object that several holders share is one of theirs. */
+  readonly #possible = new Set<string>()
+
+  constructor(context: VaultContext, key: HolderKey) {
+    this.#context = context
+    this.#key = key
+  }
+
+  expect({ origin }: StoredObject, body: Body): void {
+    if (this.#key.holder.kind !== 'patient') return
+    const { tags } = this.#context
+    const value = resourceOf(body)
+    if (body.type === 'Patient') {
+      for (const lookup of lookupsOfPatient(tags, { value, id: body.id, origin })) {
+        this.#certain.set(nameOf(lookup), lookup)
+      }
+    }
+    const ownership = ownershipOf(value)
+    if (ownership.kind !== 'patients') return
+    for (const subject of ownership.subjects) {
+      const lookup = lookupOfSubject(tags, subject, origin)
+      this.#possible.add(nameOf(lookup))
+      if (ownership.subjects.length === 1) this.#certain.set(nameOf(lookup), lookup)
+    }
+  }
+
+  async faults(): Promise<readonly Fault[]> {
+    const { site, store } = this.#context
+    const rows = await store.read(bind(SELECT_LOOKUPS, site, this.#key.holder.id))
+    const there = new Set<string>()
+    const faults: Fault[] = []
+    for (const row of rows) {
+      const number = numberOf(row, 'field')
+      const field = FIELDS.find((name) => LOOKUP_FIELDS[name] === number)
+      const tag = octetsOf(row, 'tag')
+      const name = field === undefined ? '' : nameOf({ field, tag })
+      there.add(name)
+      if (this.#certain.has(name) || this.#possible.has(name)) continue
+      faults.push(this.#fault(number, tag, 'no record calls for the row'))
+    }
+    for (const [name, { field, tag }] of this.#certain) {
+      if (there.has(name)) continue
+      faults.push(this.#fault(LOOKUP_FIELDS[field], tag, 'the row is missing'))
+    }
+    return faults
+  }
+
+  #fault(field: number, tag: Uint8Array, problem: string): Fault {
+    return { place: `vault_lookup ${field} ${hex(tag)} ${this.#key.holder.id}`, problem }
+  }
+}
+
+const FIELDS = Object.keys(LOOKUP_FIELDS) as LookupField[]
+const SELECT_LOOKUPS = statement(
+  db
+    .selectFrom('vault_lookup')
+    .select(['field', 'tag'])
+    .where('site_id', '=', '')
+    .where('holder_id', '=', ''),
+)

@@ -1,0 +1,193 @@
+/**
+ * The parts of a scrub that look for what should not be there, or is there no longer: rows whose
+ * counterpart is missing, signed statements of other sites, and the groups of the log.
+ *
+ * @module
+ */
+
+import { bind, hex, statement, type Statement } from '#base'
+import type { VaultContext } from './context.ts'
+import { faultOf, type Fault, type Findings } from './findings.ts'
+import { isSigned, readStatement, statementHash } from './group.ts'
+import { numberOf, octetsOf, siteIn, textIn } from './rows.ts'
+import { db } from './tables.ts'
+
+/** Rows without the rows they belong to. Each check is one statement, and so consistent. */
+export async function strayFaults(context: VaultContext): Promise<readonly Fault[]> {
+  const { site, store } = context
+  const faults: Fault[] = []
+  for (const { query, columns, table, problem } of STRAYS) {
+    for (const row of await store.read(bind(query, site, STRAYS_MAX))) {
+      const key = columns.map((column) => String(row[column])).join(' ')
+      faults.push({ place: `${table} ${key}`, problem })
+    }
+  }
+  for (const row of await store.read(bind(SELECT_FOREIGN, site))) {
+    const place = `vault_foreign ${textIn(row, 'group_id')}`
+    try {
+      const tenant = siteIn(row, 'origin')
+      const text = octetsOf(row, 'statement')
+      const signature = { mlDsa: octetsOf(row, 'ml_dsa'), ed25519: octetsOf(row, 'ed25519') }
+      const isGood = isSigned(context.verifiersOf(tenant), { statement: text, signature })
+      const read = readStatement(text)
+      if (isGood && read.site === tenant && read.group === row['group_id']) continue
+      faults.push({ place, problem: 'the signatures do not hold' })
+    } catch (error) {
+      faults.push(faultOf(error, place))
+    }
+  }
+  return faults
+}
+
+/** Groups that the log names and that are not here as it names them, and the reverse. */
+export async function* loggedGroupFaults(
+  context: VaultContext,
+  findings: Findings,
+): AsyncGenerator<Fault> {
+  const { site, store } = context
+  const [stored] = await store.read(bind(COUNT_GROUPS, site))
+  let logged = 0
+  for await (const { index, group, hash } of loggedGroups(context)) {
+    logged++
+    findings.count('log')
+    const place = `vault_group ${group}`
+    const rows = await store.read(bind(SELECT_STATEMENT, site, group))
+    const text = rows.map((row) => octetsOf(row, 'statement')).at(0)
+    if (text === undefined) {
+      yield { place, problem: `the row is missing; entry ${index} of the log names it` }
+    } else if (hex(statementHash(text)) !== hash) {
+      yield { place, problem: `the statement is not the one of entry ${index} of the log` }
+    }
+  }
+  if (numberOf(stored, 'count') <= logged) return
+  const names = new Set<string>()
+  const rows = await store.read(bind(SELECT_GROUP_IDS, site))
+  for await (const { group } of loggedGroups(context)) names.add(group)
+  for (const row of rows) {
+    const group = textIn(row, 'group_id')
+    if (!names.has(group))
+      yield { place: `vault_group ${group}`, problem: 'the log does not name it' }
+  }
+}
+
+/** The groups of the log, oldest first. */
+async function* loggedGroups(context: VaultContext): AsyncGenerator<{
+  readonly index: number
+  readonly group: string
+  readonly hash: string
+}> {
+  for (const kind of ['vault.sealed', 'vault.received']) {
+    let after = -1
+    for (;;) {
+      const entries = await context.audit.entries({ kind, after }, ENTRIES_A_PAGE)
+      for (const { index, event } of entries) {
+        const { group, statement: hash } = event.facts
+        yield { index, group: String(group), hash: String(hash) }
+      }
+      if (entries.length < ENTRIES_A_PAGE) break
+      after = entries[entries.length - 1].index
+    }
+  }
+}
+
+interface Stray {
+  readonly table: string
+  readonly columns: readonly string[]
+  readonly problem: string
+  /** Takes the site and a limit. */
+  readonly query: Statement
+}
+
+const ENTRIES_A_PAGE = 500
+/** Strays of one kind that are named. */
+const STRAYS_MAX = 100
+const COUNT_GROUPS = statement(
+  db
+    .selectFrom('vault_group')
+    .select((select) => select.fn.countAll<number>().as('count'))
+    .where('site_id', '=', ''),
+)
+const SELECT_GROUP_IDS = statement(
+  db.selectFrom('vault_group').select('group_id').where('site_id', '=', ''),
+)
+const SELECT_STATEMENT = statement(
+  db
+    .selectFrom('vault_group')
+    .select('statement')
+    .where('site_id', '=', '')
+    .where('group_id', '=', ''),
+)
+const SELECT_FOREIGN = statement(
+  db
+    .selectFrom('vault_foreign')
+    .select(['origin', 'group_id', 'statement', 'ml_dsa', 'ed25519'])
+    .where('site_id', '=', ''),
+)
+
+/** Rows of `table` for which `other` has none with the same key. */
+function without(
+  table: string,
+  columns: readonly string[],
+  other: string,
+  key: readonly string[],
+): Statement {
+  const same = key.map((column) => `and other.${column} = stray.${column}`).join(' ')
+  const sql = `select distinct ${columns.map((column) => `stray.${column}`).join(', ')}
+    from ${table} stray where stray.site_id = ? and not exists
+    (select 1 from ${other} other where other.site_id = stray.site_id ${same}) limit ?`
+  return { sql, parameters: [] }
+}
+
+const STRAYS: readonly Stray[] = [
+  {
+    table: 'vault_edition',
+    columns: ['object_id', 'edition'],
+    problem: 'there is no such object',
+    query: without('vault_edition', ['object_id', 'edition'], 'vault_object', ['object_id']),
+  },
+  {
+    table: 'vault_object',
+    columns: ['object_id'],
+    problem: 'no holder has the object',
+    query: without('vault_object', ['object_id'], 'vault_holding', ['object_id']),
+  },
+  {
+    table: 'vault_holding',
+    columns: ['holder_id', 'object_id'],
+    problem: 'there is no such object',
+    query: without('vault_holding', ['holder_id', 'object_id'], 'vault_object', ['object_id']),
+  },
+  {
+    table: 'vault_holding',
+    columns: ['holder_id'],
+    problem: 'there is no such holder',
+    query: without('vault_holding', ['holder_id'], 'vault_holder', ['holder_id']),
+  },
+  {
+    table: 'vault_lookup',
+    columns: ['holder_id'],
+    problem: 'there is no such holder',
+    query: without('vault_lookup', ['holder_id'], 'vault_holder', ['holder_id']),
+  },
+  {
+    table: 'vault_origin',
+    columns: ['object_id', 'edition'],
+    problem: 'there is no such version',
+    query: without('vault_origin', ['object_id', 'edition'], 'vault_edition', [
+      'object_id',
+      'edition',
+    ]),
+  },
+  {
+    table: 'vault_origin',
+    columns: ['object_id', 'edition'],
+    problem: 'the version was sealed at this site',
+    query: {
+      sql: `select stray.object_id, stray.edition from vault_origin stray
+        join vault_object other on other.site_id = stray.site_id
+        and other.object_id = stray.object_id and other.origin = stray.site_id
+        where stray.site_id = ? limit ?`,
+      parameters: [],
+    },
+  },
+]

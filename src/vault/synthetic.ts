@@ -1,0 +1,40 @@
+/**
+ * The demo profile: nobody who might be real, and nothing that might be about somebody real.
+ *
+ * @module
+ */
+
+import { isObject, isSynthetic, type JsonObject, type Ownership } from '#health'
+import { VaultRefusal } from './refusal.ts'
+import type { Holders, Owned } from './subjects.ts'
+
+/** @throws VaultRefusal `VAULT_NOT_SYNTHETIC` unless every patient in a resource is invented */
+export function requireSynthetic(resource: {
+  readonly value: JsonObject
+  readonly ownership: Ownership
+}): void {
+  const { value, ownership } = resource
+  const contained = Array.isArray(value['contained']) ? value['contained'] : []
+  const patients = [value, ...contained].filter(
+    (item): item is JsonObject => isObject(item) && item['resourceType'] === 'Patient',
+  )
+  if (ownership.kind === 'unassigned' || !patients.every(isSynthetic)) throw notSynthetic()
+}
+
+/**
+ * @throws VaultRefusal `VAULT_NOT_SYNTHETIC` if a record is about a patient who is neither here,
+ *   and so was found synthetic, nor among the resources
+ */
+export function requireKnown(resources: readonly Owned[], holders: Holders): void {
+  const patients = resources.filter(({ type }) => type === 'Patient')
+  const arriving = new Set(patients.flatMap((patient) => holders.of(patient)))
+  for (const key of holders.patients()) {
+    if (holders.isNew(key.holder.id) && !arriving.has(key)) throw notSynthetic()
+  }
+}
+
+const notSynthetic = (): VaultRefusal =>
+  new VaultRefusal(
+    'VAULT_NOT_SYNTHETIC',
+    'The demo profile accepts records of synthetic patients only',
+  )

@@ -1,0 +1,168 @@
+/**
+ * Tables of the vault, and the statements of the hot paths.
+ *
+ *   vault_kek       one row a version of the site key: what proves that a root key is the right one
+ *   vault_holder    a key of its own, wrapped: one for each patient, and a few for the site
+ *   vault_lookup    keyed tags by which a holder is found
+ *   vault_object    one row a resource: its newest version
+ *   vault_holding   which objects belong to which holder
+ *   vault_edition   one row a sealed version; large containers lie in files
+ *   vault_group     what was written together: manifest, and two signatures over its root
+ *   vault_origin    for what came from another site: how it was protected, and its place in …
+ *   vault_foreign   … a group that the other site signed
+ *
+ * Everything in clear is random, counted, keyed, or the name of a site. Words are ours and neutral:
+ * a search of the disk for any text of a record must find nothing, not even in the schema. Hence
+ * editions, which are versions everywhere else, and SQL in capitals: "primary" is a FHIR text.
+ *
+ * @module
+ */
+
+import { tablesOf, type Migration } from '#base'
+
+interface KekTable {
+  readonly site_id: string
+  readonly kek: number
+  readonly proof: Uint8Array
+}
+
+interface HolderTable {
+  readonly site_id: string
+  readonly holder_id: string
+  /** `HolderKind` as a number. */
+  readonly kind: number
+  /** Site that sealed the first object. */
+  readonly origin: string
+  readonly made_at: number
+  readonly kek: number
+  /** nonce(12) ‖ sealed key(48). */
+  readonly wrapped: Uint8Array
+}
+
+interface LookupTable {
+  readonly site_id: string
+  /** `LookupField` as a number. */
+  readonly field: number
+  readonly tag: Uint8Array
+  readonly holder_id: string
+}
+
+interface ObjectTable {
+  readonly site_id: string
+  readonly object_id: string
+  readonly origin: string
+  readonly newest: number
+  /** Tag of type and logical id. */
+  readonly identity: Uint8Array
+  /** Tag of the newest text. */
+  readonly likeness: Uint8Array
+}
+
+interface HoldingTable {
+  readonly site_id: string
+  readonly holder_id: string
+  /** `HoldingPart` as a number. */
+  readonly part: number
+  readonly object_id: string
+}
+
+interface VersionTable {
+  readonly site_id: string
+  readonly object_id: string
+  readonly edition: number
+  readonly group_id: string
+  /** Index in the manifest of the group. */
+  readonly place: number
+  /** Octets of the container. */
+  readonly octets: number
+  readonly hash: Uint8Array
+  /** Null where the container is a file named by its hash. */
+  readonly container: Uint8Array | null
+}
+
+interface GroupTable {
+  readonly site_id: string
+  readonly group_id: string
+  readonly statement: Uint8Array
+  readonly manifest: Uint8Array
+  readonly ml_dsa: Uint8Array
+  readonly ed25519: Uint8Array
+}
+
+interface OriginTable {
+  readonly site_id: string
+  readonly object_id: string
+  readonly edition: number
+  readonly note: Uint8Array
+}
+
+interface ForeignTable {
+  readonly site_id: string
+  readonly origin: string
+  readonly group_id: string
+  readonly statement: Uint8Array
+  readonly ml_dsa: Uint8Array
+  readonly ed25519: Uint8Array
+}
+
+export interface VaultTables {
+  readonly vault_kek: KekTable
+  readonly vault_holder: HolderTable
+  readonly vault_lookup: LookupTable
+  readonly vault_object: ObjectTable
+  readonly vault_holding: HoldingTable
+  readonly vault_edition: VersionTable
+  readonly vault_group: GroupTable
+  readonly vault_origin: OriginTable
+  readonly vault_foreign: ForeignTable
+}
+
+/** Query builder over the tables of this room. */
+export const db = tablesOf<VaultTables>()
+
+/** The schema of the vault, in order. */
+export const vaultMigrations: readonly Migration[] = [
+  {
+    id: 'vault-1',
+    statements: [
+      `CREATE TABLE vault_kek (
+        site_id TEXT NOT NULL, kek BIGINT NOT NULL, proof BLOB NOT NULL,
+        PRIMARY KEY (site_id, kek))`,
+      `CREATE TABLE vault_holder (
+        site_id TEXT NOT NULL, holder_id TEXT NOT NULL, kind BIGINT NOT NULL, origin TEXT NOT NULL,
+        made_at BIGINT NOT NULL, kek BIGINT NOT NULL, wrapped BLOB NOT NULL,
+        PRIMARY KEY (site_id, holder_id))`,
+      'CREATE INDEX vault_holder_kind ON vault_holder (site_id, kind, holder_id)',
+      `CREATE TABLE vault_lookup (
+        site_id TEXT NOT NULL, field BIGINT NOT NULL, tag BLOB NOT NULL, holder_id TEXT NOT NULL,
+        PRIMARY KEY (site_id, field, tag, holder_id))`,
+      'CREATE INDEX vault_lookup_holder ON vault_lookup (site_id, holder_id)',
+      `CREATE TABLE vault_object (
+        site_id TEXT NOT NULL, object_id TEXT NOT NULL, origin TEXT NOT NULL,
+        newest BIGINT NOT NULL, identity BLOB NOT NULL, likeness BLOB NOT NULL,
+        PRIMARY KEY (site_id, object_id))`,
+      'CREATE INDEX vault_object_identity ON vault_object (site_id, identity)',
+      `CREATE TABLE vault_holding (
+        site_id TEXT NOT NULL, holder_id TEXT NOT NULL, part BIGINT NOT NULL,
+        object_id TEXT NOT NULL, PRIMARY KEY (site_id, holder_id, part, object_id))`,
+      'CREATE INDEX vault_holding_object ON vault_holding (site_id, object_id)',
+      `CREATE TABLE vault_edition (
+        site_id TEXT NOT NULL, object_id TEXT NOT NULL, edition BIGINT NOT NULL,
+        group_id TEXT NOT NULL, place BIGINT NOT NULL, octets BIGINT NOT NULL,
+        hash BLOB NOT NULL, container BLOB,
+        PRIMARY KEY (site_id, object_id, edition))`,
+      'CREATE INDEX vault_edition_octets ON vault_edition (site_id, octets)',
+      `CREATE TABLE vault_group (
+        site_id TEXT NOT NULL, group_id TEXT NOT NULL, statement BLOB NOT NULL,
+        manifest BLOB NOT NULL, ml_dsa BLOB NOT NULL, ed25519 BLOB NOT NULL,
+        PRIMARY KEY (site_id, group_id))`,
+      `CREATE TABLE vault_origin (
+        site_id TEXT NOT NULL, object_id TEXT NOT NULL, edition BIGINT NOT NULL,
+        note BLOB NOT NULL, PRIMARY KEY (site_id, object_id, edition))`,
+      `CREATE TABLE vault_foreign (
+        site_id TEXT NOT NULL, origin TEXT NOT NULL, group_id TEXT NOT NULL,
+        statement BLOB NOT NULL, ml_dsa BLOB NOT NULL, ed25519 BLOB NOT NULL,
+        PRIMARY KEY (site_id, origin, group_id))`,
+    ],
+  },
+]

@@ -1,0 +1,163 @@
+/**
+ * The vault of one site, opened.
+ *
+ * @module
+ */
+
+import type { SecretBytes, SiteId, Uuid } from '#base'
+import { sweepBlobs } from './blobs.ts'
+import type { VaultContext, VaultPorts } from './context.ts'
+import { exportItems, type ExportItem } from './export.ts'
+import type { ScrubFinding } from './findings.ts'
+import { Groups } from './groups.ts'
+import { readForImport, writeImport, type ImportOutcome } from './import.ts'
+import { openKeyring } from './keyring.ts'
+import { objectById } from './objects.ts'
+import { stageImport, type ReceivedItem, type StagedImport } from './receive.ts'
+import {
+  countRecords,
+  findPatients,
+  itemsOf,
+  listPatients,
+  readPatient,
+  readRecord,
+  showItem,
+  type Item,
+  type OpenedRecord,
+  type PatientEntry,
+} from './records.ts'
+import { scrub } from './scrub.ts'
+
+export interface VaultOptions extends VaultPorts {
+  /** 32 octets; not kept, stays with its owner. */
+  readonly rootKey: SecretBytes
+}
+
+/**
+ * Opens the vault of a site, and removes files that a crash left without a row.
+ *
+ * @throws VaultRefusal `VAULT_ROOT_WRONG`, `VAULT_DAMAGED`
+ */
+export async function openVault(options: VaultOptions): Promise<Vault> {
+  const { rootKey, ...ports } = options
+  const { site, store, verifiersOf } = ports
+  const keyring = await openKeyring(ports, rootKey)
+  try {
+    const tags = await keyring.tags()
+    await sweepBlobs(ports)
+    return new Vault({ ...ports, keyring, tags, groups: new Groups(site, store, verifiersOf) })
+  } catch (error) {
+    keyring[Symbol.dispose]()
+    throw error
+  }
+}
+
+/**
+ * Records of one site, sealed. Owns its keys until it is disposed; afterwards nothing opens.
+ *
+ * Every method that gives out or takes in a record writes to the log first. `actor` is who asked,
+ * as it shall stand there. What is read is verified; a `VaultRefusal` `VAULT_DAMAGED` names what
+ * is not as it was sealed.
+ */
+export class Vault implements Disposable {
+  readonly #context: VaultContext
+  /** The end of the queue of writes: what one read of the store decides, the next write needs. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  /** Use `openVault`. */
+  constructor(context: VaultContext) {
+    this.#context = context
+  }
+
+  /**
+   * Imports a FHIR R4 resource or Bundle: all of it, or nothing.
+   *
+   * @param octets   UTF-8 JSON
+   * @throws HealthRefusal if it is not valid, VaultRefusal, PortRefusal
+   */
+  async importRecords(octets: Uint8Array, by: { readonly actor: string }): Promise<ImportOutcome> {
+    const resources = await readForImport(this.#context, octets)
+    return await this.exclusively(() => writeImport(this.#context, resources, by.actor))
+  }
+
+  /** The newest version of a resource, by its type and logical id at the site that sealed it. */
+  readRecord(
+    about: { readonly type: string; readonly id: string; readonly origin?: SiteId },
+    by: { readonly actor: string },
+  ): Promise<OpenedRecord> {
+    return readRecord(this.#context, about, by.actor)
+  }
+
+  /** A patient's whole record, opened: the patient's own resource first. */
+  readPatient(patient: Uuid, by: { readonly actor: string }): AsyncGenerator<OpenedRecord> {
+    return readPatient(this.#context, patient, by.actor)
+  }
+
+  /** What a patient's record consists of, and how each item came here; nothing is opened. */
+  listPatient(patient: Uuid, by: { readonly actor: string }): AsyncGenerator<Item> {
+    return itemsOf(this.#context, patient, by.actor)
+  }
+
+  /** One item, verified but not opened. */
+  async showItem(object: Uuid, version?: number): Promise<Item> {
+    return await showItem(this.#context, await objectById(this.#context, object), version)
+  }
+
+  /** Patients whose records are here, in order of their random ids; at most 1,000 at a time. */
+  patients(
+    page: { readonly after?: Uuid; readonly limit?: number } = {},
+  ): Promise<readonly PatientEntry[]> {
+    return listPatients(this.#context, page)
+  }
+
+  /** Patients who have this identifier now; without a system, in any. */
+  findPatient(
+    identifier: { readonly system?: string; readonly value: string },
+    by: { readonly actor: string },
+  ): Promise<readonly Uuid[]> {
+    return findPatients(this.#context, identifier, by.actor)
+  }
+
+  /** How many patients and items are here. */
+  count(): Promise<{ readonly patients: number; readonly items: number }> {
+    return countRecords(this.#context)
+  }
+
+  /** A patient's record for another site: see `ExportItem`. */
+  exportItems(about: {
+    readonly patient: Uuid
+    readonly to: SiteId
+    readonly actor: string
+  }): AsyncGenerator<ExportItem> {
+    return exportItems(this.#context, about)
+  }
+
+  /**
+   * Verifies items from another site and prepares their commit: see `StagedImport`.
+   *
+   * Stage and commit inside one `exclusively`, so that nothing is written in between.
+   */
+  stageImport(
+    about: { readonly from: SiteId; readonly actor: string },
+    items: readonly ReceivedItem[],
+  ): Promise<StagedImport> {
+    return stageImport(this.#context, about, items)
+  }
+
+  /** Runs a task while no other write of this vault is prepared or committed. Does not nest. */
+  exclusively<T>(task: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(task)
+    this.#turn = mine.catch(() => undefined)
+    return mine
+  }
+
+  /** Verifies everything that is stored; the last finding is `done`. */
+  scrub(): AsyncGenerator<ScrubFinding> {
+    return scrub(this.#context)
+  }
+
+  [Symbol.dispose](): void {
+    this.#context.keyring[Symbol.dispose]()
+    this.#context.tags[Symbol.dispose]()
+  }
+}

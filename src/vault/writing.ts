@@ -1,0 +1,144 @@
+/**
+ * What one commit of the vault holds, gathered: versions, their group, and the entries of the log.
+ *
+ * Everything becomes visible at once or not at all. The group is signed once, over all versions.
+ *
+ * @module
+ */
+
+import {
+  bind,
+  concat,
+  hex,
+  newUuid,
+  statement,
+  type SiteId,
+  type Statement,
+  type Uuid,
+} from '#base'
+import type { VaultContext } from './context.ts'
+import { signGroup, statementHash, type ManifestEntry } from './group.ts'
+import type { HolderKey } from './keyring.ts'
+import {
+  deleteHoldings,
+  insertHolding,
+  insertObject,
+  insertVersion,
+  moveObject,
+  type HoldingPart,
+  type StoredObject,
+} from './objects.ts'
+import { db } from './tables.ts'
+
+/** One version to be written. */
+export interface NewVersion {
+  readonly object: StoredObject
+  /** The object as it is stored now; undefined if it is new. */
+  readonly before: StoredObject | undefined
+  readonly version: number
+  readonly hash: Uint8Array
+  readonly octets: number
+  readonly column: Uint8Array | null
+  /** All holders of the object from now on; for an older version than the newest, none. */
+  readonly holders: readonly Uuid[]
+  /** Which part of their records it is. */
+  readonly part: HoldingPart
+  /** For what came from another site: its row in `vault_origin`. */
+  readonly origin?: { readonly note: Uint8Array; readonly hash: Uint8Array }
+}
+
+/** What the log will say of a commit, beside its group. */
+export interface Event {
+  /** `vault.sealed` or `vault.received`. */
+  readonly kind: 'vault.sealed' | 'vault.received'
+  readonly actor: string
+  /** The other site, for what was received. */
+  readonly from?: SiteId
+}
+
+/** All statements that write these versions as one group, and log it. */
+export function writeGroup(
+  context: VaultContext,
+  versions: readonly NewVersion[],
+  event: Event,
+): Statement[] {
+  const { site, clock, random, signer, audit } = context
+  const at = clock.now()
+  const group = newUuid(random)
+  const entries = versions.map(({ object, version, hash, origin }): ManifestEntry => ({
+    object: object.id,
+    version,
+    hash,
+    ...(origin && { origin: origin.hash }),
+  }))
+  const signed = signGroup(signer, { site, group, at }, entries)
+  const { statement: text, manifest, signature } = signed
+  const facts = {
+    group,
+    statement: hex(statementHash(text)),
+    items: versions.length,
+    ...(event.from && { from: event.from }),
+  }
+  return [
+    ...versions.flatMap((version, place) => rowsOf(site, { ...version, group, place })),
+    bind(INSERT_GROUP, site, group, text, manifest, signature.mlDsa, signature.ed25519),
+    audit.append({ kind: event.kind, at, actor: event.actor, facts }),
+  ]
+}
+
+/**
+ * One entry of the log for each patient touched, who appears under a salt, unlinkably, and only for
+ * as long as the patient's key exists.
+ */
+export function traceEntries(
+  context: VaultContext,
+  about: {
+    readonly kind: string
+    readonly actor: string
+    readonly facts?: Readonly<Record<string, string | number>>
+  },
+  holders: readonly HolderKey[],
+): Statement[] {
+  const { audit, clock, random } = context
+  return holders.map((key) => {
+    const salt = random.octets(SALT_OCTETS)
+    const facts = { ...about.facts, salt: hex(salt) }
+    const commitment = key.trace(salt)
+    return audit.append({
+      kind: about.kind,
+      at: clock.now(),
+      actor: about.actor,
+      facts,
+      commitment,
+    })
+  })
+}
+
+function rowsOf(site: SiteId, item: NewVersion & { group: Uuid; place: number }): Statement[] {
+  const { object, before, version, group, place, octets, hash, column, origin } = item
+  const rows = [
+    insertVersion(site, { object: object.id, version, group, place, octets, hash, column }),
+  ]
+  if (before === undefined) rows.push(insertObject(site, object))
+  else if (object !== before)
+    rows.push(moveObject(site, before, object), deleteHoldings(site, object.id))
+  for (const holder of item.holders) rows.push(insertHolding(site, holder, item.part, object.id))
+  if (origin) rows.push(bind(INSERT_ORIGIN, site, object.id, version, origin.note))
+  return rows
+}
+
+const SALT_OCTETS = 32
+const blank = concat()
+const INSERT_GROUP = statement(
+  db.insertInto('vault_group').values({
+    site_id: '',
+    group_id: '',
+    statement: blank,
+    manifest: blank,
+    ml_dsa: blank,
+    ed25519: blank,
+  }),
+)
+const INSERT_ORIGIN = statement(
+  db.insertInto('vault_origin').values({ site_id: '', object_id: '', edition: 0, note: blank }),
+)
