@@ -7,20 +7,23 @@
  * @module
  */
 
-import { moved } from './report.ts'
+import { movedOctets } from './report.ts'
 
 /** Slots in which light or noise fired something, strictly increasing. */
 export class LitSlots {
   count = 0
   slots = new Int32Array(1024)
-  /** Choices in each as packed by `drawChoices`, and bit 6 if Eve knows the bit. */
+  /**
+   * Choices in each as packed by `drawChoices`; bit 6 if Eve knows the bit, bit 7 if an avalanche
+   * has been stamped in another slot.
+   */
   packed: Uint8Array = new Uint8Array(1024)
 
   grow(): void {
     const slots = new Int32Array(this.slots.length * 2)
     slots.set(this.slots)
     this.slots = slots
-    this.packed = moved(this.packed)
+    this.packed = movedOctets(this.packed)
   }
 
   /** Keeps the first slot of the next batch, if it is lit, and forgets the others. */

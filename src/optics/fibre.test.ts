@@ -144,6 +144,8 @@ test('a receiver that nobody empties drops whole batches and counts them', async
   for (let batch = 0; batch < 10; batch++) {
     assert.equal(fibre.produce() === undefined, batch >= 4)
   }
+  const refused = refusedWith('OPTICS_BATCH_FORGOTTEN')
+  await assert.rejects(fibre.transmitter.choicesAt(9, Uint32Array.of(1)), refused)
   assert.deepEqual(fibre.counts, {
     batches: 10,
     batchesDropped: 6,
@@ -156,7 +158,6 @@ test('a receiver that nobody empties drops whole batches and counts them', async
   fibre.produce()
   await settle()
   assert.deepEqual(taken, [0, 1, 2, 3, 10])
-  const refused = refusedWith('OPTICS_BATCH_FORGOTTEN')
   await assert.rejects(fibre.transmitter.choicesAt(7, Uint32Array.of(1)), refused)
 })
 

@@ -114,12 +114,19 @@ export class Tallies {
     this.#lastSlot = slot
     this.#lastBit = bit
   }
-}
 
-/** One run of the simulator, batch by batch. */
-export interface Run extends Tallies {
-  readonly batches: readonly DetectionBatch[]
-  readonly truth: BatchTruth
+  /** How one detection fits to what was chosen in the slots beside its own. */
+  neighbours(choices: Uint8Array, slot: number, outcome: number): void {
+    for (const side of [-1, 1]) {
+      const beside = slot + side
+      if (beside < 0 || beside >= choices.length) continue
+      const choice = choices[beside]
+      if ((choice & 1) !== (outcome & 1)) continue
+      this.add(
+        `${side < 0 ? 'early' : 'late'} ${(choice & 2) === (outcome & 2) ? 'right' : 'wrong'}`,
+      )
+    }
+  }
 }
 
 export interface RunOptions {
@@ -128,8 +135,8 @@ export interface RunOptions {
   readonly seed: number
   readonly batches: number
   readonly batchSlots: number
-  /** Also tally the transmitter's choices in all slots without a detection. */
-  readonly unreported?: boolean
+  /** Also tally the transmitter's choices in slots without a detection. */
+  readonly everyChoice?: boolean
 }
 
 /** Runs the simulator and tallies what it reports. */
@@ -145,15 +152,16 @@ export function runSimulator(options: RunOptions): Tallies & { readonly truth: B
   for (let batch = 0; batch < batches; batch++) {
     const { detections, record, truth } = simulator.next(batchSlots)
     const { observables, slots, outcomes } = detections
+    const choices = choicesIn(record, slots, words)
     for (let at = 0; at < slots.length; at++) {
-      tallies.detection(tallies.slots + slots[at], record.choices[at], outcomes[at])
+      tallies.detection(tallies.slots + slots[at], choices[at], outcomes[at])
     }
     for (const [detector, clicks] of observables.clicks.entries()) {
       tallies.add(`clicks of ${['Z0', 'Z1', 'X0', 'X1'][detector]}`, clicks)
     }
     tallies.add('double clicks', observables.doubleClicks)
     tallies.add('dead time drops', observables.deadTimeDrops)
-    if (options.unreported === true) tallyUnreported(tallies, record, words)
+    if (options.everyChoice === true) tallyOthers(tallies, record, detections, words)
     tallies.slots += batchSlots
     sifted += truth.sifted
     knownToEve += truth.knownToEve
@@ -161,13 +169,18 @@ export function runSimulator(options: RunOptions): Tallies & { readonly truth: B
   return Object.assign(tallies, { truth: { sifted, knownToEve } })
 }
 
-function tallyUnreported(tallies: Tallies, record: ChoiceRecord, words: RandomWords): void {
+function tallyOthers(
+  tallies: Tallies,
+  record: ChoiceRecord,
+  { slots, outcomes }: DetectionBatch,
+  words: RandomWords,
+): void {
   const all = Uint32Array.from({ length: record.slotCount }, (_, slot) => slot)
   const choices = choicesIn(record, all, words)
   let next = 0
   for (const [slot, choice] of choices.entries()) {
-    if (record.slots[next] === slot) next++
-    else tallies.add(`unreported choice ${choice}`)
+    if (slots[next] !== slot) tallies.add(`unreported choice ${choice}`)
+    else tallies.neighbours(choices, slot, outcomes[next++])
   }
 }
 

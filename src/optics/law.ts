@@ -33,8 +33,8 @@ export interface PulseLaw {
   readonly clicked: DrawTable
   /** Cell, given that nothing fired in a live slot. */
   readonly silent: DrawTable
-  /** Cell, given that nothing was reported of the slot, be it silent or dead. */
-  readonly unreported: DrawTable
+  /** Cell, given that nothing of the slot shows in any report: it was silent, or dead. */
+  readonly unseen: DrawTable
   /**
    * Outcome given all choices (rows as packed by `drawChoices`, up to bit 4) and that something
    * fired: bit 0 detector 0 fired, bit 1 detector 1 fired, bit 2 Eve knows the bit.
@@ -64,17 +64,18 @@ export function pulseLaw(link: OpticalLink, attack: Attack): PulseLaw {
   const silent = rows.map(({ prior, fired }) => prior * (1 - fired))
   const clickProbability = clicked.reduce((sum, weight) => sum + weight, 0)
   assert(clickProbability <= 1 + 1e-9, 'the click probability is one')
-  // Whether a pulse is reported depends on its intensity, and on nothing else that was chosen.
+  // Whether a pulse shows depends on its intensity, and on nothing else that was chosen.
   const { pulses } = expectLink(link, attack)
-  const unreported = rows.map(({ prior }, row) =>
-    prior === 0 ? 0 : prior * (1 - pulses[intensityOf(row)].Z.gain),
+  const strays = link.receiver.detector.neighbourSlotProbability
+  const unseen = rows.map(({ prior, fired }, row) =>
+    prior === 0 ? 0 : prior * Math.max(0, 1 - pulses[intensityOf(row)].Z.gain - strays * fired),
   )
   const priors = rows.map(({ prior }) => prior)
   return {
     clickProbability,
-    clicked: cellTable(clickProbability > 0 ? clicked : priors),
-    silent: cellTable(clickProbability < 1 ? silent : priors),
-    unreported: cellTable(unreported),
+    clicked: cellTable(clicked, priors),
+    silent: cellTable(silent, priors),
+    unseen: cellTable(unseen, priors),
     outcomes: drawTable(
       rows.map(({ outcomes }) => outcomes),
       32,
@@ -153,10 +154,10 @@ function firing(
 
 const chance = (keyBasis: number, basis: Basis): number => (basis === 'Z' ? keyBasis : 1 - keyBasis)
 
-/** The law of cells, from the weight of each row. */
-function cellTable(weights: readonly number[]): DrawTable {
+/** The law of cells, from the weight of each row; from `otherwise` if nothing has weight. */
+function cellTable(weights: readonly number[], otherwise: readonly number[]): DrawTable {
   const cells = new Array<number>(CELLS).fill(0)
-  for (const [row, weight] of weights.entries()) {
+  for (const [row, weight] of (weights.some(Boolean) ? weights : otherwise).entries()) {
     cells[(row & 0b1101) | ((row & RECEIVER_BASIS) >> 3)] += weight
   }
   return drawTable([cells], 30)

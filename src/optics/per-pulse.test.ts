@@ -121,6 +121,7 @@ function everyPulse(link: OpticalLink, attack: Attack, slots: number, seed: numb
     }
     const bit = fired === 3 ? random.below(2) : fired >> 1
     tallies.detection(slot, choices[slot], bases[slot] | (bit << 1))
+    tallies.neighbours(choices, slot, bases[slot] | (bit << 1))
     if (fired === 3) tallies.add('double clicks')
     lastClickPs = slot * slotPs
     for (const each of [1, 2]) {
@@ -177,7 +178,7 @@ for (const [seed, { name, link, attack }] of cases.entries()) {
     const expected = everyPulse(link, attack, slots, seed)
     const batchSlots = 20_000
     const batches = slots / batchSlots
-    const seen = runSimulator({ link, attack, seed, batches, batchSlots, unreported: true })
+    const seen = runSimulator({ link, attack, seed, batches, batchSlots, everyChoice: true })
     const kinds = new Set([...expected.counts.keys(), ...seen.counts.keys()])
     assert.ok(kinds.size > 40, 'many figures are compared')
     for (const kind of kinds) {

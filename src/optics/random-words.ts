@@ -21,20 +21,10 @@ export class RandomWords {
     this.#stream = new Keystream(source)
   }
 
-  /** So many fresh words. The caller owns the array, and clears it after use. */
-  take(count: number): Uint32Array {
-    const octets = this.#stream.octets(count * 4)
-    if (octets.byteOffset % 4 === 0) return new Uint32Array(octets.buffer, octets.byteOffset, count)
-    const aligned = new Uint32Array(count)
-    new Uint8Array(aligned.buffer).set(octets)
-    octets.fill(0)
-    return aligned
-  }
-
   /** One fresh word. */
   next(): number {
     if (this.#at === this.#words.length) {
-      this.#words = this.take(STOCK_WORDS)
+      this.#words = this.#stock()
       this.#at = 0
     }
     const word = this.#words[this.#at]
@@ -47,13 +37,25 @@ export class RandomWords {
     this.#words.fill(0)
     this.#at = this.#words.length
   }
+
+  #stock(): Uint32Array {
+    const octets = this.#stream.octets(STOCK_WORDS * 4)
+    if (octets.byteOffset % 4 === 0) {
+      return new Uint32Array(octets.buffer, octets.byteOffset, STOCK_WORDS)
+    }
+    const aligned = new Uint32Array(STOCK_WORDS)
+    new Uint8Array(aligned.buffer).set(octets)
+    octets.fill(0)
+    return aligned
+  }
 }
 
 /**
  * A generator for noise, with a seed from the random source.
  *
- * Noise (when detectors fire, which of them, errors) is no secret: announced slots and bases tell
- * most of it. It has a generator of its own so that they tell nothing of the one behind the keys.
+ * Announced slots and bases may tell its state, which is why choices have another one. Whoever
+ * knew all noise would know when detectors fire and which bits may be wrong, but not one bit of
+ * the transmitter: those are fair coins whatever the noise.
  */
 export function noiseFrom(source: RandomSource): SeededRandom {
   const octets = source.octets(8)

@@ -1,9 +1,11 @@
 /**
- * What the transmitter remembers of a batch: its choices in the slots that led to a detection.
+ * What the transmitter remembers of a batch: its choices in all slots that show in the detections.
  *
- * A real transmitter remembers its choice in every slot. The simulation has drawn the choices of
- * detected slots only; of any other slot nothing is known to anybody, so a choice drawn when it
- * is asked for, from the law of slots without a report, cannot be told from one drawn before.
+ * A real transmitter remembers its choice in every slot. The simulation has drawn choices only
+ * where something was detected, or was stamped in a neighbouring slot; with any other slot no
+ * report has anything to do, so a choice drawn when it is asked for, from the law of slots without
+ * a report, cannot be told from one drawn before. (To first order in jitter and afterpulses: that
+ * law is an average over slots, dead or silent.)
  *
  * @module
  */
@@ -18,12 +20,12 @@ import { OpticsRefusal } from './refusal.ts'
 export interface ChoiceRecord {
   readonly batch: number
   readonly slotCount: number
-  /** Slots with a detection, strictly increasing. */
+  /** Slots of which the choice is remembered, strictly increasing; all detected ones among them. */
   readonly slots: Uint32Array
   /** The choice in each, in the form of `TransmitterChoices`. */
   readonly choices: Uint8Array
   /** From which choices in all other slots are drawn. */
-  readonly unreported: DrawTable
+  readonly unseen: DrawTable
 }
 
 /** Overwrites the choices of a record. */
@@ -55,7 +57,7 @@ export function choicesIn(
     choices[at] =
       next < known.length && known[next] === slot
         ? remembered[next]
-        : drawChoices(record.unreported, words.next()) & 0b1111
+        : drawChoices(record.unseen, words.next()) & 0b1111
   }
   return choices
 }

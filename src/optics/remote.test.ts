@@ -20,6 +20,7 @@ import { decodeDeviceMessage, encodeDeviceMessage } from './wire.ts'
 const refusedWith = (code: OpticsRefusalCode) => (error: unknown) =>
   error instanceof OpticsRefusal && error.code === code
 
+const settings = encodeDeviceMessage({ kind: 'settings', settings: roughLink.settings })
 const [fibreSite, daemonSite] = [siteId('fibre'), siteId('daemon')]
 
 /** A fibre that serves both its devices over a simulated network. */
@@ -138,6 +139,25 @@ test('open questions are refused when the connection ends', async () => {
   )
 })
 
+test('a question that is still on its way when the connection ends is refused', async () => {
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>()
+  const { promise: stuck, reject: fail } = Promise.withResolvers<void>()
+  const connection: Connection = {
+    peer: fibreSite,
+    channel: 'transmitter',
+    closed,
+    close,
+    send: () => stuck,
+    receive: (take) => void take(settings),
+  }
+  const transmitter = await remoteTransmitter(connection)
+  const asked = transmitter.choicesAt(0, Uint32Array.of(1))
+  close()
+  await new Promise((resume) => void setImmediate(resume))
+  fail(new Error('gone'))
+  await assert.rejects(asked, refusedWith('OPTICS_CLOSED'))
+})
+
 test('a transmitter is asked a limited number of questions at a time', async () => {
   const { time, dial } = served()
   const transmitter = await during(time, remoteTransmitter(await dial('transmitter')))
@@ -177,7 +197,6 @@ async function impostor(...messages: readonly Uint8Array[]): Promise<{
   return { time, connection: await dialled }
 }
 
-const settings = encodeDeviceMessage({ kind: 'settings', settings: roughLink.settings })
 const unasked = encodeDeviceMessage({
   kind: 'choices',
   choices: { batch: 0, choices: Uint8Array.of(1) },

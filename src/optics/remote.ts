@@ -82,6 +82,8 @@ export async function remoteTransmitter(connection: Connection): Promise<Transmi
       throw new OpticsRefusal('OPTICS_REQUESTS_TOO_MANY', message)
     }
     const question = Promise.withResolvers<TransmitterChoices>()
+    // The connection may end while the question is on its way, before anybody waits for an answer.
+    question.promise.catch(() => undefined)
     asked.set(batch, question)
     const request = { batch, slots }
     if (!(await sent(connection, { kind: 'choice-request', request }))) {

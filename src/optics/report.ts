@@ -21,14 +21,16 @@ export interface Tally {
 export class Report {
   count = 0
   deadTimeDrops = 0
+  #remembered = 0
   #slots = new Uint32Array(CAPACITY_LEAST)
   #outcomes: Uint8Array = new Uint8Array(CAPACITY_LEAST)
+  #rememberedSlots = new Uint32Array(CAPACITY_LEAST)
   #choices: Uint8Array = new Uint8Array(CAPACITY_LEAST)
   /** Detections by what they are: 2 bits detectors, then basis, bases alike, known to Eve. */
   readonly #tally = new Uint32Array(32)
 
   /**
-   * Adds one detection, in the order of slots.
+   * Adds one detection, in the order of slots, and what the transmitter chose there.
    *
    * @param packed     choices as packed by `drawChoices`, and bit 6 if Eve knows the bit
    * @param detectors  that fired: 1, 2, or 3 for a double click
@@ -41,8 +43,17 @@ export class Report {
     const alike = 1 ^ ((packed ^ basis) & 1)
     this.#slots[at] = slot
     this.#outcomes[at] = basis | (bit << 1)
+    const known = (packed >> 6) & 1
+    this.#tally[detectors | (basis << 2) | (alike << 3) | (known << 4)]++
+    this.remember(slot, packed)
+  }
+
+  /** Keeps the transmitter's choice in a slot, detected or not, in the order of slots. */
+  remember(slot: number, packed: number): void {
+    const at = this.#remembered++
+    if (at === this.#choices.length) this.#growMemory()
+    this.#rememberedSlots[at] = slot
     this.#choices[at] = packed & 0b1111
-    this.#tally[detectors | (basis << 2) | (alike << 3) | ((packed >> 6) << 4)]++
   }
 
   /** The counts so far. */
@@ -60,12 +71,17 @@ export class Report {
     return { clicks, ...rest }
   }
 
-  /** Copies of the arrays, for a new owner. */
-  copies(): { slots: Uint32Array; outcomes: Uint8Array; choices: Uint8Array } {
+  /** What the receiver reports, copied for a new owner. */
+  detections(): { slots: Uint32Array; outcomes: Uint8Array } {
     const { count } = this
+    return { slots: this.#slots.slice(0, count), outcomes: this.#outcomes.slice(0, count) }
+  }
+
+  /** What the transmitter remembers, copied for a new owner. */
+  choices(): { slots: Uint32Array; choices: Uint8Array } {
+    const count = this.#remembered
     return {
-      slots: this.#slots.slice(0, count),
-      outcomes: this.#outcomes.slice(0, count),
+      slots: this.#rememberedSlots.slice(0, count),
       choices: this.#choices.slice(0, count),
     }
   }
@@ -74,23 +90,32 @@ export class Report {
   clear(): void {
     this.#slots.fill(0, 0, this.count)
     this.#outcomes.fill(0, 0, this.count)
-    this.#choices.fill(0, 0, this.count)
+    this.#choices.fill(0, 0, this.#remembered)
+    this.#remembered = 0
     this.#tally.fill(0)
     this.count = 0
     this.deadTimeDrops = 0
   }
 
   #grow(): void {
-    const slots = new Uint32Array(this.#slots.length * 2)
-    slots.set(this.#slots)
-    this.#slots = slots
-    this.#outcomes = moved(this.#outcomes)
-    this.#choices = moved(this.#choices)
+    this.#slots = movedWords(this.#slots)
+    this.#outcomes = movedOctets(this.#outcomes)
+  }
+
+  #growMemory(): void {
+    this.#rememberedSlots = movedWords(this.#rememberedSlots)
+    this.#choices = movedOctets(this.#choices)
   }
 }
 
+function movedWords(words: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(words.length * 2)
+  larger.set(words)
+  return larger
+}
+
 /** The octets in an array of twice the length; the old one is overwritten. */
-export function moved(octets: Uint8Array): Uint8Array {
+export function movedOctets(octets: Uint8Array): Uint8Array {
   const larger = new Uint8Array(octets.length * 2)
   larger.set(octets)
   octets.fill(0)

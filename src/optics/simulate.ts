@@ -156,24 +156,20 @@ export class BatchSimulator {
     for (let at = from; at < count; at++) {
       const choices = drawChoices(clicked, words.next())
       const outcome = drawOutcome(outcomes, choices, noise.uint32())
-      packed[at] = choices | ((outcome & 4) << 4)
-      this.#stamp(slots[at], outcome & 3)
+      const strayed = this.#stamp(slots[at], outcome & 3)
+      packed[at] = choices | ((outcome & 4) << 4) | strayed
     }
   }
 
-  /** Gives the avalanches of one slot their time stamps, each its own. */
-  #stamp(slot: number, detectors: number): void {
-    if (detectors === 3) {
-      this.#avalanches.add(slot + this.#jitter(), 1)
-      this.#avalanches.add(slot + this.#jitter(), 2)
-    } else {
-      this.#avalanches.add(slot + this.#jitter(), detectors)
+  /** Stamps the avalanches of one slot, each by itself. Returns `STRAYED` if one left it. */
+  #stamp(slot: number, detectors: number): number {
+    if (detectors === 3) return this.#stamp(slot, 1) | this.#stamp(slot, 2)
+    if (!this.#misstamp.happens()) {
+      this.#avalanches.add(slot, detectors)
+      return 0
     }
-  }
-
-  #jitter(): number {
-    if (!this.#misstamp.happens()) return 0
-    return this.#noise.uint32() & 1 ? 1 : -1
+    this.#avalanches.add(slot + (this.#noise.uint32() & 1 ? 1 : -1), detectors)
+    return STRAYED
   }
 
   /** Lets avalanches happen in the order of their stamps: dead time, afterpulses, report. */
@@ -198,14 +194,21 @@ export class BatchSimulator {
         report.deadTimeDrops++
         continue
       }
-      while (lit < count && slots[lit] < slot) lit++
+      for (; lit < count && slots[lit] < slot; lit++) this.#rememberStrayed(lit)
       const isLit = lit < count && slots[lit] === slot
-      report.add(slot, isLit ? packed[lit] : this.#choicesInTheDark(), detectors)
+      report.add(slot, isLit ? packed[lit++] : this.#choicesInTheDark(), detectors)
       deadUntil = slot + deadSlots
       if (detectors & 1) this.#trap(deadUntil, 1)
       if (detectors & 2) this.#trap(deadUntil, 2)
     }
     this.#deadUntil = deadUntil
+    for (; lit < count && slots[lit] < slotCount; lit++) this.#rememberStrayed(lit)
+  }
+
+  /** Choices whose light was reported in a neighbouring slot are part of what the devices share. */
+  #rememberStrayed(lit: number): void {
+    const { slots, packed } = this.#lit
+    if (packed[lit] & STRAYED) this.#report.remember(slots[lit], packed[lit])
   }
 
   /** Choices in a live slot in which no light and no dark count fired anything. */
@@ -222,7 +225,8 @@ export class BatchSimulator {
   }
 
   #handOver(slotCount: number): SimulatedBatch {
-    const { slots, outcomes, choices } = this.#report.copies()
+    const { slots, outcomes } = this.#report.detections()
+    const remembered = this.#report.choices()
     const { clicks, doubleClicks, sifted, knownToEve } = this.#report.tally()
     const { deadTimeDrops } = this.#report
     this.#report.clear()
@@ -231,7 +235,7 @@ export class BatchSimulator {
     const batch = this.#batch++
     return {
       detections: { batch, slotCount, simulated: true, slots, outcomes, observables },
-      record: { batch, slotCount, slots: slots.slice(), choices, unreported: this.#law.unreported },
+      record: { batch, slotCount, ...remembered, unseen: this.#law.unseen },
       truth: { sifted, knownToEve },
     }
   }
@@ -252,3 +256,6 @@ export class BatchSimulator {
     this.#from = 1
   }
 }
+
+/** In the packed choices of a lit slot: an avalanche has been stamped in another slot. */
+const STRAYED = 128

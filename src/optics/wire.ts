@@ -139,7 +139,7 @@ function decodeDetections(octets: Uint8Array): DetectionBatch {
   const [slotCount, count] = [count32(0), count32(1)]
   if (slotCount < 1 || slotCount > BATCH_SLOTS_MAX) throw invalidMessage('slot count')
   // Each detection takes an octet or more: no memory is taken on the sender's word alone.
-  if (count > slotCount || count > octets.length - DETECTIONS_HEAD) throw invalidMessage('count')
+  if (count > octets.length - DETECTIONS_HEAD) throw invalidMessage('count')
   const photocurrentUa = view.getFloat64(DETECTIONS_HEAD - 8, true)
   if (!(photocurrentUa >= 0 && photocurrentUa < Infinity)) throw invalidMessage('photocurrent')
   if (octets[9] > 1) throw invalidMessage('flags')
