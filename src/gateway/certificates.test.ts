@@ -32,6 +32,9 @@ export interface Leaf {
   readonly serialNumber: string
 }
 
+/** Roots made so far: two of one name would be taken for each other. */
+let roots = 0
+
 /** An authority with its root, ready to issue. */
 export interface Authority {
   readonly root: string
@@ -50,7 +53,7 @@ async function authority(rootAlgorithm: Algorithm, leafAlgorithm: Algorithm): Pr
   const keys = await newKeys(rootAlgorithm)
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
-    name: 'CN=Test root',
+    name: `CN=Test root ${String(roots++)}`,
     notBefore: at(-10),
     notAfter: at(10),
     signingAlgorithm: signing(rootAlgorithm),

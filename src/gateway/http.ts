@@ -20,6 +20,7 @@ import {
   certificateFields,
   NORTH_TLS,
   tlsOptions,
+  tlsRefusalReason,
   tlsSession,
   type Credentials,
   type TlsSession,
@@ -80,7 +81,7 @@ export class HttpListener implements AsyncDisposable {
       log.write('warning', 'tls-refused', {
         listener: name,
         from,
-        reason: error.code ?? error.name,
+        reason: tlsRefusalReason(error, socket),
       })
     })
     this.#web = newWeb({

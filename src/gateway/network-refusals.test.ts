@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { concat, siteId, uint32, utf8 } from '#base'
 import { MemoryLog, SimulatedTime } from '#world/ports'
-import { peerAuthority } from './certificates.test.ts'
+import { northAuthority, peerAuthority } from './certificates.test.ts'
 import { DIAL_MS } from './dial.ts'
 import { frameHead } from './frames.ts'
 import { controlOctets } from './greeting.ts'
@@ -31,10 +31,10 @@ test('nobody gets in whose certificate is missing, foreign, expired, revoked or 
   const revoked = await authority.leaf({ uri: uriOf('bristol') })
   const crl = await authority.crl([revoked.serialNumber])
   const cases: readonly (readonly [string, PairOptions, Credentials?])[] = [
-    ['foreign', { dialledBy: foreign }],
-    ['expired', { dialler: { uri: uriOf('bristol'), days: -1 } }],
-    ['server only', { dialler: { uri: uriOf('bristol'), usages: ['server'] } }],
-    ['revoked', { crl }, revoked.credentials],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', { dialledBy: foreign }],
+    ['CERT_HAS_EXPIRED', { dialler: { uri: uriOf('bristol'), days: -1 } }],
+    ['INVALID_PURPOSE', { dialler: { uri: uriOf('bristol'), usages: ['server'] } }],
+    ['CERT_REVOKED', { crl }, revoked.credentials],
   ]
   for (const [name, options, credentials] of cases) {
     const sites = await pair(t, options)
@@ -45,10 +45,8 @@ test('nobody gets in whose certificate is missing, foreign, expired, revoked or 
     )
     await assert.rejects(sites.bristol.dial(cambridge, 'peer'), unreachable(/./), name)
     assert.deepEqual(sites.cambridge.connections, [], name)
-    assert(
-      sites.log.lines.some(({ event }) => event === 'connection-refused'),
-      name,
-    )
+    const refused = sites.log.lines.find(({ event }) => event === 'connection-refused')
+    assert.equal(refused?.facts['reason'], name)
   }
   const sites = await pair(t)
   const socket = connectTls({
@@ -169,6 +167,37 @@ test('a device opens device channels and no others, and a site cannot pose as on
   await assert.rejects(daemon.dial(siteId('posing'), 'peer'), { code: 'NETWORK_UNKNOWN_PEER' })
 })
 
+test('an enrolled device that asks for a channel between sites is refused by the listener', async (t) => {
+  const sites = await pair(t)
+  sites.cambridge.accept(
+    () => true,
+    () => assert.fail(),
+  )
+  const credentials = await credentialsFor(authority, { uri: 'photonward:device:fibre' })
+  const socket = await rawClient(sites, { hello: true, credentials })
+  socket.resume()
+  await new Promise((closed) => socket.once('close', closed))
+  const refused = sites.log.lines.find(({ event }) => event === 'connection-refused')
+  assert.deepEqual(
+    [refused?.facts['peer'], refused?.facts['reason']],
+    ['fibre', 'channel-forbidden'],
+  )
+})
+
+test('a certificate that is not signed with ML-DSA is refused even from a trusted root', async (t) => {
+  const sites = await pair(t)
+  const classical = await northAuthority()
+  const { credentials } = await classical.leaf({ uri: uriOf('bristol') })
+  const trusting = await credentialsFor(authority, { uri: uriOf('cambridge') })
+  sites.cambridge.reload({ ...trusting, ca: authority.root + classical.root })
+  sites.bristol.reload({ ...credentials, ca: authority.root })
+  sites.cambridge.accept(
+    () => true,
+    () => assert.fail(),
+  )
+  await assert.rejects(sites.bristol.dial(cambridge, 'peer'), unreachable(/^ERR_SSL_/))
+})
+
 test('whatever a stranger or an enrolled liar sends, the listener stands and others are served', async (t) => {
   const sites = await pair(t, { more: { messageOctetsMax: () => 1000 } })
   // More than may stand at once from one address: those that have gone do not count.
@@ -216,7 +245,9 @@ test('a stranger that says nothing is shown out after the time for greetings', a
   // The listening end may see the handshake later than we do: its time begins then.
   while (!socket.closed) await sites.time.advance(1000)
   assert(sites.time.elapsedMs >= 10_000)
-  assert.equal(sites.log.lines.length, before)
+  assert.deepEqual(sites.log.lines.slice(before), [
+    { level: 'info', event: 'stranger-left', facts: { from: '127.0.0.1' } },
+  ])
 })
 
 test('a listener that accepts TCP and never answers costs the dialling end its time limit, no more', async (t) => {

@@ -26,6 +26,7 @@ import {
   PEER_TLS,
   secureContext,
   tlsOptions,
+  tlsRefusalReason,
   tlsSession,
   type Credentials,
   type PeerCertificate,
@@ -92,7 +93,7 @@ export class TlsNetwork implements Network, AsyncDisposable {
     this.#server.on('connection', (socket: Socket) => this.#admit(socket))
     this.#server.on('secureConnection', (socket: TLSSocket) => this.#greet(socket))
     this.#server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
-      this.#refused(socket, error.code ?? error.name)
+      this.#refused(socket, tlsRefusalReason(error, socket))
     })
   }
 
@@ -181,7 +182,11 @@ export class TlsNetwork implements Network, AsyncDisposable {
     }
     const origin = originOf(socket)
     this.#strangers.set(origin, socket)
-    socket.once('close', () => this.#strangers.delete(origin))
+    socket.once('close', () => {
+      // When TLS refuses a certificate, only this line knows where it came from.
+      const left = this.#strangers.delete(origin)
+      if (left) this.#options.log.write('info', 'stranger-left', { from: remoteAddress })
+    })
   }
 
   /** TLS has verified the certificate; now the name in it, and the hello. */

@@ -35,6 +35,8 @@ export type GatewayRefusalCode =
   | 'CREDENTIALS_INVALID'
   /** A request on the admin socket is not of the form that its route asks for. */
   | 'REQUEST_INVALID'
+  /** A worker thread of a link failed; its session is lost, the next gets a new one. */
+  | 'WORKER_FAILED'
 
 /** The outside world is not as the daemon needs it; the operator can act on `code`. */
 export class GatewayRefusal extends Refusal<GatewayRefusalCode> {

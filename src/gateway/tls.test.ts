@@ -49,6 +49,16 @@ test('several revocation lists in one text are all used', async () => {
   assert.equal(tlsOptions(NORTH_TLS, { ...credentials, crl }).crl?.length, 2)
 })
 
+test('certificates that follow one another without a line break are all used', async () => {
+  const [one, two] = [await northAuthority(), await northAuthority()]
+  const { credentials } = await one.leaf({})
+  const ca = one.root.trim() + two.root.trim()
+  const cert = credentials.cert.trim() + one.root.trim()
+  const options = tlsOptions(NORTH_TLS, { ...credentials, ca, cert })
+  assert.equal(options.ca.length, 2)
+  assert.equal(options.cert.split('\n').filter((line) => line.startsWith('-----BEGIN')).length, 2)
+})
+
 test('the group is read out of a session, and nothing out of anything else', () => {
   // SEQUENCE { INTEGER 1, [19] { INTEGER 4588 } }
   assert.equal(sessionGroup(fromHex('3009020101b304020211ec')), 'X25519MLKEM768')

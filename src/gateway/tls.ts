@@ -57,7 +57,7 @@ export const NORTH_TLS = {
 export type TlsOptions<S> = S & {
   readonly key: string
   readonly cert: string
-  readonly ca: string
+  readonly ca: string[]
   readonly crl?: string[]
 }
 
@@ -71,11 +71,13 @@ export function tlsOptions<S extends object>(settings: S, credentials: Credentia
   const { key, cert, ca, crl } = credentials
   try {
     // OpenSSL takes a missing key, or none among the trusted roots, without a word.
-    const own = new X509Certificate(cert)
-    if (!own.checkPrivateKey(createPrivateKey(key))) throw new Error('Key of another certificate')
-    for (const root of pemBlocks(ca, 'CERTIFICATE')) new X509Certificate(root)
+    const chain = pemBlocks(cert, 'CERTIFICATE')
+    const leaf = new X509Certificate(chain[0])
+    if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('Key of another certificate')
+    const roots = pemBlocks(ca, 'CERTIFICATE')
+    for (const root of roots) new X509Certificate(root)
     const lists = crl === undefined ? {} : { crl: pemBlocks(crl, 'X509 CRL') }
-    const options = { ...settings, key, cert, ca, ...lists }
+    const options = { ...settings, key, cert: chain.join('\n'), ca: roots, ...lists }
     secureContext(options)
     return options
   } catch (cause) {
@@ -90,7 +92,10 @@ export function tlsOptions<S extends object>(settings: S, credentials: Credentia
 /** What OpenSSL makes of the options; for dialling with the same credentials many times. */
 export const secureContext = (options: object): SecureContext => createSecureContext(options)
 
-/** The blocks of a text one by one: of several revocation lists Node reads only the first. */
+/**
+ * The blocks of a text one by one: of several revocation lists Node reads only the first, and of
+ * certificates without a line break between them OpenSSL reads none after the first.
+ */
 function pemBlocks(text: string, label: string): string[] {
   const blocks = text.match(new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`, 'g'))
   if (blocks === null) throw new Error(`Expected PEM with the label ${label}`)
@@ -167,6 +172,13 @@ function element(der: Uint8Array, at: number): Element | undefined {
   for (let i = at + 2; i < from; i++) length = length * 256 + der[i]
   const to = from + length
   return to > der.length ? undefined : { tag, from, to }
+}
+
+/** Why a listener ended a handshake: what is wrong with the certificate, or else OpenSSL's code. */
+export function tlsRefusalReason(error: Error & { code?: string }, socket: TLSSocket): string {
+  // A code such as CERT_HAS_EXPIRED, whatever its declared type.
+  const certificate: unknown = socket.authorizationError
+  return typeof certificate === 'string' ? certificate : (error.code ?? error.name)
 }
 
 /** A verified certificate of the other end, with its times. */
