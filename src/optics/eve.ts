@@ -3,8 +3,9 @@
  *
  * An attack is data. For one pulse as sent, `arrivalsOf` lists what may arrive in its place, with
  * probabilities; the simulation works from that list alone. A new attack that acts pulse by pulse
- * is a new kind here, and nothing else changes. Attacks on detectors (blinding, time shift) will
- * add members to `Arrival`, those on the transmitter (Trojan horse) none.
+ * is a new kind here; only its closed form in `expectation` has to be written beside it. Attacks
+ * on photon numbers and on detectors (photon-number splitting, blinding, time shift) will add
+ * members to `Arrival`, those on the transmitter (Trojan horse) none.
  *
  * Does not cover attacks that act on several pulses at once, nor the classical channel.
  *

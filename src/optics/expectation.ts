@@ -40,6 +40,7 @@ export interface LinkExpectation {
   readonly deadTimeDropProbability: number
   /** One for each intensity, in the order of the settings. */
   readonly pulses: readonly { readonly Z: PulseExpectation; readonly X: PulseExpectation }[]
+  /** Error rate of the sifted bits; NaN where nothing is ever detected. */
   readonly qber: { readonly Z: number; readonly X: number }
   readonly detectionsPerSecond: number
   /** Detections per second for which both ends chose the key basis. */
@@ -67,10 +68,11 @@ export function expectLink(link: OpticalLink, attack: Attack = noAttack): LinkEx
   const rates = detectorRates(link, click, click === 0 ? 0 : double / click)
   const jitter = detector.neighbourSlotProbability
   const reported = (pulse: LitPulse, misaligned: number): PulseExpectation => {
-    const astray = (rates.live * click * jitter + rates.afterpulses) * (1 - pulse.fires)
+    const gain = reportedProbability(pulse.fires, rates, click, jitter)
+    const own = rates.live * (1 - jitter)
     return {
-      gain: rates.live * pulse.fires * (1 - jitter) + astray,
-      error: rates.live * pulse.wrong(misaligned) * (1 - jitter) + astray / 2,
+      gain,
+      error: own * pulse.wrong(misaligned) + (gain - own * pulse.fires) / 2,
     }
   }
   const pulses = lit.map((pulse) => ({
@@ -147,7 +149,9 @@ function coherentPulse(counted: number, noise: number): LitPulse {
   }
 }
 
-interface DetectorRates {
+/** What a detector makes of clicks that come with one probability in every live slot. */
+export interface DetectorRates {
+  /** Share of slots that are live. */
   readonly live: number
   /** Per slot. */
   readonly detections: number
@@ -158,6 +162,24 @@ interface DetectorRates {
 }
 
 /**
+ * Probability that a pulse is reported: by its own light, or by light of a neighbour or a trapped
+ * carrier that falls into its slot while its own light fires nothing. Of the latter, half the bits
+ * are wrong.
+ *
+ * @param fires   probability that the pulse fires anything in a live slot
+ * @param click   the same, over all pulses
+ * @param jitter  probability that an avalanche is stamped in a neighbouring slot
+ */
+export const reportedProbability = (
+  fires: number,
+  rates: DetectorRates,
+  click: number,
+  jitter: number,
+): number =>
+  rates.live * fires * (1 - jitter) +
+  (rates.live * click * jitter + rates.afterpulses) * (1 - fires)
+
+/**
  * Dead time and afterpulsing together.
  *
  * A click with probability c in each live slot, and D dead slots after it, is a renewal process:
@@ -165,7 +187,11 @@ interface DetectorRates {
  * with ratio q = e^(−1/decay), meets a live slot with probability 1/(1 + c·(q + … + q^D)): the
  * generating function of that renewal process at q.
  */
-function detectorRates(link: OpticalLink, click: number, doubleShare: number): DetectorRates {
+export function detectorRates(
+  link: OpticalLink,
+  click: number,
+  doubleShare: number,
+): DetectorRates {
   const { deadSlots } = figuresOf(link)
   const { detector } = link.receiver
   const decay = afterpulseDecaySlots(detector, link.settings.clockHz)

@@ -21,7 +21,7 @@ import { assert } from '#base'
 import { draw, drawTable, type DrawTable } from './draw-table.ts'
 import { firingProbability } from './detector.ts'
 import type { Basis } from './device.ts'
-import { expectLink } from './expectation.ts'
+import { detectorRates, reportedProbability } from './expectation.ts'
 import { arrivalsOf, type Arrival, type Attack } from './eve.ts'
 import { figuresOf, type LinkFigures, type OpticalLink } from './link.ts'
 
@@ -62,14 +62,15 @@ export function pulseLaw(link: OpticalLink, attack: Attack): PulseLaw {
   }
   const clicked = rows.map(({ prior, fired }) => prior * fired)
   const silent = rows.map(({ prior, fired }) => prior * (1 - fired))
-  const clickProbability = clicked.reduce((sum, weight) => sum + weight, 0)
-  assert(clickProbability <= 1 + 1e-9, 'the click probability is one')
-  // Whether a pulse shows depends on its intensity, and on nothing else that was chosen.
-  const { pulses } = expectLink(link, attack)
+  const clickProbability = Math.min(1, total(clicked))
+  const doubled = total(rows.map(({ prior, outcomes }) => prior * (outcomes[3] + outcomes[7])))
+  const doubleShare = clickProbability === 0 ? 0 : doubled / clickProbability
+  const rates = detectorRates(link, clickProbability, doubleShare)
   const strays = link.receiver.detector.neighbourSlotProbability
-  const unseen = rows.map(({ prior, fired }, row) =>
-    prior === 0 ? 0 : prior * Math.max(0, 1 - pulses[intensityOf(row)].Z.gain - strays * fired),
-  )
+  const unseen = rows.map(({ prior, fired }) => {
+    const reported = reportedProbability(fired, rates, clickProbability, strays)
+    return prior * Math.max(0, 1 - reported - strays * fired)
+  })
   const priors = rows.map(({ prior }) => prior)
   return {
     clickProbability,
@@ -97,6 +98,9 @@ export function drawChoices(cells: DrawTable, word: number): number {
 /** Draws the outcome for choices as packed by `drawChoices`, with one uniform word of 32 bits. */
 export const drawOutcome = (outcomes: DrawTable, packed: number, word: number): number =>
   draw(outcomes, packed & ROW_MASK, word)
+
+const total = (weights: readonly number[]): number =>
+  weights.reduce((sum, weight) => sum + weight, 0)
 
 const intensityOf = (row: number): number => (row >> 2) & 0b11
 
@@ -131,7 +135,7 @@ function rowOf(link: OpticalLink, attack: Attack, figures: LinkFigures, row: num
     outcomes[known + 2] += arrival.probability * (1 - zero) * one
     outcomes[known + 3] += arrival.probability * zero * one
   }
-  const fired = outcomes.reduce((sum, weight) => sum + weight, 0)
+  const fired = total(outcomes)
   return { prior, fired, outcomes: fired > 0 ? outcomes : NOTHING_DRAWN }
 }
 
