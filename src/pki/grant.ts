@@ -95,10 +95,9 @@ export async function grantSite(
     root: next[name].root,
     crls: crlsOf(next[name]),
   })
-  const grant = toCbor({
-    v: 1,
-    sites: { ...held('sites', tls.chain) },
-    north: { ...held('north', listener.chain) },
+  const grant = writeGrant({
+    sites: held('sites', tls.chain),
+    north: held('north', listener.chain),
     statement: stated.statement,
   })
   return { authority: next, grant, events: [...tls.events, ...listener.events, stated.event] }
@@ -135,6 +134,10 @@ export function acceptGrant(
   if (!isOf(check.statement, keys)) throw invalid('statement', 'other keys than those of the site')
   return { sites, north, statement }
 }
+
+/** A grant as octets: on its way to the site, and as the site keeps it. Nothing in it is secret. */
+export const writeGrant = ({ sites, north, statement }: Grant): Uint8Array =>
+  toCbor({ v: 1, sites: { ...sites }, north: { ...north }, statement })
 
 /** PEM of a site towards other sites, for TLS. */
 export const siteCredentials = ({ sites }: Grant, { tls }: SiteKeys): Credentials =>

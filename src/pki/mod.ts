@@ -51,6 +51,7 @@ export {
   grantSite,
   northCredentials,
   siteCredentials,
+  writeGrant,
   type Grant,
   type HeldChain,
 } from './grant.ts'
@@ -65,6 +66,13 @@ export {
   type Issued,
 } from './issuing.ts'
 export { type CertificateKey, type CertificateKeyName } from './keys.ts'
+export {
+  LISTS_OCTETS_MAX,
+  readLists,
+  renewLists,
+  writeLists,
+  type RevocationLists,
+} from './lists.ts'
 export { chainOfPeer, clientCertificateOf, fingerprintOf, type PeerCertificate } from './peer.ts'
 export { PkiRefusal, type PkiRefusalCode } from './refusal.ts'
 export { newSiteKeys, openSiteKeys, sealSiteKeys, type SiteKeys } from './site-keys.ts'
