@@ -198,8 +198,13 @@ export class BatchSimulator {
       const isLit = lit < count && slots[lit] === slot
       report.add(slot, isLit ? packed[lit++] : this.#choicesInTheDark(), detectors)
       deadUntil = slot + deadSlots
-      if (detectors & 1) this.#trap(deadUntil, 1)
-      if (detectors & 2) this.#trap(deadUntil, 2)
+      // Which one fired is a coin toss: not a question to ask a processor that guesses ahead.
+      if (detectors === 3) {
+        this.#trap(deadUntil, 1)
+        this.#trap(deadUntil, 2)
+      } else {
+        this.#trap(deadUntil, detectors)
+      }
     }
     this.#deadUntil = deadUntil
     for (; lit < count && slots[lit] < slotCount; lit++) this.#rememberStrayed(lit)
