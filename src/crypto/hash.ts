@@ -63,14 +63,19 @@ export function hkdfExpand(
   assert(key.length >= 32, 'HKDF expands a uniform key of at least 32 octets')
   assert(length <= 255 * size, 'HKDF expands to at most 255 hashes')
   const out = new Uint8Array(length)
-  let previous: Uint8Array = new Uint8Array(0)
+  // T(i − 1) ‖ info ‖ i in one place; T(0) is empty, so the first block leaves it out.
+  const block = new Uint8Array(size + info.length + 1)
+  block.set(info, size)
   for (let at = 0, counter = 1; at < length; at += size, counter++) {
-    const next = hmac(name, key, previous, info, Uint8Array.of(counter))
-    previous.fill(0)
-    previous = next
-    out.set(previous.subarray(0, Math.min(size, length - at)), at)
+    block[block.length - 1] = counter
+    const next = createHmac(name, key)
+      .update(counter === 1 ? block.subarray(size) : block)
+      .digest()
+    block.set(next)
+    out.set(next.subarray(0, Math.min(size, length - at)), at)
+    next.fill(0)
   }
-  previous.fill(0)
+  block.fill(0, 0, size)
   return out
 }
 

@@ -20,6 +20,7 @@ import {
   parsePreamble,
   withDataKey,
   type Opener,
+  type Preamble,
 } from './container.ts'
 import { encodeHeader, expectHeader, type ContainerHeader } from './header.ts'
 import { encodeWraps, tagWraps, WRAP_NONCE_OCTETS, type WrappingKey } from './wrap.ts'
@@ -120,13 +121,7 @@ export function rewrapPreamble(input: RewrapInput): {
     // A data key that is not this payload's must not be spread further.
     committedCipher(key, old.headerHash, beginning)[Symbol.dispose]()
     using dataKey = SecretBytes.copyOf(key)
-    const nonces = input.random.octets(input.wrapUnder.length * WRAP_NONCE_OCTETS)
-    const sealFor = { ...input, dataKey }
-    return preambleOf(
-      { headerOctets: old.headerOctets, headerHash: old.headerHash },
-      sealFor,
-      nonces,
-    )
+    return preambleOf(old, { ...input, dataKey })
   })
   return { preamble, payloadAt: old.payloadAt }
 }
@@ -141,23 +136,16 @@ export function beginContainer(
   readonly salt: Uint8Array
 } {
   const headerHash = sha512(headerOctets)
-  const drawn = input.random.octets(SALT_OCTETS + input.wrapUnder.length * WRAP_NONCE_OCTETS)
-  const nonces = drawn.subarray(SALT_OCTETS)
-  const preamble = preambleOf({ headerOctets, headerHash }, input, nonces)
-  return { preamble, headerHash, salt: drawn.subarray(0, SALT_OCTETS) }
+  const salt = input.random.octets(SALT_OCTETS)
+  return { preamble: preambleOf({ headerOctets, headerHash }, input), headerHash, salt }
 }
 
 function preambleOf(
-  header: { readonly headerOctets: Uint8Array; readonly headerHash: Uint8Array },
-  { dataKey, wrapUnder }: SealFor,
-  nonces: Uint8Array,
+  { headerOctets, headerHash }: Pick<Preamble, 'headerOctets' | 'headerHash'>,
+  { dataKey, wrapUnder, random }: SealFor,
 ): Uint8Array {
   const key = dataKey.reveal()
-  const wraps = wrapUnder.map((by, at) => {
-    const from = at * WRAP_NONCE_OCTETS
-    return by.wrap(key, header.headerHash, nonces.subarray(from, from + WRAP_NONCE_OCTETS))
-  })
+  const wraps = wrapUnder.map((by) => by.wrap(key, headerHash, random.octets(WRAP_NONCE_OCTETS)))
   const wrapsOctets = encodeWraps(wraps)
-  const tag = tagWraps(key, header.headerHash, wrapsOctets)
-  return buildPreamble(header.headerOctets, wrapsOctets, tag)
+  return buildPreamble(headerOctets, wrapsOctets, tagWraps(key, headerHash, wrapsOctets))
 }
