@@ -38,6 +38,7 @@ export interface LinkRunnerInput extends Pick<
 
 export class LinkRunner {
   readonly link: LinkId
+  readonly peer: SiteId
   readonly role: LinkView['role']
   readonly #input: LinkRunnerInput
   readonly #seat: EngineSeat
@@ -60,6 +61,7 @@ export class LinkRunner {
     const { site, parameters, alarms, keystore, clock } = input
     this.#input = input
     this.link = parameters.link
+    this.peer = input.peer
     this.role = site === parameters.transmitter ? 'transmitter' : 'receiver'
     this.#seat = input.compute.open(site, parameters)
     this.#alarms = new LinkAlarms({ link: this.link, alarms, keystore })

@@ -1,0 +1,295 @@
+/**
+ * What an operator at this machine may ask of a site: the handlers of the admin routes.
+ *
+ * Whoever reaches the admin socket is the operator: the socket lies in the site's own folder, which
+ * nobody else may enter. What is opened for him is logged like any other access.
+ *
+ * @module
+ */
+
+import { fromCbor, Refusal, siteId, uuid, type Clock } from '#base'
+import { receiptOf, verifyLog } from '#audit'
+import type {
+  AlarmView,
+  FindingView,
+  Handlers,
+  ImportView,
+  ItemView,
+  LinkView,
+  PatientView,
+  PoolView,
+  ProtectionView,
+  SiteRoutes,
+  StatusView,
+  TransferView,
+} from '#contract'
+import type { Transfer } from '#exchange'
+import type { Item, PatientEntry } from '#vault'
+import type { Alarm } from './alarms.ts'
+import type { SiteParts } from './site.ts'
+
+export class AdminRefusal extends Refusal<'QUERY_INVALID' | 'RECEIPT_PENDING'> {
+  override readonly name = 'AdminRefusal'
+}
+
+export const adminHandlers = (parts: SiteParts): Handlers<SiteRoutes> => ({
+  ...siteHandlers(parts),
+  ...recordHandlers(parts),
+  ...logHandlers(parts),
+})
+
+function siteHandlers(parts: SiteParts) {
+  const { alarms, links, options } = parts
+  return {
+    status: () => statusOf(parts),
+    links: () => Promise.resolve(links.map((link) => link.view())),
+    watchLinks: (_query, _body, signal) => watchLinks(parts, signal),
+    pools: () => Promise.resolve(poolsOf(parts)),
+    alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
+    stop: () => {
+      options.onStop()
+      return Promise.resolve({ stopping: true })
+    },
+  } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+function recordHandlers(parts: SiteParts) {
+  const { vault, exchange, options } = parts
+  const { clock } = options.ports
+  return {
+    importRecords: async (_query, octets) => {
+      const begun = clock.monotonicMs()
+      const outcome = await vault.importRecords(octets, { actor: OPERATOR })
+      const milliseconds = clock.monotonicMs() - begun
+      return { ...outcome, patients: [...outcome.patients], milliseconds } satisfies ImportView
+    },
+    patients: async ({ after, limit }) => {
+      const page = { limit: wholeOf(limit, 100, 1000) }
+      const asked = after === undefined ? page : { ...page, after: uuid(after) }
+      return (await vault.patients(asked)).map(patientView)
+    },
+    findPatient: async (_query, { system, value }) => {
+      const identifier = system === undefined ? { value } : { system, value }
+      const found = await vault.findPatient(identifier, { actor: OPERATOR })
+      return patientsNamed(parts, new Set(found))
+    },
+    items: ({ patient }) => itemsOf(parts, patient),
+    readRecord: async function* ({ patient }) {
+      for await (const { text } of vault.readPatient(uuid(patient), { actor: OPERATOR })) {
+        yield { resource: text }
+      }
+    },
+    send: async (_query, { patient, to, mode }) =>
+      transferView(
+        await exchange.send({
+          patient: uuid(patient),
+          to: siteId(to),
+          mode,
+          dataClass: 'clinical',
+          actor: OPERATOR,
+        }),
+      ),
+    transfers: async ({ limit }) =>
+      (await exchange.newest(wholeOf(limit, 50, 1000))).map(transferView),
+    transfer: async ({ transfer }) => transferView(await exchange.transfer(transfer)),
+  } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+function logHandlers(parts: SiteParts) {
+  const { audit } = parts
+  return {
+    entries: async ({ after, limit }) => {
+      const beyond = wholeOf(after, -1, Number.MAX_SAFE_INTEGER)
+      const entries = await audit.entries({ after: beyond }, wholeOf(limit, 100, 1000))
+      return entries.map(({ index, event: { at, kind, actor, facts } }) => {
+        return { index, at, kind, actor, facts: { ...facts } }
+      })
+    },
+    verify: () => verify(parts),
+    receipt: async ({ index }) => {
+      const least = Math.min(1, parts.logKeys.witnesses.length)
+      const receipt = await receiptOf(audit, wholeOf(index, 0, Number.MAX_SAFE_INTEGER), least)
+      if (receipt.kind === 'receipt') return { receipt: receipt.text }
+      throw new AdminRefusal('RECEIPT_PENDING', 'No witnessed checkpoint covers the entry yet')
+    },
+  } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+async function statusOf(parts: SiteParts): Promise<StatusView> {
+  const { site, options, startedAt, vault, audit, alarms, exchange, keeper, links, peers } = parts
+  const { folder, engine, listeners } = options.surroundings()
+  const { patients, items } = await vault.count()
+  const checkpoint = await audit.newest()
+  return {
+    site,
+    version: options.version,
+    profile: options.configuration.profile,
+    startedAt,
+    at: options.ports.clock.now(),
+    folder,
+    engine,
+    listeners: listeners.map((one) => ({ ...one })),
+    peers: options.configuration.peers.map((peer) => ({
+      site: peer.site,
+      connected: peers.isConnected(siteId(peer.site)),
+    })),
+    links: links.map((link) => link.view()),
+    pools: poolsOf(parts),
+    patients,
+    items,
+    logEntries: await audit.size(),
+    checkpointSize: checkpoint?.size ?? 0,
+    witnesses: [...keeper.cosigned].map(([witness, size]) => ({ site: witness, size })),
+    transfersWaiting: await exchange.openCount(),
+    alarms: alarms.standing.map(alarmView),
+  }
+}
+
+async function* watchLinks(
+  { links, options }: SiteParts,
+  signal: AbortSignal,
+): AsyncGenerator<LinkView[]> {
+  while (!signal.aborted) {
+    yield links.map((link) => link.view())
+    await pauseOf(options.ports.clock, WATCH_MS, signal)
+  }
+}
+
+function pauseOf(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const cancel = clock.after(ms, resolve)
+  signal.addEventListener('abort', () => {
+    cancel()
+    resolve()
+  })
+  return promise
+}
+
+const poolsOf = ({ keystore }: SiteParts): PoolView[] =>
+  keystore.peers.map((peer) => {
+    const { applicationBits, heldBlocks, links } = keystore.pool(peer)
+    return {
+      peer,
+      availableBits: applicationBits,
+      availableKeys: keystore.storedKeys(peer, KEY_BITS),
+      heldBlocks,
+      serving: links.some(({ quarantine }) => quarantine === undefined),
+    }
+  })
+
+async function patientsNamed(
+  { vault }: SiteParts,
+  wanted: ReadonlySet<string>,
+): Promise<PatientView[]> {
+  const found: PatientView[] = []
+  for (const patient of wanted) {
+    const [entry] = await vault.patients({ at: uuid(patient) })
+    found.push(patientView(entry))
+  }
+  return found
+}
+
+async function* itemsOf({ vault }: SiteParts, patient: string): AsyncGenerator<ItemView> {
+  for await (const item of vault.listPatient(uuid(patient), { actor: OPERATOR })) {
+    yield itemView(item)
+  }
+}
+
+function itemView({
+  object,
+  version,
+  octets,
+  hash,
+  origin,
+  storedAt,
+  protections,
+}: Item): ItemView {
+  const last = protections.at(-1)
+  const protection = last === undefined ? null : protectionView(last.record)
+  // The vault verifies an item before it shows it; one that does not verify is refused there.
+  return { object, version, octets, hash, origin, storedAt, protection, verified: true }
+}
+
+/** The record of a session's protection as the API shows it; it was checked when it was kept. */
+function protectionView(record: Uint8Array): ProtectionView {
+  const read = fromCbor(record, RECORD_MAX) as ProtectionView
+  const { mode, used, suite, keyIds, keySource, sessionId, transcript, at } = read
+  return { mode, used, suite, keyIds, keySource, sessionId, transcript, at }
+}
+
+const patientView = ({ patient, items, origin, since }: PatientEntry): PatientView => ({
+  patient,
+  items,
+  origin,
+  since,
+})
+
+function transferView(transfer: Transfer): TransferView {
+  const {
+    protection,
+    patient,
+    dataClass: _class,
+    manifestHash: _hash,
+    receipt: _receipt,
+  } = transfer
+  const { direction, peer, mode, state, reason, items, itemsDone, octets, createdAt } = transfer
+  return {
+    transfer: transfer.transfer,
+    ...{ direction, peer, mode, state, reason, items, itemsDone, octets, createdAt },
+    patient: patient ?? transfer.transfer,
+    finishedAt: transfer.finishedAt ?? null,
+    protection: protection === undefined ? null : protectionView(protection),
+  }
+}
+
+const alarmView = ({ id, at, kind, severity, subject, message, clearedAt }: Alarm): AlarmView => ({
+  ...{ id, at, kind, severity, subject, message },
+  clearedAt: clearedAt ?? null,
+})
+
+/** Log, records and keys, one after the other; the last line sums up. */
+async function* verify({
+  audit,
+  logKeys,
+  vault,
+  keystore,
+}: SiteParts): AsyncGenerator<FindingView> {
+  const checked: Record<string, number> = {}
+  let faults = 0
+  for await (const finding of verifyLog(audit.source, logKeys)) {
+    if (finding.kind === 'done') {
+      faults += finding.faults
+      Object.assign(checked, finding.checked)
+    } else yield finding
+  }
+  for await (const finding of vault.scrub()) {
+    if (finding.kind === 'done') {
+      faults += finding.faults
+      for (const [part, count] of Object.entries(finding.checked)) checked[`record ${part}`] = count
+    } else yield { ...finding, part: `record ${finding.part}` }
+  }
+  for await (const finding of keystore.scrub()) {
+    if (finding.kind === 'progress') {
+      checked['key segments'] = finding.done
+      yield { ...finding, part: 'key segments' }
+      continue
+    }
+    faults++
+    const { link, epoch, sequence, segment, problem } = finding
+    const place = `${link} block ${String(epoch)}/${String(sequence)} segment ${String(segment)}`
+    yield { kind: 'fault', part: 'key segments', place, problem }
+  }
+  yield { kind: 'done', faults, checked }
+}
+
+function wholeOf(text: string | undefined, otherwise: number, most: number): number {
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= -1 && value <= most) return value
+  throw new AdminRefusal('QUERY_INVALID', `Expected a whole number of at most ${String(most)}`)
+}
+
+const OPERATOR = 'operator'
+const KEY_BITS = 256
+const WATCH_MS = 1000
+const RECORD_MAX = 8192

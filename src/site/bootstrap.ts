@@ -1,0 +1,97 @@
+/**
+ * The first authentication of a link: a secret from a signed hybrid session, turned into hash keys
+ * and pads for both directions. Used for one session of the link, and never again.
+ *
+ * Computational, and meant to be: it has to hold only until the first block of the link replaces it.
+ *
+ * @module
+ */
+
+import {
+  cborDoor,
+  Exactly,
+  linkId,
+  Text,
+  toCbor,
+  uuid,
+  UuidText,
+  type LinkId,
+  type SiteId,
+} from '#base'
+import type { AuthenticationSource, PadRun } from '#qkd'
+import type { Session } from '#session'
+import type { Bootstrap } from './link-opening.ts'
+import type { Peers } from './peers.ts'
+import type { Sessions } from './sessions.ts'
+
+export function newBootstrap(input: { peers: Peers; sessions: Sessions }): Bootstrap {
+  const { peers, sessions } = input
+  /** Sources that a peer has made here, until the link's session takes them. */
+  const made = new Map<string, AuthenticationSource>()
+  peers.serve('link/bootstrap', (from, payload) => {
+    const { link, session } = openNotice(payload)
+    using taken = sessions.take(from, uuid(session))
+    if (taken?.purpose !== PURPOSE) throw new RangeError('No such session was opened for a link')
+    const name = nameOf(from, linkId(link))
+    clear(made.get(name))
+    made.set(name, sourceOf(taken, linkId(link)))
+    return Promise.resolve(new Uint8Array(0))
+  })
+  return {
+    initiate: async (peer, link) => {
+      const wish = {
+        purpose: PURPOSE,
+        dataClass: 'link-authentication',
+        mode: 'post-quantum',
+      } as const
+      using session = await sessions.open(peer, wish)
+      await peers.request(peer, 'link/bootstrap', toCbor({ link, session: session.id }))
+      return sourceOf(session, link)
+    },
+    collect: (peer, link) => {
+      const name = nameOf(peer, link)
+      const source = made.get(name)
+      made.delete(name)
+      return source
+    },
+  }
+}
+
+/** The initiator is the transmitting end; its run comes first. */
+function sourceOf(session: Session, link: LinkId): AuthenticationSource {
+  const label = `photonward link bootstrap 1 ${link}`
+  using secret = session.exportSecret(label, 2 * RUN_OCTETS)
+  const octets = secret.reveal()
+  const first = runOf(octets.slice(0, RUN_OCTETS))
+  const second = runOf(octets.slice(RUN_OCTETS))
+  const id = `bootstrap-${session.id}`
+  return session.role === 'initiator'
+    ? { id, send: first, receive: second }
+    : { id, send: second, receive: first }
+}
+
+const runOf = (octets: Uint8Array): PadRun => ({
+  hashKey: octets.subarray(0, 16),
+  pads: octets.subarray(16),
+  next: 0,
+})
+
+function clear(source: AuthenticationSource | undefined): void {
+  for (const run of [source?.send, source?.receive]) {
+    run?.hashKey.fill(0)
+    run?.pads.fill(0)
+  }
+}
+
+const nameOf = (peer: SiteId, link: LinkId): string => `${peer} ${link}`
+
+const PURPOSE = 'qkd-authentication-bootstrap'
+/** Pads in one direction: enough for some fifty blocks, should none succeed. */
+const PADS = 256
+const RUN_OCTETS = 16 + 16 * PADS
+
+const openNotice = cborDoor(
+  Exactly({ link: Text(63, 1), session: UuidText }),
+  'notice of a bootstrap',
+  1024,
+)

@@ -1,0 +1,108 @@
+/**
+ * The configuration of a site: what `photonward.json` in its folder may say.
+ *
+ * Every member that has a sensible value has it as its default. An unknown member is refused, so
+ * that a misspelt setting never passes silently.
+ *
+ * @module
+ */
+
+import { Exactly, linkId, siteId, Text, Type, Whole, type Static } from '#base'
+import { linkOf, presetNamed } from '#optics'
+import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
+import { MODES } from '#session'
+
+const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' })
+const Sae = Type.String({ pattern: "^[A-Za-z0-9._~:@!$&'()*+,;=-]{1,64}$" })
+const Address = Exactly({ host: Text(255, 1), port: Whole(0, 65_535) })
+const Choice = <const T extends readonly string[]>(options: T, chosen: T[number]) =>
+  Type.Unsafe<T[number]>(
+    Type.Union(
+      options.map((option) => Type.Literal(option)),
+      { default: chosen },
+    ),
+  )
+
+const LinkShape = Exactly({
+  link: Name,
+  /** The site at the other end. */
+  peer: Name,
+  role: Choice(['transmitter', 'receiver'] as const, 'transmitter'),
+  /** The device of this end: its certified name and address. */
+  device: Exactly({ name: Name, host: Text(255, 1), port: Whole(1, 65_535) }),
+  /** Settings of the devices, by the name of a link preset. */
+  preset: Text(64, 1),
+  /** Pulses per second, where a machine cannot keep up with the preset's. Same at both ends. */
+  clockHz: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  bound: Choice(BLOCK_BOUNDS, 'wiesemann-2024'),
+  blockBits: Whole(1024, 2 ** 25),
+  secrecy: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-10 }),
+  correctness: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-15 }),
+  qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),
+})
+LinkShape.properties.blockBits.default = 1_000_000
+
+export const SiteConfigurationShape = Exactly({
+  site: Name,
+  /** Name of the federation whose authority certifies this site. */
+  federation: Text(64, 1),
+  /** ID of this site's Key Management Entity. */
+  kme: Sae,
+  profile: Choice(['demo', 'production'] as const, 'production'),
+  /** Origin line of the log; must never change. */
+  logOrigin: Text(255, 1),
+  /** Where other sites reach this one. */
+  peerListener: Address,
+  /** Where applications ask for keys (ETSI GS QKD 014). */
+  northListener: Address,
+  /** Further names and addresses in the certificates, besides localhost and the site's name. */
+  dns: Type.Array(Text(255, 1), { maxItems: 16, default: [] }),
+  peers: Type.Array(Exactly({ site: Name, kme: Sae, host: Text(255, 1), port: Whole(1, 65_535) }), {
+    maxItems: 256,
+    default: [],
+  }),
+  links: Type.Array(LinkShape, { maxItems: 64, default: [] }),
+  /** Applications that may ask for keys, and the site each one is at. */
+  saes: Type.Array(Exactly({ sae: Sae, site: Name }), { maxItems: 4096, default: [] }),
+  /** Least protection of each class of data; raised by whoever asks for more. */
+  policy: Type.Record(
+    Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }),
+    Choice(MODES, 'require-quantum'),
+    {
+      minProperties: 1,
+      default: {
+        clinical: 'prefer-quantum',
+        archive: 'require-quantum',
+        'link-authentication': 'post-quantum',
+      },
+    },
+  ),
+  policyVersion: Whole(1),
+  /** How often new log entries are put under a signed, witnessed checkpoint. */
+  checkpointMs: Whole(100, 3_600_000),
+  logLevel: Choice(['debug', 'info', 'warning', 'error'] as const, 'info'),
+})
+SiteConfigurationShape.properties.policyVersion.default = 1
+SiteConfigurationShape.properties.checkpointMs.default = 1000
+
+export type SiteConfiguration = Static<typeof SiteConfigurationShape>
+export type LinkConfiguration = Static<typeof LinkShape>
+
+/** The parameters of a link, which both ends must find the same. @throws QkdRefusal, OpticsRefusal */
+export function parametersOf(site: string, link: LinkConfiguration): LinkParameters {
+  const { peer, role, preset, clockHz, bound, blockBits, qberMax } = link
+  const [transmitter, receiver] = role === 'transmitter' ? [site, peer] : [peer, site]
+  return linkParameters({
+    link: linkId(link.link),
+    transmitter: siteId(transmitter),
+    receiver: siteId(receiver),
+    pulses: linkOf(presetNamed(preset), clockHz).settings,
+    bound,
+    blockBits,
+    qberMax,
+    epsilons: { secrecy: link.secrecy, correctness: link.correctness },
+  })
+}
+
+/** The SAE through which the daemon of a site itself takes keys, for its sessions. */
+export const siteSae = (site: string): string => `photonward.${site}`

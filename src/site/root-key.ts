@@ -1,0 +1,114 @@
+/**
+ * The root key of a site: what everything at rest is sealed under.
+ *
+ * Lies in the site's folder, either as it is (whoever copies the folder can open it) or under a
+ * passphrase (argon2id). Keys for each use are derived from it by label; it seals nothing itself.
+ *
+ * @module
+ */
+
+import {
+  cborDoor,
+  Exactly,
+  Octets,
+  Refusal,
+  SecretBytes,
+  toCbor,
+  Type,
+  utf8,
+  type Disk,
+  type RandomSource,
+} from '#base'
+import { hkdf, keyFromPassphrase, open, seal } from '#crypto'
+
+export type RootKeyRefusalCode =
+  | 'ROOT_KEY_EXISTS'
+  | 'ROOT_KEY_MISSING'
+  | 'ROOT_KEY_DAMAGED'
+  | 'PASSPHRASE_NEEDED'
+  | 'PASSPHRASE_DENIED'
+
+export class RootKeyRefusal extends Refusal<RootKeyRefusalCode> {
+  override readonly name = 'RootKeyRefusal'
+}
+
+/** Makes a root key and writes it. @throws RootKeyRefusal `ROOT_KEY_EXISTS` */
+export async function createRootKey(
+  disk: Disk,
+  random: RandomSource,
+  passphrase: Uint8Array | undefined,
+): Promise<SecretBytes> {
+  if ((await disk.read(FILE)) !== undefined) {
+    throw new RootKeyRefusal('ROOT_KEY_EXISTS', 'This folder has a root key already')
+  }
+  const key = random.octets(KEY_OCTETS)
+  if (passphrase === undefined) {
+    await disk.write(FILE, toCbor({ v: 1, kind: 'plain', key }))
+  } else {
+    const [salt, nonce] = [random.octets(16), random.octets(12)]
+    const input = { key: keyFromPassphrase(passphrase, salt), nonce, associated: LABEL }
+    const sealed = seal('aes-256-gcm', input, key)
+    await disk.write(FILE, toCbor({ v: 1, kind: 'argon2id', salt, nonce, sealed }))
+  }
+  return SecretBytes.take(key)
+}
+
+/**
+ * Reads the root key.
+ *
+ * @throws RootKeyRefusal `ROOT_KEY_MISSING`, `ROOT_KEY_DAMAGED`, `PASSPHRASE_NEEDED`,
+ *   `PASSPHRASE_DENIED`
+ */
+export async function readRootKey(
+  disk: Disk,
+  passphrase: Uint8Array | undefined,
+): Promise<SecretBytes> {
+  const octets = await disk.read(FILE)
+  if (octets === undefined) {
+    throw new RootKeyRefusal('ROOT_KEY_MISSING', 'This folder has no root key')
+  }
+  let file
+  try {
+    file = openFile(octets)
+  } catch (cause) {
+    throw new RootKeyRefusal('ROOT_KEY_DAMAGED', 'The root key cannot be read', { cause })
+  }
+  if (file.kind === 'plain') return SecretBytes.copyOf(file.key)
+  if (passphrase === undefined) {
+    throw new RootKeyRefusal('PASSPHRASE_NEEDED', 'The root key is under a passphrase')
+  }
+  try {
+    const key = keyFromPassphrase(passphrase, file.salt)
+    const input = { key, nonce: file.nonce, associated: LABEL }
+    return SecretBytes.take(open('aes-256-gcm', input, file.sealed))
+  } catch (cause) {
+    throw new RootKeyRefusal('PASSPHRASE_DENIED', 'The passphrase is wrong', { cause })
+  }
+}
+
+/** A key of 32 octets for one use. The owner disposes it. */
+export function keyFor(root: SecretBytes, use: string): SecretBytes {
+  const info = utf8(`photonward/root/v1/${use}`)
+  const secret = root.reveal()
+  return SecretBytes.take(hkdf('sha512', { secret, salt: LABEL, info, length: KEY_OCTETS }))
+}
+
+const FILE = 'root.key'
+const KEY_OCTETS = 32
+const LABEL = utf8('photonward/root-key/v1')
+
+const v = Type.Literal(1)
+const openFile = cborDoor(
+  Type.Union([
+    Exactly({ v, kind: Type.Literal('plain'), key: Octets(KEY_OCTETS) }),
+    Exactly({
+      v,
+      kind: Type.Literal('argon2id'),
+      salt: Octets(16),
+      nonce: Octets(12),
+      sealed: Octets(KEY_OCTETS + 16),
+    }),
+  ]),
+  'root key',
+  1024,
+)

@@ -1,0 +1,306 @@
+/**
+ * Sessions of a site with its peers: fetches QKD keys for them, carries their three messages, counts
+ * their epochs, and keeps those that peers have opened until they are taken.
+ *
+ * Every session begins with an epoch that was made durable first, at both ends, so that no recorded
+ * hello ever opens a second one. QKD keys are fetched through the site's own KME, by the same rules
+ * as any application.
+ *
+ * @module
+ */
+
+import {
+  bind,
+  noteOf,
+  Refusal,
+  statement,
+  tablesOf,
+  type Clock,
+  type Log,
+  type Migration,
+  type RandomSource,
+  type SiteId,
+  type Store,
+  type Uuid,
+} from '#base'
+import { sha256, type DualSigner, type DualVerifier } from '#crypto'
+import type { KeySupply, SuppliedKey } from '#kme'
+import { provenanceOctets, summary } from '#keystore'
+import {
+  accept,
+  complete,
+  decide,
+  initiate,
+  receiveHello,
+  respond,
+  SessionRefusal,
+  type Party,
+  type ProtectionMode,
+  type ProtectionPolicy,
+  type QuantumKey,
+  type Responded,
+  type Session,
+  type SessionPurpose,
+} from '#session'
+import type { Alarms } from './alarms.ts'
+import type { Peers } from './peers.ts'
+
+export interface SessionsInput {
+  readonly self: Party
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly log: Log
+  readonly alarms: Alarms
+  readonly peers: Peers
+  readonly supply: KeySupply
+  readonly policy: ProtectionPolicy
+  readonly signer: DualSigner
+  readonly partyOf: (peer: SiteId) => Party | undefined
+  readonly keysOf: (peer: SiteId) => DualVerifier | undefined
+}
+
+export interface SessionWish {
+  readonly purpose: SessionPurpose
+  readonly dataClass: string
+  readonly mode: ProtectionMode
+}
+
+/** A session that a peer has begun here: being confirmed, or confirmed and waiting to be taken. */
+type Begun =
+  | { readonly kind: 'answered'; readonly peer: SiteId; readonly state: Responded }
+  | { readonly kind: 'open'; readonly peer: SiteId; readonly session: Session }
+
+export class Sessions {
+  readonly #input: SessionsInput
+  /** Oldest first; bounded by `BEGUN_MAX`. */
+  readonly #begun = new Map<Uuid, Begun>()
+  /** Epochs are counted one at a time for each peer. */
+  readonly #turns = new Map<SiteId, Promise<unknown>>()
+
+  constructor(input: SessionsInput) {
+    this.#input = input
+    input.peers.serve('session/hello', (from, octets) =>
+      this.#inTurn(from, () => this.#answer(from, octets)),
+    )
+    input.peers.serve('session/confirm', (from, octets) =>
+      Promise.try(() => this.#confirm(from, octets)),
+    )
+  }
+
+  /**
+   * Opens a session with a peer; the caller disposes it.
+   *
+   * Rejects with a `SessionRefusal` `QUANTUM_KEY_REQUIRED` when the mode waits for a QKD key.
+   */
+  async open(peer: SiteId, wish: SessionWish): Promise<Session> {
+    const { self, peers, clock, signer, policy, random } = this.#input
+    const { party, keys: peerKeys } = this.#peer(peer)
+    const keys = await this.#keysFor(party, wish)
+    const epoch = await this.#inTurn(peer, () => this.#nextEpoch(peer))
+    const { purpose, dataClass, mode } = wish
+    const begun = initiate({
+      self,
+      peer: party,
+      signer,
+      peerKeys,
+      policy,
+      dataClass,
+      purpose,
+      wanted: mode,
+      keys,
+      epoch,
+      random,
+    })
+    using state = begun.state
+    const answer = await peers.request(peer, 'session/hello', begun.hello)
+    const { confirm, session } = complete(state, answer, clock.now())
+    try {
+      await peers.request(peer, 'session/confirm', confirm)
+    } catch (error) {
+      session[Symbol.dispose]()
+      throw error
+    }
+    return session
+  }
+
+  /** The session that this peer opened here: once, then it is the caller's to dispose. */
+  take(peer: SiteId, id: Uuid): Session | undefined {
+    const begun = this.#begun.get(id)
+    if (begun?.kind !== 'open' || begun.peer !== peer) return undefined
+    this.#begun.delete(id)
+    return begun.session
+  }
+
+  stop(): void {
+    for (const begun of this.#begun.values()) dispose(begun)
+    this.#begun.clear()
+  }
+
+  #peer(peer: SiteId): { party: Party; keys: DualVerifier } {
+    const party = this.#input.partyOf(peer)
+    const keys = this.#input.keysOf(peer)
+    if (party === undefined || keys === undefined) {
+      throw new SessionRefusal('SESSION_ROLES_DIFFER', 'No such peer is enrolled')
+    }
+    return { party, keys }
+  }
+
+  /** One QKD key where the policy has a use for one and there is one; else none. */
+  async #keysFor(party: Party, { dataClass, mode }: SessionWish): Promise<readonly QuantumKey[]> {
+    const { policy, supply, alarms, log } = this.#input
+    const decision = decide(policy, { dataClass, wanted: mode, offered: [] })
+    if (decision.kind === 'refuse' || decision.mode === 'post-quantum') return []
+    try {
+      const key = await supply.getKey({ slave: party.sae, sizeBits: 256 })
+      await alarms.clear(DEGRADED, party.site)
+      return [quantumKey(key)]
+    } catch (error) {
+      const { code } = noteOf(error)
+      log.write('info', 'session.without-quantum-key', { peer: party.site, code })
+      if (decision.mode === 'prefer-quantum') {
+        await alarms.raise({
+          kind: DEGRADED,
+          severity: 'warning',
+          subject: party.site,
+          message:
+            'No QKD key could be had: sessions go on under post-quantum keys, and are marked',
+        })
+      }
+      return []
+    }
+  }
+
+  async #answer(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
+    const { self, policy, signer, store, log } = this.#input
+    const { party, keys: peerKeys } = this.#peer(from)
+    const { own, theirs } = await this.#epochs(from)
+    const received = receiveHello(octets, {
+      self,
+      peer: party,
+      peerKeys,
+      policy,
+      epochAfter: theirs,
+    })
+    const { epoch, session } = received.hello
+    await store.commit([bind(PUT_EPOCHS, self.site, from, own, epoch)])
+    const keys: QuantumKey[] = []
+    try {
+      for (const { keyId } of received.wantedKeys) {
+        keys.push(quantumKey(await this.#input.supply.getKeyWithId({ master: party.sae, keyId })))
+      }
+    } catch (error) {
+      log.write('warning', 'session.key-not-had', { peer: from, code: noteOf(error).code })
+      for (const { octets: key } of keys.splice(0)) key[Symbol.dispose]()
+    }
+    const { answer, state } = respond(received, { signer, keys })
+    this.#keep(session, { kind: 'answered', peer: from, state })
+    return answer
+  }
+
+  #confirm(from: SiteId, octets: Uint8Array): Uint8Array {
+    for (const [id, begun] of this.#begun) {
+      if (begun.kind !== 'answered' || begun.peer !== from) continue
+      try {
+        const session = accept(begun.state, octets, this.#input.clock.now())
+        this.#begun.delete(id)
+        this.#keep(id, { kind: 'open', peer: from, session })
+        return new Uint8Array(0)
+      } catch (error) {
+        // Another of this peer's sessions may be meant.
+        const mismatch =
+          error instanceof Refusal && (error as Refusal).code === 'SESSION_MISMATCHED'
+        if (!mismatch) throw error
+      }
+    }
+    throw new SessionRefusal('SESSION_MISMATCHED', 'No session waits for this confirmation')
+  }
+
+  #keep(id: Uuid, begun: Begun): void {
+    this.#begun.set(id, begun)
+    for (const [oldest, one] of this.#begun) {
+      if (this.#begun.size <= BEGUN_MAX) return
+      dispose(one)
+      this.#begun.delete(oldest)
+    }
+  }
+
+  async #nextEpoch(peer: SiteId): Promise<number> {
+    const { self, store } = this.#input
+    const { own, theirs } = await this.#epochs(peer)
+    await store.commit([bind(PUT_EPOCHS, self.site, peer, own + 1, theirs)])
+    return own + 1
+  }
+
+  async #epochs(peer: SiteId): Promise<{ readonly own: number; readonly theirs: number }> {
+    const { self, store } = this.#input
+    const row = (await store.read(bind(EPOCHS, self.site, peer))).at(0)
+    return { own: Number(row?.['own'] ?? 0), theirs: Number(row?.['theirs'] ?? 0) }
+  }
+
+  async #inTurn<T>(peer: SiteId, work: () => Promise<T>): Promise<T> {
+    const mine = (this.#turns.get(peer) ?? Promise.resolve()).then(work)
+    this.#turns.set(
+      peer,
+      mine.catch(() => undefined),
+    )
+    return mine
+  }
+}
+
+/** A key of the KME as a session takes it. */
+function quantumKey({ keyId, octets, provenance }: SuppliedKey): QuantumKey {
+  const { source, seenBy } = summary(provenance)
+  return {
+    keyId,
+    octets,
+    source,
+    path: seenBy.length > 2 ? 'relayed' : 'direct',
+    provenance: sha256(provenanceOctets(provenance)),
+  }
+}
+
+const dispose = (begun: Begun): void =>
+  (begun.kind === 'open' ? begun.session : begun.state)[Symbol.dispose]()
+
+interface SessionTables {
+  session_epoch: { site_id: string; peer: string; own: number; theirs: number }
+}
+const db = tablesOf<SessionTables>()
+const EPOCHS = statement(
+  db
+    .selectFrom('session_epoch')
+    .select(['own', 'theirs'])
+    .where('site_id', '=', '')
+    .where('peer', '=', ''),
+)
+const PUT_EPOCHS = statement(
+  db
+    .insertInto('session_epoch')
+    .values({ site_id: '', peer: '', own: 0, theirs: 0 })
+    .onConflict((conflict) =>
+      conflict.columns(['site_id', 'peer']).doUpdateSet((row) => ({
+        own: row.ref('excluded.own'),
+        theirs: row.ref('excluded.theirs'),
+      })),
+    ),
+)
+
+export const sessionMigrations: readonly Migration[] = [
+  {
+    id: 'session-1',
+    statements: [
+      `create table session_epoch (
+        site_id text not null,
+        peer text not null,
+        own bigint not null,
+        theirs bigint not null,
+        primary key (site_id, peer)
+      )`,
+    ],
+  },
+]
+
+const DEGRADED = 'session.without-quantum-key'
+/** Sessions that peers have begun here and nobody has taken; more push out the oldest. */
+const BEGUN_MAX = 64

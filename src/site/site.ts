@@ -1,0 +1,397 @@
+/**
+ * One hospital site: all rooms wired behind the ports.
+ *
+ * Opens what the disk and the store hold, answers peers, applications and the operator, and keeps
+ * links, log and transfers going until it is stopped. The same code runs over real ports in
+ * `gateway` and over simulated ones in `world`.
+ *
+ * Does not open sockets, read the clock or draw randomness: the ports do.
+ *
+ * @module
+ */
+
+import {
+  kmeId,
+  Refusal,
+  saeId,
+  siteId,
+  type Cancel,
+  type EpochMs,
+  type HttpHandler,
+  type Migration,
+  type Ports,
+  type SecretBytes,
+  type SiteId,
+} from '#base'
+import {
+  AuditLog,
+  auditMigrations,
+  cosignerNameOf,
+  newWitness,
+  type LogKeys,
+  type NoteVerifier,
+} from '#audit'
+import type { Handlers, SiteRoutes } from '#contract'
+import { Exchange, exchangeMigrations } from '#exchange'
+import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
+import { createKme, fixedDirectory, type Kme, type SaeDirectory } from '#kme'
+import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
+import { openPolicy, signPolicy, type Party, type ProtectionPolicy } from '#session'
+import { openVault, vaultMigrations, type Vault } from '#vault'
+import { verifierOf } from '#crypto'
+import { adminHandlers } from './admin.ts'
+import { alarmMigrations, Alarms } from './alarms.ts'
+import { newBootstrap } from './bootstrap.ts'
+import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
+import { openingLink } from './link-opening.ts'
+import type { Devices, LinkCompute } from './link-ports.ts'
+import { LinkRunner } from './link-runner.ts'
+import { LogKeeper } from './log-keeper.ts'
+import type { Material } from './material.ts'
+import { Peers } from './peers.ts'
+import { keyFor } from './root-key.ts'
+import { sessionMigrations, Sessions } from './sessions.ts'
+
+/** All tables of a site, in the order in which they are made. */
+export const siteMigrations: readonly Migration[] = [
+  ...auditMigrations,
+  ...alarmMigrations,
+  ...keystoreMigrations,
+  ...sessionMigrations,
+  ...vaultMigrations,
+  ...exchangeMigrations,
+]
+
+export interface SiteOptions {
+  readonly configuration: SiteConfiguration
+  readonly ports: Ports
+  readonly devices: Devices
+  readonly compute: LinkCompute
+  readonly material: Material
+  /** Stays the caller's. */
+  readonly root: SecretBytes
+  readonly version: string
+  /** What the operator is told of store, folder and listeners. */
+  readonly surroundings: () => Surroundings
+  /** Asked to end the process in good order. */
+  readonly onStop: () => void
+}
+
+export interface Surroundings {
+  readonly folder: string
+  readonly engine: string
+  readonly listeners: readonly { readonly name: string; readonly address: string }[]
+}
+
+/** All parts of a running site, for those who show or drive it. */
+export interface SiteParts {
+  readonly options: SiteOptions
+  readonly site: SiteId
+  readonly startedAt: EpochMs
+  readonly audit: AuditLog
+  readonly logKeys: LogKeys
+  readonly alarms: Alarms
+  readonly peers: Peers
+  readonly keeper: LogKeeper
+  readonly keystore: Keystore
+  readonly kme: Kme
+  readonly vault: Vault
+  readonly exchange: Exchange
+  readonly links: readonly LinkRunner[]
+  readonly sessions: Sessions
+}
+
+export class Site {
+  readonly parts: SiteParts
+  readonly admin: Handlers<SiteRoutes>
+  /** ETSI GS QKD 014, for the north listener. */
+  readonly north: HttpHandler
+  #tending: Cancel | undefined
+  #stopped = false
+
+  constructor(parts: SiteParts) {
+    this.parts = parts
+    this.admin = adminHandlers(parts)
+    this.north = (request) => parts.kme.handle(request)
+  }
+
+  /**
+   * Begins to serve.
+   *
+   * @throws LogRefusal if a witness has seen more of the log than this site has
+   */
+  async start(): Promise<void> {
+    const { peers, keeper, links, exchange, audit, site, startedAt, options } = this.parts
+    peers.start()
+    await keeper.compare()
+    const { version, configuration } = options
+    const facts = { version, profile: configuration.profile }
+    await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
+    keeper.start()
+    for (const link of links) link.start()
+    exchange.start()
+    this.#tend()
+  }
+
+  /** Ends everything in good order: no key half given, no transfer half noted. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    const { peers, keeper, links, exchange, audit, site, keystore, vault, sessions } = this.parts
+    this.#tending?.()
+    await exchange.stop()
+    for (const link of links) await link.stop()
+    const at = this.parts.options.ports.clock.now()
+    await audit.record({ kind: 'site.stopped', at, actor: site, facts: {} })
+    await keeper.stop()
+    sessions.stop()
+    peers.stop()
+    await keystore.close()
+    vault[Symbol.dispose]()
+  }
+
+  /** The regular small work of key store and KME. */
+  #tend(): void {
+    const { options, keystore, kme } = this.parts
+    const { clock, log } = options.ports
+    this.#tending = clock.after(TEND_MS, () => {
+      void (async () => {
+        try {
+          await keystore.tend()
+          for (const peer of keystore.peers) {
+            if (keystore.pool(peer).pendingVoids > 0) await kme.sendVoids(peer)
+          }
+        } catch (error) {
+          const code = error instanceof Refusal ? (error as Refusal).code : 'INTERNAL'
+          log.write('warning', 'keys.tending-failed', { code })
+        }
+        if (!this.#stopped) this.#tend()
+      })()
+    })
+  }
+}
+
+/** Opens a site; nothing is served before `start`. */
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const { configuration, ports, material, root } = options
+  const { clock, store, random, log, network, disk } = ports
+  const site = siteId(configuration.site)
+  const signer = { ...material.keys.audit, name: configuration.logOrigin }
+  const audit = await AuditLog.open({ site, store, clock, signer })
+  const alarms = await Alarms.open({ site, store, clock, random, audit, log })
+  const peerIds = configuration.peers.map((peer) => siteId(peer.site))
+  const peers = new Peers({ network, clock, log, peers: peerIds })
+  const known = knownSites(material)
+  const keeper = newKeeper(options, { audit, alarms, peers, known })
+  using wrappingRoot = keyFor(root, 'keystore')
+  using vaultRoot = keyFor(root, 'vault')
+  const wake = (): void => exchange.kick()
+  const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
+  const kme = newKme(options, { keystore, peers })
+  const sessions = newSessions(options, { kme, alarms, peers, known })
+  const vault = await openVault({
+    ...{ site, store, disk, clock, random, audit },
+    rootKey: vaultRoot,
+    signer: material.keys.statement,
+    verifiersOf: (of) => keysOf(known, of),
+    acceptOnlySynthetic: configuration.profile === 'demo',
+  })
+  const exchange = newExchange(options, { audit, vault, sessions, peers, known })
+  const bootstrap = newBootstrap({ peers, sessions })
+  const links = configuration.links.map(
+    (one) =>
+      new LinkRunner({
+        ...{ site, network, peers, clock, random, log, audit, alarms, keystore, bootstrap },
+        peer: siteId(one.peer),
+        parameters: parametersOf(site, one),
+        devices: options.devices,
+        compute: options.compute,
+      }),
+  )
+  serveLinks(peers, links)
+  const logKeys = logKeysOf(material, known)
+  const startedAt = clock.now()
+  return new Site({
+    ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
+    ...{ vault, exchange, links, sessions },
+  })
+}
+
+type Known = ReadonlyMap<SiteId, SiteStatement>
+
+/** This site and its peers, by their statements. */
+const knownSites = ({ own, peers }: Material): Known =>
+  new Map([own, ...peers].map((statement) => [statement.site, statement]))
+
+const keysOf = (known: Known, site: SiteId) => {
+  const statement = known.get(site)
+  return statement === undefined ? [] : [statement.statement]
+}
+
+function newKeeper(
+  { configuration, ports, material }: SiteOptions,
+  parts: { audit: AuditLog; alarms: Alarms; peers: Peers; known: Known },
+): LogKeeper {
+  const { audit, alarms, peers, known } = parts
+  const { store, clock, log } = ports
+  const logs = new Map([...known.values()].map((one) => [one.audit.origin, logVerifierOf(one)]))
+  const name = cosignerNameOf(configuration.logOrigin)
+  const witness = newWitness({
+    site: siteId(configuration.site),
+    store,
+    clock,
+    signer: { ...material.keys.audit, name },
+    logOf: (origin) => logs.get(origin),
+  })
+  const witnesses = material.peers.map((peer) => ({
+    site: peer.site,
+    verifier: cosignerVerifierOf(peer),
+  }))
+  const cadenceMs = configuration.checkpointMs
+  return new LogKeeper({
+    ...{ log: audit, witness, witnesses, peers, clock, alarms, cadenceMs },
+    operatorLog: log,
+  })
+}
+
+function openStoreOfKeys(
+  { configuration, ports }: SiteOptions,
+  parts: { audit: AuditLog; alarms: Alarms; wrappingRoot: SecretBytes; wake: () => void },
+): Promise<Keystore> {
+  const { store, disk, clock, random, log } = ports
+  const { audit, alarms, wrappingRoot, wake } = parts
+  const { site } = configuration
+  return openKeystore({
+    ...{ store, disk, clock, random, audit, wrappingRoot },
+    site: siteId(site),
+    links: configuration.links.map((one) => {
+      const { link, transmitter, receiver, reserveOctets } = parametersOf(site, one)
+      return { link, transmitter, receiver, reserveOctets, peer: siteId(one.peer) }
+    }),
+    onChange: wake,
+    onAlarm: ({ kind, link, message }) => {
+      // The link's own alarm says why its keys wait.
+      if (kind === 'link-quarantined') return
+      const cause = { kind: `keys.${kind}`, severity: 'warning', subject: link, message } as const
+      alarms.raise(cause).catch(() => log.write('error', 'alarm.not-stored', { kind }))
+    },
+  })
+}
+
+function newKme(
+  { configuration, ports }: SiteOptions,
+  { keystore, peers }: { keystore: Keystore; peers: Peers },
+): Kme {
+  const site = siteId(configuration.site)
+  const kme = createKme({
+    site,
+    kme: kmeId(configuration.kme),
+    keystore,
+    directory: directoryOf(configuration),
+    log: ports.log,
+    peer: {
+      activate: (peer, octets) => peers.request(peer, 'kme/activate', octets, KME_TIMEOUT_MS),
+      void: (peer, octets) => peers.request(peer, 'kme/void', octets, KME_TIMEOUT_MS),
+    },
+  })
+  peers.serve('kme/activate', (from, octets) => kme.acceptActivations(from, octets))
+  peers.serve('kme/void', (from, octets) => kme.acceptWithdrawals(from, octets))
+  return kme
+}
+
+/** Applications of this site and its peers, and the daemon of each as an application of its own. */
+function directoryOf({ site, kme, peers, saes }: SiteConfiguration): SaeDirectory {
+  const kmes = [{ site, kme }, ...peers]
+  const daemons = kmes.map((one) => ({ sae: siteSae(one.site), site: one.site }))
+  return fixedDirectory({
+    saes: [...saes, ...daemons].map((one) => ({ sae: saeId(one.sae), site: siteId(one.site) })),
+    kmes: kmes.map((one) => ({ kme: kmeId(one.kme), site: siteId(one.site) })),
+  })
+}
+
+function newSessions(
+  { configuration, ports, material }: SiteOptions,
+  parts: { kme: Kme; alarms: Alarms; peers: Peers; known: Known },
+): Sessions {
+  const { kme, alarms, peers, known } = parts
+  const { store, clock, random, log } = ports
+  const { keys } = material
+  const partyOf = (site: SiteId): Party | undefined => {
+    const statement = known.get(site)
+    return statement && { site, sae: saeId(siteSae(site)), kme: statement.kme }
+  }
+  const self = { site: siteId(configuration.site), kme: kmeId(configuration.kme) }
+  const sae = saeId(siteSae(configuration.site))
+  return new Sessions({
+    ...{ store, clock, random, log, alarms, peers, partyOf },
+    self: { ...self, sae },
+    supply: kme.supplyFor(sae),
+    policy: policyOf(configuration, material),
+    signer: keys.statement,
+    keysOf: (site) => known.get(site)?.statement,
+  })
+}
+
+/** The policy of the configuration, signed by this site. */
+function policyOf(configuration: SiteConfiguration, { keys }: Material): ProtectionPolicy {
+  const site = siteId(configuration.site)
+  const version = configuration.policyVersion
+  const terms = {
+    site,
+    version,
+    acceptSimulated: configuration.profile === 'demo',
+    classes: configuration.policy,
+  }
+  const octets = signPolicy(terms, keys.statement)
+  return openPolicy(octets, { site, keys: verifierOf(keys.statement), leastVersion: version })
+}
+
+function newExchange(
+  { configuration, ports, material }: SiteOptions,
+  parts: { audit: AuditLog; vault: Vault; sessions: Sessions; peers: Peers; known: Known },
+): Exchange {
+  const { audit, vault, sessions, peers, known } = parts
+  const { store, clock, random, log } = ports
+  const exchange = new Exchange({
+    ...{ store, clock, random, log, audit, vault },
+    site: siteId(configuration.site),
+    signer: material.keys.statement,
+    keysOf: (site) => known.get(site)?.statement,
+    ask: (peer, method, payload) => peers.request(peer, method, payload, TRANSFER_TIMEOUT_MS),
+    sessions: {
+      open: (peer, want) => sessions.open(peer, { ...want, purpose: 'transfer' }),
+      take: (peer, session) => sessions.take(peer, session),
+    },
+    // The class's own least mode raises it; nothing weaker than this is ever asked for.
+    defaultMode: 'prefer-quantum',
+  })
+  for (const [method, handler] of Object.entries(exchange.handlers)) peers.serve(method, handler)
+  return exchange
+}
+
+function serveLinks(peers: Peers, links: readonly LinkRunner[]): void {
+  peers.serve('link/open', (from, payload) => {
+    const name = openingLink(payload)
+    const runner = links.find(({ link }) => link === name)
+    if (runner?.peer !== from) throw new LinkRefusal('LINK_UNKNOWN', 'No such link joins the sites')
+    return runner.answerOpening(from, payload)
+  })
+}
+
+class LinkRefusal extends Refusal<'LINK_UNKNOWN'> {
+  override readonly name = 'LinkRefusal'
+}
+
+function logKeysOf({ own, peers }: Material, known: Known): LogKeys {
+  const logs = new Map<string, NoteVerifier>()
+  for (const one of known.values()) logs.set(one.audit.origin, logVerifierOf(one))
+  return {
+    log: logVerifierOf(own),
+    witnesses: peers.map(cosignerVerifierOf),
+    logOf: (origin) => logs.get(origin),
+  }
+}
+
+const TEND_MS = 1000
+const KME_TIMEOUT_MS = 5000
+const TRANSFER_TIMEOUT_MS = 60_000
