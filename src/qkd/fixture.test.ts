@@ -68,8 +68,12 @@ export const randomFrom = (seed: number): RandomSource =>
 /** What the channel is like. */
 export interface Weather {
   readonly errorRate: number
+  /** In the test basis, where it differs. */
+  readonly testErrorRate?: number
   /** Transmission of channel and receiver together. */
   readonly transmission: number
+  /** How much of the decoys arrives, compared with the signal; 1 in an honest channel. */
+  readonly decoysLeft?: number
 }
 
 /** One batch as both devices report it. */
@@ -81,8 +85,10 @@ export function drawBatch(
 ): { readonly detections: DetectionBatch; readonly choices: TransmitterChoices } {
   const { intensities, keyBasisProbability } = pulses
   const weights = intensities.map(
-    ({ meanPhotonNumber, probability }) =>
-      probability * -Math.expm1(-meanPhotonNumber * weather.transmission),
+    ({ meanPhotonNumber, probability }, at) =>
+      probability *
+      (at > 0 ? (weather.decoysLeft ?? 1) : 1) *
+      -Math.expm1(-meanPhotonNumber * weather.transmission),
   )
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   const slots = new Uint32Array(detections)
@@ -100,7 +106,8 @@ export function drawBatch(
     const sentBasis = random.chance(keyBasisProbability.transmitter) ? 0 : 1
     const basis = random.chance(keyBasisProbability.receiver) ? 0 : 1
     const sent = random.below(2)
-    const flipped = random.chance(weather.errorRate) ? 1 : 0
+    const errorRate = basis === 1 ? (weather.testErrorRate ?? weather.errorRate) : weather.errorRate
+    const flipped = random.chance(errorRate) ? 1 : 0
     const bit = basis === sentBasis ? sent ^ flipped : random.below(2)
     choices[at] = sentBasis | (sent << 1) | (intensity << 2)
     outcomes[at] = basis | (bit << 1)
@@ -201,28 +208,46 @@ export class Pair {
     this.hosts = { transmitter: host('transmitter'), receiver: host('receiver') }
   }
 
-  /** A new connection, with fresh bootstrap sources. */
-  connect(pads = 256): void {
+  /** A new connection, with fresh bootstrap sources unless others are given. */
+  connect(pads = 256, sources?: Readonly<Record<Role, readonly AuthenticationSource[]>>): void {
     this.#queue.length = 0
     const id = `bootstrap-${++this.#sessions}`
-    const sources = pairedSources(1000 + this.#sessions, id, pads)
+    const fresh = pairedSources(1000 + this.#sessions, id, pads)
     for (const role of ROLES) {
       const nextEpoch = this.hosts[role].epoch + 1
       const { nowMs } = this
-      this.input(role, { kind: 'started', sources: [sources[role]], nextEpoch, nowMs })
+      const given = sources?.[role] ?? [fresh[role]]
+      this.input(role, { kind: 'started', sources: given, nextEpoch, nowMs })
     }
     this.run()
   }
 
+  /** Alarms that an end has raised or cleared, as `kind state`. */
+  alarms(role: Role): string[] {
+    return this.hosts[role].effects.flatMap((effect) =>
+      effect.kind === 'alarm' ? [`${effect.alarm.kind} ${effect.alarm.state}`] : [],
+    )
+  }
+
+  /** Causes for which an end has discarded blocks, and `distilled` for the others. */
+  fates(role: Role): string[] {
+    return this.hosts[role].reports.map(({ cause, outcome }) => cause ?? outcome)
+  }
+
   /** Feeds one batch to the receiver and lets everything that follows happen. */
   feed(detections = 20_000): void {
+    this.offer(detections)
+    this.run()
+  }
+
+  /** Feeds one batch to the receiver; nothing follows until `run`. */
+  offer(detections = 20_000): void {
     const batch = this.#batch++
     const { pulses } = this.parameters
     const { weather } = this
     const drawn = keptBatch(this.#seed * 10_000 + batch, batch, detections, { pulses, weather })
     this.drawnChoices.set(batch, drawn.choices)
     this.input('receiver', { kind: 'detections', batch: drawn.detections })
-    this.run()
   }
 
   /** Time passes. */

@@ -168,8 +168,9 @@ export class Pipeline {
 
   #onAbort(active: ActiveBlock, message: MessageOf<'abort'>): void {
     const proven = this.#channel.abortFits(message)
-    if (isCommitted(active)) {
-      // The peer may be using the block: nothing unproven can take it back.
+    const unsaid = proven && active.peerStored === 'no'
+    if (isCommitted(active) && !unsaid) {
+      // The peer may be using the block: nothing unproven can take it back, nor a word broken.
       this.#host.board.event('peer-misbehaved', { code: 'MESSAGE_OUT_OF_PHASE' })
       if (proven) this.#giveUp(active, 'aborted-by-peer')
       return
@@ -214,7 +215,7 @@ export class Pipeline {
     if (active === undefined) return
     this.#active.delete(sequence)
     if (quietly === undefined) this.#channel.abort(sequence, cause)
-    if (active.storing === 'asked') {
+    if (active.storing !== 'not-yet') {
       this.#host.emit({ kind: 'block-void', epoch: this.#epoch, sequence, cause })
     }
     this.#raise(active, cause)

@@ -178,13 +178,15 @@ export class Session {
   /** Lets out what may leave, and asks for pads to be marked as used ahead of need. */
   settle(): void {
     if (this.#closed) return
+    if (!this.#channel.flush()) {
+      this.#host.end('AUTHENTICATION_EXHAUSTED', 'No pad is left to authenticate with', true)
+      return
+    }
     // Before the hellos it is not known which sources the peer holds too.
     const due = this.#epoch === undefined ? undefined : this.#wallet.burnDue()
     if (due !== undefined) this.#host.emit({ kind: 'burn-pads', ...due })
     const { send } = this.#wallet.padsLeft
     if (this.open) this.#host.board.condition('authentication-low', send < PADS_LOW, { pads: send })
-    if (this.#channel.flush()) return
-    this.#host.end('AUTHENTICATION_EXHAUSTED', 'No pad is left to authenticate with', true)
   }
 
   /** The connection is gone: everything unfinished is given up. */
@@ -215,9 +217,12 @@ export class Session {
       pipeline.message(message, octets)
       return
     }
-    if (message.kind !== 'abort' || message.block > this.#desk.sequence)
+    if (message.kind !== 'abort' || message.block > this.#desk.sequence) {
       throw outOfPhase(message.kind)
-    this.#abandonOpenBlock('aborted-by-peer')
+    }
+    // Both ends must move on together: only a proven word makes this end give up the open block.
+    if (this.#channel.abortFits(message)) this.#abandonOpenBlock('aborted-by-peer')
+    else this.#host.board.event('peer-misbehaved', { code: 'MESSAGE_OUT_OF_PHASE' })
   }
 
   /** Whether the message was about sifting, and is dealt with. */
@@ -361,5 +366,5 @@ const outOfPhase = (kind: string): QkdRefusal =>
     facts: { kind },
   })
 
-/** Pads left to send with below which the link is short of authentication. */
-const PADS_LOW = 24
+/** Pads left to send with below which the link is short: what two blocks need. */
+const PADS_LOW = 10

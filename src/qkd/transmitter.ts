@@ -159,11 +159,11 @@ export class TransmitterBlock implements BlockWork {
     const before = run.leakBits
     const answer = run.answer(octets)
     this.tally.reconciliationBits += run.leakBits - before
+    this.tally.rounds = Math.max(this.tally.rounds, run.rounds)
     if (run.done) {
       this.#strips.set(strip, undefined)
       return
     }
-    this.tally.rounds = Math.max(this.tally.rounds, run.rounds)
     this.#say({ kind: 'parities', block: this.#sequence, strip, octets: answer })
   }
 
