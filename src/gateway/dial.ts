@@ -11,7 +11,7 @@ import type { Greeted, TlsConnection } from './connection.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { helloFor, readControl, refusalFor } from './greeting.ts'
 import { channelFits, peerNameOf, type PeerEntry, type PeerKind } from './peer.ts'
-import { alternativeNames, certificateFields, tlsSession, type PeerCertificate } from './tls.ts'
+import { certificateFields, peerChain, tlsSession, type PeerCertificate } from './tls.ts'
 
 export interface DialOptions {
   readonly peer: SiteId
@@ -22,12 +22,22 @@ export interface DialOptions {
   /** Longest message that we take on the channel. */
   readonly octetsMax: number
   readonly tls: ConnectionOptions
+  readonly checkChain: ChainCheck | undefined
   readonly clock: Clock
   /** Sockets that are under way; a socket in it that is destroyed makes its dial fail. */
   readonly dialling: Set<Socket>
   /** Called with the answer, at once: messages may follow in the same chunk. */
   readonly connect: (dialled: Dialled) => TlsConnection
 }
+
+/**
+ * A further check of a chain that TLS has verified, DER, leaf first, shown by this end of the
+ * handshake; says why it is refused, or undefined.
+ */
+export type ChainCheck = (
+  chain: readonly Uint8Array[],
+  end: 'client' | 'server',
+) => string | undefined
 
 /** A socket whose ends have greeted. */
 export interface Dialled {
@@ -85,11 +95,12 @@ export async function dial(options: DialOptions): Promise<TlsConnection> {
 /** The other end's certificate is verified; sends the hello and waits for the answer. */
 function greet(
   socket: TLSSocket,
-  { peer, entry, channel, octetsMax, clock, connect: connected }: DialOptions,
+  options: DialOptions,
   resolve: (connection: TlsConnection) => void,
   reject: (refusal: Error) => void,
 ): void {
-  const certificate = verifiedAs(socket, peer, entry?.kind)
+  const { peer, channel, octetsMax, clock, connect: connected } = options
+  const certificate = verifiedAs(socket, options)
   const session = tlsSession(socket)
   const framed = new FramedSocket(socket, clock, 0)
   framed.hear(({ octets }) => {
@@ -111,15 +122,18 @@ function greet(
 }
 
 /** The other end's certificate, if it is the one of the peer we meant. */
-function verifiedAs(socket: TLSSocket, peer: SiteId, kind?: PeerKind): PeerCertificate {
+function verifiedAs(socket: TLSSocket, { peer, entry, checkChain }: DialOptions): PeerCertificate {
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined || !socket.authorized) {
     throw refusal('NETWORK_UNREACHABLE', peer, 'no-certificate')
   }
   const fields = certificateFields(certificate)
-  const name = peerNameOf(fields, alternativeNames(certificate.subjectAltName ?? '', 'DNS'))
-  if (name?.id !== peer || name.kind !== kind) {
+  const name = peerNameOf(fields)
+  if (name?.id !== peer || name.kind !== entry?.kind) {
     throw refusal('NETWORK_UNKNOWN_PEER', peer, 'certificate-names-another')
+  }
+  if (checkChain?.(peerChain(socket), 'server') !== undefined) {
+    throw refusal('NETWORK_UNKNOWN_PEER', peer, 'chain-refused')
   }
   return fields
 }
@@ -141,6 +155,7 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
   ['timeout', 'did not answer in time'],
   ['closed-before-accepted', 'ended the connection at once; it may refuse our certificate'],
   ['certificate-names-another', 'is not who answers at its address'],
+  ['chain-refused', 'shows certificates that this site does not accept'],
   ['no-greeting', 'answered out of order'],
   ['ECONNREFUSED', 'does not listen at its address'],
 ])

@@ -9,6 +9,7 @@
 
 export { AdminListener, openAdmin, type AdminOptions, type AdminTable } from './admin.ts'
 export * from './clock.ts'
+export { type ChainCheck } from './dial.ts'
 export { FilePath, readConfiguration, readConfigurationFile } from './config.ts'
 export { TlsConnection } from './connection.ts'
 export * from './disk.ts'

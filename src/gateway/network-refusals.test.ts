@@ -70,7 +70,7 @@ test('the dialling end refuses a listener that is foreign, expired, or another t
   for (const listener of [
     { uri: uriOf('oxford') },
     { uri: 'photonward:device:cambridge' },
-    { dns: ['oxford'] },
+    { dns: ['cambridge'] },
     {},
   ]) {
     const sites = await pair(t, { listener })
@@ -165,6 +165,35 @@ test('a device opens device channels and no others, and a site cannot pose as on
   assert.equal(dialled.peer, fibre)
   await assert.rejects(daemon.dial(fibre, 'peer'), { code: 'NETWORK_UNKNOWN_PEER' })
   await assert.rejects(daemon.dial(siteId('posing'), 'peer'), { code: 'NETWORK_UNKNOWN_PEER' })
+})
+
+test('a further check of the chain can refuse at either end what TLS has verified', async (t) => {
+  const seen: unknown[] = []
+  const sites = await pair(t, {
+    more: {
+      checkChain: (chain, end) => {
+        seen.push([end, chain.length])
+        return 'name-not-permitted'
+      },
+    },
+  })
+  await assert.rejects(sites.bristol.dial(cambridge, 'peer'), unreachable('closed-before-accepted'))
+  assert(sites.log.lines.some(({ facts }) => facts['reason'] === 'name-not-permitted'))
+  const checking = await openNetwork({
+    kind: 'site',
+    credentials: await credentialsFor(authority, { uri: uriOf('bristol') }),
+    peers: () => ({ kind: 'site', host: '127.0.0.1', port: sites.port }),
+    clock: sites.clock,
+    log: sites.log,
+    checkChain: (_chain, end) => (end === 'server' ? 'revoked' : undefined),
+  })
+  t.after(() => checking[Symbol.asyncDispose]())
+  await assert.rejects(checking.dial(cambridge, 'peer'), {
+    code: 'NETWORK_UNKNOWN_PEER',
+    facts: { peer: 'cambridge', reason: 'chain-refused' },
+  })
+  // The leaf and the root that it leads to.
+  assert.deepEqual(seen[0], ['client', 2])
 })
 
 test('an enrolled device that asks for a channel between sites is refused by the listener', async (t) => {

@@ -15,15 +15,15 @@ import type { Socket } from 'node:net'
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import { assert, type Cancel, type Clock, type Log, type Network, type SiteId } from '#base'
 import { TlsConnection } from './connection.ts'
-import { dial, type Dialled } from './dial.ts'
+import { dial, type ChainCheck, type Dialled } from './dial.ts'
 import { FramedSocket } from './framed-socket.ts'
 import { controlOctets, readControl, type Hello, type RefuseCode } from './greeting.ts'
 import { listenTcp, type TcpAddress } from './listen.ts'
 import { channelFits, peerNameOf, type PeerEntry, type PeerKind, type PeerName } from './peer.ts'
 import {
-  alternativeNames,
   certificateFields,
   PEER_TLS,
+  peerChain,
   secureContext,
   tlsOptions,
   tlsRefusalReason,
@@ -42,6 +42,8 @@ export interface NetworkOptions {
   readonly peers: (id: SiteId) => PeerEntry | undefined
   readonly clock: Clock
   readonly log: Log
+  /** What `#pki` has to say of a chain beyond what OpenSSL checks; nothing unless given. */
+  readonly checkChain?: ChainCheck
   /** Longest message that this end takes on a channel, in octets; 16 MiB unless said. */
   readonly messageOctetsMax?: (channel: string) => number
 }
@@ -123,7 +125,7 @@ export class TlsNetwork implements Network, AsyncDisposable {
 
   dial(peer: SiteId, channel: string): Promise<TlsConnection> {
     assert(!this.#closing, 'a closed network is not used')
-    const { kind, peers, clock } = this.#options
+    const { kind, peers, clock, checkChain } = this.#options
     return dial({
       peer,
       entry: peers(peer),
@@ -131,6 +133,7 @@ export class TlsNetwork implements Network, AsyncDisposable {
       kind,
       octetsMax: this.#octetsMax(channel),
       tls: { ...PEER_TLS, secureContext: this.#context, ALPNProtocols: [PROTOCOL] },
+      checkChain,
       clock,
       dialling: this.#dialling,
       connect: (dialled) => this.#connect(dialled),
@@ -198,7 +201,13 @@ export class TlsNetwork implements Network, AsyncDisposable {
       return
     }
     const fields = certificateFields(certificate)
-    const peer = peerNameOf(fields, alternativeNames(certificate.subjectAltName ?? '', 'DNS'))
+    const refused = this.#options.checkChain?.(peerChain(socket), 'client')
+    if (refused !== undefined) {
+      this.#refused(socket, refused)
+      socket.destroy()
+      return
+    }
+    const peer = peerNameOf(fields)
     const { clock } = this.#options
     const framed = new FramedSocket(socket, clock, 0)
     const cancel = clock.after(GREETING_MS, () => framed.destroy('no-greeting'))

@@ -27,21 +27,13 @@ export interface PeerEntry {
 }
 
 /**
- * The one name of ours in a certificate; undefined if there is none or more than one.
- *
- * @param dnsNames   where there is no URI of ours, a single DNS name that could be a site's counts
+ * The one name of ours in a certificate; undefined if there is none or more than one. DNS names say
+ * where a machine is, not who, and count for nothing.
  */
-export function peerNameOf(
-  { uriNames }: Pick<PeerCertificate, 'uriNames'>,
-  dnsNames: readonly string[],
-): PeerName | undefined {
+export function peerNameOf({ uriNames }: Pick<PeerCertificate, 'uriNames'>): PeerName | undefined {
   const ours = uriNames.filter((uri) => uri.startsWith('photonward:'))
-  if (ours.length > 1) return undefined
-  if (ours.length === 1) {
-    const match = URI_NAME.exec(ours[0])
-    return match === null ? undefined : named(match[1] as PeerKind, match[2])
-  }
-  return dnsNames.length === 1 ? named('site', dnsNames[0]) : undefined
+  const match = ours.length === 1 ? URI_NAME.exec(ours[0]) : null
+  return match === null ? undefined : named(match[1] as PeerKind, match[2])
 }
 
 function named(kind: PeerKind, id: string): PeerName | undefined {

@@ -181,6 +181,26 @@ export function tlsRefusalReason(error: Error & { code?: string }, socket: TLSSo
   return typeof certificate === 'string' ? certificate : (error.code ?? error.name)
 }
 
+/** The certificates that the other end showed, DER, leaf first. */
+export function peerChain(socket: TLSSocket): readonly Uint8Array[] {
+  const chain: Uint8Array[] = []
+  for (
+    let next = socket.getPeerX509Certificate();
+    next !== undefined;
+    next = next.issuerCertificate
+  ) {
+    chain.push(new Uint8Array(next.raw))
+    // A root would be its own issuer.
+    if (
+      chain.length === CHAIN_MAX ||
+      next.fingerprint256 === next.issuerCertificate?.fingerprint256
+    ) {
+      break
+    }
+  }
+  return chain
+}
+
 /** A verified certificate of the other end, with its times. */
 export interface PeerCertificate extends ClientCertificate {
   readonly notAfter: EpochMs
@@ -191,7 +211,7 @@ export function certificateFields(certificate: X509Certificate): PeerCertificate
   const { CN } = certificate.toLegacyObject().subject as { CN?: string | string[] }
   return {
     commonName: typeof CN === 'string' ? CN : undefined,
-    uriNames: alternativeNames(certificate.subjectAltName ?? '', 'URI'),
+    uriNames: uriNames(certificate.subjectAltName ?? ''),
     serialNumber: certificate.serialNumber.toUpperCase(),
     fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     notAfter: epochMs(Math.max(0, Date.parse(certificate.validTo))),
@@ -199,24 +219,25 @@ export function certificateFields(certificate: X509Certificate): PeerCertificate
 }
 
 /**
- * Names of one kind in Node's text of a subjectAltName: `URI:a, DNS:"b, c"`.
+ * The URIs in Node's text of a subjectAltName: `URI:a, DNS:"b, c"`.
  *
  * Values with a comma or a quote are JSON strings there. Read from the front, so that no value can
  * pose as several; a text of any other form names nobody, and a value in quotes is left out, for no
  * name of ours needs them.
  */
-export function alternativeNames(text: string, kind: 'URI' | 'DNS'): readonly string[] {
+export function uriNames(text: string): readonly string[] {
   const names: string[] = []
   ENTRY.lastIndex = 0
   while (ENTRY.lastIndex < text.length) {
     const entry = ENTRY.exec(text)
     if (entry === null) return []
-    if (entry[1] === kind && !entry[2].startsWith('"')) names.push(entry[2])
+    if (entry[1] === 'URI' && !entry[2].startsWith('"')) names.push(entry[2])
   }
   return names
 }
 
 const ENTRY = /([A-Za-z][A-Za-z0-9 .]*):("(?:[^"\\]|\\.)*"|[^",]*)(?:, (?=.)|$)/y
+const CHAIN_MAX = 8
 const SEQUENCE = 0x30
 /** `[19]`, constructed. */
 const KEX_GROUP = 0xb3
