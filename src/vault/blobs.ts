@@ -8,6 +8,8 @@
  */
 
 import { bind, hex, statement, type Disk, type SiteId, type Store } from '#base'
+import { hashesIn } from './group.ts'
+import { octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 
 /** Where a container with this hash lies as a file. */
@@ -58,35 +60,67 @@ export const fetchContainer = async (
   hash: Uint8Array,
 ): Promise<Uint8Array | undefined> => column ?? (await disk.read(blobPath(hash)))
 
-/** Removes files that no row names. Only while nothing is being written. @returns how many */
-export async function sweepBlobs(about: {
+/**
+ * Removes files that were written for a commit which never came. Only while nothing is written.
+ *
+ * A file stays if a row names it or a group lists its hash: a damaged row must not cost the file.
+ *
+ * @returns how many were removed
+ */
+export async function sweepBlobs(at: {
   readonly site: SiteId
   readonly store: Store
   readonly disk: Disk
 }): Promise<number> {
-  const { site, store, disk } = about
-  const rows = await store.read(bind(SELECT_BLOBS, site, ROW_OCTETS_MAX))
-  const named = new Set(rows.map(({ hash }) => blobPath(hash as Uint8Array)))
-  let removed = 0
+  const { site, store, disk } = at
+  const stray = new Set<string>()
   for (let part = 0; part < 256; part++) {
     const folder = `${FOLDER}/${part.toString(16).padStart(2, '0')}`
-    for (const path of await disk.list(folder)) {
-      if (named.has(path)) continue
-      await disk.remove(path)
-      removed++
-    }
+    for (const path of await disk.list(folder)) stray.add(path)
   }
-  return removed
+  if (stray.size === 0) return 0
+  for (const row of await store.read(bind(SELECT_BLOBS, site, ROW_OCTETS_MAX))) {
+    stray.delete(blobPath(octetsOf(row, 'hash')))
+  }
+  if (stray.size > 0) await spareListed(at, stray)
+  for (const path of stray) await disk.remove(path)
+  return stray.size
+}
+
+/** Takes out of `stray` what the manifest of any group lists. */
+async function spareListed(
+  { site, store }: { readonly site: SiteId; readonly store: Store },
+  stray: Set<string>,
+): Promise<void> {
+  let after: Uint8Array = new Uint8Array(0)
+  for (;;) {
+    const rows = await store.read(bind(SELECT_MANIFESTS, site, after, GROUPS_A_PAGE))
+    for (const row of rows) {
+      for (const hash of hashesIn(octetsOf(row, 'manifest'))) stray.delete(blobPath(hash))
+    }
+    if (rows.length < GROUPS_A_PAGE) return
+    after = octetsOf(rows[rows.length - 1], 'group_id')
+  }
 }
 
 /** Octets of a container that still lies in its row. */
 export const ROW_OCTETS_MAX = 64 * 1024
 const FOLDER = 'blobs'
 
+const GROUPS_A_PAGE = 100
 const SELECT_BLOBS = statement(
   db
     .selectFrom('vault_edition')
     .select('hash')
     .where('site_id', '=', '')
     .where('octets', '>', ROW_OCTETS_MAX),
+)
+const SELECT_MANIFESTS = statement(
+  db
+    .selectFrom('vault_group')
+    .select(['group_id', 'manifest'])
+    .where('site_id', '=', '')
+    .where('group_id', '>', new Uint8Array(0))
+    .orderBy('group_id')
+    .limit(GROUPS_A_PAGE),
 )

@@ -134,6 +134,17 @@ export function entryOctets({ object, version, hash, origin }: ManifestEntry): U
   return concat(...parts, ...(origin === undefined ? [] : [origin]))
 }
 
+/**
+ * The hashes that a manifest lists, of either form of entry; and others, where it was changed so
+ * that its form cannot be told.
+ */
+export function* hashesIn(manifest: Uint8Array): Generator<Uint8Array> {
+  for (const stride of [SEALED_STRIDE, RECEIVED_STRIDE]) {
+    if (manifest.length % stride !== 0) continue
+    for (const leaf of leavesOf(manifest, stride)) yield leaf.subarray(20, SEALED_STRIDE)
+  }
+}
+
 /** Which object and version an entry of a manifest is about. */
 export function subjectOfEntry(entry: Uint8Array): {
   readonly object: Uuid

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bind, statement, type Row, type SiteId, type Store, type Uuid } from '#base'
+import { bind, statement, uuidOctets, type Row, type SiteId, type Store, type Uuid } from '#base'
 import type { VerifiersOf } from './context.ts'
 import {
   entryAt,
@@ -43,7 +43,7 @@ export class Groups {
   async verified(id: Uuid): Promise<VerifiedGroup> {
     const known = this.#verified.get(id)
     if (known !== undefined) return known
-    const rows = await this.#store.read(bind(SELECT_GROUP, this.#site, id))
+    const rows = await this.#store.read(bind(SELECT_GROUP, this.#site, uuidOctets(id)))
     if (rows.length === 0) throw damaged(`vault_group ${id}`, 'the row is missing')
     const group = this.check(id, rows[0])
     this.#keep(id, group)
@@ -98,11 +98,12 @@ const groupOf = (row: Row): SignedGroup => ({
 
 /** Owned by this module; each lives as long as its verified group. */
 const provers = new WeakMap<VerifiedGroup, GroupProver>()
+const blank = new Uint8Array(0)
 const CACHE_OCTETS_MAX = 16 * 1024 * 1024
 const SELECT_GROUP = statement(
   db
     .selectFrom('vault_group')
     .select(['statement', 'manifest', 'ml_dsa', 'ed25519'])
     .where('site_id', '=', '')
-    .where('group_id', '=', ''),
+    .where('group_id', '=', blank),
 )

@@ -7,16 +7,17 @@
  * @module
  */
 
-import type { SecretBytes } from '#base'
 import {
   bind,
   epochMs,
   newUuid,
   present,
   statement,
+  uuidOctets,
   type EpochMs,
   type RandomSource,
   type Row,
+  type SecretBytes,
   type SiteId,
   type Statement,
   type Store,
@@ -76,7 +77,7 @@ export class Keyring implements Disposable {
 
   /** The key of a holder, or undefined if there is no such holder. @throws VaultRefusal */
   async keyOf(id: Uuid): Promise<HolderKey | undefined> {
-    const found = await this.#store.read(bind(SELECT_HOLDER, this.#siteKey.site, id))
+    const found = await this.#store.read(bind(SELECT_HOLDER, this.#siteKey.site, uuidOctets(id)))
     if (found.length === 0) return undefined
     const holder = holderOf(found[0])
     using key = this.#siteKey.unwrap(holder, octetsOf(found[0], 'wrapped'))
@@ -107,7 +108,7 @@ export class Keyring implements Disposable {
     const counter = new WrapCounter()
     this.#counters.set(holder.id, counter)
     const { id, kind, origin, since } = holder
-    const row = [site, id, HOLDER_KINDS[kind], origin, since, kek, wrapped]
+    const row = [site, uuidOctets(id), HOLDER_KINDS[kind], origin, since, kek, wrapped]
     const made = {
       key: new HolderKey(holder, key, counter),
       statement: bind(INSERT_HOLDER, ...row),
@@ -145,7 +146,7 @@ export class Keyring implements Disposable {
   async #counterOf(id: Uuid): Promise<WrapCounter> {
     const known = this.#counters.get(id)
     if (known !== undefined) return known
-    const [row] = await this.#store.read(bind(SELECT_WRAPS, this.#siteKey.site, id))
+    const [row] = await this.#store.read(bind(SELECT_WRAPS, this.#siteKey.site, uuidOctets(id)))
     // Two tasks may have come here at once; both must count in one counter.
     const counter = this.#counters.get(id) ?? new WrapCounter(numberOf(row, 'wraps'))
     if (this.#counters.size >= COUNTERS_MAX) this.#counters.clear()
@@ -216,7 +217,7 @@ const SELECT_HOLDER = statement(
     .selectFrom('vault_holder')
     .select(holderColumns)
     .where('site_id', '=', '')
-    .where('holder_id', '=', ''),
+    .where('holder_id', '=', blank),
 )
 const SELECT_KIND = statement(
   db
@@ -228,7 +229,7 @@ const SELECT_KIND = statement(
 const INSERT_HOLDER = statement(
   db.insertInto('vault_holder').values({
     site_id: '',
-    holder_id: '',
+    holder_id: blank,
     kind: 0,
     origin: '',
     made_at: 0,
@@ -258,5 +259,5 @@ const SELECT_WRAPS = statement(
     )
     .select((select) => select.fn.sum<number>('vault_object.newest').as('wraps'))
     .where('vault_holding.site_id', '=', '')
-    .where('vault_holding.holder_id', '=', ''),
+    .where('vault_holding.holder_id', '=', blank),
 )

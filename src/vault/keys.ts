@@ -16,13 +16,11 @@
  */
 
 import {
-  isUuid,
   lengthPrefixed,
   SecretBytes,
   uint32,
   uint64,
   utf8,
-  uuid,
   uuidOctets,
   type EpochMs,
   type RandomSource,
@@ -32,7 +30,7 @@ import {
 } from '#base'
 import { hkdfExpand, hmac, open, sameSecret, seal } from '#crypto'
 import { damaged, VaultRefusal } from './refusal.ts'
-import { numberOf, siteIn, textIn, timeIn } from './rows.ts'
+import { idIn, numberOf, siteIn, timeIn } from './rows.ts'
 
 /** What a holder is. The number stands in the row. */
 export const HOLDER_KINDS = { index: 0, shared: 1, unassigned: 2, patient: 3 } as const
@@ -120,9 +118,7 @@ export class SiteKey implements Disposable {
 
 /** The holder of a row. @throws VaultRefusal `VAULT_DAMAGED` */
 export function holderOf(row: Row): Holder {
-  const text = textIn(row, 'holder_id')
-  if (!isUuid(text)) throw damaged(`vault_holder ${text.slice(0, 36)}`, 'is not one of our ids')
-  const id = uuid(text)
+  const id = idIn(row, 'holder_id')
   const kind = (Object.keys(HOLDER_KINDS) as HolderKind[]).find(
     (name) => HOLDER_KINDS[name] === numberOf(row, 'kind'),
   )

@@ -8,13 +8,14 @@ import {
   bind,
   hex,
   statement,
+  uuidOctets,
   type SiteId,
   type SqlValue,
   type Statement,
   type Store,
   type Uuid,
 } from '#base'
-import { numberOf, octetsOf, siteIn, textIn, uuidIn } from './rows.ts'
+import { idIn, numberOf, octetsOf, siteIn } from './rows.ts'
 import { db } from './tables.ts'
 
 /** A row of `vault_object`. */
@@ -63,7 +64,7 @@ export async function objectById(
   at: { readonly site: SiteId; readonly store: Store },
   id: Uuid,
 ): Promise<StoredObject | undefined> {
-  const rows = await at.store.read(bind(SELECT_OBJECT, at.site, id))
+  const rows = await at.store.read(bind(SELECT_OBJECT, at.site, uuidOctets(id)))
   return rows.map(objectOf).at(0)
 }
 
@@ -73,7 +74,7 @@ export async function versionOf(
   id: Uuid,
   version: number,
 ): Promise<StoredVersion | undefined> {
-  const rows = await at.store.read(bind(SELECT_VERSION, at.site, id, version))
+  const rows = await at.store.read(bind(SELECT_VERSION, at.site, uuidOctets(id), version))
   return rows.map(readVersion).at(0)
 }
 
@@ -82,7 +83,7 @@ export async function versionsOf(
   at: { readonly site: SiteId; readonly store: Store },
   id: Uuid,
 ): Promise<readonly number[]> {
-  const rows = await at.store.read(bind(SELECT_VERSIONS, at.site, id))
+  const rows = await at.store.read(bind(SELECT_VERSIONS, at.site, uuidOctets(id)))
   return rows.map((row) => numberOf(row, 'edition'))
 }
 
@@ -91,9 +92,9 @@ export async function holdingsOfObject(
   at: { readonly site: SiteId; readonly store: Store },
   id: Uuid,
 ): Promise<readonly { readonly holder: Uuid; readonly part: number }[]> {
-  const rows = await at.store.read(bind(SELECT_HOLDERS, at.site, id))
+  const rows = await at.store.read(bind(SELECT_HOLDERS, at.site, uuidOctets(id)))
   return rows.map((row) => ({
-    holder: uuidIn(row, 'holder_id'),
+    holder: idIn(row, 'holder_id'),
     part: numberOf(row, 'part'),
   }))
 }
@@ -130,15 +131,16 @@ export async function* objectsOfPart(
   part: HoldingPart,
 ): AsyncGenerator<HeldObject> {
   const { site, store } = at
-  let after = ''
+  const about = [site, uuidOctets(holder), HOLDING_PARTS[part]]
+  let after: Uint8Array = blank
   for (;;) {
-    const query = bind(SELECT_HELD, site, holder, HOLDING_PARTS[part], after, OBJECTS_A_PAGE)
+    const query = bind(SELECT_HELD, ...about, after, OBJECTS_A_PAGE)
     const rows = await store.read(query)
     for (const row of rows) {
       yield { object: objectOf(row), row: row['edition'] === null ? undefined : readVersion(row) }
     }
     if (rows.length < OBJECTS_A_PAGE) return
-    after = textIn(rows[rows.length - 1], 'object_id')
+    after = octetsOf(rows[rows.length - 1], 'object_id')
   }
 }
 
@@ -146,7 +148,7 @@ export const insertObject = (site: SiteId, object: StoredObject): Statement =>
   bind(
     INSERT_OBJECT,
     site,
-    object.id,
+    uuidOctets(object.id),
     object.origin,
     object.newest,
     object.identity,
@@ -155,21 +157,39 @@ export const insertObject = (site: SiteId, object: StoredObject): Statement =>
 
 /** Moves an object on to a newer version; loses the race if another got there first. */
 export const moveObject = (site: SiteId, before: StoredObject, after: StoredObject): Statement =>
-  bind(MOVE_OBJECT, after.newest, after.identity, after.likeness, site, before.id, before.newest)
+  bind(
+    MOVE_OBJECT,
+    after.newest,
+    after.identity,
+    after.likeness,
+    site,
+    uuidOctets(before.id),
+    before.newest,
+  )
 
 export const insertVersion = (site: SiteId, row: StoredVersion): Statement => {
   const { object, version, group, place, octets, hash, column } = row
-  return bind(INSERT_VERSION, site, object, version, group, place, octets, hash, column)
+  return bind(
+    INSERT_VERSION,
+    site,
+    uuidOctets(object),
+    version,
+    uuidOctets(group),
+    place,
+    octets,
+    hash,
+    column,
+  )
 }
 
 export const insertHolding = (site: SiteId, holder: Uuid, part: HoldingPart, object: Uuid) =>
-  bind(INSERT_HOLDING, site, holder, HOLDING_PARTS[part], object)
+  bind(INSERT_HOLDING, site, uuidOctets(holder), HOLDING_PARTS[part], uuidOctets(object))
 
 export const deleteHoldings = (site: SiteId, object: Uuid): Statement =>
-  bind(DELETE_HOLDINGS, site, object)
+  bind(DELETE_HOLDINGS, site, uuidOctets(object))
 
 const objectOf = (row: Readonly<Record<string, SqlValue>>): StoredObject => ({
-  id: uuidIn(row, 'object_id'),
+  id: idIn(row, 'object_id'),
   origin: siteIn(row, 'origin'),
   newest: numberOf(row, 'newest'),
   identity: octetsOf(row, 'identity'),
@@ -177,9 +197,9 @@ const objectOf = (row: Readonly<Record<string, SqlValue>>): StoredObject => ({
 })
 
 const readVersion = (row: Readonly<Record<string, SqlValue>>): StoredVersion => ({
-  object: uuidIn(row, 'object_id'),
+  object: idIn(row, 'object_id'),
   version: numberOf(row, 'edition'),
-  group: uuidIn(row, 'group_id'),
+  group: idIn(row, 'group_id'),
   place: numberOf(row, 'place'),
   octets: numberOf(row, 'octets'),
   hash: octetsOf(row, 'hash'),
@@ -196,14 +216,14 @@ const SELECT_OBJECT = statement(
     .selectFrom('vault_object')
     .select(OBJECT_COLUMNS)
     .where('site_id', '=', '')
-    .where('object_id', '=', ''),
+    .where('object_id', '=', blank),
 )
 const SELECT_VERSION = statement(
   db
     .selectFrom('vault_edition')
     .select(['object_id', ...VERSION_COLUMNS])
     .where('site_id', '=', '')
-    .where('object_id', '=', '')
+    .where('object_id', '=', blank)
     .where('edition', '=', 0),
 )
 const SELECT_VERSIONS = statement(
@@ -211,7 +231,7 @@ const SELECT_VERSIONS = statement(
     .selectFrom('vault_edition')
     .select('edition')
     .where('site_id', '=', '')
-    .where('object_id', '=', '')
+    .where('object_id', '=', blank)
     .orderBy('edition'),
 )
 const SELECT_HOLDERS = statement(
@@ -219,7 +239,7 @@ const SELECT_HOLDERS = statement(
     .selectFrom('vault_holding')
     .select(['holder_id', 'part'])
     .where('site_id', '=', '')
-    .where('object_id', '=', ''),
+    .where('object_id', '=', blank),
 )
 const SELECT_HELD = statement(
   db
@@ -238,16 +258,16 @@ const SELECT_HELD = statement(
     .select(OBJECT_COLUMNS.map((column) => `object.${column}` as const))
     .select(VERSION_COLUMNS.map((column) => `version.${column}` as const))
     .where('held.site_id', '=', '')
-    .where('held.holder_id', '=', '')
+    .where('held.holder_id', '=', blank)
     .where('held.part', '=', 0)
-    .where('held.object_id', '>', '')
+    .where('held.object_id', '>', blank)
     .orderBy('held.object_id')
     .limit(OBJECTS_A_PAGE),
 )
 const INSERT_OBJECT = statement(
   db.insertInto('vault_object').values({
     site_id: '',
-    object_id: '',
+    object_id: blank,
     origin: '',
     newest: 0,
     identity: blank,
@@ -259,16 +279,16 @@ const MOVE_OBJECT = statement(
     .updateTable('vault_object')
     .set({ newest: 0, identity: blank, likeness: blank })
     .where('site_id', '=', '')
-    .where('object_id', '=', '')
+    .where('object_id', '=', blank)
     .where('newest', '=', 0),
   1,
 )
 const INSERT_VERSION = statement(
   db.insertInto('vault_edition').values({
     site_id: '',
-    object_id: '',
+    object_id: blank,
     edition: 0,
-    group_id: '',
+    group_id: blank,
     place: 0,
     octets: 0,
     hash: blank,
@@ -278,9 +298,9 @@ const INSERT_VERSION = statement(
 const INSERT_HOLDING = statement(
   db
     .insertInto('vault_holding')
-    .values({ site_id: '', holder_id: '', part: 0, object_id: '' })
+    .values({ site_id: '', holder_id: blank, part: 0, object_id: blank })
     .onConflict((conflict) => conflict.doNothing()),
 )
 const DELETE_HOLDINGS = statement(
-  db.deleteFrom('vault_holding').where('site_id', '=', '').where('object_id', '=', ''),
+  db.deleteFrom('vault_holding').where('site_id', '=', '').where('object_id', '=', blank),
 )

@@ -77,7 +77,7 @@ export async function originOf(
   version: number,
 ): Promise<Origin> {
   const where = `vault_origin ${object} ${version}`
-  const rows = await at.store.read(bind(SELECT_ORIGIN, at.site, object, version))
+  const rows = await at.store.read(bind(SELECT_ORIGIN, at.site, uuidOctets(object), version))
   if (rows.length === 0) throw damaged(where, 'the row is missing')
   const note = octetsOf(rows[0], 'note')
   try {
@@ -101,7 +101,7 @@ export async function proofOf(
   origin: Origin,
 ): Promise<GroupProof> {
   const { group, place, path } = origin
-  const rows = await at.store.read(bind(SELECT_FOREIGN, at.site, tenant, group))
+  const rows = await at.store.read(bind(SELECT_FOREIGN, at.site, tenant, uuidOctets(group)))
   if (rows.length === 0) throw damaged(`vault_foreign ${group}`, 'the row is missing')
   const [row] = rows
   const signature = { mlDsa: octetsOf(row, 'ml_dsa'), ed25519: octetsOf(row, 'ed25519') }
@@ -114,7 +114,8 @@ export const keepForeign = (
   tenant: SiteId,
   group: Uuid,
   { statement: text, signature }: GroupProof,
-): Statement => bind(INSERT_FOREIGN, site, tenant, group, text, signature.mlDsa, signature.ed25519)
+): Statement =>
+  bind(INSERT_FOREIGN, site, tenant, uuidOctets(group), text, signature.mlDsa, signature.ed25519)
 
 function hashesOf(path: Uint8Array): Uint8Array[] {
   const hashes: Uint8Array[] = []
@@ -153,7 +154,7 @@ const SELECT_ORIGIN = statement(
     .selectFrom('vault_origin')
     .select('note')
     .where('site_id', '=', '')
-    .where('object_id', '=', '')
+    .where('object_id', '=', blank)
     .where('edition', '=', 0),
 )
 const SELECT_FOREIGN = statement(
@@ -162,7 +163,7 @@ const SELECT_FOREIGN = statement(
     .select(['statement', 'ml_dsa', 'ed25519'])
     .where('site_id', '=', '')
     .where('origin', '=', '')
-    .where('group_id', '=', ''),
+    .where('group_id', '=', blank),
 )
 const INSERT_FOREIGN = statement(
   db
@@ -170,7 +171,7 @@ const INSERT_FOREIGN = statement(
     .values({
       site_id: '',
       origin: '',
-      group_id: '',
+      group_id: blank,
       statement: blank,
       ml_dsa: blank,
       ed25519: blank,

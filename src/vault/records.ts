@@ -9,7 +9,7 @@
  * @module
  */
 
-import { bind, hex, statement, type EpochMs, type SiteId, type Uuid } from '#base'
+import { bind, hex, statement, uuidOctets, type EpochMs, type SiteId, type Uuid } from '#base'
 import { identifiersOf, NHS_NUMBER_SYSTEM } from '#health'
 import { resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
@@ -26,7 +26,7 @@ import {
 import type { ItemProtection } from './origins.ts'
 import { openVersion, readNewest, readVersion, type VerifiedVersion } from './reading.ts'
 import { damaged, VaultRefusal } from './refusal.ts'
-import { numberOf, siteIn, timeIn, uuidIn } from './rows.ts'
+import { idIn, numberOf, siteIn, timeIn } from './rows.ts'
 import { db } from './tables.ts'
 import { identityOf, LOOKUP_FIELDS } from './tags.ts'
 import { traceEntries } from './writing.ts'
@@ -133,10 +133,10 @@ export async function listPatients(
 ): Promise<readonly PatientEntry[]> {
   const { site, store } = context
   const limit = Math.min(Math.max(1, page.limit ?? PATIENTS_A_PAGE), PATIENTS_A_PAGE)
-  const after = page.after ?? ''
+  const after = page.after === undefined ? blank : uuidOctets(page.after)
   const rows = await store.read(bind(SELECT_PATIENTS, site, HOLDER_KINDS.patient, after, limit))
   return rows.map((row) => ({
-    patient: uuidIn(row, 'holder_id'),
+    patient: idIn(row, 'holder_id'),
     items: numberOf(row, 'items'),
     origin: siteIn(row, 'origin'),
     since: timeIn(row, 'made_at'),
@@ -165,7 +165,7 @@ export async function findPatients(
   const rows = await store.read(bind(SELECT_LOOKUP, site, LOOKUP_FIELDS[field], tag))
   const found: Uuid[] = []
   for (const row of rows) {
-    const patient = uuidIn(row, 'holder_id')
+    const patient = idIn(row, 'holder_id')
     using key = await patientKey(context, patient)
     if (!(await hasIdentifier(context, key, { system, value }))) continue
     await store.commit(traceEntries(context, { kind: 'vault.found', actor }, [key]))
@@ -233,6 +233,7 @@ const notFound = (what: 'record' | 'item' | 'patient'): VaultRefusal =>
 
 /** Patients in one page. */
 export const PATIENTS_A_PAGE = 1000
+const blank = new Uint8Array(0)
 const SELECT_PATIENTS = statement(
   db
     .selectFrom('vault_holder as holder')
@@ -247,7 +248,7 @@ const SELECT_PATIENTS = statement(
     )
     .where('holder.site_id', '=', '')
     .where('holder.kind', '=', 0)
-    .where('holder.holder_id', '>', '')
+    .where('holder.holder_id', '>', blank)
     .orderBy('holder.holder_id')
     .limit(PATIENTS_A_PAGE),
 )

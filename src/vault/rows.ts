@@ -4,10 +4,10 @@
  * @module
  */
 
-import { epochMs, siteId, uuid, type EpochMs, type Row, type SiteId, type Uuid } from '#base'
+import { epochMs, siteId, uuidOf, type EpochMs, type Row, type SiteId, type Uuid } from '#base'
 import { VaultRefusal } from './refusal.ts'
 
-export function textIn(row: Row, column: string): string {
+function textIn(row: Row, column: string): string {
   const value = row[column]
   if (typeof value === 'string') return value
   throw unreadable(column)
@@ -26,22 +26,26 @@ export function octetsOf(row: Row, column: string): Uint8Array {
   throw unreadable(column)
 }
 
-export const uuidIn = (row: Row, column: string): Uuid => checked(row, column, uuid)
-export const siteIn = (row: Row, column: string): SiteId => checked(row, column, siteId)
+/** One of our ids; its columns hold the 16 octets. */
+export function idIn(row: Row, column: string): Uuid {
+  const octets = octetsOf(row, column)
+  if (octets.length !== 16) throw unreadable(column)
+  return uuidOf(octets)
+}
+
+export function siteIn(row: Row, column: string): SiteId {
+  const text = textIn(row, column)
+  try {
+    return siteId(text)
+  } catch {
+    throw unreadable(column)
+  }
+}
 
 export function timeIn(row: Row, column: string): EpochMs {
   const value = numberOf(row, column)
   if (value < 0) throw unreadable(column)
   return epochMs(value)
-}
-
-function checked<T>(row: Row, column: string, check: (text: string) => T): T {
-  const text = textIn(row, column)
-  try {
-    return check(text)
-  } catch {
-    throw unreadable(column)
-  }
 }
 
 const unreadable = (column: string): VaultRefusal =>

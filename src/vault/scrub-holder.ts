@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bind, hex, sameOctets, statement, type Uuid } from '#base'
+import { bind, hex, sameOctets, statement, uuidOctets, type Uuid } from '#base'
 import { ownershipOf } from '#health'
 import { resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
@@ -162,7 +162,7 @@ class Lookups {
 
   async faults(): Promise<readonly Fault[]> {
     const { site, store } = this.#context
-    const rows = await store.read(bind(SELECT_LOOKUPS, site, this.#key.holder.id))
+    const rows = await store.read(bind(SELECT_LOOKUPS, site, uuidOctets(this.#key.holder.id)))
     const there = new Set<string>()
     const faults: Fault[] = []
     for (const row of rows) {
@@ -186,11 +186,12 @@ class Lookups {
   }
 }
 
+const blank = new Uint8Array(0)
 const FIELDS = Object.keys(LOOKUP_FIELDS) as LookupField[]
 const SELECT_LOOKUPS = statement(
   db
     .selectFrom('vault_lookup')
     .select(['field', 'tag'])
     .where('site_id', '=', '')
-    .where('holder_id', '=', ''),
+    .where('holder_id', '=', blank),
 )

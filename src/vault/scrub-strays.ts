@@ -5,11 +5,22 @@
  * @module
  */
 
-import { bind, hex, statement, type Statement } from '#base'
+import {
+  base64,
+  bind,
+  hex,
+  statement,
+  uuid,
+  uuidOctets,
+  uuidOf,
+  type SqlValue,
+  type Statement,
+  type Uuid,
+} from '#base'
 import type { VaultContext } from './context.ts'
 import { faultOf, type Fault, type Findings } from './findings.ts'
 import { isSigned, readStatement, statementHash } from './group.ts'
-import { numberOf, octetsOf, siteIn, textIn } from './rows.ts'
+import { idIn, numberOf, octetsOf, siteIn } from './rows.ts'
 import { db } from './tables.ts'
 
 /** Rows without the rows they belong to. Each check is one statement, and so consistent. */
@@ -18,19 +29,19 @@ export async function strayFaults(context: VaultContext): Promise<readonly Fault
   const faults: Fault[] = []
   for (const { query, columns, table, problem } of STRAYS) {
     for (const row of await store.read(bind(query, site, STRAYS_MAX))) {
-      const key = columns.map((column) => String(row[column])).join(' ')
+      const key = columns.map((column) => spelled(row[column])).join(' ')
       faults.push({ place: `${table} ${key}`, problem })
     }
   }
   for (const row of await store.read(bind(SELECT_FOREIGN, site))) {
-    const place = `vault_foreign ${textIn(row, 'group_id')}`
+    const place = `vault_foreign ${idIn(row, 'group_id')}`
     try {
       const tenant = siteIn(row, 'origin')
       const text = octetsOf(row, 'statement')
       const signature = { mlDsa: octetsOf(row, 'ml_dsa'), ed25519: octetsOf(row, 'ed25519') }
       const isGood = isSigned(context.verifiersOf(tenant), { statement: text, signature })
       const read = readStatement(text)
-      if (isGood && read.site === tenant && read.group === row['group_id']) continue
+      if (isGood && read.site === tenant && read.group === idIn(row, 'group_id')) continue
       faults.push({ place, problem: 'the signatures do not hold' })
     } catch (error) {
       faults.push(faultOf(error, place))
@@ -51,11 +62,11 @@ export async function* loggedGroupFaults(
     logged++
     findings.count('log')
     const place = `vault_group ${group}`
-    const rows = await store.read(bind(SELECT_STATEMENT, site, group))
+    const rows = await store.read(bind(SELECT_STATEMENT, site, uuidOctets(group)))
     const text = rows.map((row) => octetsOf(row, 'statement')).at(0)
     if (text === undefined) {
       yield { place, problem: `the row is missing; entry ${index} of the log names it` }
-    } else if (hex(statementHash(text)) !== hash) {
+    } else if (base64(statementHash(text)) !== hash) {
       yield { place, problem: `the statement is not the one of entry ${index} of the log` }
     }
   }
@@ -64,7 +75,7 @@ export async function* loggedGroupFaults(
   const rows = await store.read(bind(SELECT_GROUP_IDS, site))
   for await (const { group } of loggedGroups(context)) names.add(group)
   for (const row of rows) {
-    const group = textIn(row, 'group_id')
+    const group = idIn(row, 'group_id')
     if (!names.has(group))
       yield { place: `vault_group ${group}`, problem: 'the log does not name it' }
   }
@@ -73,7 +84,7 @@ export async function* loggedGroupFaults(
 /** The groups of the log, oldest first. */
 async function* loggedGroups(context: VaultContext): AsyncGenerator<{
   readonly index: number
-  readonly group: string
+  readonly group: Uuid
   readonly hash: string
 }> {
   for (const kind of ['vault.sealed', 'vault.received']) {
@@ -82,12 +93,18 @@ async function* loggedGroups(context: VaultContext): AsyncGenerator<{
       const entries = await context.audit.entries({ kind, after }, ENTRIES_A_PAGE)
       for (const { index, event } of entries) {
         const { group, statement: hash } = event.facts
-        yield { index, group: String(group), hash: String(hash) }
+        yield { index, group: uuid(String(group)), hash: String(hash) }
       }
       if (entries.length < ENTRIES_A_PAGE) break
       after = entries[entries.length - 1].index
     }
   }
+}
+
+/** A column of a key, as findings spell it. */
+function spelled(value: SqlValue): string {
+  if (!(value instanceof Uint8Array)) return String(value)
+  return value.length === 16 ? uuidOf(value) : hex(value)
 }
 
 interface Stray {
@@ -98,6 +115,7 @@ interface Stray {
   readonly query: Statement
 }
 
+const blank = new Uint8Array(0)
 const ENTRIES_A_PAGE = 500
 /** Strays of one kind that are named. */
 const STRAYS_MAX = 100
@@ -115,7 +133,7 @@ const SELECT_STATEMENT = statement(
     .selectFrom('vault_group')
     .select('statement')
     .where('site_id', '=', '')
-    .where('group_id', '=', ''),
+    .where('group_id', '=', blank),
 )
 const SELECT_FOREIGN = statement(
   db

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { bind, statement, uuid, type Row, type Uuid } from '#base'
+import { bind, hex, statement, uuidOctets, uuidOf, type Row } from '#base'
 import type { VaultContext } from './context.ts'
 import { faultOf, Findings, type Fault, type ScrubFinding } from './findings.ts'
 import { subjectOfEntry } from './group.ts'
@@ -21,7 +21,7 @@ import { placeIn, type VerifiedGroup } from './groups.ts'
 import { holderColumns } from './keyring.ts'
 import { HOLDER_KINDS, holderOf } from './keys.ts'
 import { placeOf } from './reading.ts'
-import { numberOf, octetsOf, textIn } from './rows.ts'
+import { idIn, numberOf, octetsOf } from './rows.ts'
 import { holderFaults } from './scrub-holder.ts'
 import { loggedGroupFaults, strayFaults } from './scrub-strays.ts'
 import { db } from './tables.ts'
@@ -52,7 +52,7 @@ async function* scrubHolders(
     try {
       keyring.check(holderOf(row), octetsOf(row, 'wrapped'))
     } catch (error) {
-      yield* findings.fault('holders', faultOf(error, `vault_holder ${textIn(row, 'holder_id')}`))
+      yield* findings.fault('holders', faultOf(error, `vault_holder ${nameIn(row, 'holder_id')}`))
     }
   }
   const kinds = await store.read(bind(SELECT_KINDS, site))
@@ -72,9 +72,9 @@ async function* scrubGroups(
 ): AsyncGenerator<ScrubFinding> {
   for await (const row of pages(context, SELECT_GROUPS, 'group_id')) {
     findings.count('groups')
-    const id = textIn(row, 'group_id')
+    const id = nameIn(row, 'group_id')
     try {
-      const group = context.groups.check(uuid(id), row)
+      const group = context.groups.check(idIn(row, 'group_id'), row)
       for (const fault of await missingVersions(context, group)) {
         yield* findings.fault('versions', fault)
       }
@@ -103,16 +103,20 @@ async function missingVersions(
       .selectFrom('vault_edition')
       .select(['object_id', 'edition', 'group_id', 'place'])
       .where('site_id', '=', site)
-      .where('object_id', 'in', [...new Set(listed.map(({ object }) => object))])
+      .where(
+        'object_id',
+        'in',
+        listed.map(({ object }) => uuidOctets(object)),
+      )
     const rows = await store.read(statement(query))
     const there = new Map(
-      rows.map((row) => [`${textIn(row, 'object_id')} ${numberOf(row, 'edition')}`, row]),
+      rows.map((row) => [`${idIn(row, 'object_id')} ${numberOf(row, 'edition')}`, row]),
     )
     for (const { object, version, place } of listed) {
       const row = there.get(`${object} ${version}`)
       const where = placeOf(object, version)
       if (row === undefined) faults.push({ place: where, problem: 'the row is missing' })
-      else if (row['group_id'] !== id || numberOf(row, 'place') !== place) {
+      else if (idIn(row, 'group_id') !== id || numberOf(row, 'place') !== place) {
         faults.push({ place: where, problem: 'the row names another group or place' })
       }
     }
@@ -126,10 +130,12 @@ async function* scrubRecords(
   total: number,
 ): AsyncGenerator<ScrubFinding> {
   for await (const row of pages(context, SELECT_HOLDERS, 'holder_id')) {
-    const id = textIn(row, 'holder_id')
-    let found = await holderFaults(context, id as Uuid)
+    // What is no id of ours has been reported with the holders.
+    if (octetsOf(row, 'holder_id').length !== 16) continue
+    const id = idIn(row, 'holder_id')
+    let found = await holderFaults(context, id)
     // A commit in between may have made it look so: what is wrong stays wrong.
-    if (found.faults.length > 0) found = await holderFaults(context, id as Uuid)
+    if (found.faults.length > 0) found = await holderFaults(context, id)
     for (const fault of found.faults) yield* findings.fault('objects', fault)
     findings.count('objects', found.objects)
     findings.count('versions', found.versions)
@@ -143,12 +149,12 @@ async function* pages(
   query: typeof SELECT_HOLDERS,
   key: string,
 ): AsyncGenerator<Row> {
-  let after = ''
+  let after: Uint8Array = blank
   for (;;) {
     const rows = await store.read(bind(query, site, after, ROWS_A_PAGE))
     yield* rows
     if (rows.length < ROWS_A_PAGE) return
-    after = textIn(rows[rows.length - 1], key)
+    after = octetsOf(rows[rows.length - 1], key)
   }
 }
 
@@ -172,6 +178,13 @@ const countOf = (table: 'vault_holder' | 'vault_group' | 'vault_holding') =>
       .where('site_id', '=', ''),
   )
 
+/** An id as findings spell it, whatever stands in its column. */
+const nameIn = (row: Row, column: string): string => {
+  const octets = octetsOf(row, column)
+  return octets.length === 16 ? uuidOf(octets) : hex(octets)
+}
+
+const blank = new Uint8Array(0)
 const ENTRIES_A_QUERY = 400
 const ROWS_A_PAGE = 100
 const COUNT_HOLDERS = countOf('vault_holder')
@@ -190,7 +203,7 @@ const SELECT_HOLDERS = statement(
     .selectFrom('vault_holder')
     .select(holderColumns)
     .where('site_id', '=', '')
-    .where('holder_id', '>', '')
+    .where('holder_id', '>', blank)
     .orderBy('holder_id')
     .limit(ROWS_A_PAGE),
 )
@@ -199,7 +212,7 @@ const SELECT_GROUPS = statement(
     .selectFrom('vault_group')
     .select(['group_id', 'statement', 'manifest', 'ml_dsa', 'ed25519'])
     .where('site_id', '=', '')
-    .where('group_id', '>', '')
+    .where('group_id', '>', blank)
     .orderBy('group_id')
     .limit(ROWS_A_PAGE),
 )

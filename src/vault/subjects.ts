@@ -10,7 +10,16 @@
  * @module
  */
 
-import { assert, bind, hex, statement, type SiteId, type Statement, type Uuid } from '#base'
+import {
+  assert,
+  bind,
+  hex,
+  statement,
+  uuidOctets,
+  type SiteId,
+  type Statement,
+  type Uuid,
+} from '#base'
 import {
   identifiersOf,
   NHS_NUMBER_SYSTEM,
@@ -22,7 +31,7 @@ import {
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
 import { VaultRefusal } from './refusal.ts'
-import { octetsOf, uuidIn } from './rows.ts'
+import { idIn, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 import { LOOKUP_FIELDS, type LookupField, type Tags } from './tags.ts'
 
@@ -167,7 +176,9 @@ export class Holders implements Disposable {
     if (this.#found.get(name) === id) return
     this.#found.set(name, id)
     const { site } = this.#context
-    this.#statements.push(bind(INSERT_LOOKUP, site, LOOKUP_FIELDS[lookup.field], lookup.tag, id))
+    this.#statements.push(
+      bind(INSERT_LOOKUP, site, LOOKUP_FIELDS[lookup.field], lookup.tag, uuidOctets(id)),
+    )
   }
 
   #make(origin: SiteId): Uuid {
@@ -197,7 +208,7 @@ export class Holders implements Disposable {
           .orderBy('holder_id', 'desc')
         for (const row of await store.read(statement(query))) {
           const name = nameOf({ field, tag: octetsOf(row, 'tag') })
-          this.#found.set(name, uuidIn(row, 'holder_id'))
+          this.#found.set(name, idIn(row, 'holder_id'))
         }
       }
     }
@@ -274,10 +285,11 @@ export const nameOf = ({ field, tag }: Lookup): string => `${field} ${hex(tag)}`
 /** Patients that one resource may be about: each has a wrap of its data key. */
 export const SUBJECTS_MAX = 32
 const TAGS_A_QUERY = 400
+const blank = new Uint8Array(0)
 const FULL_DATE_CHARACTERS = 10
 const INSERT_LOOKUP = statement(
   db
     .insertInto('vault_lookup')
-    .values({ site_id: '', field: 0, tag: new Uint8Array(0), holder_id: '' })
+    .values({ site_id: '', field: 0, tag: blank, holder_id: blank })
     .onConflict((conflict) => conflict.doNothing()),
 )

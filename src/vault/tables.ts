@@ -14,6 +14,7 @@
  * Everything in clear is random, counted, keyed, or the name of a site. Words are ours and neutral:
  * a search of the disk for any text of a record must find nothing, not even in the schema. Hence
  * editions, which are versions everywhere else, and SQL in capitals: "primary" is a FHIR text.
+ * Our ids are octets: spelled out, one in 65,536 of them would hold the LOINC code 6298-4.
  *
  * @module
  */
@@ -28,7 +29,7 @@ interface KekTable {
 
 interface HolderTable {
   readonly site_id: string
-  readonly holder_id: string
+  readonly holder_id: Uint8Array
   /** `HolderKind` as a number. */
   readonly kind: number
   /** Site that sealed the first object. */
@@ -44,12 +45,12 @@ interface LookupTable {
   /** `LookupField` as a number. */
   readonly field: number
   readonly tag: Uint8Array
-  readonly holder_id: string
+  readonly holder_id: Uint8Array
 }
 
 interface ObjectTable {
   readonly site_id: string
-  readonly object_id: string
+  readonly object_id: Uint8Array
   readonly origin: string
   readonly newest: number
   /** Tag of type and logical id. */
@@ -60,17 +61,17 @@ interface ObjectTable {
 
 interface HoldingTable {
   readonly site_id: string
-  readonly holder_id: string
+  readonly holder_id: Uint8Array
   /** `HoldingPart` as a number. */
   readonly part: number
-  readonly object_id: string
+  readonly object_id: Uint8Array
 }
 
 interface VersionTable {
   readonly site_id: string
-  readonly object_id: string
+  readonly object_id: Uint8Array
   readonly edition: number
-  readonly group_id: string
+  readonly group_id: Uint8Array
   /** Index in the manifest of the group. */
   readonly place: number
   /** Octets of the container. */
@@ -82,7 +83,7 @@ interface VersionTable {
 
 interface GroupTable {
   readonly site_id: string
-  readonly group_id: string
+  readonly group_id: Uint8Array
   readonly statement: Uint8Array
   readonly manifest: Uint8Array
   readonly ml_dsa: Uint8Array
@@ -91,7 +92,7 @@ interface GroupTable {
 
 interface OriginTable {
   readonly site_id: string
-  readonly object_id: string
+  readonly object_id: Uint8Array
   readonly edition: number
   readonly note: Uint8Array
 }
@@ -99,7 +100,7 @@ interface OriginTable {
 interface ForeignTable {
   readonly site_id: string
   readonly origin: string
-  readonly group_id: string
+  readonly group_id: Uint8Array
   readonly statement: Uint8Array
   readonly ml_dsa: Uint8Array
   readonly ed25519: Uint8Array
@@ -129,38 +130,38 @@ export const vaultMigrations: readonly Migration[] = [
         site_id TEXT NOT NULL, kek BIGINT NOT NULL, proof BLOB NOT NULL,
         PRIMARY KEY (site_id, kek))`,
       `CREATE TABLE vault_holder (
-        site_id TEXT NOT NULL, holder_id TEXT NOT NULL, kind BIGINT NOT NULL, origin TEXT NOT NULL,
+        site_id TEXT NOT NULL, holder_id BLOB NOT NULL, kind BIGINT NOT NULL, origin TEXT NOT NULL,
         made_at BIGINT NOT NULL, kek BIGINT NOT NULL, wrapped BLOB NOT NULL,
         PRIMARY KEY (site_id, holder_id))`,
       'CREATE INDEX vault_holder_kind ON vault_holder (site_id, kind, holder_id)',
       `CREATE TABLE vault_lookup (
-        site_id TEXT NOT NULL, field BIGINT NOT NULL, tag BLOB NOT NULL, holder_id TEXT NOT NULL,
+        site_id TEXT NOT NULL, field BIGINT NOT NULL, tag BLOB NOT NULL, holder_id BLOB NOT NULL,
         PRIMARY KEY (site_id, field, tag, holder_id))`,
       'CREATE INDEX vault_lookup_holder ON vault_lookup (site_id, holder_id)',
       `CREATE TABLE vault_object (
-        site_id TEXT NOT NULL, object_id TEXT NOT NULL, origin TEXT NOT NULL,
+        site_id TEXT NOT NULL, object_id BLOB NOT NULL, origin TEXT NOT NULL,
         newest BIGINT NOT NULL, identity BLOB NOT NULL, likeness BLOB NOT NULL,
         PRIMARY KEY (site_id, object_id))`,
       'CREATE INDEX vault_object_identity ON vault_object (site_id, identity)',
       `CREATE TABLE vault_holding (
-        site_id TEXT NOT NULL, holder_id TEXT NOT NULL, part BIGINT NOT NULL,
-        object_id TEXT NOT NULL, PRIMARY KEY (site_id, holder_id, part, object_id))`,
+        site_id TEXT NOT NULL, holder_id BLOB NOT NULL, part BIGINT NOT NULL,
+        object_id BLOB NOT NULL, PRIMARY KEY (site_id, holder_id, part, object_id))`,
       'CREATE INDEX vault_holding_object ON vault_holding (site_id, object_id)',
       `CREATE TABLE vault_edition (
-        site_id TEXT NOT NULL, object_id TEXT NOT NULL, edition BIGINT NOT NULL,
-        group_id TEXT NOT NULL, place BIGINT NOT NULL, octets BIGINT NOT NULL,
+        site_id TEXT NOT NULL, object_id BLOB NOT NULL, edition BIGINT NOT NULL,
+        group_id BLOB NOT NULL, place BIGINT NOT NULL, octets BIGINT NOT NULL,
         hash BLOB NOT NULL, container BLOB,
         PRIMARY KEY (site_id, object_id, edition))`,
       'CREATE INDEX vault_edition_octets ON vault_edition (site_id, octets)',
       `CREATE TABLE vault_group (
-        site_id TEXT NOT NULL, group_id TEXT NOT NULL, statement BLOB NOT NULL,
+        site_id TEXT NOT NULL, group_id BLOB NOT NULL, statement BLOB NOT NULL,
         manifest BLOB NOT NULL, ml_dsa BLOB NOT NULL, ed25519 BLOB NOT NULL,
         PRIMARY KEY (site_id, group_id))`,
       `CREATE TABLE vault_origin (
-        site_id TEXT NOT NULL, object_id TEXT NOT NULL, edition BIGINT NOT NULL,
+        site_id TEXT NOT NULL, object_id BLOB NOT NULL, edition BIGINT NOT NULL,
         note BLOB NOT NULL, PRIMARY KEY (site_id, object_id, edition))`,
       `CREATE TABLE vault_foreign (
-        site_id TEXT NOT NULL, origin TEXT NOT NULL, group_id TEXT NOT NULL,
+        site_id TEXT NOT NULL, origin TEXT NOT NULL, group_id BLOB NOT NULL,
         statement BLOB NOT NULL, ml_dsa BLOB NOT NULL, ed25519 BLOB NOT NULL,
         PRIMARY KEY (site_id, origin, group_id))`,
     ],

@@ -7,11 +7,12 @@
  */
 
 import {
+  base64,
   bind,
   concat,
-  hex,
   newUuid,
   statement,
+  uuidOctets,
   type SiteId,
   type Statement,
   type Uuid,
@@ -75,13 +76,13 @@ export function writeGroup(
   const { statement: text, manifest, signature } = signed
   const facts = {
     group,
-    statement: hex(statementHash(text)),
+    statement: base64(statementHash(text)),
     items: versions.length,
     ...(event.from && { from: event.from }),
   }
   return [
     ...versions.flatMap((version, place) => rowsOf(site, { ...version, group, place })),
-    bind(INSERT_GROUP, site, group, text, manifest, signature.mlDsa, signature.ed25519),
+    bind(INSERT_GROUP, site, uuidOctets(group), text, manifest, signature.mlDsa, signature.ed25519),
     audit.append({ kind: event.kind, at, actor: event.actor, facts }),
   ]
 }
@@ -102,7 +103,7 @@ export function traceEntries(
   const { audit, clock, random } = context
   return holders.map((key) => {
     const salt = random.octets(SALT_OCTETS)
-    const facts = { ...about.facts, salt: hex(salt) }
+    const facts = { ...about.facts, salt: base64(salt) }
     const commitment = key.trace(salt)
     return audit.append({
       kind: about.kind,
@@ -123,7 +124,7 @@ function rowsOf(site: SiteId, item: NewVersion & { group: Uuid; place: number })
   else if (object !== before)
     rows.push(moveObject(site, before, object), deleteHoldings(site, object.id))
   for (const holder of item.holders) rows.push(insertHolding(site, holder, item.part, object.id))
-  if (origin) rows.push(bind(INSERT_ORIGIN, site, object.id, version, origin.note))
+  if (origin) rows.push(bind(INSERT_ORIGIN, site, uuidOctets(object.id), version, origin.note))
   return rows
 }
 
@@ -132,7 +133,7 @@ const blank = concat()
 const INSERT_GROUP = statement(
   db.insertInto('vault_group').values({
     site_id: '',
-    group_id: '',
+    group_id: blank,
     statement: blank,
     manifest: blank,
     ml_dsa: blank,
@@ -140,5 +141,5 @@ const INSERT_GROUP = statement(
   }),
 )
 const INSERT_ORIGIN = statement(
-  db.insertInto('vault_origin').values({ site_id: '', object_id: '', edition: 0, note: blank }),
+  db.insertInto('vault_origin').values({ site_id: '', object_id: blank, edition: 0, note: blank }),
 )

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { epochMs, newUuid, SecretBytes } from '#base'
+import { VaultRefusal } from '#vault'
+import { seededRandom } from '#world/ports'
+import { BRISTOL, CAMBRIDGE, ROOT } from './fixture.test.ts'
+import { SiteKey, trace, traceKeyOf, type Holder } from './keys.ts'
+import { Tags } from './tags.ts'
+
+const root = SecretBytes.copyOf(ROOT)
+const random = seededRandom(2)
+const holder: Holder = {
+  id: newUuid(random),
+  kind: 'patient',
+  origin: BRISTOL,
+  since: epochMs(1000),
+  kek: 1,
+}
+const isDamaged = (error: unknown): boolean =>
+  error instanceof VaultRefusal && error.code === 'VAULT_DAMAGED'
+
+test('a holder key unwraps for the very holder it was made for, and no other', () => {
+  using siteKey = new SiteKey(BRISTOL, root)
+  const { key, wrapped } = siteKey.newHolderKey(holder, random)
+  assert.deepEqual(siteKey.unwrap(holder, wrapped).reveal(), key.reveal())
+  const others: readonly Partial<Holder>[] = [
+    { id: newUuid(random) },
+    { kind: 'shared' },
+    { origin: CAMBRIDGE },
+    { since: epochMs(1001) },
+    { kek: 2 },
+  ]
+  for (const change of others) {
+    assert.throws(() => siteKey.unwrap({ ...holder, ...change }, wrapped), isDamaged)
+  }
+  for (let at = 0; at < wrapped.length; at++) {
+    assert.throws(() => siteKey.unwrap(holder, wrapped.with(at, wrapped[at] ^ 1)), isDamaged)
+  }
+  assert.throws(() => siteKey.unwrap(holder, wrapped.subarray(1)), isDamaged)
+})
+
+test('another site, another version or another root has another site key', () => {
+  using key = new SiteKey(BRISTOL, root)
+  const { wrapped } = key.newHolderKey(holder, random)
+  using otherRoot = SecretBytes.copyOf(ROOT.with(0, 0))
+  for (const other of [
+    new SiteKey(CAMBRIDGE, root),
+    new SiteKey(BRISTOL, otherRoot),
+    new SiteKey(BRISTOL, root, 2),
+  ]) {
+    assert.notDeepEqual(other.proof(), key.proof())
+    assert.throws(() => other.check(key.proof()), { code: 'VAULT_ROOT_WRONG' })
+    const mine = { ...holder, kek: other.version }
+    assert.throws(() => other.unwrap(mine, wrapped), isDamaged)
+    other[Symbol.dispose]()
+  }
+  key.check(new SiteKey(BRISTOL, root).proof())
+})
+
+test('tags of different fields, texts or keys differ, those of the same agree', () => {
+  using key = SecretBytes.copyOf(ROOT)
+  using tags = new Tags(key)
+  using same = new Tags(key)
+  assert.deepEqual(tags.of('identifier', 'a', 'b'), same.of('identifier', 'a', 'b'))
+  using otherKey = SecretBytes.copyOf(ROOT.with(5, 0))
+  using other = new Tags(otherKey)
+  const variants = [
+    tags.of('identifier', 'a', 'b'),
+    tags.of('identifier', 'ab', ''),
+    tags.of('identifier', 'ab'),
+    tags.of('value', 'a', 'b'),
+    tags.of('reference', 'a', 'b'),
+    other.of('identifier', 'a', 'b'),
+  ].map((tag) => Buffer.from(tag.subarray(0, 8)).toString('hex'))
+  assert.equal(new Set(variants).size, variants.length)
+  assert.equal(tags.of('identifier', 'a').length, 8)
+  assert.equal(tags.of('reference', 'a').length, 16)
+})
+
+test('a trace in the log is found again with the holder’s key and salt, and only so', () => {
+  using key = SecretBytes.copyOf(ROOT)
+  const traceKey = traceKeyOf(key)
+  const [salt, other] = [random.octets(32), random.octets(32)]
+  assert.deepEqual(trace(traceKey, salt), trace(traceKeyOf(key), salt))
+  assert.notDeepEqual(trace(traceKey, salt), trace(traceKey, other))
+  using another = SecretBytes.copyOf(ROOT.with(9, 0))
+  assert.notDeepEqual(trace(traceKey, salt), trace(traceKeyOf(another), salt))
+})
