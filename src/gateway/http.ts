@@ -159,12 +159,12 @@ export class HttpListener implements AsyncDisposable {
       return send(reply, { status: 503, body: JSON.stringify({ message: BUSY }) })
     }
     this.#underWay++
-    try {
-      return await send(reply, await this.#options.handler(requestOf(request, client)))
-    } finally {
+    // Not at the end of this function: the answer is under way until its last octet has left.
+    reply.raw.once('close', () => {
       this.#underWay--
       if (this.#underWay === 0) this.#idle?.resolve()
-    }
+    })
+    return send(reply, await this.#options.handler(requestOf(request, client)))
   }
 }
 
@@ -205,11 +205,8 @@ function send(reply: FastifyReply, { status, headers, body }: HttpResponse): Fas
   if (typeof body === 'string') reply.type(JSON_TYPE)
   for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
   if (body.length === 0) return reply.send()
-  return reply.send(
-    typeof body === 'string'
-      ? Buffer.from(body)
-      : Buffer.from(body.buffer, body.byteOffset, body.length),
-  )
+  if (typeof body === 'string') return reply.send(body)
+  return reply.send(Buffer.from(body.buffer, body.byteOffset, body.length))
 }
 
 const BUSY = 'Too many requests are under way; try again'
