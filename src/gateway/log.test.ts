@@ -107,7 +107,7 @@ test('an event that floods the log is cut, counted, and does not drown the other
 })
 
 test('a log file is private, and rotated before it outgrows its bound', (t) => {
-  const path = join(scratch(t), 'photonward.log')
+  const path = join(scratch(t), 'log', 'photonward.log')
   using log = new JsonLog({
     clock,
     sinks: [new FileSink({ path, octetsMax: 1000, olderMax: 2 })],
@@ -139,7 +139,9 @@ test('a file that is already full when the daemon starts is put aside first', (t
 })
 
 test('a log file in a place that cannot be written loses lines and nothing else', (t) => {
-  const path = join(scratch(t), 'nowhere', 'photonward.log')
+  const folder = scratch(t)
+  writeFileSync(join(folder, 'file'), '')
+  const path = join(folder, 'file', 'photonward.log')
   using log = new JsonLog({ clock, sinks: [new FileSink({ path })] })
   assert.doesNotThrow(() => log.write('error', 'lost'))
   assert(!existsSync(path))

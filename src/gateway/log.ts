@@ -11,7 +11,8 @@
  * @module
  */
 
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { isoTime, MINUTE_MS, type Clock, type Facts, type Log, type LogLevel } from '#base'
 import { systemCode } from './system.ts'
 
@@ -119,7 +120,8 @@ export interface FileSinkOptions {
 }
 
 /**
- * Lines to a file of bounded size, mode 0600, with `.1` the youngest of the older files.
+ * Lines to a file of bounded size, mode 0600, with `.1` the youngest of the older files; its folder
+ * is made if there is none.
  *
  * Lines go to the operating system as they come: the end of the process loses none, a power cut may
  * lose the last ones.
@@ -160,6 +162,7 @@ export class FileSink implements LineSink {
 
   #open(): number {
     if (this.#descriptor === undefined) {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
       this.#descriptor = openSync(this.#path, 'a', 0o600)
       this.#octets = fstatSync(this.#descriptor).size
     }

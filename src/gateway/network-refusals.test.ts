@@ -300,6 +300,7 @@ test('a listener that accepts TCP and never answers costs the dialling end its t
   const late = assert.rejects(network.dial(cambridge, 'peer'), unreachable(/./))
   await network[Symbol.asyncDispose]()
   await late
+  await assert.rejects(network.dial(cambridge, 'peer'), { code: 'NETWORK_CLOSED' })
   mute.close()
 })
 

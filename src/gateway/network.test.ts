@@ -88,6 +88,19 @@ test('what was sent before an orderly end still arrives, and both ends learn of 
   assert.deepEqual(sites.cambridge.connections, [])
 })
 
+test('a network that stopped listening still dials and keeps its connections', async (t) => {
+  const sites = await pair(t)
+  const [a, b] = await connected(sites)
+  sites.bristol.stopListening()
+  const got = messages(b, 1)
+  await a.send(utf8('still'))
+  await got
+  await sites.bristol.dial(cambridge, 'peer')
+  sites.cambridge.stopListening()
+  await assert.rejects(sites.bristol.dial(cambridge, 'peer'), unreachable('ECONNREFUSED'))
+  assert.equal(sites.cambridge.connections.length, 2)
+})
+
 test('a message of the greatest length passes, one octet more is refused and nothing breaks', async (t) => {
   const sites = await pair(t, { more: { messageOctetsMax: (channel) => channel.length * 100 } })
   const [a, b] = await connected(sites, 'peer')

@@ -13,10 +13,10 @@
 
 import type { Socket } from 'node:net'
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
-import { assert, type Cancel, type Clock, type Log, type Network, type SiteId } from '#base'
+import { type Cancel, type Clock, type Log, type Network, type SiteId } from '#base'
 import { TlsConnection } from './connection.ts'
 import { dial, type ChainCheck, type Dialled } from './dial.ts'
-import { FramedSocket } from './framed-socket.ts'
+import { closedRefusal, FramedSocket } from './framed-socket.ts'
 import { controlOctets, readControl, type Hello, type RefuseCode } from './greeting.ts'
 import { listenTcp, type TcpAddress } from './listen.ts'
 import { channelFits, peerNameOf, type PeerEntry, type PeerKind, type PeerName } from './peer.ts'
@@ -79,7 +79,7 @@ export class TlsNetwork implements Network, AsyncDisposable {
   readonly #strangers = new Map<string, Socket>()
   /** Outgoing sockets that have no answer yet. */
   readonly #dialling = new Set<Socket>()
-  #closing = false
+  #closed = false
 
   constructor(options: NetworkOptions) {
     this.#options = options
@@ -124,7 +124,7 @@ export class TlsNetwork implements Network, AsyncDisposable {
   }
 
   dial(peer: SiteId, channel: string): Promise<TlsConnection> {
-    assert(!this.#closing, 'a closed network is not used')
+    if (this.#closed) return Promise.reject(closedRefusal('network-closed'))
     const { kind, peers, clock, checkChain } = this.#options
     return dial({
       peer,
@@ -159,16 +159,17 @@ export class TlsNetwork implements Network, AsyncDisposable {
     return chosen.length
   }
 
-  /** Stops listening; connections that stand go on. */
+  /** Takes no new connections; those that stand go on, and dialling is still possible. */
   stopListening(): void {
-    this.#closing = true
     this.#server.close()
     for (const stranger of this.#strangers.values()) stranger.destroy()
-    for (const socket of this.#dialling) socket.destroy()
   }
 
+  /** Ends everything; what was queued on connections still has a moment to leave. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopListening()
+    this.#closed = true
+    for (const socket of this.#dialling) socket.destroy()
     for (const connection of this.#connections) connection.end('network-closed')
     await Promise.all(this.connections.map(({ closed }) => closed))
   }

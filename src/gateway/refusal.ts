@@ -23,6 +23,10 @@ export type GatewayRefusalCode =
   | 'PERMISSION_DENIED'
   /** Other accounts may read or write what must be ours alone. */
   | 'PERMISSION_TOO_OPEN'
+  /** A folder that was to be made anew holds something already. */
+  | 'FOLDER_IN_USE'
+  /** There is no such folder. */
+  | 'FOLDER_UNKNOWN'
   /** The random source of the operating system failed its start-up test. */
   | 'RANDOM_FAILED'
   /** A newer version of PhotonWard has written the database. */
