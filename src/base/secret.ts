@@ -24,7 +24,8 @@ export class SecretBytes implements Disposable {
 
   /** Copies: the caller keeps its own array and the duty to clear it. */
   static copyOf(octets: Uint8Array): SecretBytes {
-    return new SecretBytes(octets.slice())
+    // Not `slice`: that of a Node Buffer shares memory with it.
+    return new SecretBytes(new Uint8Array(octets))
   }
 
   get length(): number {

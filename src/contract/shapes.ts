@@ -165,7 +165,7 @@ export type FindingView = Static<typeof FindingShape>
 
 export const AttackShape = Exactly({
   kind: OneOf('none', 'intercept-resend', 'fibre-cut'),
-  /** Share of pulses attacked, 0 to 1. */
+  /** Share of pulses attacked, or of light lost in a bent fibre, 0 to 1. */
   fraction: Type.Number({ minimum: 0, maximum: 1 }),
 })
 export type AttackView = Static<typeof AttackShape>

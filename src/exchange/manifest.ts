@@ -3,7 +3,7 @@
  *
  * It travels sealed under the session's key, so the data keys in it are as well protected as the
  * session says. Its hash and the sender's signatures cover the list of containers, never a key. The
- * containers themselves travel beside it, as they are stored, with no wrap that anybody could open.
+ * containers themselves travel beside it, as they are stored, wrapped for the session alone.
  *
  * @module
  */

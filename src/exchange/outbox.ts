@@ -20,7 +20,7 @@ import {
   type SiteId,
   type Uuid,
 } from '#base'
-import { rewrap } from '#envelope'
+import { rewrap, WrappingKey } from '#envelope'
 import { strongerMode, type ProtectionMode, type Session } from '#session'
 import type { ExchangeContext } from './context.ts'
 import { how } from './inbox.ts'
@@ -204,7 +204,7 @@ export class Outbox {
     const { sessions, site, store } = this.#context
     const { peer, dataClass, mode } = transfer
     using session = await sessions.open(peer, { dataClass, mode })
-    const { manifest, containers } = await this.#collect(transfer)
+    const { manifest, containers } = await this.#collect(transfer, session)
     try {
       const hash = manifestHash(manifest)
       const octets = containers.reduce((sum, container) => sum + container.length, 0)
@@ -282,8 +282,11 @@ export class Outbox {
     ])
   }
 
-  /** The patient's record as it is now, with no wrap left on any container. */
-  async #collect({ transfer, patient, peer, dataClass }: Transfer): Promise<{
+  /** The patient's record as it is now; each container wrapped for this session and nobody else. */
+  async #collect(
+    { transfer, patient, peer, dataClass }: Transfer,
+    session: Session,
+  ): Promise<{
     manifest: Manifest
     containers: readonly Uint8Array[]
   }> {
@@ -292,12 +295,14 @@ export class Outbox {
     const items: ManifestItem[] = []
     const containers: Uint8Array[] = []
     const manifest: Manifest = { transfer, from: site, to: peer, dataClass, items }
+    using secret = session.exportSecret('photonward/transfer-wraps/v1', 32)
+    using wrap = new WrappingKey({ id: session.id, key: secret })
     try {
       for await (const item of vault.exportItems({ patient, to: peer, actor: site })) {
         const { hash, dataKey, proof, protections } = item
         items.push({ hash, octets: 0, dataKey, proof, protections })
         const by = SecretBytes.copyOf(dataKey.reveal())
-        const container = rewrap({ container: item.container, by, wrapUnder: [], random })
+        const container = rewrap({ container: item.container, by, wrapUnder: [wrap], random })
         by[Symbol.dispose]()
         items[items.length - 1] = { hash, octets: container.length, dataKey, proof, protections }
         containers.push(container)

@@ -11,7 +11,6 @@ import {
   fromDeterministicCbor,
   door,
   epochMs,
-  keyId,
   Octets,
   sameOctets,
   siteId,
@@ -23,11 +22,10 @@ import {
   Whole,
   type EpochMs,
   type SiteId,
-  type Static,
   type Uuid,
 } from '#base'
 import { signDual, verifyDual, type DualSigner, type DualVerifier } from '#crypto'
-import { ProtectionShape, type Protection } from '#session'
+import { ProtectionShape, readProtection, type Protection } from '#session'
 import { ExchangeRefusal } from './refusal.ts'
 
 export interface Receipt {
@@ -94,21 +92,13 @@ function readReceipt(octets: Uint8Array, by: DualVerifier): Receipt {
       manifest,
       items,
       written,
-      protection: protectionOf(protection),
+      protection: readProtection(protection),
       at: epochMs(at),
     }
   } catch (cause) {
     throw invalid('it cannot be read', cause)
   }
 }
-
-/** A Protection as it was read, its identifiers checked. */
-const protectionOf = (read: Static<typeof ProtectionShape>): Protection => ({
-  ...read,
-  keyIds: read.keyIds.map(keyId),
-  sessionId: uuid(read.sessionId),
-  at: epochMs(read.at),
-})
 
 const invalid = (why: string, cause?: unknown): ExchangeRefusal =>
   new ExchangeRefusal('RECEIPT_INVALID', `The receipt of a transfer is not accepted: ${why}`, {

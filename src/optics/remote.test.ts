@@ -9,6 +9,7 @@ import { SimulatedFibre } from './fibre.ts'
 import { roughLink } from './fixtures.test.ts'
 import { OpticsRefusal, type OpticsRefusalCode } from './refusal.ts'
 import {
+  BATCHES_AHEAD_MAX,
   remoteReceiver,
   remoteTransmitter,
   REQUESTS_MAX,
@@ -241,4 +242,31 @@ test('a daemon that sends anything but questions is left, and the fibre runs on'
   }
   fibre.produce()
   assert.equal(fibre.counts.batches, 1)
+})
+
+test('a receiver sends a few batches ahead, and goes on as they are taken', async () => {
+  const { time, fibre, dial } = served()
+  const receiver = await during(time, remoteReceiver(await dial('receiver')))
+  const waiting: (() => void)[] = []
+  const begun: number[] = []
+  receiver.receive(async ({ batch }) => {
+    begun.push(batch)
+    await new Promise<void>((resume) => waiting.push(resume))
+  })
+  for (let batch = 0; batch < BATCHES_AHEAD_MAX + 4; batch++) fibre.produce()
+  await time.advance(20)
+  assert.deepEqual(begun, [0])
+  // One is being handed over beside those ahead.
+  assert.equal(fibre.counts.batchesQueued, 3)
+  waiting.shift()?.()
+  await time.advance(20)
+  assert.deepEqual(begun, [0, 1])
+  assert.equal(fibre.counts.batchesQueued, 2)
+})
+
+test('a word that a batch was taken which was never sent ends the connection', async () => {
+  const { time, dial } = served()
+  const connection = await dial('receiver')
+  await connection.send(encodeDeviceMessage({ kind: 'taken', batch: 7 }))
+  await during(time, connection.closed)
 })

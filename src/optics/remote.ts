@@ -36,12 +36,28 @@ export function serveTransmitter(device: TransmitterDevice, connection: Connecti
   })
 }
 
-/** Serves a receiver over one connection, in place of any earlier one, until it ends. */
+/**
+ * Serves a receiver over one connection, in place of any earlier one, until it ends.
+ *
+ * At most `BATCHES_AHEAD_MAX` batches are on their way: more would only grow old in buffers, and
+ * the transmitter would have forgotten their choices by the time they are asked for.
+ */
 export function serveReceiver(device: ReceiverDevice, connection: Connection): void {
   void sent(connection, { kind: 'settings', settings: device.settings })
-  // A receiver is asked nothing.
-  connection.receive(() => connection.close())
+  const ahead = new Set<number>()
+  let room: (() => void) | undefined
+  connection.receive((octets) => {
+    const message = decoded(octets)
+    if (message?.kind === 'taken' && ahead.delete(message.batch)) room?.()
+    else connection.close()
+  })
   device.receive(async (detections) => {
+    while (ahead.size >= BATCHES_AHEAD_MAX) {
+      await new Promise<void>((resume) => {
+        room = resume
+      })
+    }
+    ahead.add(detections.batch)
     const taken = await sent(connection, { kind: 'detections', detections })
     detections.outcomes.fill(0)
     // Whoever cannot take batches any more must not let them run into the void.
@@ -107,7 +123,9 @@ export async function remoteReceiver(connection: Connection): Promise<ReceiverDe
       connection.close()
       return
     }
+    const { batch } = message.detections
     await (take ?? (await taker.promise))(message.detections)
+    await sent(connection, { kind: 'taken', batch })
   })
   return {
     settings,
@@ -186,6 +204,9 @@ function refusalFrom({ code, message, batch }: { code: string; message: string; 
 
 const closedRefusal = (): OpticsRefusal =>
   new OpticsRefusal('OPTICS_CLOSED', 'The connection to the device has ended')
+
+/** Batches that a receiver sends before the first of them has been taken. */
+export const BATCHES_AHEAD_MAX = 4
 
 /** Questions to one transmitter that may be open at a time. */
 export const REQUESTS_MAX = 64

@@ -63,7 +63,9 @@ const refusal: fc.Arbitrary<DeviceMessage> = fc
   .record({ batch: batchNumber, code: fc.string({ maxLength: 30 }), message: fc.string() })
   .map((given) => ({ kind: 'refusal', refusal: { ...given } }))
 
-const message = fc.oneof(detections, request, choices, settings, refusal)
+const taken: fc.Arbitrary<DeviceMessage> = batchNumber.map((batch) => ({ kind: 'taken', batch }))
+
+const message = fc.oneof(detections, request, choices, settings, refusal, taken)
 
 /** Decodes octets that may be anything. What is accepted must be in its one encoding. */
 function decodeAnything(octets: Uint8Array): boolean {

@@ -12,6 +12,7 @@
  *   3 choices         batch, count, then the choices
  *   4 settings        to each end once, first of all
  *   5 refusal         of one choice request
+ *   6 taken           batch: the receiving end has taken it, and another may follow
  *
  * Every message has one encoding only, and decoders refuse all others. Messages hold raw key bits:
  * the socket must be inside TLS. Nothing here authenticates the peer.
@@ -67,6 +68,7 @@ export type DeviceMessage =
   | { readonly kind: 'choices'; readonly choices: TransmitterChoices }
   | { readonly kind: 'settings'; readonly settings: PulseSettings }
   | { readonly kind: 'refusal'; readonly refusal: ChoiceRefusal }
+  | { readonly kind: 'taken'; readonly batch: number }
 
 /** Longest message: a batch with a detection in every slot, one octet each. */
 export const DEVICE_MESSAGE_OCTETS_MAX = 64 + BATCH_SLOTS_MAX
@@ -88,6 +90,11 @@ export function encodeDeviceMessage(message: DeviceMessage): Uint8Array {
       return encodeCbor(KIND_SETTINGS, settingsValue(message.settings))
     case 'refusal':
       return encodeCbor(KIND_REFUSAL, { ...message.refusal })
+    case 'taken': {
+      const { octets, view } = begin(KIND_TAKEN, TAKEN_OCTETS)
+      setWhole(view, 1, message.batch)
+      return octets
+    }
   }
 }
 
@@ -110,6 +117,9 @@ export function decodeDeviceMessage(octets: Uint8Array): DeviceMessage {
       return { kind: 'settings', settings: decodeCbor(octets, openSettings) }
     case KIND_REFUSAL:
       return { kind: 'refusal', refusal: decodeCbor(octets, openRefusal) }
+    case KIND_TAKEN:
+      if (octets.length !== TAKEN_OCTETS) throw invalidMessage('length')
+      return { kind: 'taken', batch: wholeAt(viewOf(octets), 1) }
     default:
       throw invalidMessage('kind')
   }
@@ -274,6 +284,8 @@ const KIND_REQUEST = 2
 const KIND_CHOICES = 3
 const KIND_SETTINGS = 4
 const KIND_REFUSAL = 5
+const KIND_TAKEN = 6
+const TAKEN_OCTETS = 9
 
 /** Kind, batch, flags, eight counts, photocurrent. */
 const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 8

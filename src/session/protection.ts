@@ -48,6 +48,7 @@ export const KEY_SOURCES = [
   'courier',
   'partner',
   'kme-asserted',
+  'hardware',
 ] as const
 export type QuantumKeySource = (typeof KEY_SOURCES)[number]
 

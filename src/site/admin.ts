@@ -225,13 +225,7 @@ const patientView = ({ patient, items, origin, since }: PatientEntry): PatientVi
 })
 
 function transferView(transfer: Transfer): TransferView {
-  const {
-    protection,
-    patient,
-    dataClass: _class,
-    manifestHash: _hash,
-    receipt: _receipt,
-  } = transfer
+  const { protection, patient } = transfer
   const { direction, peer, mode, state, reason, items, itemsDone, octets, createdAt } = transfer
   return {
     transfer: transfer.transfer,

@@ -59,7 +59,7 @@ export function newBootstrap(input: { peers: Peers; sessions: Sessions }): Boots
 
 /** The initiator is the transmitting end; its run comes first. */
 function sourceOf(session: Session, link: LinkId): AuthenticationSource {
-  const label = `photonward link bootstrap 1 ${link}`
+  const label = `photonward/link-bootstrap/v1/${link}`
   using secret = session.exportSecret(label, 2 * RUN_OCTETS)
   const octets = secret.reveal()
   const first = runOf(octets.slice(0, RUN_OCTETS))

@@ -15,6 +15,8 @@ import { MODES } from '#session'
 const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' })
 const Sae = Type.String({ pattern: "^[A-Za-z0-9._~:@!$&'()*+,;=-]{1,64}$" })
 const Address = Exactly({ host: Text(255, 1), port: Whole(0, 65_535) })
+const WholeOr = (standard: number, minimum: number, maximum: number) =>
+  Type.Integer({ minimum, maximum, default: standard })
 const Choice = <const T extends readonly string[]>(options: T, chosen: T[number]) =>
   Type.Unsafe<T[number]>(
     Type.Union(
@@ -35,12 +37,11 @@ const LinkShape = Exactly({
   /** Pulses per second, where a machine cannot keep up with the preset's. Same at both ends. */
   clockHz: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   bound: Choice(BLOCK_BOUNDS, 'wiesemann-2024'),
-  blockBits: Whole(1024, 2 ** 25),
+  blockBits: WholeOr(1_000_000, 1024, 2 ** 25),
   secrecy: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-10 }),
   correctness: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-15 }),
   qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),
 })
-LinkShape.properties.blockBits.default = 1_000_000
 
 export const SiteConfigurationShape = Exactly({
   site: Name,
@@ -77,13 +78,11 @@ export const SiteConfigurationShape = Exactly({
       },
     },
   ),
-  policyVersion: Whole(1),
+  policyVersion: WholeOr(1, 1, Number.MAX_SAFE_INTEGER),
   /** How often new log entries are put under a signed, witnessed checkpoint. */
-  checkpointMs: Whole(100, 3_600_000),
+  checkpointMs: WholeOr(1000, 100, 3_600_000),
   logLevel: Choice(['debug', 'info', 'warning', 'error'] as const, 'info'),
 })
-SiteConfigurationShape.properties.policyVersion.default = 1
-SiteConfigurationShape.properties.checkpointMs.default = 1000
 
 export type SiteConfiguration = Static<typeof SiteConfigurationShape>
 export type LinkConfiguration = Static<typeof LinkShape>

@@ -39,7 +39,6 @@ import {
   FILES,
   listsOctets,
   needed,
-  openCredentials,
   readAnchors,
   readLists,
   statementIn,
@@ -169,12 +168,6 @@ export async function introduce(from: Disk, into: Disk, clock: Clock): Promise<S
   if (check.kind === 'refused') throw statementRefused(check.reason)
   await into.write(`peers/${check.statement.site}.statement`, octets)
   return check.statement
-}
-
-/** PEM credentials of a fibre's folder. */
-export async function readDeviceCredentials(disk: Disk): Promise<Credentials> {
-  const octets = await needed(disk, FILES.device, 'GRANT_MISSING', 'a certificate; enrol it first')
-  return openCredentials(octets)
 }
 
 async function putLists(authority: Authority, target: Disk): Promise<void> {

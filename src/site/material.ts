@@ -20,8 +20,12 @@ import {
 } from '#base'
 import {
   acceptGrant,
+  fingerprintOf,
   GRANT_OCTETS_MAX,
+  northCredentials,
   openSiteKeys,
+  pem,
+  siteCredentials,
   verifyStatement,
   type Credentials,
   type Grant,
@@ -51,6 +55,8 @@ export interface Material {
   readonly peers: readonly SiteStatement[]
   readonly anchors: Readonly<Record<HierarchyName, Uint8Array>>
   readonly crls: Lists
+  /** SHA-256 of the root between sites, hexadecimal: what operators compare. */
+  readonly rootFingerprint: string
 }
 
 export type Lists = Readonly<Record<HierarchyName, readonly Uint8Array[]>>
@@ -88,13 +94,33 @@ export async function readMaterial(
     if (check.kind === 'verified') peers.push(check.statement)
     else report(path, check.reason)
   }
-  return { keys, grant, own: checked.statement, peers, anchors, crls }
+  const rootFingerprint = fingerprintOf(anchors.sites)
+  return { keys, grant, own: checked.statement, peers, anchors, crls, rootFingerprint }
 }
 
 /** The revocation lists in a folder; empty where there are none. */
 export async function readLists(disk: Disk): Promise<Lists> {
   const octets = await disk.read(FILES.lists)
   return octets === undefined ? { sites: [], north: [] } : openLists(octets)
+}
+
+/** PEM of a site for its two kinds of listeners, under the revocation lists of its folder. */
+export function credentialsIn({ grant, keys, crls }: Material): {
+  readonly peer: Credentials
+  readonly north: Credentials
+} {
+  const listed = (ders: readonly Uint8Array[]): string =>
+    ders.map((der) => pem('X509 CRL', der)).join('')
+  return {
+    peer: { ...siteCredentials(grant, keys), crl: listed(crls.sites) },
+    north: { ...northCredentials(grant, keys), crl: listed(crls.north) },
+  }
+}
+
+/** PEM credentials of a fibre's folder. */
+export async function readDeviceCredentials(disk: Disk): Promise<Credentials> {
+  const octets = await needed(disk, FILES.device, 'GRANT_MISSING', 'a certificate; enrol it first')
+  return credentialsDoor(octets)
 }
 
 /** The roots that a folder trusts. @throws EnrolmentRefusal `ANCHORS_MISSING` */
@@ -109,8 +135,6 @@ export const listsOctets = ({ sites, north }: Lists): Uint8Array => toCbor({ sit
 
 export const credentialsOctets = (credentials: Credentials): Uint8Array =>
   toCbor({ ...credentials })
-
-export const openCredentials = (octets: Uint8Array): Credentials => credentialsDoor(octets)
 
 /** The statement in a grant, for the site to hand to its peers. */
 export const statementIn = (grant: Uint8Array): Uint8Array => statementDoor(grant).statement

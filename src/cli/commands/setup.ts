@@ -6,8 +6,8 @@
 
 import type { Command } from 'commander'
 import { newContext, type Context } from '../context.ts'
-import { CliRefusal } from '../exit.ts'
-import { listing, style, type Output } from '../output.ts'
+import { CliRefusal, EXIT } from '../exit.ts'
+import { listing, style } from '../output.ts'
 
 /** Facts to show, in order. */
 export type Shown = readonly (readonly [string, string])[]
@@ -33,6 +33,31 @@ export interface DemoOptions {
   readonly patients: number
 }
 
+/** What a daemon says of itself once it serves. */
+export interface SiteFacts {
+  readonly site: string
+  readonly profile: string
+  readonly folder: string
+  readonly peerAddress: string
+  readonly northAddress: string
+  readonly adminSocket: string
+  readonly rootFingerprint: string
+}
+
+export interface FibreFacts {
+  readonly fibre: string
+  readonly link: string
+  readonly preset: string
+  readonly address: string
+  readonly folder: string
+}
+
+export interface BenchOutput {
+  readonly json: boolean
+  readonly say: (text: string) => void
+  readonly print: (text: string) => void
+}
+
 /** What only the real world can do. */
 export interface Powers {
   readonly version: string
@@ -43,14 +68,20 @@ export interface Powers {
   readonly issue: (authority: string, folder: string) => Promise<Shown>
   readonly issueSae: (authority: string, saeId: string, into: string) => Promise<Shown>
   readonly revoke: (authority: string, serial: string) => Promise<Shown>
+  readonly publish: (authority: string, folders: readonly string[]) => Promise<Shown>
+  readonly addSae: (folder: string, sae: string) => Promise<Shown>
   readonly inspect: (path: string) => Promise<Shown>
   /** Makes two enrolled sites known to each other, and a link between them if one is named. */
   readonly joinSites: (first: string, second: string, fibre: string | undefined) => Promise<Shown>
-  /** Runs until it is told to stop. */
-  readonly serve: (folder: string, passphrase: Uint8Array | undefined) => Promise<number>
-  readonly serveFibre: (folder: string) => Promise<number>
-  readonly demo: (options: DemoOptions, out: Output) => Promise<number>
-  readonly bench: (groups: readonly string[], out: Output) => Promise<number>
+  /** Runs until it is told to stop; `ready` is called once it serves. */
+  readonly serve: (
+    folder: string,
+    passphrase: Uint8Array | undefined,
+    ready: (facts: SiteFacts) => void,
+  ) => Promise<void>
+  readonly serveFibre: (folder: string, ready: (facts: FibreFacts) => void) => Promise<void>
+  /** @returns whether every bar was met; undefined if a group is unknown */
+  readonly bench: (groups: readonly string[], out: BenchOutput) => Promise<boolean | undefined>
   /** A passphrase from a file, `-` being stdin. */
   readonly readPassphrase: (file: string) => Uint8Array
 }
@@ -61,7 +92,7 @@ export function addSetupCommands(program: Command, powers: Powers): void {
     context().out.data(Object.fromEntries(facts), () => listing(facts))
   }
   addDemo(program, powers, context)
-  addInit(program, powers, show)
+  addInit(program, powers, show, context)
   addPki(program, powers, show)
   const site = program.command('site').description('Sites that work together')
   site
@@ -71,21 +102,31 @@ export function addSetupCommands(program: Command, powers: Powers): void {
     .action(async (first: string, second: string, { fibre }: { fibre?: string }) => {
       show(await powers.joinSites(first, second, fibre))
     })
+  site
+    .command('add-sae <folder> <sae>')
+    .description('Let an application of a site ask for keys; do this before the sites are joined')
+    .action(async (folder: string, sae: string) => show(await powers.addSae(folder, sae)))
   program
     .command('serve')
     .description('Run the daemon of a site until it is stopped')
     .option('--passphrase-file <file>', 'passphrase of the root key; - for stdin')
     .action(async ({ passphraseFile }: { passphraseFile?: string }) => {
-      process.exitCode = await powers.serve(
-        context().folder(),
-        passphraseOf(powers, passphraseFile),
-      )
+      const at = context()
+      const passphrase = passphraseOf(powers, passphraseFile)
+      await powers.serve(at.folder(), passphrase, (facts) => at.out.line(facts, siteScreen))
     })
   program
     .command('bench [groups...]')
     .description('Measure this build on this machine: claim, figure, bar, peer, ratio')
     .action(async (groups: string[]) => {
-      process.exitCode = await powers.bench(groups, context().out)
+      const { out } = context()
+      const print = (text: string): void => void process.stdout.write(`${text}\n`)
+      const met = await powers.bench(groups, {
+        json: out.flags.json,
+        say: (text) => out.say(text),
+        print,
+      })
+      process.exitCode = met === undefined ? EXIT.usage : EXIT.ok
     })
 }
 
@@ -100,11 +141,17 @@ function addDemo(program: Command, powers: Powers, context: () => Context): void
     .action(async (options: { keep?: boolean; folder?: string; patients: string }) => {
       const patients = wholeNumber(options.patients, 'patients', 1, 500)
       const chosen = { keep: options.keep === true, folder: options.folder, patients }
-      process.exitCode = await powers.demo(chosen, context().out)
+      const { runDemo } = await import('../demo/demo.ts')
+      process.exitCode = await runDemo(chosen, powers, context().out)
     })
 }
 
-function addInit(program: Command, powers: Powers, show: (facts: Shown) => void): void {
+function addInit(
+  program: Command,
+  powers: Powers,
+  show: (facts: Shown) => void,
+  context: () => Context,
+): void {
   program
     .command('init <folder>')
     .description('Make the folder of a new site: configuration, root key, keys, enrolment request')
@@ -140,7 +187,7 @@ function addInit(program: Command, powers: Powers, show: (facts: Shown) => void)
     .command('serve <folder>')
     .description('Run a simulated fibre until it is stopped')
     .action(async (folder: string) => {
-      process.exitCode = await powers.serveFibre(folder)
+      await powers.serveFibre(folder, (facts) => context().out.line(facts, fibreScreen))
     })
 }
 
@@ -169,6 +216,12 @@ function addPki(program: Command, powers: Powers, show: (facts: Shown) => void):
       show(await powers.revoke(authority, serial)),
     )
   pki
+    .command('publish <authority> <folders...>')
+    .description('Sign fresh revocation lists and hand them to sites and fibres')
+    .action(async (authority: string, folders: string[]) =>
+      show(await powers.publish(authority, folders)),
+    )
+  pki
     .command('inspect <path>')
     .description('What a certificate says')
     .action(async (path: string) => show(await powers.inspect(path)))
@@ -188,6 +241,24 @@ interface FibreFlags {
   readonly preset: string
   readonly port: string
 }
+
+const siteScreen = (facts: SiteFacts): string =>
+  listing([
+    ['site', `${style.bold(facts.site)}, profile ${facts.profile}`],
+    ['peers', facts.peerAddress],
+    ['keys', `${facts.northAddress}/api/v1/keys (ETSI GS QKD 014, client certificates)`],
+    ['root', `SHA-256 ${facts.rootFingerprint}`],
+    ['folder', facts.folder],
+    ['next', `photonward --site ${facts.folder} status`],
+  ])
+
+const fibreScreen = (facts: FibreFacts): string =>
+  listing([
+    ['fibre', `${facts.fibre}, link ${facts.link}, preset ${facts.preset}, simulated`],
+    ['devices', facts.address],
+    ['folder', facts.folder],
+    ['next', `photonward attack show --fibre ${facts.folder}`],
+  ])
 
 const passphraseOf = (powers: Powers, file: string | undefined): Uint8Array | undefined =>
   file === undefined ? undefined : powers.readPassphrase(file)

@@ -1,0 +1,311 @@
+/**
+ * Making folders: authorities, sites, fibres, and what joins them. The commands behind `init`,
+ * `pki`, `site join` and `fibre init`.
+ *
+ * @module
+ */
+
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { kmeId, siteId } from '#base'
+import {
+  enrolDevice,
+  enrolSae,
+  enrolSite,
+  introduce,
+  makeAuthority,
+  makeSite,
+  publishLists,
+  revokeSerial,
+  SiteConfigurationShape,
+  type SiteConfiguration,
+} from '#site'
+import { SystemClock } from './clock.ts'
+import { readConfigurationFile } from './config.ts'
+import { openDisk } from './disk.ts'
+import { FibreConfigurationShape } from './fibre-daemon.ts'
+import { openFolder } from './folder.ts'
+import { testedRandom } from './random.ts'
+import { GatewayRefusal } from './refusal.ts'
+import { CONFIG_FILE } from './site-daemon.ts'
+
+/** Facts to show, in order. */
+type Shown = readonly (readonly [string, string])[]
+
+export interface NewSite {
+  readonly name: string
+  readonly peerPort: number
+  readonly northPort: number
+  readonly profile: 'demo' | 'production'
+  readonly passphrase: Uint8Array | undefined
+}
+
+export interface NewFibre {
+  readonly preset: string
+  readonly transmitter: string
+  readonly receiver: string
+  readonly port: number
+}
+
+const means = () => ({ clock: new SystemClock(), random: testedRandom() })
+
+export async function createAuthority(folder: string): Promise<Shown> {
+  const place = newFolder(folder, 'authority.sealed')
+  const roots = await makeAuthority(openDisk(place), FEDERATION, means())
+  return [
+    ['authority', place],
+    ['federation', FEDERATION],
+    ['root between sites', `ML-DSA-87, SHA-256 ${roots.sites}`],
+    ['root northbound', `ECDSA P-256, SHA-256 ${roots.north}`],
+    ['next', `photonward init <folder> --name <site>`],
+  ]
+}
+
+export async function initSite(folder: string, options: NewSite): Promise<Shown> {
+  const { name, peerPort, northPort, profile, passphrase } = options
+  const site = siteId(name)
+  const place = newFolder(folder, CONFIG_FILE)
+  const configuration = {
+    site,
+    federation: FEDERATION,
+    kme: `kme.${site}`,
+    profile,
+    logOrigin: `photonward.example/${site}`,
+    peerListener: { host: '127.0.0.1', port: peerPort },
+    northListener: { host: '127.0.0.1', port: northPort },
+    peers: [],
+    links: [],
+    saes: [],
+  }
+  const fingerprint = await makeSite(
+    openDisk(place),
+    {
+      federation: FEDERATION,
+      site,
+      kme: kmeId(configuration.kme),
+      origin: configuration.logOrigin,
+      dns: [],
+      north: { dns: [], ip: [] },
+    },
+    { ...means(), passphrase },
+  )
+  writeJson(join(place, CONFIG_FILE), configuration)
+  return [
+    ['site', site],
+    ['folder', place],
+    ['profile', profile],
+    ['root key', passphrase === undefined ? 'in the folder, unprotected' : 'under the passphrase'],
+    ['request', `SHA-256 ${fingerprint}`],
+    ['next', `photonward pki issue <authority> ${place}`],
+  ]
+}
+
+export async function initFibre(folder: string, options: NewFibre): Promise<Shown> {
+  const { preset, transmitter, receiver, port } = options
+  const place = newFolder(folder, CONFIG_FILE)
+  const link = `${siteId(transmitter)}-${siteId(receiver)}`
+  const configuration = {
+    fibre: `fibre-${link}`.slice(0, 63),
+    link,
+    transmitter,
+    receiver,
+    preset,
+    listener: { host: '127.0.0.1', port },
+  }
+  writeJson(join(place, CONFIG_FILE), configuration)
+  // Read back through the same door as at the start, so that a bad preset is found here.
+  readConfigurationFile(join(place, CONFIG_FILE), FibreConfigurationShape)
+  return Promise.resolve([
+    ['fibre', configuration.fibre],
+    ['link', link],
+    ['preset', preset],
+    ['folder', place],
+    ['next', `photonward pki issue <authority> ${place}`],
+  ])
+}
+
+/** Issues for whatever kind of folder it is. */
+export async function issue(authority: string, folder: string): Promise<Shown> {
+  const [authorityDisk, place] = [openDisk(existing(authority)), existing(folder)]
+  const disk = openDisk(place)
+  if (isFibre(place)) {
+    const { fibre } = readConfigurationFile(join(place, CONFIG_FILE), FibreConfigurationShape)
+    const serial = await enrolDevice(authorityDisk, disk, { ...means(), device: fibre })
+    return [
+      ['device', fibre],
+      ['serial', serial],
+    ]
+  }
+  const enrolment = await enrolSite(authorityDisk, disk, means())
+  return [
+    ['site', enrolment.site],
+    ['request', `SHA-256 ${enrolment.fingerprint}`],
+    ['granted', 'TLS between sites, north listener, site statement'],
+    ['next', `photonward site join ${place} <other site's folder>`],
+  ]
+}
+
+/** Writes key and certificates of an application as PEM files that curl and others read. */
+export async function issueSae(authority: string, sae: string, into: string): Promise<Shown> {
+  const { credentials, serial } = await enrolSae(openDisk(existing(authority)), { ...means(), sae })
+  const place = resolve(into)
+  mkdirSync(place, { recursive: true, mode: 0o700 })
+  const files = {
+    'key.pem': credentials.key,
+    'cert.pem': credentials.cert,
+    'ca.pem': credentials.ca,
+  }
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(place, name), text, { mode: 0o600 })
+  }
+  return [
+    ['SAE', sae],
+    ['serial', serial],
+    ['folder', place],
+    ['use', 'curl --cert cert.pem --key key.pem --cacert ca.pem https://…/api/v1/keys/…'],
+  ]
+}
+
+export async function revokeCertificate(authority: string, serial: string): Promise<Shown> {
+  await revokeSerial(openDisk(existing(authority)), serial, means())
+  return [
+    ['revoked', serial],
+    ['next', `photonward pki publish ${authority} <folder>…`],
+  ]
+}
+
+/** Signs fresh revocation lists and hands them to folders; running daemons notice by themselves. */
+export async function publish(authority: string, folders: readonly string[]): Promise<Shown> {
+  for (const folder of folders) {
+    await publishLists(openDisk(existing(authority)), openDisk(existing(folder)), means())
+  }
+  return [['lists published to', folders.join(', ')]]
+}
+
+/** Makes two sites known to each other, and a fibre's link to both if one is given. */
+export async function joinSites(
+  first: string,
+  second: string,
+  fibre: string | undefined,
+): Promise<Shown> {
+  const places = [existing(first), existing(second)] as const
+  const { clock } = means()
+  for (const [own, other] of [places, [places[1], places[0]] as const]) {
+    await introduce(openDisk(other), openDisk(own), clock)
+    addPeer(own, readSite(other))
+  }
+  const link = fibre === undefined ? 'none' : joinFibre(places, existing(fibre))
+  const [a, b] = places.map(readSite)
+  return [
+    ['joined', `${a.site} and ${b.site}`],
+    ['link', link],
+    ['next', `photonward serve --site ${places[0]}`],
+  ]
+}
+
+/** Lets an application of this site ask for keys; peers learn of it when the sites are joined. */
+export function addSae(folder: string, sae: string): Promise<Shown> {
+  const place = existing(folder)
+  change(place, (own) => ({
+    ...own,
+    saes: [...own.saes.filter((one) => one.sae !== sae), { sae, site: own.site }],
+  }))
+  return Promise.resolve([
+    ['SAE', sae],
+    ['at', readSite(place).site],
+    ['next', `photonward pki issue-sae <authority> ${sae} <folder>`],
+  ])
+}
+
+/** What a certificate file says. */
+export function inspect(path: string): Promise<Shown> {
+  const certificate = new X509Certificate(readFileSync(path))
+  const key = certificate.publicKey.asymmetricKeyType ?? 'unknown'
+  return Promise.resolve([
+    ['subject', certificate.subject.replaceAll('\n', ', ')],
+    ['issuer', certificate.issuer.replaceAll('\n', ', ')],
+    ['names', certificate.subjectAltName ?? 'none'],
+    ['serial', certificate.serialNumber],
+    ['key', key],
+    ['valid', `${certificate.validFrom} to ${certificate.validTo}`],
+    ['SHA-256', certificate.fingerprint256.replaceAll(':', '').toLowerCase()],
+  ])
+}
+
+function addPeer(place: string, { site, kme, peerListener, saes }: SiteConfiguration): void {
+  change(place, (own) => {
+    const peer = { site, kme, host: peerListener.host, port: peerListener.port }
+    const known = own.saes.filter((one) => one.site !== site)
+    return {
+      ...own,
+      peers: [...own.peers.filter((one) => one.site !== site), peer],
+      saes: [...known, ...saes.filter((one) => one.site === site)],
+    }
+  })
+}
+
+function joinFibre(places: readonly [string, string], fibre: string): string {
+  const configuration = readConfigurationFile(join(fibre, CONFIG_FILE), FibreConfigurationShape)
+  const { link, transmitter, receiver, preset, listener, fibre: name, clockHz } = configuration
+  for (const place of places) {
+    change(place, (own) => {
+      const role = own.site === transmitter ? 'transmitter' : 'receiver'
+      const peer = role === 'transmitter' ? receiver : transmitter
+      const joined = {
+        ...{ link, peer, role, preset },
+        device: { name, host: listener.host, port: listener.port },
+        ...(clockHz === undefined ? {} : { clockHz }),
+        blockBits: BLOCK_BITS,
+      }
+      return { ...own, links: [...own.links.filter((one) => one['link'] !== link), joined] }
+    })
+  }
+  return `${link}, preset ${preset}, simulated`
+}
+
+interface WrittenConfiguration extends Omit<SiteConfiguration, 'links'> {
+  readonly links: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** Changes a configuration file: as it was written, not as it was completed with defaults. */
+function change(place: string, next: (own: WrittenConfiguration) => WrittenConfiguration): void {
+  const file = join(place, CONFIG_FILE)
+  readSite(place)
+  const written = JSON.parse(readFileSync(file, 'utf8')) as WrittenConfiguration
+  const complete = { ...written, peers: written.peers, links: written.links, saes: written.saes }
+  writeJson(file, next(complete))
+  readSite(place)
+}
+
+const readSite = (place: string): SiteConfiguration =>
+  readConfigurationFile(join(place, CONFIG_FILE), SiteConfigurationShape)
+
+const isFibre = (place: string): boolean =>
+  existsSync(join(place, CONFIG_FILE)) &&
+  'fibre' in (JSON.parse(readFileSync(join(place, CONFIG_FILE), 'utf8')) as object)
+
+function newFolder(folder: string, unless: string): string {
+  const place = openFolder(folder)
+  if (!existsSync(join(place, unless))) return place
+  throw new GatewayRefusal('FOLDER_IN_USE', `${place} holds something already`, {
+    facts: { folder: place },
+  })
+}
+
+function existing(folder: string): string {
+  const place = resolve(folder)
+  if (existsSync(place)) return openFolder(place)
+  throw new GatewayRefusal('FOLDER_UNKNOWN', `There is no folder ${place}`, {
+    facts: { folder: place },
+  })
+}
+
+function writeJson(file: string, value: unknown): void {
+  writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 })
+  chmodSync(file, 0o600)
+}
+
+const FEDERATION = 'photonward'
+/** Large enough that finite statistics cost little at the rate of a metropolitan link. */
+const BLOCK_BITS = 4_000_000

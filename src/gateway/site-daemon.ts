@@ -1,0 +1,258 @@
+/**
+ * The daemon of one site: real ports around `site`, from the folder to the first request.
+ *
+ * @module
+ */
+
+import { join } from 'node:path'
+import { linkId, siteId, type LinkId, type Ports, type SecretBytes, type SiteId } from '#base'
+import { siteRoutes } from '#contract'
+import { remoteReceiver, remoteTransmitter } from '#optics'
+import {
+  credentialsIn,
+  openSite,
+  readMaterial,
+  readRootKey,
+  SiteConfigurationShape,
+  siteMigrations,
+  type Devices,
+  type Material,
+  type Site,
+  type SiteConfiguration,
+} from '#site'
+import { openAdmin } from './admin.ts'
+import { SystemClock } from './clock.ts'
+import { readConfigurationFile } from './config.ts'
+import { openDisk } from './disk.ts'
+import { openFolder } from './folder.ts'
+import { openHttp, type HttpListener } from './http.ts'
+import { workerCompute } from './link-compute.ts'
+import { addressText } from './listen.ts'
+import { FileSink, JsonLog } from './log.ts'
+import { openNetwork, type TlsNetwork } from './network.ts'
+import { deviceChannel, type PeerEntry } from './peer.ts'
+import { testedRandom } from './random.ts'
+import { Shutdown } from './shutdown.ts'
+import { openStore } from './store.ts'
+
+export interface DaemonOptions {
+  readonly folder: string
+  readonly passphrase: Uint8Array | undefined
+  readonly version: string
+}
+
+/** What the operator sees when a daemon stands. */
+export interface DaemonFacts {
+  readonly site: string
+  readonly profile: string
+  readonly folder: string
+  readonly peerAddress: string
+  readonly northAddress: string
+  readonly adminSocket: string
+  readonly rootFingerprint: string
+}
+
+export interface Daemon {
+  readonly facts: DaemonFacts
+  /** Resolves when the daemon has shut down. */
+  readonly ended: Promise<void>
+  stop(reason: string): Promise<void>
+}
+
+/**
+ * Starts the daemon of a site.
+ *
+ * @throws GatewayRefusal, EnrolmentRefusal, RootKeyRefusal, LogRefusal and others: nothing runs then
+ */
+export async function startSite(options: DaemonOptions): Promise<Daemon> {
+  const folder = openFolder(options.folder)
+  const file = join(folder, CONFIG_FILE)
+  const configuration = readConfigurationFile(file, SiteConfigurationShape)
+  const clock = new SystemClock()
+  const sinks = [new FileSink({ path: join(folder, 'log', 'daemon.log') })]
+  const log = new JsonLog({ clock, sinks, least: configuration.logLevel })
+  const shutdown = new Shutdown({ clock, log })
+  shutdown.add('close', 'clock', () => clock[Symbol.dispose]())
+  try {
+    const ports = { clock, log, random: testedRandom() }
+    return await assemble({ options, folder, configuration, shutdown, ports })
+  } catch (error) {
+    await shutdown.run('start refused')
+    throw error
+  }
+}
+
+interface Assembly {
+  readonly options: DaemonOptions
+  readonly folder: string
+  readonly configuration: SiteConfiguration
+  readonly shutdown: Shutdown
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'random'>
+}
+
+async function assemble(assembly: Assembly): Promise<Daemon> {
+  const { options, folder, configuration, shutdown, ports } = assembly
+  const { clock, log } = ports
+  const store = await openStore({ file: join(folder, 'state.db'), migrations: siteMigrations })
+  shutdown.add('close', 'store', () => store[Symbol.asyncDispose]())
+  const disk = openDisk(folder)
+  const root = await readRootKey(disk, options.passphrase)
+  shutdown.add('close', 'root key', () => root[Symbol.dispose]())
+  const material = await materialOf(assembly, disk, root)
+  const { peer, north } = credentialsIn(material)
+  const network = await openNetwork({
+    kind: 'site',
+    credentials: peer,
+    listen: configuration.peerListener,
+    peers: peersOf(configuration),
+    clock,
+    log,
+  })
+  shutdown.add('listen', 'network', () => network.stopListening())
+  shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const stop = (reason: string): Promise<void> => shutdown.run(reason).then(end)
+  const open: { http?: HttpListener } = {}
+  const site = await openSite({
+    configuration,
+    ports: { ...ports, network, disk, store },
+    devices: devicesOf(configuration, network),
+    compute: workerCompute,
+    material,
+    root,
+    version: options.version,
+    surroundings: () => ({
+      folder,
+      engine: 'embedded SQLite',
+      listeners: [
+        { name: 'peers', address: textOf(network.address) },
+        { name: 'north (GS QKD 014)', address: textOf(open.http?.address) },
+      ],
+    }),
+    onStop: () => void stop('asked by the operator'),
+  })
+  shutdown.add('timers', 'site', () => site.stop())
+  await site.start()
+  const http = await openHttp({
+    name: 'north',
+    listen: configuration.northListener,
+    credentials: north,
+    handler: site.north,
+    log,
+  })
+  open.http = http
+  shutdown.add('listen', 'north', () => http.stopListening())
+  shutdown.add('drain', 'north', () => http.drained())
+  shutdown.add('flush', 'north', () => http[Symbol.asyncDispose]())
+  await openOperatorSocket(assembly, site)
+  watchTrust(assembly, { disk, root, network, http })
+  shutdown.onSignals()
+  return { facts: factsOf(assembly, { network, http, material }), ended, stop }
+}
+
+async function openOperatorSocket(
+  { folder, shutdown, ports }: Assembly,
+  site: Site,
+): Promise<void> {
+  const path = join(folder, ADMIN_SOCKET)
+  const admin = await openAdmin({ path, table: siteRoutes, handlers: site.admin, log: ports.log })
+  shutdown.add('listen', 'admin', () => admin.stopListening())
+  shutdown.add('flush', 'admin', () => admin[Symbol.asyncDispose]())
+}
+
+const materialOf = (
+  { configuration, ports }: Assembly,
+  disk: Ports['disk'],
+  root: SecretBytes,
+): Promise<Material> =>
+  readMaterial(
+    disk,
+    { site: configuration.site, kme: configuration.kme, root },
+    {
+      clock: ports.clock,
+      report: (peer, reason) =>
+        ports.log.write('warning', 'peer-statement-refused', { peer, reason }),
+    },
+  )
+
+/**
+ * Looks for new revocation lists and brings them into force: new handshakes are checked under them,
+ * and standing connections have to prove themselves anew.
+ */
+function watchTrust(
+  assembly: Assembly,
+  held: { disk: Ports['disk']; root: SecretBytes; network: TlsNetwork; http: HttpListener },
+): void {
+  const { shutdown, ports } = assembly
+  let before = ''
+  const look = async (): Promise<void> => {
+    const lists = await held.disk.read('revocation.cbor')
+    const now = lists?.toHex() ?? ''
+    if (before !== '' && now !== before) {
+      const { peer, north } = credentialsIn(await materialOf(assembly, held.disk, held.root))
+      held.network.reload(peer)
+      held.http.reload(north)
+      const ended = held.network.endWhere(() => true, 'new revocation lists')
+      ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })
+    }
+    before = now
+  }
+  const again = (): void => {
+    const cancel = ports.clock.after(TRUST_LOOK_MS, () => {
+      look()
+        .catch((error: unknown) => {
+          const why = error instanceof Error ? error.message : 'unknown'
+          ports.log.write('error', 'trust-not-reloaded', { why })
+        })
+        .finally(() => {
+          if (!shutdown.begun) again()
+        })
+    })
+    shutdown.add('timers', 'trust', cancel)
+  }
+  void look().finally(again)
+}
+
+function peersOf(configuration: SiteConfiguration): (id: SiteId) => PeerEntry | undefined {
+  const entries = new Map<string, PeerEntry>()
+  for (const { site, host, port } of configuration.peers) {
+    entries.set(site, { kind: 'site', host, port })
+  }
+  for (const { device } of configuration.links) {
+    entries.set(device.name, { kind: 'device', host: device.host, port: device.port })
+  }
+  return (id) => entries.get(id)
+}
+
+function devicesOf(configuration: SiteConfiguration, network: TlsNetwork): Devices {
+  const dial = (link: LinkId, role: 'transmitter' | 'receiver') => {
+    const found = configuration.links.find((one) => linkId(one.link) === link)
+    return network.dial(siteId(found?.device.name ?? ''), deviceChannel(link, role))
+  }
+  return {
+    transmitter: async (link) => remoteTransmitter(await dial(link, 'transmitter')),
+    receiver: async (link) => remoteReceiver(await dial(link, 'receiver')),
+  }
+}
+
+function factsOf(
+  { configuration, folder }: Assembly,
+  open: { network: TlsNetwork; http: HttpListener; material: Material },
+): DaemonFacts {
+  return {
+    site: configuration.site,
+    profile: configuration.profile,
+    folder,
+    peerAddress: textOf(open.network.address),
+    northAddress: `https://${textOf(open.http.address)}`,
+    adminSocket: join(folder, ADMIN_SOCKET),
+    rootFingerprint: open.material.rootFingerprint,
+  }
+}
+
+const textOf = (address: { host: string; port: number } | undefined): string =>
+  address === undefined ? 'not listening' : addressText(address)
+
+export const CONFIG_FILE = 'photonward.json'
+export const ADMIN_SOCKET = 'admin.sock'
+const TRUST_LOOK_MS = 5000

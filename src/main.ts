@@ -1,0 +1,56 @@
+/**
+ * The photonward command: the command line, and the real world that it needs.
+ *
+ * Rooms are opened only when a command needs them, so that asking a running site is quick.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs'
+import { runCli, type Powers } from '#cli'
+
+const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+).version
+
+const gateway = () => import('#gateway')
+
+const powers: Powers = {
+  version,
+  createAuthority: async (folder) => (await gateway()).createAuthority(folder),
+  initSite: async (folder, options) => (await gateway()).initSite(folder, options),
+  initFibre: async (folder, options) => (await gateway()).initFibre(folder, options),
+  issue: async (authority, folder) => (await gateway()).issue(authority, folder),
+  issueSae: async (authority, sae, into) => (await gateway()).issueSae(authority, sae, into),
+  revoke: async (authority, serial) => (await gateway()).revokeCertificate(authority, serial),
+  publish: async (authority, folders) => (await gateway()).publish(authority, folders),
+  addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
+  inspect: async (path) => (await gateway()).inspect(path),
+  joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),
+  serve: async (folder, passphrase, ready) => {
+    const daemon = await (await gateway()).startSite({ folder, passphrase, version })
+    ready(daemon.facts)
+    await daemon.ended
+  },
+  serveFibre: async (folder, ready) => {
+    const fibre = await (await gateway()).startFibre(folder)
+    ready(fibre.facts)
+    await fibre.ended
+  },
+  bench: async (groups, out) => {
+    const { runBenchmarks } = await import('../bench/run.ts')
+    return runBenchmarks(groups, out)
+  },
+  readPassphrase: (file) => trimmed(readFileSync(file === '-' ? 0 : file)),
+}
+
+/** A passphrase as typed or stored, without the line's end. */
+function trimmed(octets: Uint8Array): Uint8Array {
+  let end = octets.length
+  while (end > 0 && (octets[end - 1] === 10 || octets[end - 1] === 13)) end--
+  return new Uint8Array(octets.subarray(0, end))
+}
+
+process.exitCode = await runCli(process.argv.slice(2), powers)
