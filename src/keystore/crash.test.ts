@@ -145,8 +145,8 @@ async function history(ends: Ends, ledger: Ledger): Promise<void> {
   await survive(ends, () => exchange(ends, ledger, { ...key, fetched: false }))
   await survive(ends, () => exchange(ends, ledger, { ...key, slaves: [ward, clinic] }))
   await survive(ends, async () => {
-    await a.keys.burnPads({ link, source: '1/2', direction: 'send', from: 0, to: 1 })
-    await b.keys.burnPads({ link, source: '1/2', direction: 'receive', from: 0, to: 1 })
+    await a.keys.burnPads({ link, source: '1/2', direction: 'send', from: 0, to: 2 })
+    await b.keys.burnPads({ link, source: '1/2', direction: 'receive', from: 0, to: 2 })
   })
   await survive(ends, () => exchange(ends, ledger, { ...key, sizeBits: 448 }))
   await survive(ends, async () => {
@@ -193,6 +193,7 @@ async function assertAtRest(ends: Ends): Promise<void> {
     assert.deepEqual([pool.heldBlocks, pool.pendingVoids, pool.waitingKeys], [0, 0, 0])
     assert.equal(await end.count('keystore_reservation'), 0)
     assert.equal(await end.count('keystore_key', "state = 'activated'"), 0)
+    await end.keys.authenticationSources(link)
     for await (const finding of end.keys.scrub()) assert.equal(finding.kind, 'progress')
     assert.deepEqual(
       end.alarms.filter(({ kind }) => !ORDINARY.includes(kind)),

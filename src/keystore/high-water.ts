@@ -20,7 +20,13 @@ import { KeystoreRefusal } from './refusal.ts'
 import { alarm, leaf, linkOf, type Room } from './room.ts'
 import { comparePositions, type Link } from './state.ts'
 import { updateLink } from './tables.ts'
-import { highWaterOctets, RANGE_OCTETS_MAX, readHighWater, type Range } from './wire.ts'
+import {
+  highWaterOctets,
+  RANGE_OCTETS_MAX,
+  readHighWater,
+  type HighWater,
+  type Range,
+} from './wire.ts'
 
 export type HighWaterOutcome =
   | { readonly kind: 'agreed' }
@@ -39,6 +45,7 @@ export async function highWater(room: Room, name: LinkId): Promise<Uint8Array> {
     run: room.run,
     mark,
     seen: link.seen,
+    seenRun: link.seenRun ?? null,
     allocated: furthestAllocated(link),
     activated: furthestActivated(link),
   })
@@ -60,35 +67,62 @@ export async function compareHighWater(
   if (link?.peer !== from) {
     throw new KeystoreRefusal('KEYSTORE_MESSAGE_INVALID', 'The link does not join the two sites')
   }
-  const run = room.peerRuns.get(link.link)
-  const sameRun = run !== undefined && sameOctets(run, theirs.run)
-  const repeats = theirs.mark === link.seen && (run === undefined || sameRun)
-  const ownBehind = theirs.seen > link.mark || isBeyond(theirs.activated, furthestAllocated(link))
-  const peerBehind = theirs.mark <= link.seen && !sameRun && !repeats
-  if (sameRun && theirs.mark < link.seen && !ownBehind) return { kind: 'stale' }
-  if (!sameRun) room.peerRuns.set(link.link, theirs.run.slice())
-  if (ownBehind) return rolledBack(room, link, theirs, 'own-roll-back')
-  if (peerBehind) return rolledBack(room, link, theirs, 'peer-roll-back')
-  if (theirs.mark > link.seen) {
-    await room.store.commit([updateLink(room.site, link.link, { seen: theirs.mark })])
-    link.seen = Math.max(link.seen, theirs.mark)
+  const order = orderOf(room, link, theirs)
+  if (order === 'stale') return { kind: 'stale' }
+  if (isOwnBehind(room, link, theirs)) return rolledBack(room, link, theirs, 'own-roll-back')
+  if (order === 'behind') return rolledBack(room, link, theirs, 'peer-roll-back')
+  if (order === 'ahead') {
+    const { mark: seen, run: seen_run } = theirs
+    await room.store.commit([updateLink(room.site, link.link, { seen, seen_run })])
+    if (seen > link.seen) {
+      link.seen = seen
+      link.seenRun = seen_run.slice()
+    }
   }
   return { kind: 'agreed' }
+}
+
+/**
+ * How a mark of the other end stands to the highest that was seen.
+ *
+ * Marks grow over restarts, so a run never met before whose marks have not grown began on an older
+ * disk. A run met before can only have been late.
+ */
+function orderOf(
+  room: Room,
+  link: Link,
+  { mark, run }: HighWater,
+): 'ahead' | 'same' | 'stale' | 'behind' {
+  const met = room.peerRuns.get(link.link) ?? new Set<string>()
+  room.peerRuns.set(link.link, met)
+  const known =
+    met.has(run.toHex()) || (link.seenRun !== undefined && sameOctets(link.seenRun, run))
+  met.add(run.toHex())
+  for (const oldest of met) if (met.size > RUNS_MAX) met.delete(oldest)
+  if (mark > link.seen) return 'ahead'
+  if (!known) return 'behind'
+  return mark === link.seen ? 'same' : 'stale'
+}
+
+/** Whether the other end remembers something of this end that this end has forgotten. */
+function isOwnBehind(room: Room, link: Link, { seen, seenRun, activated }: HighWater): boolean {
+  if (seen > link.mark || isBeyond(activated, furthestAllocated(link))) return true
+  // A mark above that of the opening was made since; one by another run means it was made before.
+  const made = seen > link.markAtOpening
+  return made && seenRun !== null && !sameOctets(seenRun, room.run)
 }
 
 async function rolledBack(
   room: Room,
   link: Link,
-  theirs: { readonly seen: number; readonly mark: number; readonly activated: Range | null },
+  { seen, activated }: HighWater,
   kind: 'own-roll-back' | 'peer-roll-back',
 ): Promise<HighWaterOutcome> {
   const whose = kind === 'own-roll-back' ? 'This key store' : 'The key store of the peer'
   alarm(room, kind, link, `${whose} was rolled back: all keys of the link are voided`)
   const voided = await discard(room, { link: link.link, cause: kind })
-  // From here on both ends count from above everything that either has seen.
-  const mark = Math.max(link.mark, theirs.seen)
-  const seen = Math.max(link.seen, theirs.mark)
-  const { activated } = theirs
+  // From here on this end counts from above everything that the other has seen.
+  const mark = Math.max(link.mark, seen)
   const beyond = isBeyond(activated, furthestAllocated(link)) ? activated : null
   const floor =
     beyond !== null && comparePositions(beyond, link.floor) > 0
@@ -97,14 +131,13 @@ async function rolledBack(
   await room.store.commit([
     updateLink(room.site, link.link, {
       mark,
-      seen,
       floor_epoch: floor.epoch,
       floor_sequence: floor.sequence,
     }),
-    leaf(room, `key.${kind}`, link.peer, { link: link.link, voided, mark, seen }),
+    leaf(room, `key.${kind}`, link.peer, { link: link.link, voided, mark }),
   ])
   link.mark = mark
-  link.seen = seen
+  link.markAtOpening = mark
   link.floor = floor
   return { kind, voided }
 }
@@ -138,3 +171,6 @@ function isBeyond(a: Range | null, b: Range | null): boolean {
   const order = comparePositions(a, b)
   return order > 0 || (order === 0 && a.from + a.octets > b.from + b.octets)
 }
+
+/** Runs of the other end that are remembered while open. */
+const RUNS_MAX = 64

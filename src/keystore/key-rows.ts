@@ -189,8 +189,26 @@ export const setKey = (
 ): Statement =>
   bind(SET_KEY, change.state, change.slaves, change.at, site, keyId, 'activated', change.before)
 
-const SELECT_KEYS = statement(db.selectFrom('keystore_key').selectAll().where('site_id', '=', ''))
-export const selectKeys = (site: string): Statement => bind(SELECT_KEYS, site)
+const SELECT_WAITING = statement(
+  db
+    .selectFrom('keystore_key')
+    .selectAll()
+    .where('site_id', '=', '')
+    .where('state', '=', 'activated'),
+)
+/** Keys that wait to be fetched. */
+export const selectWaiting = (site: string): Statement => bind(SELECT_WAITING, site, 'activated')
+
+const SELECT_TOMBSTONES = statement(
+  db
+    .selectFrom('keystore_key')
+    .select(['link', 'epoch', 'sequence', 'ranges', sql<number>`length(digest)`.as('digested')])
+    .where('site_id', '=', '')
+    .where('state', '<>', 'activated'),
+)
+/** What is needed of the others, of which there may be many; `digested` is 0 without a digest. */
+export const selectTombstones = (site: string): Statement =>
+  bind(SELECT_TOMBSTONES, site, 'activated')
 
 const SELECT_KEY = statement(
   db

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { AssertionFailure, keyId, linkId, saeId, siteId, uuid, type Row } from '#base'
+import { AssertionFailure, keyId, saeId, siteId, uuid, type LinkId, type Row } from '#base'
 import { trimReserves } from './authentication.ts'
 import { destroy, doom, doomAll, doomIfSpent } from './destruction.ts'
 import { halfSpan, layoutOf, ownerOf } from './layout.ts'
@@ -21,12 +21,13 @@ import {
   peerSide,
   placeKey,
   placeOf,
+  portions,
   recount,
   spend,
   type Block,
   type Link,
 } from './state.ts'
-import { selectKeys, selectReservations } from './key-rows.ts'
+import { selectTombstones, selectWaiting, selectReservations } from './key-rows.ts'
 import {
   insertLink,
   octetsOf,
@@ -53,8 +54,11 @@ export async function load(room: Room): Promise<void> {
     if (!loadBlock(room, row)) broken.add(await voidBroken(room, row))
   }
   await loadSegments(room)
-  for (const row of await store.read(selectKeys(site))) {
-    if (!loadKey(room, row)) await voidHome(room, row)
+  for (const row of await store.read(selectTombstones(site))) {
+    if (!understood(() => loadTombstone(room, row))) await voidHome(room, row)
+  }
+  for (const row of await store.read(selectWaiting(site))) {
+    if (!understood(() => loadWaiting(room, row))) await voidHome(room, row)
   }
   await giveUpReservations(room)
   for (const link of room.links.values()) {
@@ -67,7 +71,7 @@ export async function load(room: Room): Promise<void> {
 }
 
 function loadLink(room: Room, row: Row): void {
-  const link = room.links.get(linkId(textIn(row['link'])))
+  const link = room.links.get(textIn(row['link']) as LinkId)
   if (link === undefined) return
   link.epoch = wholeOf(row['epoch'])
   link.floor = {
@@ -75,7 +79,9 @@ function loadLink(room: Room, row: Row): void {
     sequence: wholeOf(row['floor_sequence']),
   }
   link.mark = wholeOf(row['mark'])
+  link.markAtOpening = link.mark
   link.seen = wholeOf(row['seen'])
+  link.seenRun = row['seen_run'] instanceof Uint8Array ? row['seen_run'] : undefined
   if (row['quarantine_epoch'] === null) return
   link.quarantine = {
     since: {
@@ -88,7 +94,7 @@ function loadLink(room: Room, row: Row): void {
 
 /** @returns false if the row cannot be understood */
 function loadBlock(room: Room, row: Row): boolean {
-  const link = room.links.get(linkId(textIn(row['link'])))
+  const link = room.links.get(textIn(row['link']) as LinkId)
   if (link === undefined) return true // A link that is no longer configured.
   try {
     const origin = readOrigin(octetsOf(row['origin']))
@@ -116,7 +122,7 @@ function loadBlock(room: Room, row: Row): boolean {
 }
 
 async function voidBroken(room: Room, row: Row): Promise<string> {
-  const link = linkId(textIn(row['link']))
+  const link = textIn(row['link']) as LinkId
   const place: Place = [link, wholeOf(row['epoch']), wholeOf(row['sequence'])]
   const [, epoch, sequence] = place
   const state = textIn(row['state']) as BlockState
@@ -173,12 +179,10 @@ function loadSegment(
   }
 }
 
-/** @returns false if the row cannot be understood */
-function loadKey(room: Room, row: Row): boolean {
-  const link = room.links.get(linkId(textIn(row['link'])))
-  if (link === undefined) return true // A link that is no longer configured.
+/** Whether a row could be read. A broken promise of ours is not a broken row. */
+function understood(read: () => void): boolean {
   try {
-    loadKeyOf(room, link, row)
+    read()
     return true
   } catch (error) {
     if (error instanceof AssertionFailure) throw error
@@ -188,7 +192,7 @@ function loadKey(room: Room, row: Row): boolean {
 
 /** Without its row, nobody knows which bits of the block were used: none may be any more. */
 async function voidHome(room: Room, row: Row): Promise<void> {
-  const link = room.links.get(linkId(textIn(row['link'])))
+  const link = room.links.get(textIn(row['link']) as LinkId)
   const position = { epoch: wholeOf(row['epoch']), sequence: wholeOf(row['sequence']) }
   const block = link?.blocks.get(placeKey(position))
   if (link === undefined || block === undefined) return
@@ -196,14 +200,23 @@ async function voidHome(room: Room, row: Row): Promise<void> {
   alarm(room, 'block-damaged', link, `Block ${placeKey(block)}: the row of a key cannot be read`)
 }
 
-function loadKeyOf(room: Room, link: Link, row: Row): void {
-  const waits = row['state'] === 'activated'
-  const ranges = readRanges(octetsOf(row['ranges']))
+function loadTombstone(room: Room, row: Row): void {
+  const link = room.links.get(textIn(row['link']) as LinkId)
+  if (link === undefined) return // A link that is no longer configured.
   // A tombstone without a digest stands for bits that were withdrawn before they were a key.
-  const wasKey = octetsOf(row['digest']).length > 0
-  for (const range of ranges) countRange(room, link, range, { settled: !waits, wasKey })
+  const wasKey = wholeOf(row['digested']) > 0
+  for (const range of readRanges(octetsOf(row['ranges']))) {
+    countRange(room, link, range, { settled: true, wasKey })
+  }
+}
+
+function loadWaiting(room: Room, row: Row): void {
+  const link = room.links.get(textIn(row['link']) as LinkId)
+  if (link === undefined) return // A link that is no longer configured.
+  const ranges = readRanges(octetsOf(row['ranges']))
+  for (const range of ranges) countRange(room, link, range, { settled: false, wasKey: true })
   const home = ranges.map((range) => link.blocks.get(placeKey(range))).at(-1)
-  if (!waits || home === undefined) return
+  if (home === undefined) return
   const activation = uuid(textIn(row['activation']))
   const ageMs = room.startedAt - wholeOf(row['activated_at'])
   const leftMs = room.clockRegressed ? 0 : Math.max(0, wholeOf(row['life_ms']) - ageMs)
@@ -238,11 +251,15 @@ function countRange(
   { settled, wasKey }: { readonly settled: boolean; readonly wasKey: boolean },
 ): void {
   const block = link.blocks.get(placeKey(range))
-  if (block === undefined) return
+  // What a peer withdrew may lie where there is nothing.
+  if (block === undefined || range.from + range.octets > block.layout.halfOctets) return
   if (wasKey) block.reached = Math.max(block.reached, range.from + range.octets)
-  const taken = block.activated.touches(range)
-  block.activated.add(range)
-  if (settled && !taken) doom(room, block, spend(block, peerSide(block), range))
+  for (const { segment, span } of portions(block, peerSide(block), range)) {
+    // All of a destroyed segment counts as used already.
+    if (block.fates[segment] === 'destroyed' || block.activated.touches(span)) continue
+    block.activated.add(span)
+    if (settled) doom(room, block, spend(block, peerSide(block), span))
+  }
 }
 
 async function giveUpReservations(room: Room): Promise<void> {

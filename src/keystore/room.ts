@@ -147,8 +147,8 @@ export interface Room {
   wiping: Promise<void> | undefined
   /** Random name of this opening. */
   readonly run: Uint8Array
-  /** The run and mark of each link's other end, as last seen while open. */
-  readonly peerRuns: Map<LinkId, Uint8Array>
+  /** Runs of each link's other end that were met while open, in hexadecimal. */
+  readonly peerRuns: Map<LinkId, Set<string>>
   /** Latest time known from the store: the wall clock counts only from there on. */
   readonly startedAt: EpochMs
   /** The monotonic clock at the same moment. */

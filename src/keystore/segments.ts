@@ -179,7 +179,6 @@ export class Segments implements Disposable {
 
   /** Overwrites the slots of these segments, rising, with zeros; durable when it resolves. */
   async wipeSlots(block: Block, segments: readonly number[]): Promise<void> {
-    for (const segment of segments) this.forget(block, segment)
     const file = slotFile(placeOf(block))
     // A missing file has no slots to wipe: the fault is named when a segment is read.
     if ((await this.#disk.read(file)) === undefined) return

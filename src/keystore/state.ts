@@ -72,8 +72,12 @@ export interface Link {
   epoch: number
   floor: Position
   quarantine: { readonly since: Position; readonly cause: string } | undefined
+  /** Highest mark made, and what it was when the key store was opened. */
   mark: number
+  markAtOpening: number
+  /** Highest mark of the peer that was seen, and the run that made it. */
   seen: number
+  seenRun: Uint8Array | undefined
   /** Octets of the own half that may be given out: of available blocks, outside quarantine. */
   free: number
   /** The same for the peer's half, as far as this end knows; quarantine included. */
@@ -182,6 +186,24 @@ export function dequeue(block: Block): void {
   if (at < link.head) link.head--
 }
 
+/** A span of one half, cut at the borders of its segments. */
+export function portions(
+  block: Block,
+  owner: Side,
+  { from, octets }: Span,
+): readonly { readonly segment: number; readonly span: Span }[] {
+  const found: { segment: number; span: Span }[] = []
+  const end = from + octets
+  for (let at = from; at < end;) {
+    const segment = segmentAt(block.layout, owner, at)
+    const whole = halfSpan(block.layout, segment)
+    const to = Math.min(end, whole.from + whole.octets)
+    found.push({ segment, span: { from: at, octets: to - at } })
+    at = to
+  }
+  return found
+}
+
 /**
  * Counts octets of one half as spent.
  *
@@ -189,17 +211,11 @@ export function dequeue(block: Block): void {
  */
 export function spend(block: Block, owner: Side, span: Span): readonly number[] {
   const over: number[] = []
-  const end = span.from + span.octets
-  for (let at = span.from; at < end;) {
-    const segment = segmentAt(block.layout, owner, at)
-    const { from, octets } = halfSpan(block.layout, segment)
-    const to = Math.min(end, from + octets)
-    if (block.fates[segment] !== 'destroyed') {
-      block.left[segment] -= to - at
-      assert(block.left[segment] >= 0, 'no octet is spent twice')
-      if (block.left[segment] === 0 && block.fates[segment] === 'whole') over.push(segment)
-    }
-    at = to
+  for (const { segment, span: part } of portions(block, owner, span)) {
+    if (block.fates[segment] === 'destroyed') continue
+    block.left[segment] -= part.octets
+    assert(block.left[segment] >= 0, 'no octet is spent twice')
+    if (block.left[segment] === 0 && block.fates[segment] === 'whole') over.push(segment)
   }
   return over
 }

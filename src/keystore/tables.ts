@@ -26,6 +26,8 @@ interface LinkTable {
   quarantine_cause: string | null
   mark: number
   seen: number
+  /** The peer's run that made the highest mark seen. */
+  seen_run: Uint8Array | null
 }
 
 interface BlockTable {
@@ -104,7 +106,8 @@ export const keystoreMigrations: readonly Migration[] = [
         site_id text not null, link text not null, epoch bigint not null,
         floor_epoch bigint not null, floor_sequence bigint not null,
         quarantine_epoch bigint, quarantine_sequence bigint, quarantine_cause text,
-        mark bigint not null, seen bigint not null, primary key (site_id, link))`,
+        mark bigint not null, seen bigint not null, seen_run blob,
+        primary key (site_id, link))`,
       `create table keystore_block (
         site_id text not null, link text not null, epoch bigint not null,
         sequence bigint not null, bits bigint not null, state text not null,
@@ -152,11 +155,12 @@ const INSERT_LINK = statement(
       quarantine_cause: null,
       mark: 0,
       seen: 0,
+      seen_run: null,
     })
     .onConflict((on) => on.columns(['site_id', 'link']).doNothing()),
 )
 export const insertLink = (site: string, link: string): Statement =>
-  bind(INSERT_LINK, site, link, 0, -1, -1, null, null, null, 0, 0)
+  bind(INSERT_LINK, site, link, 0, -1, -1, null, null, null, 0, 0, null)
 
 const SELECT_LINKS = statement(db.selectFrom('keystore_link').selectAll().where('site_id', '=', ''))
 export const selectLinks = (site: string): Statement => bind(SELECT_LINKS, site)

@@ -63,6 +63,7 @@ test('a withdrawal, a report and a mark say the same after their journey', () =>
     run: new Uint8Array(16),
     mark: 5,
     seen: 0,
+    seenRun: null,
     allocated: { epoch: 1, sequence: 2, from: 0, octets: 8 },
     activated: null,
   }

@@ -152,12 +152,38 @@ export function rangesOfKey(
   return found
 }
 
-/** Ranges as stored beside a key. */
-export const rangesOctets = (ranges: readonly Range[]): Uint8Array =>
-  toCbor(ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]))
+/** Ranges as stored beside a key: four whole numbers of 64 bits each. */
+export function rangesOctets(ranges: readonly Range[]): Uint8Array {
+  const octets = new Uint8Array(ranges.length * RANGE_ROW_OCTETS)
+  const view = new DataView(octets.buffer)
+  ranges.forEach(({ epoch, sequence, from, octets: size }, at) => {
+    for (const [place, whole] of [epoch, sequence, from, size].entries()) {
+      view.setUint32(at * RANGE_ROW_OCTETS + place * 8, Math.floor(whole / 2 ** 32))
+      view.setUint32(at * RANGE_ROW_OCTETS + place * 8 + 4, whole >>> 0)
+    }
+  })
+  return octets
+}
 
-/** Reads `rangesOctets`. @throws Refusal if they say anything else */
-export const readRanges = (octets: Uint8Array): readonly Range[] => openRanges(octets).map(rangeOf)
+/** Reads `rangesOctets`. @throws KeystoreRefusal if they say anything else */
+export function readRanges(octets: Uint8Array): readonly Range[] {
+  const count = octets.length / RANGE_ROW_OCTETS
+  if (!Number.isInteger(count) || count < 1 || count > ACTIVATION_RANGES_MAX) {
+    throw invalid('has a broken list of ranges')
+  }
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
+  const whole = (at: number): number => {
+    const value = view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)
+    if (Number.isSafeInteger(value)) return value
+    throw invalid('has a broken list of ranges')
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * RANGE_ROW_OCTETS
+    const [epoch, sequence, from, size] = [whole(at), whole(at + 8), whole(at + 16), whole(at + 24)]
+    if (size < 1 || size > RANGE_OCTETS_MAX) throw invalid('has a broken list of ranges')
+    return { epoch, sequence, from, octets: size }
+  })
+}
 
 /** One block as reported to the peer: stored and waiting, or in use. */
 export interface BlockNote {
@@ -188,6 +214,8 @@ export interface HighWater {
   readonly mark: number
   /** The highest mark of the other end that this end has seen. */
   readonly seen: number
+  /** The run that made it; null before the first. */
+  readonly seenRun: Uint8Array | null
   /** End of the furthest octets this end has allocated in its half; null before the first. */
   readonly allocated: Range | null
   /** End of the furthest octets of the other end's half that were activated here. */
@@ -201,12 +229,13 @@ export function highWaterOctets(mark: HighWater): Uint8Array {
 
 /** Reads a high-water mark. @throws Refusal */
 export function readHighWater(octets: Uint8Array): HighWater {
-  const { link, run, mark, seen, allocated, activated } = openHighWater(octets)
+  const { link, run, mark, seen, seenRun, allocated, activated } = openHighWater(octets)
   return {
     link: checkedName(() => linkId(link)),
     run,
     mark,
     seen,
+    seenRun,
     allocated: allocated === null ? null : rangeOf(allocated),
     activated: activated === null ? null : rangeOf(activated),
   }
@@ -259,6 +288,8 @@ export const ACTIVATION_RANGES_MAX = 64
 export const ACTIVATION_KEY_OCTETS_MAX = 2 ** 18
 /** Octets of one range: half of the largest block. */
 export const RANGE_OCTETS_MAX = 2 ** 23
+/** Octets of one range in a row of the store. */
+const RANGE_ROW_OCTETS = 32
 /** Slave SAEs of one key. */
 export const SLAVES_MAX = 16
 /** Longest time a key may wait to be fetched: 30 days. */
@@ -289,11 +320,6 @@ const MessageShape = Exactly({
 type Message = (typeof MessageShape)['static']
 
 const openMessage = cborDoor(MessageShape, 'key store message', MESSAGE_OCTETS_MAX)
-const openRanges = cborDoor(
-  Type.Array(RangeShape, { minItems: 1, maxItems: ACTIVATION_RANGES_MAX }),
-  'ranges of a key',
-  MESSAGE_OCTETS_MAX,
-)
 const openNotes = cborDoor(
   Exactly({
     v: Type.Literal(1),
@@ -311,6 +337,7 @@ const openHighWater = cborDoor(
     run: Octets(16),
     mark: Whole(0),
     seen: Whole(0),
+    seenRun: Type.Union([Octets(16), Type.Null()]),
     allocated: Type.Union([HalfRangeShape, Type.Null()]),
     activated: Type.Union([HalfRangeShape, Type.Null()]),
   }),

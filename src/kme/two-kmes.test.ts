@@ -92,7 +92,12 @@ export class Pair {
   }
 
   async open(
-    options: { limits?: Partial<KeystoreLimits>; kme?: Partial<KmeOptions> } = {},
+    options: {
+      limits?: Partial<KeystoreLimits>
+      kme?: Partial<KmeOptions>
+      /** Stands between each KME and its key store. */
+      between?: (keystore: Keystore) => Keystore
+    } = {},
   ): Promise<this> {
     for (const site of [bristol, cambridge]) {
       const peer = site === bristol ? cambridge : bristol
@@ -112,7 +117,7 @@ export class Pair {
       const kme = createKme({
         site,
         kme: kmeId(`kme.${site}`),
-        keystore,
+        keystore: options.between?.(keystore) ?? keystore,
         directory,
         log,
         peer: {
