@@ -54,10 +54,13 @@ export async function paced<T>(clock: Clock, steps: Steps<T>): Promise<T> {
 }
 
 /** One result for each item, one step each. */
-export function* eachStep<T, R>(items: readonly T[], work: (item: T) => R): Steps<readonly R[]> {
+export function* eachStep<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => R,
+): Steps<readonly R[]> {
   const results: R[] = []
-  for (const item of items) {
-    results.push(work(item))
+  for (const [index, item] of items.entries()) {
+    results.push(work(item, index))
     yield
   }
   return results

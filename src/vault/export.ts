@@ -8,7 +8,7 @@
  * @module
  */
 
-import { hex, type SecretBytes, type SiteId, type Uuid } from '#base'
+import type { SecretBytes, SiteId, Uuid } from '#base'
 import { unwrapDataKey } from '#envelope'
 import { referencesOf } from '#health'
 import { resourceOf } from './body.ts'
@@ -16,7 +16,7 @@ import type { VaultContext } from './context.ts'
 import type { GroupProof } from './group.ts'
 import { proverOf } from './groups.ts'
 import type { HolderKey } from './keyring.ts'
-import { everyObjectOf, holdersOfObject, objectsByIdentity, type StoredObject } from './objects.ts'
+import { everyObjectOf, holdersOfObject, objectByIdentity, type StoredObject } from './objects.ts'
 import { proofOf, type ItemProtection } from './origins.ts'
 import { openVersion, readNewest, readVersion, type VerifiedVersion } from './reading.ts'
 import { patientKey } from './records.ts'
@@ -96,7 +96,7 @@ async function sharedObject(
 ): Promise<StoredObject | undefined> {
   const [type, id] = reference.split('/')
   const identity = identityOf(context.tags, origin, { type, id })
-  const object = (await objectsByIdentity(context, [identity])).get(hex(identity))
+  const object = await objectByIdentity(context, identity)
   if (object === undefined) return undefined
   const holders = await holdersOfObject(context, object.id)
   return holders.includes(shared.holder.id) ? object : undefined

@@ -72,7 +72,7 @@ export async function writeImport(
   const versions = await placeContainers(context.disk, sealed)
   await store.commit([
     ...holders.statements,
-    ...writeGroup(context, versions, { kind: 'vault.sealed', actor }),
+    ...(await writeGroup(context, versions, { kind: 'vault.sealed', actor })),
     ...traceEntries(context, { kind: 'vault.filed', actor }, patients),
   ])
   return outcome

@@ -59,6 +59,15 @@ export async function objectsByIdentity(
   return found
 }
 
+/** The object that has this identity tag, or undefined. */
+export async function objectByIdentity(
+  at: { readonly site: SiteId; readonly store: Store },
+  identity: Uint8Array,
+): Promise<StoredObject | undefined> {
+  const rows = await at.store.read(bind(SELECT_IDENTITY, at.site, identity))
+  return rows.map(objectOf).at(0)
+}
+
 /** One object, or undefined. */
 export async function objectById(
   at: { readonly site: SiteId; readonly store: Store },
@@ -217,6 +226,13 @@ const SELECT_OBJECT = statement(
     .select(OBJECT_COLUMNS)
     .where('site_id', '=', '')
     .where('object_id', '=', blank),
+)
+const SELECT_IDENTITY = statement(
+  db
+    .selectFrom('vault_object')
+    .select(OBJECT_COLUMNS)
+    .where('site_id', '=', '')
+    .where('identity', '=', blank),
 )
 const SELECT_VERSION = statement(
   db

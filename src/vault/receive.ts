@@ -111,7 +111,7 @@ export async function stageImport(
   const statements = [
     ...holders.statements,
     ...foreign.values().map(({ tenant, group, proof }) => keepForeign(site, tenant, group, proof)),
-    ...writeGroup(context, placed, { kind: 'vault.received', actor, from }),
+    ...(await writeGroup(context, placed, { kind: 'vault.received', actor, from })),
     ...traceEntries(context, { kind: 'vault.filed', actor }, holders.patients()),
   ]
   return { ...outcome, statements }

@@ -18,7 +18,7 @@ import { HOLDER_KINDS } from './keys.ts'
 import {
   everyObjectOf,
   holdersOfObject,
-  objectsByIdentity,
+  objectByIdentity,
   objectsOfPart,
   versionsOf,
   type StoredObject,
@@ -72,7 +72,7 @@ export async function readRecord(
 ): Promise<OpenedRecord> {
   const { site, store, tags } = context
   const identity = identityOf(tags, about.origin ?? site, about)
-  const object = (await objectsByIdentity(context, [identity])).get(hex(identity))
+  const object = await objectByIdentity(context, identity)
   if (object === undefined) throw notFound('record')
   const verified = await readVersion(context, object)
   using key = await openerOf(context, object)

@@ -246,6 +246,28 @@ test('a flipped bit in a file, and a file that is gone, are found and named', as
   assert.deepEqual(await faultsOf(site.vault), [])
 })
 
+test('an item is not shown, even unopened, once its content or its site was changed', async () => {
+  const site = await variedSite()
+  const { object } = await site.vault.readRecord({ type: 'Flag', id: 'f', origin: BRISTOL }, by)
+  const [{ container }] = await site.store.read({
+    sql: 'select container from vault_edition where object_id = ?',
+    parameters: [uuidOctets(object)],
+  })
+  const sound = container as Uint8Array
+  const at = sound.length - 20
+  const set = 'update vault_edition set container = ? where object_id = ?'
+  await run(site, set, sound.with(at, sound[at] ^ 1), uuidOctets(object))
+  await assert.rejects(site.vault.showItem(object), isDamaged)
+  await run(site, set, sound, uuidOctets(object))
+  assert.equal((await site.vault.showItem(object)).origin, BRISTOL)
+  await run(
+    site,
+    "update vault_object set origin = 'cambridge' where object_id = ?",
+    uuidOctets(object),
+  )
+  await assert.rejects(site.vault.showItem(object), isDamaged)
+})
+
 test('a damaged row does not cost the file of its container', async () => {
   const site = await variedSite()
   const files = new Map(site.disk.files)

@@ -98,6 +98,8 @@ export class Holders implements Disposable {
   readonly #keys = new Map<Uuid, HolderKey>()
   /** Holders by row of `vault_lookup`: as found, as made. */
   readonly #found = new Map<string, Uuid>()
+  /** Tags by subject: thousands of resources name one patient. */
+  readonly #lookups = new Map<string, Lookup>()
   readonly #statements: Statement[] = []
   readonly #made = new Set<Uuid>()
   #shared: Uuid | undefined
@@ -144,7 +146,7 @@ export class Holders implements Disposable {
     const named = this.#resources.flatMap(({ ownership, origin }) => {
       if (ownership.kind !== 'patients') return []
       checkCount(ownership.subjects.length)
-      return ownership.subjects.map((subject) => lookupOfSubject(tags, subject, origin))
+      return ownership.subjects.map((subject) => this.#lookupOf(subject, origin))
     })
     const persons = patients.flatMap(({ value }) => personOf(tags, value))
     await this.#find([...named, ...persons])
@@ -166,7 +168,7 @@ export class Holders implements Disposable {
   }
 
   #settleSubject(subject: Subject, origin: SiteId): void {
-    const lookup = lookupOfSubject(this.#context.tags, subject, origin)
+    const lookup = this.#lookupOf(subject, origin)
     this.#note(lookup, this.#foundFor(lookup) ?? this.#make(origin))
   }
 
@@ -237,9 +239,16 @@ export class Holders implements Disposable {
   }
 
   #holderOf(subject: Subject, origin: SiteId): Uuid {
-    const id = this.#foundFor(lookupOfSubject(this.#context.tags, subject, origin))
+    const id = this.#foundFor(this.#lookupOf(subject, origin))
     assert(id !== undefined, 'every subject has been settled')
     return id
+  }
+
+  #lookupOf(subject: Subject, origin: SiteId): Lookup {
+    const name = JSON.stringify([origin, subject])
+    const lookup = this.#lookups.get(name) ?? lookupOfSubject(this.#context.tags, subject, origin)
+    this.#lookups.set(name, lookup)
+    return lookup
   }
 
   #foundFor(lookup: Lookup): Uuid | undefined {

@@ -229,7 +229,11 @@ test('what a known site sealed and signed is refused all the same if it is no va
     await assert.rejects(stage(bad), refused, bad.text)
   }
   await assert.rejects(stage(good, 2), refused, 'another kind of content')
-  assert.equal((await stage(good)).written, 1)
+  const staged = await stage(good)
+  assert.equal(staged.written, 1)
+  await cambridge.store.commit(staged.statements)
+  const other = { ...good, text: '{"resourceType":"Patient","id":"p","active":true}' }
+  await assert.rejects(stage(other), refused, 'the same version with another content')
 })
 
 /** An item that its site sealed and signed, whatever it holds. */

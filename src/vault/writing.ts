@@ -17,7 +17,7 @@ import {
   type Statement,
   type Uuid,
 } from '#base'
-import type { VaultContext } from './context.ts'
+import { eachStep, paced, type VaultContext } from './context.ts'
 import { signGroup, statementHash, type ManifestEntry } from './group.ts'
 import type { HolderKey } from './keyring.ts'
 import {
@@ -58,11 +58,11 @@ export interface Event {
 }
 
 /** All statements that write these versions as one group, and log it. */
-export function writeGroup(
+export async function writeGroup(
   context: VaultContext,
   versions: readonly NewVersion[],
   event: Event,
-): Statement[] {
+): Promise<Statement[]> {
   const { site, clock, random, signer, audit } = context
   const at = clock.now()
   const group = newUuid(random)
@@ -80,8 +80,12 @@ export function writeGroup(
     items: versions.length,
     ...(event.from && { from: event.from }),
   }
+  const rows = await paced(
+    clock,
+    eachStep(versions, (version, place) => rowsOf(site, { ...version, group, place })),
+  )
   return [
-    ...versions.flatMap((version, place) => rowsOf(site, { ...version, group, place })),
+    ...rows.flat(),
     bind(INSERT_GROUP, site, uuidOctets(group), text, manifest, signature.mlDsa, signature.ed25519),
     audit.append({ kind: event.kind, at, actor: event.actor, facts }),
   ]
