@@ -5,10 +5,19 @@
  */
 
 import { join } from 'node:path'
-import { linkId, siteId, type LinkId, type Ports, type SecretBytes, type SiteId } from '#base'
+import {
+  linkId,
+  siteId,
+  type Cancel,
+  type LinkId,
+  type Ports,
+  type SecretBytes,
+  type SiteId,
+} from '#base'
 import { siteRoutes } from '#contract'
 import { remoteReceiver, remoteTransmitter } from '#optics'
 import {
+  chainCheckOf,
   credentialsIn,
   openSite,
   readMaterial,
@@ -34,6 +43,7 @@ import { deviceChannel, type PeerEntry } from './peer.ts'
 import { testedRandom } from './random.ts'
 import { Shutdown } from './shutdown.ts'
 import { openStore } from './store.ts'
+import type { Credentials } from './tls.ts'
 
 export interface DaemonOptions {
   readonly folder: string
@@ -95,6 +105,10 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const { clock, log } = ports
   const store = await openStore({ file: join(folder, 'state.db'), migrations: siteMigrations })
   shutdown.add('close', 'store', () => store[Symbol.asyncDispose]())
+  void store.closed.then((refusal) => {
+    // Nobody knows what is durable any more: end, and look again at the next start.
+    if (refusal !== undefined) void shutdown.run(`store failed: ${refusal.code}`).then(exitFailed)
+  })
   const disk = openDisk(folder)
   const root = await readRootKey(disk, options.passphrase)
   shutdown.add('close', 'root key', () => root[Symbol.dispose]())
@@ -107,6 +121,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     peers: peersOf(configuration),
     clock,
     log,
+    checkChain: chainCheckOf(material, clock),
   })
   shutdown.add('listen', 'network', () => network.stopListening())
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
@@ -133,21 +148,30 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   })
   shutdown.add('timers', 'site', () => site.stop())
   await site.start()
-  const http = await openHttp({
-    name: 'north',
-    listen: configuration.northListener,
-    credentials: north,
-    handler: site.north,
-    log,
-  })
+  const http = await openNorth(assembly, site, north)
   open.http = http
-  shutdown.add('listen', 'north', () => http.stopListening())
-  shutdown.add('drain', 'north', () => http.drained())
-  shutdown.add('flush', 'north', () => http[Symbol.asyncDispose]())
   await openOperatorSocket(assembly, site)
   watchTrust(assembly, { disk, root, network, http })
   shutdown.onSignals()
   return { facts: factsOf(assembly, { network, http, material }), ended, stop }
+}
+
+async function openNorth(
+  { configuration, shutdown, ports }: Assembly,
+  site: Site,
+  credentials: Credentials,
+): Promise<HttpListener> {
+  const http = await openHttp({
+    name: 'north',
+    listen: configuration.northListener,
+    credentials,
+    handler: site.north,
+    log: ports.log,
+  })
+  shutdown.add('listen', 'north', () => http.stopListening())
+  shutdown.add('drain', 'north', () => http.drained())
+  shutdown.add('flush', 'north', () => http[Symbol.asyncDispose]())
+  return http
 }
 
 async function openOperatorSocket(
@@ -197,8 +221,10 @@ function watchTrust(
     }
     before = now
   }
+  let cancel: Cancel = () => undefined
+  shutdown.add('timers', 'trust', () => cancel())
   const again = (): void => {
-    const cancel = ports.clock.after(TRUST_LOOK_MS, () => {
+    cancel = ports.clock.after(TRUST_LOOK_MS, () => {
       look()
         .catch((error: unknown) => {
           const why = error instanceof Error ? error.message : 'unknown'
@@ -208,7 +234,6 @@ function watchTrust(
           if (!shutdown.begun) again()
         })
     })
-    shutdown.add('timers', 'trust', cancel)
   }
   void look().finally(again)
 }
@@ -249,6 +274,9 @@ function factsOf(
     rootFingerprint: open.material.rootFingerprint,
   }
 }
+
+/** A daemon that lost its store ends as a failure, so that whoever watches it starts it anew. */
+const exitFailed = (): void => process.exit(1)
 
 const textOf = (address: { host: string; port: number } | undefined): string =>
   address === undefined ? 'not listening' : addressText(address)

@@ -60,6 +60,8 @@ export class LinkSession {
   #ended = false
   #busy = true
   readonly #working = new Set<Promise<void>>()
+  /** The key store does what it is told in the order of the effects. */
+  #stored: Promise<unknown> = Promise.resolve()
   readonly #end: () => void
   /** Resolves once the session is over and everything it began has ended. */
   readonly ended: Promise<void>
@@ -153,7 +155,7 @@ export class LinkSession {
       case 'ask-choices':
         return this.#work('link.choices-failed', () => this.#ask(effect.batch, effect.slots))
       case 'store-epoch':
-        return this.#work('link.epoch-failed', async () => {
+        return this.#keep('link.epoch-failed', async () => {
           await keystore.beginEpoch(link, effect.epoch)
           this.#answer({ kind: 'epoch-stored', epoch: effect.epoch })
         })
@@ -161,14 +163,14 @@ export class LinkSession {
         this.#input.opened(effect.epoch)
         return this.#audit('link.session-opened', { epoch: effect.epoch })
       case 'burn-pads':
-        return this.#work('link.pads-failed', () => this.#burn(effect))
+        return this.#keep('link.pads-failed', () => this.#burn(effect))
       case 'store-block':
-        return this.#work('link.store-failed', () => this.#store(effect.block, random))
+        return this.#keep('link.store-failed', () => this.#store(effect.block, random))
       case 'block-usable':
-        return this.#work('link.confirm-failed', () => keystore.confirm(link, effect))
+        return this.#keep('link.confirm-failed', () => keystore.confirm(link, effect))
       case 'block-void': {
         const { epoch, sequence, cause } = effect
-        return this.#work('link.void-failed', () =>
+        return this.#keep('link.void-failed', () =>
           keystore.voidBlock({ link, position: { epoch, sequence }, cause }),
         )
       }
@@ -190,6 +192,14 @@ export class LinkSession {
         })
         return this.close()
     }
+  }
+
+  /** Work of the key store: a pad of a block is not burned before the block is confirmed. */
+  #keep(event: string, work: () => Promise<void>): void {
+    const before = this.#stored
+    const mine = before.then(work)
+    this.#stored = mine.catch(() => undefined)
+    this.#work(event, () => mine)
   }
 
   /** Runs something that takes time; its failure is logged, and the session ends. */

@@ -26,6 +26,7 @@ import {
   openSiteKeys,
   pem,
   siteCredentials,
+  verifyChain,
   verifyStatement,
   type Credentials,
   type Grant,
@@ -122,6 +123,17 @@ export async function readDeviceCredentials(disk: Disk): Promise<Credentials> {
   const octets = await needed(disk, FILES.device, 'GRANT_MISSING', 'a certificate; enrol it first')
   return credentialsDoor(octets)
 }
+
+/** Checks what a peer showed in TLS once more by the rules of RFC 5280; see `verifyChain`. */
+export const chainCheckOf =
+  ({ anchors, crls }: Material, clock: Clock) =>
+  (chain: readonly Uint8Array[], end: 'client' | 'server'): string | undefined => {
+    const trust = { anchors: [anchors.sites], crls: crls.sites, now: clock.now() }
+    const site = verifyChain(chain, { ...trust, usage: `site-${end}` })
+    if (site.kind === 'verified') return undefined
+    const device = verifyChain(chain, { ...trust, usage: `device-${end}` })
+    return device.kind === 'verified' ? undefined : site.reason
+  }
 
 /** The roots that a folder trusts. @throws EnrolmentRefusal `ANCHORS_MISSING` */
 export async function readAnchors(disk: Disk): Promise<Material['anchors']> {

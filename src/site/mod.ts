@@ -26,6 +26,7 @@ export {
 export * from './link-ports.ts'
 export { LogRefusal } from './log-keeper.ts'
 export {
+  chainCheckOf,
   credentialsIn,
   EnrolmentRefusal,
   readDeviceCredentials,

@@ -5,7 +5,14 @@
  */
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { PortRefusal, type Migration, type Row, type Statement, type Store } from '#base'
+import {
+  PortRefusal,
+  type Migration,
+  type Row,
+  type SqlValue,
+  type Statement,
+  type Store,
+} from '#base'
 
 /** A database that outlives the site that uses it, as a disk outlives a crash. */
 export class MemoryStore implements Store, Disposable {
@@ -59,13 +66,27 @@ export class MemoryStore implements Store, Disposable {
       prepared = this.#database.prepare(sql)
       this.#prepared.set(sql, prepared)
     }
-    return prepared.all(...parameters)
+    const bound = parameters.map(boundValue)
+    return prepared.all(...bound).map((row) => ({ ...row }))
   }
 
   [Symbol.dispose](): void {
     this.#database.close()
   }
 }
+
+/** As the real store binds: whole numbers as such, and nothing that would be stored as another value. */
+function boundValue(value: SqlValue): SqlValue {
+  if (typeof value === 'string' && !value.isWellFormed()) throw unstorable('text')
+  if (typeof value !== 'number') return value
+  if (!Number.isFinite(value)) throw unstorable('number')
+  if (!Number.isInteger(value)) return value
+  if (!Number.isSafeInteger(value)) throw unstorable('number')
+  return BigInt(value)
+}
+
+const unstorable = (what: string): PortRefusal =>
+  new PortRefusal('STORE_FAILED', `A ${what} of a statement cannot be stored as it is`)
 
 const storeFailure = (cause: unknown): PortRefusal =>
   new PortRefusal('STORE_FAILED', 'The database refused a statement', { cause })
