@@ -142,6 +142,20 @@ test('Toeplitz hashing is [I | T]·x with T(i, j) = seed bit i − j + m − 1 a
   )
 })
 
+test('a Toeplitz product of a million bits is exact in every row tried', () => {
+  const n = 1_000_003
+  const shape = { family: 'toeplitz', inputBits: n, secretBits: 300_001 } as const
+  const x = bitsOf(new SeededRandom(8).octets(Math.ceil(n / 8)), n)
+  const seed = bitsOf(drawSeed(shape, randomFrom(8)), n - 1)
+  const key = amplify(shape, x, seed.octets)
+  const m = n - shape.secretBits
+  for (const row of [0, 1, 7, 12_345, 299_999, 300_000]) {
+    let bit = bitAt(x, row)
+    for (let j = 0; j < m; j++) bit ^= bitAt(seed, row - j + m - 1) & bitAt(x, shape.secretBits + j)
+    assert.equal(bitAt(key, row), bit)
+  }
+})
+
 test('a seed has its length, an odd multiplier and nothing in its unused bits', () => {
   fc.assert(
     fc.property(shapes('modular'), shapes('toeplitz'), fc.nat(), (one, other, at) => {

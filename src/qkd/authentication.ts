@@ -109,6 +109,17 @@ export function reserveSource(
   return { id, send: run(use.role), receive: run(peerOf(use.role)) }
 }
 
+/** Overwrites the secrets of a source. */
+export function clearSource({
+  send,
+  receive,
+}: Pick<AuthenticationSource, 'send' | 'receive'>): void {
+  for (const run of [send, receive]) {
+    run.hashKey.fill(0)
+    run.pads.fill(0)
+  }
+}
+
 /** A source in use: its cursors move, its hash tables are made when first needed. */
 interface Held {
   readonly id: string
@@ -285,13 +296,10 @@ function checkRun({ hashKey, pads, next }: PadRun): void {
   assert(next >= 0 && next <= pads.length / 16, 'a pad cursor lies within its run')
 }
 
-function clear({ send, receive, sendHash, receiveHash }: Held): void {
-  for (const run of [send, receive]) {
-    run.hashKey.fill(0)
-    run.pads.fill(0)
-  }
-  sendHash?.[Symbol.dispose]()
-  receiveHash?.[Symbol.dispose]()
+function clear(held: Held): void {
+  clearSource(held)
+  held.sendHash?.[Symbol.dispose]()
+  held.receiveHash?.[Symbol.dispose]()
 }
 
 const LABEL = utf8('photonward qkd tag 1')

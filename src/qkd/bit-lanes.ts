@@ -36,6 +36,14 @@ export function planesOf(elements: Uint8Array, count: number): Plane[] {
   return planes
 }
 
+/** Whether any element has a bit that `allowed` does not have. */
+export function anyBeyond(elements: Uint8Array, allowed: number): boolean {
+  const words = wordsOf(elements)
+  let seen = 0
+  for (let at = 0; at < words.length; at++) seen |= words[at]
+  return (seen & ~Math.imul(allowed, 0x01010101)) !== 0
+}
+
 /** Bit `bit` of every octet, four octets in each word. */
 function gather(words: Int32Array, bit: number, into: Uint8Array): void {
   const pairs = words.length >> 1

@@ -110,7 +110,7 @@ export function judge(sifted: SiftedBlock, tally: BlockTally, parameters: LinkPa
     counts: { key, test: sifted.test },
     intensities: parameters.pulses.intensities,
     epsilons: parameters.epsilons,
-    leakBits: tally.reconciliationBits,
+    leakBits: tally.reconciliationBits * (parameters.leakCharge === 'two-way' ? 2 : 1),
     verificationBits: tally.verificationBits,
   })
   if (sum(key.errors) / sum(key.detections) > parameters.qberMax) {

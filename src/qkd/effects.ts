@@ -62,7 +62,10 @@ export type EngineEffect =
   /** Make the epoch durable, then input `epoch-stored`. */
   | { readonly kind: 'store-epoch'; readonly epoch: number }
   | { readonly kind: 'session-open'; readonly epoch: number }
-  /** Make the cursor of the source durable, then input `pads-burned`. */
+  /**
+   * Make the cursor of the source durable, then input `pads-burned`. The source may be a block whose
+   * `block-usable` came just before: mark its pads once it is confirmed.
+   */
   | ({ readonly kind: 'burn-pads' } & PadBurn)
   /** Store durably as *held*, then input `block-stored`, or `block-not-stored` if that failed. */
   | { readonly kind: 'store-block'; readonly block: KeyBlock }
@@ -94,6 +97,7 @@ export type SessionEnd =
   | 'PROTOCOL_VERSION_DIFFERS'
   | 'PARAMETERS_DIFFER'
   | 'PEER_UNEXPECTED'
+  | 'EPOCH_IMPLAUSIBLE'
   | 'AUTHENTICATION_UNAVAILABLE'
   | 'AUTHENTICATION_FAILED'
   | 'AUTHENTICATION_EXHAUSTED'

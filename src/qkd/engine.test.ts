@@ -93,6 +93,18 @@ test('two decoys with the bound of Lim et al., and Toeplitz hashing, give keys a
   }
 })
 
+test('charging both directions of Cascade costs as much key again as it leaked', () => {
+  const [one, two] = (['one-way', 'two-way'] as const).map((leakCharge) => {
+    const pair = new Pair(1, smallLink({ leakCharge }))
+    pair.connect()
+    for (let batch = 0; batch < 9; batch++) pair.feed()
+    return pair.hosts.receiver.reports[0]
+  })
+  const [full, less] = [one, two].map(({ keyLength }) => keyLength?.secretBits ?? 0)
+  assert(less > 0)
+  assert.equal(full + one.reconciliationBits, less + 2 * two.reconciliationBits)
+})
+
 test('the same inputs and the same random source give the same effects, octet for octet', () => {
   const [one, other] = [0, 1].map(() => {
     const pair = new Pair(3, tinyLink())
@@ -241,6 +253,14 @@ test('ends that are not each other’s, or not set alike, refuse to open', () =>
   const same = openingOf(parameters, parameters)
   assert.deepEqual(same, [])
   assert.throws(() => engineAt(siteId('london'), parameters))
+})
+
+test('a peer that is implausibly many epochs ahead is refused before anything is stored', () => {
+  const pair = new Pair(14, tinyLink())
+  pair.hosts.receiver.epoch = 2 ** 25
+  pair.connect()
+  assert.equal(pair.hosts.transmitter.ended[0].code, 'EPOCH_IMPLAUSIBLE')
+  assert.equal(pair.hosts.transmitter.epoch, 0)
 })
 
 test('ends without a common source, or with different secrets under one name, refuse to open', () => {

@@ -140,7 +140,9 @@ export class LinkEngine implements Disposable {
   }
 
   #start({ sources, nextEpoch, nowMs }: EngineInput & { readonly kind: 'started' }): void {
-    this.#end('PEER_GONE', 'A new connection has replaced this one', false)
+    // The host has replaced the connection by itself: there is nothing to close.
+    this.#session?.close()
+    this.#session = undefined
     this.#nowMs = nowMs
     this.#session = new Session(this.#host(), { sources, nextEpoch })
   }

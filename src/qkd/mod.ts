@@ -18,12 +18,24 @@ export * from './bounds/asymptotic.ts'
 export { binaryEntropy } from './bounds/entropy.ts'
 export * from './layout.ts'
 export {
+  reserveSource,
   type AuthenticationSource,
   type PadBurn,
   type PadRun,
   type Role,
 } from './authentication.ts'
 export * from './amplification.ts'
+export * from './cascade/in-process.ts'
+export { Orders } from './cascade/permutation.ts'
+export { cutInto, planFor, type Cut, type Plan, type PlanAim } from './cascade/plan.ts'
+export { CascadeReceiver } from './cascade/receiver.ts'
+export { sliceFrames, STRIP_FRAMES_MAX, unsliceFrames, type StripShape } from './cascade/slices.ts'
+export { CascadeTransmitter, type StripSetting } from './cascade/transmitter.ts'
+export { decodeGaps } from './gaps.ts'
+export * from './loopback.ts'
+export { MESSAGE_OCTETS_MAX } from './messages.ts'
+export { SiftedBlock } from './sifted-block.ts'
+export * from './sifting.ts'
 export * from './effects.ts'
 export * from './engine.ts'
 export * from './report.ts'

@@ -52,6 +52,8 @@ test('the hash of the parameters depends on every one of them, and not on their 
     { qberMax: 0.07 },
     { reserveOctets: 2 * (16 + 16 * 128) },
     { frameBits: 32_768 },
+    { reconciliation: 'few-rounds' },
+    { leakCharge: 'two-way' },
     { amplification: 'toeplitz' },
     { blocksInFlightMax: 2 },
     { batchesInFlightMax: 2 },

@@ -25,10 +25,22 @@ import { sha256 } from '#crypto'
 import type { PulseSettings } from '#optics'
 import type { Epsilons } from './bounds/counts.ts'
 import { BLOCK_BOUNDS, intensitiesFor, type BlockBound } from './bounds/length.ts'
+import type { PlanAim } from './cascade/plan.ts'
 import { QkdRefusal } from './refusal.ts'
 
 /** The hash family of privacy amplification; see `amplification.ts` for what each allows. */
 export type AmplificationFamily = 'modular' | 'toeplitz'
+
+/**
+ * What of a Cascade run is charged as leaked. `one-way`: every parity of the transmitter's string. That
+ * is sound where the places of errors may be announced without harm, as after a receiver that is
+ * basis-independent and gives a random bit for each double click: which bits differ in the key basis
+ * then says nothing about the phase errors, which alone bound Eve. `two-way` needs no such argument:
+ * the receiver's parities, which its questions betray, are charged as well.
+ *
+ * @see Tupkary, Lütkenhaus, Using Cascade in quantum key distribution, arXiv 2307.00576
+ */
+export type LeakCharge = 'one-way' | 'two-way'
 
 /** The parameters of one link, the same at both ends. */
 export interface LinkParameters {
@@ -47,6 +59,9 @@ export interface LinkParameters {
   readonly reserveOctets: number
   /** Largest Cascade frame. */
   readonly frameBits: number
+  /** What Cascade spends less of. */
+  readonly reconciliation: PlanAim
+  readonly leakCharge: LeakCharge
   readonly amplification: AmplificationFamily
   /** Closed blocks that may be in post-processing at once. */
   readonly blocksInFlightMax: number
@@ -150,6 +165,8 @@ const openParameters = door(
     qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25 }),
     reserveOctets: Whole(2 * (16 + 16 * 16), 2 * (16 + 16 * 4096)),
     frameBits: Whole(1024, 65_536),
+    reconciliation: OneOf('least-leak', 'few-rounds'),
+    leakCharge: OneOf('one-way', 'two-way'),
     amplification: OneOf('modular', 'toeplitz'),
     blocksInFlightMax: Whole(1, 64),
     batchesInFlightMax: Whole(1, 64),
@@ -165,6 +182,8 @@ const DEFAULTS = {
   qberMax: 0.08,
   reserveOctets: 2 * (16 + 16 * 256),
   frameBits: 65_536,
+  reconciliation: 'least-leak',
+  leakCharge: 'one-way',
   amplification: 'modular',
   blocksInFlightMax: 8,
   batchesInFlightMax: 8,

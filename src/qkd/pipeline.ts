@@ -9,8 +9,8 @@
 
 import { assert, type Bits } from '#base'
 import { newActiveBlock, reportOf, type ActiveBlock } from './active-block.ts'
-import { reserveSource, type Wallet } from './authentication.ts'
-import type { Lane, WorkPhase } from './block-work.ts'
+import { clearSource, reserveSource, type Wallet } from './authentication.ts'
+import { sum, type Lane, type WorkPhase } from './block-work.ts'
 import type { Orders } from './cascade/permutation.ts'
 import type { Channel } from './channel.ts'
 import { blockLayout } from './layout.ts'
@@ -196,6 +196,7 @@ export class Pipeline {
     this.#active.delete(active.sequence)
     const { sequence } = active
     this.#host.emit({ kind: 'block-unresolved', epoch: this.#epoch, sequence })
+    if (active.reserve !== undefined) clearSource(active.reserve)
     this.#report(active, 'unresolved')
   }
 
@@ -221,14 +222,17 @@ export class Pipeline {
     this.#raise(active, cause)
     this.#report(active, cause)
     active.work.clear()
+    if (active.reserve !== undefined) clearSource(active.reserve)
   }
 
   #raise(active: ActiveBlock, cause: DiscardCause): void {
     const { board, parameters } = this.#host
     const facts = { block: active.sequence }
     if (cause === 'qber-above-limit') {
-      const { testErrorRate } = active.work.sifted
-      board.condition('qber-above-limit', true, { testErrorRate, limit: parameters.qberMax })
+      const { sifted, tally } = active.work
+      const keyErrorRate = sum(tally.keyErrors ?? []) / sifted.key.length
+      const qber = Math.max(sifted.testErrorRate, keyErrorRate)
+      board.condition('qber-above-limit', true, { qber, limit: parameters.qberMax })
     } else if (cause === 'verification-failed') {
       board.event('verification-failed', facts)
     } else if (cause === 'estimates-disagree') {

@@ -71,7 +71,8 @@ export class ReceiverBlock implements BlockWork {
     this.sifted = sifted
     this.#lane = lane
     this.#cut = cutInto(sifted.key.length, lane.parameters.frameBits)
-    this.#plan = planFor(this.#cut.frameBits, expectedErrorRate(sifted, lane))
+    const { reconciliation } = lane.parameters
+    this.#plan = planFor(this.#cut.frameBits, expectedErrorRate(sifted, lane), reconciliation)
   }
 
   begin(): void {

@@ -302,6 +302,11 @@ export class Session {
       this.#host.end('PARAMETERS_DIFFER', 'The peer has other link parameters', false)
       return
     }
+    if (hello.epoch > this.#nextEpoch + EPOCHS_AHEAD_MAX) {
+      // Not proven yet: a forger must not use up all epochs there will ever be.
+      this.#host.end('EPOCH_IMPLAUSIBLE', 'The peer is too many epochs ahead', true)
+      return
+    }
     this.#hellos[peer].push(octets)
     this.#wallet.keep((id) => hello.sources.some((source) => source.id === id))
     for (const { id, next } of hello.sources) this.#wallet.peerStartsAt(id, next)
@@ -368,3 +373,6 @@ const outOfPhase = (kind: string): QkdRefusal =>
 
 /** Pads left to send with below which the link is short: what two blocks need. */
 const PADS_LOW = 10
+
+/** Sessions by which one end may be ahead of the other. */
+const EPOCHS_AHEAD_MAX = 2 ** 24

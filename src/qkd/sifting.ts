@@ -14,6 +14,7 @@
 
 import type { DetectionBatch } from '#optics'
 import {
+  anyBeyond,
   appendPicked,
   combined,
   newPlane,
@@ -74,7 +75,7 @@ export function announce(batch: DetectionBatch): {
 } {
   const { slots, outcomes, slotCount } = batch
   const count = slots.length
-  if (count !== outcomes.length || count > DETECTIONS_MAX || anyAbove(outcomes, 3)) {
+  if (count !== outcomes.length || count > DETECTIONS_MAX || anyBeyond(outcomes, 0b11)) {
     throw new QkdRefusal('BATCH_INVALID', `Expected at most ${DETECTIONS_MAX} detections`)
   }
   const gaps = encodeGaps(slots, slotCount)
@@ -183,7 +184,11 @@ function addCounts(
 
 function checkChoices(choices: Uint8Array, count: number, planes: readonly Plane[]): void {
   const unused = planes.length > 1 && onesInBoth(planes[0], planes[1]) > 0
-  if (choices.length !== count || unused || anyAbove(choices, planes.length > 1 ? 15 : 7)) {
+  if (
+    choices.length !== count ||
+    unused ||
+    anyBeyond(choices, planes.length > 1 ? 0b1111 : 0b111)
+  ) {
     throw new QkdRefusal('BATCH_INVALID', 'Expected one choice for each detection')
   }
 }
@@ -214,11 +219,4 @@ function firstOnes(count: number): Plane {
 function isExactly(octets: Uint8Array, bits: number): boolean {
   if (octets.length !== octetsOf(bits)) return false
   return (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0
-}
-
-/** Whether any octet is above `most`, which is one below a power of two. */
-function anyAbove(octets: Uint8Array, most: number): boolean {
-  let all = 0
-  for (let at = 0; at < octets.length; at++) all |= octets[at]
-  return all > most
 }

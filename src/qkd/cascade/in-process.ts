@@ -9,7 +9,7 @@ import type { Orders } from './permutation.ts'
 import { cutInto, planFor, stripsOf, type Plan } from './plan.ts'
 import { CascadeReceiver } from './receiver.ts'
 import { sliceFrames, STRIP_FRAMES_MAX, unsliceFrames } from './slices.ts'
-import { CascadeTransmitter } from './transmitter.ts'
+import { CascadeTransmitter, type StripSetting } from './transmitter.ts'
 
 /** What came of a reconciliation. */
 export interface Reconciliation {
@@ -67,6 +67,79 @@ export function reconcileInProcess(input: {
   }
   const octets = new Uint8Array(own.buffer, 0, octetsFor(receiver.length))
   return { corrected: { length: receiver.length, octets }, ...cut, ...sum }
+}
+
+/** What a run over a slow channel came to. */
+export interface DelayedRun {
+  /** Sifted bits corrected, over the time that passed on the model's clock. */
+  readonly bitsPerSecond: number
+  /** Strips that are under way at once. */
+  readonly stripsInFlight: number
+}
+
+/**
+ * Models two machines with a channel between them: each step of each end takes the time it really
+ * takes, and each message arrives half a round trip later. Strips are corrected over and over.
+ *
+ * @param strips   how many to correct, `inFlight` of them at a time
+ * @param nowMs    a clock for measuring how long a step takes
+ */
+export function reconcileOverDelay(input: {
+  readonly transmitter: Int32Array
+  readonly receiver: Int32Array
+  readonly setting: StripSetting
+  readonly strips: number
+  readonly inFlight: number
+  readonly roundTripMs: number
+  readonly nowMs: () => number
+}): DelayedRun {
+  const { setting, strips, inFlight, roundTripMs, nowMs } = input
+  const free = { alice: 0, bob: 0 }
+  const due: { readonly atMs: number; readonly act: (atMs: number) => void }[] = []
+  let begun = 0
+  let endMs = 0
+  /** Runs a step at one end as soon as that end is free; returns when its message arrives. */
+  const spend = (end: 'alice' | 'bob', atMs: number, step: () => void): number => {
+    const startMs = nowMs()
+    step()
+    free[end] = Math.max(free[end], atMs) + (nowMs() - startMs)
+    return free[end] + roundTripMs / 2
+  }
+  const begin = (atMs: number): void => {
+    if (begun++ >= strips) return
+    let alice: CascadeTransmitter | undefined
+    let bob: CascadeReceiver | undefined
+    let message: Uint8Array = new Uint8Array(0)
+    const ask = (atBob: number): void => {
+      const arrives = spend('bob', atBob, () => {
+        bob ??= new CascadeReceiver(input.receiver.slice(), setting)
+        message = bob.rounds === 0 ? bob.start() : bob.next(message)
+      })
+      due.push({ atMs: arrives, act: answer })
+      if (bob?.done !== true) return
+      endMs = Math.max(endMs, free.bob)
+      begin(free.bob)
+    }
+    const answer = (atAlice: number): void => {
+      const arrives = spend('alice', atAlice, () => {
+        alice ??= new CascadeTransmitter(input.transmitter, setting)
+        message = alice.answer(message)
+      })
+      if (alice?.done !== true) due.push({ atMs: arrives, act: ask })
+    }
+    due.push({ atMs, act: ask })
+  }
+  for (let strip = 0; strip < inFlight; strip++) begin(0)
+  for (;;) {
+    let first = 0
+    for (let at = 1; at < due.length; at++) if (due[at].atMs < due[first].atMs) first = at
+    if (due.length === 0) break
+    const [{ atMs, act }] = due.splice(first, 1)
+    act(atMs)
+  }
+  const { frames, frameBits } = setting.shape
+  const bitsPerSecond = (1000 * strips * frames * frameBits) / endMs
+  return { bitsPerSecond, stripsInFlight: inFlight }
 }
 
 /** A copy as words. */
