@@ -126,16 +126,28 @@ export async function showItem(
   return itemOf(await readVersion(context, object, version))
 }
 
-/** Patients in order of their random ids, after one of them. */
+/** Which patients to list. */
+export interface PatientPage {
+  /** Only those after this one, in order of their random ids. */
+  readonly after?: Uuid
+  /** Only this one, if it is here. */
+  readonly at?: Uuid
+  /** At most so many; `PATIENTS_A_PAGE` unless said. */
+  readonly limit?: number
+}
+
+/** Patients in order of their random ids. */
 export async function listPatients(
   context: VaultContext,
-  page: { readonly after?: Uuid; readonly limit?: number },
+  { after, at, limit = PATIENTS_A_PAGE }: PatientPage,
 ): Promise<readonly PatientEntry[]> {
   const { site, store } = context
-  const limit = Math.min(Math.max(1, page.limit ?? PATIENTS_A_PAGE), PATIENTS_A_PAGE)
-  const after = page.after === undefined ? blank : uuidOctets(page.after)
-  const rows = await store.read(bind(SELECT_PATIENTS, site, HOLDER_KINDS.patient, after, limit))
-  return rows.map((row) => ({
+  const most = Math.min(Math.max(1, limit), PATIENTS_A_PAGE)
+  const query =
+    at === undefined
+      ? bind(SELECT_PATIENTS, site, HOLDER_KINDS.patient, octetsOrNone(after), most)
+      : bind(SELECT_PATIENT, site, HOLDER_KINDS.patient, uuidOctets(at))
+  return (await store.read(query)).map((row) => ({
     patient: idIn(row, 'holder_id'),
     items: numberOf(row, 'items'),
     origin: siteIn(row, 'origin'),
@@ -228,30 +240,32 @@ async function hasIdentifier(
   return false
 }
 
+const octetsOrNone = (id: Uuid | undefined): Uint8Array =>
+  id === undefined ? blank : uuidOctets(id)
+
 const notFound = (what: 'record' | 'item' | 'patient'): VaultRefusal =>
   new VaultRefusal('VAULT_NOT_FOUND', `There is no such ${what}`)
 
 /** Patients in one page. */
 export const PATIENTS_A_PAGE = 1000
 const blank = new Uint8Array(0)
+const PATIENTS = db
+  .selectFrom('vault_holder as holder')
+  .select(['holder.holder_id', 'holder.origin', 'holder.made_at'])
+  .select((select) =>
+    select
+      .selectFrom('vault_holding as held')
+      .select((count) => count.fn.countAll<number>().as('count'))
+      .whereRef('held.site_id', '=', 'holder.site_id')
+      .whereRef('held.holder_id', '=', 'holder.holder_id')
+      .as('items'),
+  )
+  .where('holder.site_id', '=', '')
+  .where('holder.kind', '=', 0)
 const SELECT_PATIENTS = statement(
-  db
-    .selectFrom('vault_holder as holder')
-    .select(['holder.holder_id', 'holder.origin', 'holder.made_at'])
-    .select((select) =>
-      select
-        .selectFrom('vault_holding as held')
-        .select((count) => count.fn.countAll<number>().as('count'))
-        .whereRef('held.site_id', '=', 'holder.site_id')
-        .whereRef('held.holder_id', '=', 'holder.holder_id')
-        .as('items'),
-    )
-    .where('holder.site_id', '=', '')
-    .where('holder.kind', '=', 0)
-    .where('holder.holder_id', '>', blank)
-    .orderBy('holder.holder_id')
-    .limit(PATIENTS_A_PAGE),
+  PATIENTS.where('holder.holder_id', '>', blank).orderBy('holder.holder_id').limit(PATIENTS_A_PAGE),
 )
+const SELECT_PATIENT = statement(PATIENTS.where('holder.holder_id', '=', blank))
 const SELECT_LOOKUP = statement(
   db
     .selectFrom('vault_lookup')

@@ -89,6 +89,9 @@ test('a whole cohort is filed by patient, the patient’s own resource first', a
   }
   const page = await vault.patients({ limit: 2 })
   const rest = await vault.patients({ after: page[1].patient })
+  assert.deepEqual(await vault.patients({ at: ids[1] }), [
+    [...page, ...rest].find((entry) => entry.patient === ids[1]),
+  ])
   assert.deepEqual(
     [...page, ...rest].map((entry) => entry.patient),
     ids.toSorted(),

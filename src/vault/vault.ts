@@ -25,6 +25,7 @@ import {
   type Item,
   type OpenedRecord,
   type PatientEntry,
+  type PatientPage,
 } from './records.ts'
 import { scrub } from './scrub.ts'
 
@@ -104,9 +105,7 @@ export class Vault implements Disposable {
   }
 
   /** Patients whose records are here, in order of their random ids; at most 1,000 at a time. */
-  patients(
-    page: { readonly after?: Uuid; readonly limit?: number } = {},
-  ): Promise<readonly PatientEntry[]> {
+  patients(page: PatientPage = {}): Promise<readonly PatientEntry[]> {
     return listPatients(this.#context, page)
   }
 
