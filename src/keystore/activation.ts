@@ -3,9 +3,9 @@
  *
  * An activation is accepted once: repeated with the same content it is acknowledged again, with
  * another content, or for bits that were ever activated or withdrawn, it is refused. A withdrawal
- * leaves a tombstone even for keys never heard of, so that an activation which comes late, or again,
- * revives nothing. Ranges are checked against the sender's own half: a peer can neither name bits of
- * ours nor the same bits twice.
+ * leaves a tombstone even for keys never heard of, so that an activation which comes late, or
+ * again, revives nothing. Ranges are checked against the sender's own half: a peer can neither name
+ * bits of ours nor the same bits twice.
  *
  * @see ETSI GS QKD 020 §6 (associations, void)
  * @module
@@ -57,6 +57,7 @@ export type ActivationRefusal =
   | 'origin-differs'
   | 'segment-damaged'
 
+/** What became of an activation: durable here, or refused with nothing kept. */
 export type ActivationOutcome =
   | { readonly kind: 'activated' }
   | {

@@ -62,7 +62,9 @@ export interface ReserveRequest {
   readonly number: number
   /** How long the keys may wait to be fetched, counted at the peer from their activation. */
   readonly lifeMs: number
-  /** Relay and authentication may go below the critical level of the pool. Default `application`. */
+  /**
+   * Relay and authentication may go below the critical level of the pool. Default `application`.
+   */
   readonly use?: 'application' | 'relay'
 }
 

@@ -2,8 +2,9 @@
  * The authentication reserve of each block: one-time pads for the tags of the classical channel.
  *
  * Each direction has a hash key and pads of 16 octets. A pad is burned, durably, before a tag that
- * needs it leaves; the receiving end burns as it accepts, so that no tag is accepted twice, not even
- * after a restart. Reserves never go to applications. Only those of the newest blocks are kept.
+ * needs it leaves; the receiving end burns as it accepts, so that no tag is accepted twice, not
+ * even after a restart. Reserves never go to applications. Only those of the newest blocks are
+ * kept.
  *
  * @see Wegman, Carter, J. Comput. Syst. Sci. 22 (1981)
  * @module

@@ -3,7 +3,8 @@
  *
  * `ingest` makes a block durable and keeps it unusable. `confirm` puts it to use once the peer has
  * said, over the authenticated channel, that it has stored its copy. After a crash both ends report
- * what they hold (`blockReport`) and come to the same decision from the same two reports (`settle`).
+ * what they hold (`blockReport`) and come to the same decision from the same two reports
+ * (`settle`).
  *
  * Relies on the link engine for the bits being equal at both ends and secret.
  *
@@ -55,8 +56,9 @@ export interface Settlement {
  *
  * Repeating it with the same content does nothing; another content under the same place is refused.
  *
- * @throws KeystoreRefusal `KEYSTORE_BLOCK_DIFFERS`, `KEYSTORE_BLOCK_SPENT`, `KEYSTORE_BLOCK_INVALID`,
- *   `KEYSTORE_FULL`, `KEYSTORE_LINK_UNKNOWN`; PortRefusal if the disk or the store refuses
+ * @throws KeystoreRefusal `KEYSTORE_BLOCK_DIFFERS`, `KEYSTORE_BLOCK_SPENT`,
+ *   `KEYSTORE_BLOCK_INVALID`, `KEYSTORE_FULL`, `KEYSTORE_LINK_UNKNOWN`; PortRefusal if the disk or
+ *   the store refuses
  */
 export async function ingest(room: Room, input: IngestedBlock): Promise<IngestOutcome> {
   const link = linkOf(room, input.link)

@@ -2,9 +2,10 @@
  * A scripted history of two key stores, killed at every effect in turn.
  *
  * Each run kills one end at its n-th write to store or disk, either just before or just after it
- * happened, brings it back on what was left, lets the two hosts meet again, and goes on. What counts
- * as failure: a key delivered twice at one end; two ends with different octets under one key_ID; bits
- * that neither end can ever use again without saying so; two ends that count differently.
+ * happened, brings it back on what was left, lets the two hosts meet again, and goes on. What
+ * counts as failure: a key delivered twice at one end; two ends with different octets under one
+ * key_ID; bits that neither end can ever use again without saying so; two ends that count
+ * differently.
  *
  * @module
  */

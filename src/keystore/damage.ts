@@ -1,9 +1,9 @@
 /**
  * Segments that cannot be used: they no longer open here, or the peer cannot use them.
  *
- * Such a segment is put under quarantine, in memory at once and then in the store, with an alarm and
- * an audit leaf that name the place. If it lies in the own half, what was not allocated of it is
- * withdrawn, so that both ends count alike.
+ * Such a segment is put under quarantine, in memory at once and then in the store, with an alarm
+ * and an audit leaf that name the place. If it lies in the own half, what was not allocated of it
+ * is withdrawn, so that both ends count alike.
  *
  * @module
  */
@@ -19,7 +19,9 @@ import { voidBlocks } from './voiding.ts'
 import { withdrawalOctets, type Range, type Withdrawal } from './wire.ts'
 import { giveUp } from './withdrawals.ts'
 
-/** Puts a segment that does not open under quarantine. Does nothing if it was destroyed meanwhile. */
+/**
+ * Puts a segment that does not open under quarantine. Does nothing if it was destroyed meanwhile.
+ */
 export async function damage(
   room: Room,
   block: Block,

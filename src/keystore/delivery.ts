@@ -2,9 +2,9 @@
  * Handing keys to slave SAEs: durable before an octet leaves, once for each slave, all or nothing.
  *
  * An answer that is lost on its way is a key lost: nobody can tell it from one that arrived. A key
- * that is not fetched in time expires; that its master may have used it alone is raised as an alarm.
- * Life is counted by the monotonic clock. Over a restart it is counted by the wall clock, which may
- * shorten it; if the wall clock has gone back, waiting keys expire at once.
+ * that is not fetched in time expires; that its master may have used it alone is raised as an
+ * alarm. Life is counted by the monotonic clock. Over a restart it is counted by the wall clock,
+ * which may shorten it; if the wall clock has gone back, waiting keys expire at once.
  *
  * @see ETSI GS QKD 014 §6.4 (Get key with key IDs)
  * @module
@@ -21,6 +21,7 @@ import { isQuarantined, peerSide, placeKey, segmentsOf, type Link } from './stat
 import { setKey } from './key-rows.ts'
 import { ACTIVATION_KEYS_MAX } from './wire.ts'
 
+/** Keys that a slave wants, by name. */
 export interface DeliverRequest {
   /** 1 to `ACTIVATION_KEYS_MAX`, no two the same. */
   readonly keyIds: readonly KeyId[]

@@ -3,8 +3,8 @@
  *
  * A segment is doomed once the store knows that none of its octets can be wanted again. From that
  * moment nothing in memory opens it. Its slot is overwritten, and only then its row deleted, so a
- * crash at any point leaves either a row whose accounting says *used up* (it is finished at the next
- * opening) or nothing.
+ * crash at any point leaves either a row whose accounting says *used up* (it is finished at the
+ * next opening) or nothing.
  *
  * @module
  */

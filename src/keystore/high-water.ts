@@ -2,10 +2,10 @@
  * Finding a key store that was rolled back: an old disk image would hand out old bits again.
  *
  * Each end makes marks that only grow, and remembers the highest mark it has seen of the other. On
- * each connection the ends exchange them (`highWater`, then `compareHighWater` at the other end, and
- * back). An end whose own mark is below what the other remembers, or whose allocations end before
- * what the other has activated, was rolled back: it voids its pool of the link. An end that finds
- * the other rolled back does the same, for half a pool is none.
+ * each connection the ends exchange them (`highWater`, then `compareHighWater` at the other end,
+ * and back). An end whose own mark is below what the other remembers, or whose allocations end
+ * before what the other has activated, was rolled back: it voids its pool of the link. An end that
+ * finds the other rolled back does the same, for half a pool is none.
  *
  * Finds a roll-back to before the last exchange, and one that gave out bits since. The audit log
  * and its witnesses find every other. The host signs marks if a third party is to be convinced.
@@ -28,6 +28,7 @@ import {
   type Range,
 } from './wire.ts'
 
+/** What a comparison of marks has shown. */
 export type HighWaterOutcome =
   | { readonly kind: 'agreed' }
   /** A mark of the same run that came late: it says nothing. */
@@ -106,7 +107,7 @@ function orderOf(
 
 /** Whether the other end remembers something of this end that this end has forgotten. */
 function isOwnBehind(room: Room, link: Link, { seen, seenRun, activated }: HighWater): boolean {
-  if (seen > link.mark || isBeyond(activated, furthestAllocated(link))) return true
+  if (isBeyond(activated, furthestAllocated(link))) return true
   // A mark above that of the opening was made since; one by another run means it was made before.
   const made = seen > link.markAtOpening
   return made && seenRun !== null && !sameOctets(seenRun, room.run)

@@ -9,6 +9,7 @@
 
 import type { Span } from './layout.ts'
 
+/** A set of positions. Whoever holds it may only add to it. */
 export class Intervals {
   /** Starts and ends in turn, rising. */
   readonly #edges: number[] = []

@@ -29,6 +29,7 @@ const INSERT_RESERVATION = statement(
     made_at: 0,
   }),
 )
+/** Notes that bits are reserved, before the peer hears of it. */
 export const insertReservation = (
   site: string,
   row: {
@@ -42,6 +43,7 @@ export const insertReservation = (
 const SELECT_RESERVATIONS = statement(
   db.selectFrom('keystore_reservation').selectAll().where('site_id', '=', ''),
 )
+/** Every reservation that is open, in whatever state. */
 export const selectReservations = (site: string): Statement => bind(SELECT_RESERVATIONS, site)
 
 const PUT_VOIDING = statement(
@@ -80,6 +82,7 @@ export const deleteReservation = (
   state: 'reserved' | 'voiding',
 ): Statement => bind(DELETE_RESERVATION, site, id, state)
 
+/** A key of the peer's half, as stored. */
 export interface KeyRow {
   readonly keyId: string
   readonly activation: string
@@ -217,6 +220,7 @@ const SELECT_KEY = statement(
     .where('site_id', '=', '')
     .where('key_id', '=', ''),
 )
+/** What has become of one key. */
 export const selectKey = (site: string, keyId: string): Statement => bind(SELECT_KEY, site, keyId)
 
 const DELETE_KEYS = statement(

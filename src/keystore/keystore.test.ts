@@ -63,7 +63,7 @@ test('a block is of no use before its confirmation', async () => {
   assert.equal(a.keys.pool(cambridge).availableBits, 1024)
 })
 
-test('a block repeated with the same content changes nothing, with another it is refused', async () => {
+test('a block repeated changes nothing, another under its place is refused', async () => {
   const { a } = await twoEnds()
   const block = { link, epoch: 1, sequence: 1, key: blockBits(1), provenance: origin }
   const both = await Promise.all([a.keys.ingest(block), a.keys.ingest(block)])
@@ -119,7 +119,7 @@ test('keys reach over the end of a block, so that no bit is left over', async ()
   assertCountsAgree(ends)
 })
 
-test('a foreign caller, another master and an unknown key get nothing, and use nothing up', async () => {
+test('a foreign caller, another master and an unknown key use nothing up', async () => {
   const ends = await twoEnds()
   await grow(ends, 1)
   const made = await makeKeys(ends, { number: 2 })
@@ -169,7 +169,7 @@ test('of two masters that race for the last key exactly one gets it', async () =
   assertCountsAgree(ends)
 })
 
-test('an activation that comes again is acknowledged again, with another content refused', async () => {
+test('a repeated activation is acknowledged, one with another content refused', async () => {
   const { a, b } = await twoEnds()
   await grow({ a, b }, 1)
   const reservation = await a.keys.reserve(request)
@@ -215,7 +215,7 @@ test("an activation may name neither bits twice, nor bits outside the sender's h
   assert.equal(causeOf(await b.keys.activate(bristol, stolen)), 'range-used')
 })
 
-test('an abandoned key is withdrawn at both ends, and a late activation revives nothing', async () => {
+test('an abandoned key is withdrawn, and a late activation revives nothing', async () => {
   const { a, b } = await twoEnds()
   await grow({ a, b }, 1)
   for (const arrives of ['before', 'after', 'never'] as const) {
@@ -268,7 +268,7 @@ test('a withdrawal that comes again and again changes nothing more', async () =>
   assertCountsAgree({ a, b })
 })
 
-test('a key that nobody fetches expires, by elapsed time and whatever the wall clock says', async () => {
+test('a key that nobody fetches expires by elapsed time, not by the wall clock', async () => {
   const ends = await twoEnds()
   const { time, b } = ends
   await grow(ends, 1)
@@ -290,7 +290,7 @@ test('a key that nobody fetches expires, by elapsed time and whatever the wall c
   assertCountsAgree(ends)
 })
 
-test('a restart neither extends the life of a key nor lets a clock that went back do so', async () => {
+test('neither a restart nor a clock that went back extends the life of a key', async () => {
   const ends = await twoEnds()
   const { time, b } = ends
   await grow(ends, 1)

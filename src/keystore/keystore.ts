@@ -60,6 +60,7 @@ export interface KeystoreLink {
   readonly reserveOctets: number
 }
 
+/** What a key store stands on. */
 export interface KeystoreOptions {
   readonly site: SiteId
   /** Has the tables of `keystoreMigrations`. */
@@ -146,7 +147,10 @@ async function tend(room: Room): Promise<void> {
   await purge(room)
 }
 
-/** Ends the use of the key store and clears every secret it holds in memory. */
+/**
+ * Ends the use of the key store and clears every secret it holds in memory. To be called once no
+ * request is under way.
+ */
 async function close(room: Room): Promise<void> {
   if (room.closed) return
   room.closed = true

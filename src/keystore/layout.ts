@@ -18,6 +18,7 @@ import { KeystoreRefusal } from './refusal.ts'
 /** The two ends of a link, by what they do on the quantum channel. */
 export type Side = 'transmitter' | 'receiver'
 
+/** The side of the peer. */
 export const otherSide = (side: Side): Side => (side === 'transmitter' ? 'receiver' : 'transmitter')
 
 /** A run of octets, `from` inclusive. */
@@ -26,6 +27,7 @@ export interface Span {
   readonly octets: number
 }
 
+/** Sizes of the parts of a block, in octets and segments. */
 export interface Layout {
   readonly bits: number
   /** Both reserves together. */

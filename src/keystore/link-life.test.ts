@@ -58,7 +58,7 @@ test('under quarantine nothing is given out, activated or fetched; release lifts
   assertCountsAgree(ends)
 })
 
-test('a quarantine that comes while a key is being activated stops it before it is issued', async () => {
+test('a quarantine stops a key between its activation and its issue', async () => {
   const ends = await twoEnds()
   const { a, b } = ends
   await grow(ends, 1)
@@ -71,7 +71,7 @@ test('a quarantine that comes while a key is being activated stops it before it 
   assertCountsAgree(ends)
 })
 
-test('quarantine from a place on leaves what came before; discard ends what follows it', async () => {
+test('quarantine from a place on leaves what came before; discard ends it', async () => {
   const ends = await twoEnds()
   for (const sequence of [1, 2, 3]) await grow(ends, sequence)
   const { a } = ends
@@ -200,7 +200,7 @@ async function assertRollBackFound(ends: Awaited<ReturnType<typeof twoEnds>>): P
   assertCountsAgree(ends)
 }
 
-test('a restored backup that forgot what it has given out is found by what the peer knows', async () => {
+test('a backup that forgot what was given out is found by what the peer knows', async () => {
   const ends = await twoEnds()
   const { a, b } = ends
   await grow(ends, 1)
@@ -213,7 +213,7 @@ test('a restored backup that forgot what it has given out is found by what the p
   await assert.rejects(fetchKeys(b, [...before.keys()]), code('KEYSTORE_KEY_UNKNOWN'))
 })
 
-test('a restored backup that forgot what was fetched is found by the marks exchanged since', async () => {
+test('a backup that forgot what was fetched is found by marks made since', async () => {
   const ends = await twoEnds()
   const { a, b } = ends
   await grow(ends, 1)
@@ -225,6 +225,10 @@ test('a restored backup that forgot what was fetched is found by the marks excha
   await reconnect(ends)
   await restore()
   await assertRollBackFound(ends)
+  assert.deepEqual(
+    b.alarms.map(({ kind }) => kind),
+    ['peer-roll-back'],
+  )
   await assert.rejects(fetchKeys(a, [...made.keys()]), code('KEYSTORE_KEY_UNKNOWN'))
 })
 
@@ -238,6 +242,9 @@ test('restarts, repeated marks and late ones are no roll-back', async () => {
   assert.equal(await compare(second), 'agreed')
   assert.equal(await compare(second), 'agreed')
   assert.equal(await compare(first), 'stale')
+  await a.open()
+  assert.equal(await compare(await a.keys.highWater(link)), 'agreed')
+  assert.equal(await compare(second), 'stale')
   for (const end of [a, b, a]) {
     await makeKeys(ends)
     await end.open()

@@ -254,9 +254,9 @@ function countRange(
   // What a peer withdrew may lie where there is nothing.
   if (block === undefined || range.from + range.octets > block.layout.halfOctets) return
   if (wasKey) block.reached = Math.max(block.reached, range.from + range.octets)
-  for (const { segment, span } of portions(block, peerSide(block), range)) {
-    // All of a destroyed segment counts as used already.
-    if (block.fates[segment] === 'destroyed' || block.activated.touches(span)) continue
+  for (const { span } of portions(block, peerSide(block), range)) {
+    // All of a destroyed segment is in the set already.
+    if (block.activated.touches(span)) continue
     block.activated.add(span)
     if (settled) doom(room, block, spend(block, peerSide(block), span))
   }

@@ -25,6 +25,7 @@ export interface Pool {
   readonly links: readonly LinkPool[]
 }
 
+/** The part of a pool that one link holds. */
 export interface LinkPool {
   readonly link: LinkId
   readonly availableBits: number

@@ -3,8 +3,8 @@
  *
  * A block has one provenance, noted by both ends when it is stored; its digest travels with every
  * activation, so two ends that tell different stories never share a key. A key carries one part for
- * each block (and, once relayed, each share) that went into it: combining keeps all parts, and their
- * ε adds. `provenanceOctets` is what goes into the context of a key derivation.
+ * each block (and, once relayed, each share) that went into it: combining keeps all parts, and
+ * their ε adds. `provenanceOctets` is what goes into the context of a key derivation.
  *
  * This is a statement by the ends of the link, not a proof: nobody can tell from key bits how they
  * were made, and a vendor's KME attests nothing.
@@ -43,7 +43,8 @@ export const KEY_SOURCES = [
 
 /**
  * How a key came to be: on quantum hardware we run; carried by a courier; over another operator's
- * network; as a vendor's KME says; on simulated optics; or from a test seed, which protects nothing.
+ * network; as a vendor's KME says; on simulated optics; or from a test seed, which protects
+ * nothing.
  */
 export type KeySource = (typeof KEY_SOURCES)[number]
 

@@ -1,9 +1,9 @@
 /**
  * Quarantine of a link: its keys wait while it is under suspicion.
  *
- * From a place on, and for every block that follows, nothing is given out, activated or fetched, and
- * no authentication source is offered. Nothing is destroyed: `release` lifts it, `discard` makes it
- * final. Keys that SAEs hold already are out of reach here.
+ * From a place on, and for every block that follows, nothing is given out, activated or fetched,
+ * and no authentication source is offered. Nothing is destroyed: `release` lifts it, `discard`
+ * makes it final. Keys that SAEs hold already are out of reach here.
  *
  * @module
  */

@@ -6,6 +6,7 @@
 
 import { Refusal } from '#base'
 
+/** Codes of the key store; API, and stay. */
 export type KeystoreRefusalCode =
   /** A link, peer or limit in the options contradicts another. */
   | 'KEYSTORE_OPTIONS_INVALID'

@@ -1,6 +1,6 @@
 /**
- * What all parts of the key store share: ports, limits, links, and the two things each change needs,
- * an audit leaf and a word to whoever watches.
+ * What all parts of the key store share: ports, limits, links, and the two things each change
+ * needs, an audit leaf and a word to whoever watches.
  *
  * @module
  */
@@ -28,6 +28,7 @@ import type { Range } from './wire.ts'
 /** The part of the audit log that this room needs: a statement for its own commit. */
 export type KeyAudit = Pick<AuditTrail, 'append'>
 
+/** How much may be stored, and for how long. */
 export interface KeystoreLimits {
   /** Octets sealed, and later destroyed, as one. */
   readonly segmentOctets: number
@@ -43,6 +44,7 @@ export interface KeystoreLimits {
   readonly criticalBits: number
 }
 
+/** Limits unless told otherwise. */
 export const KEYSTORE_LIMITS: KeystoreLimits = {
   segmentOctets: 2048,
   heldBlocksMax: 64,
@@ -52,6 +54,7 @@ export const KEYSTORE_LIMITS: KeystoreLimits = {
   criticalBits: 0,
 }
 
+/** What an operator may have to hear of. */
 export type KeystoreAlarmKind =
   | 'segment-damaged'
   | 'block-damaged'
@@ -203,6 +206,7 @@ export function linksTo(room: Room, peer: SiteId): readonly Link[] {
   return found
 }
 
+/** @throws KeystoreRefusal `KEYSTORE_CLOSED` */
 export function checkOpen(room: Room): void {
   if (room.closed) throw new KeystoreRefusal('KEYSTORE_CLOSED', 'The key store is closed')
 }

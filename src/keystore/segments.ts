@@ -7,8 +7,8 @@
  * segment, whatever old pages, write-ahead logs or copies of the database still hold. Place, size
  * and origin of the block are bound into both seals, so nothing can be moved or relabelled.
  *
- * Does not protect against a copy of the slot file made before the overwrite: backups must leave out
- * `keys/`, and flash storage may keep overwritten sectors (then the root key is what is left).
+ * Does not protect against a copy of the slot file made before the overwrite: backups must leave
+ * out `keys/`, and flash storage may keep overwritten sectors (then the root key is what is left).
  * JavaScript cannot prove that opened octets are gone from memory; here they are cleared.
  *
  * @see SP 800-38D, RFC 8452
@@ -87,7 +87,9 @@ export class Segments implements Disposable {
     )
   }
 
-  /** Seals a block. The key is read, not kept. @returns its slot file and the rows of its segments */
+  /**
+   * Seals a block. The key is read, not kept. @returns its slot file and the rows of its segments
+   */
   seal(sealed: SealedPlace, key: Bits): { readonly slots: Uint8Array; rows: readonly Statement[] } {
     const { place, layout } = sealed
     const wrapping = this.#random.octets(layout.segments * 32)

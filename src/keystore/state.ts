@@ -91,14 +91,17 @@ export interface Position {
   readonly sequence: number
 }
 
+/** The name of a place within its link: `<epoch>/<sequence>`. */
 export const placeKey = ({ epoch, sequence }: Position): string => `${epoch}/${sequence}`
 
+/** The place of a block, as statements take it. */
 export const placeOf = ({ link, epoch, sequence }: Block): Place => [link.link, epoch, sequence]
 
 /** Negative if a comes before b. */
 export const comparePositions = (a: Position, b: Position): number =>
   a.epoch - b.epoch || a.sequence - b.sequence
 
+/** Whether the block lies in what its link has under quarantine. */
 export const isQuarantined = (block: Block): boolean => {
   const { quarantine } = block.link
   return quarantine !== undefined && comparePositions(block, quarantine.since) >= 0

@@ -1,9 +1,9 @@
 /**
  * Tables of the key store, and statements about links, blocks and segments.
  *
- * `keystore_segment` holds sealed octets; everything else is public bookkeeping. The wrapping keys of
- * segments are not in the database: see `segments.ts`. Statements about reservations and keys stand in
- * `key-rows.ts`. All statements of the hot path are compiled once.
+ * `keystore_segment` holds sealed octets; everything else is public bookkeeping. The wrapping keys
+ * of segments are not in the database: see `segments.ts`. Statements about reservations and keys
+ * stand in `key-rows.ts`. All statements of the hot path are compiled once.
  *
  * @module
  */
@@ -126,19 +126,22 @@ export const keystoreMigrations: readonly Migration[] = [
         site_id text not null, key_id text not null, activation text not null,
         digest blob not null, master text not null, named text not null, slaves text not null,
         link text not null, epoch bigint not null, sequence bigint not null,
-        ranges blob not null, state text not null, activated_at bigint not null, life_ms bigint not null,
+        ranges blob not null, state text not null, activated_at bigint not null,
+        life_ms bigint not null,
         settled_at bigint not null, primary key (site_id, key_id))`,
       'create index keystore_key_block on keystore_key (site_id, link, epoch, sequence)',
     ],
   },
 ]
 
+/** The tables as a query builder. */
 export const db = tablesOf<KeystoreTables>()
 const NONE = new Uint8Array(0)
 
 /** A block's place: link, epoch, sequence. */
 export type Place = readonly [link: string, epoch: number, sequence: number]
 
+/** Stands for a place in statements that are compiled once. */
 export const blockRow = { link: '', epoch: 0, sequence: 0 }
 
 const INSERT_LINK = statement(
@@ -159,10 +162,12 @@ const INSERT_LINK = statement(
     })
     .onConflict((on) => on.columns(['site_id', 'link']).doNothing()),
 )
+/** Makes the row of a link, if there is none. */
 export const insertLink = (site: string, link: string): Statement =>
   bind(INSERT_LINK, site, link, 0, -1, -1, null, null, null, 0, 0, null)
 
 const SELECT_LINKS = statement(db.selectFrom('keystore_link').selectAll().where('site_id', '=', ''))
+/** Every link, configured or not. */
 export const selectLinks = (site: string): Statement => bind(SELECT_LINKS, site)
 
 const linkAt = (site: string, link: string) =>
@@ -189,6 +194,7 @@ const INSERT_BLOCK = statement(
     settled_at: 0,
   }),
 )
+/** Makes the row of a block, held. */
 export const insertBlock = (
   site: string,
   place: Place,
@@ -204,6 +210,7 @@ const SELECT_BLOCKS = statement(
     .orderBy('epoch')
     .orderBy('sequence'),
 )
+/** Every block, oldest first within its link. */
 export const selectBlocks = (site: string): Statement => bind(SELECT_BLOCKS, site)
 
 const blockAt = db
@@ -251,6 +258,7 @@ const DELETE_BLOCK = statement(
     .where('epoch', '=', 0)
     .where('sequence', '=', 0),
 )
+/** Forgets a block. */
 export const deleteBlock = (site: string, place: Place): Statement =>
   bind(DELETE_BLOCK, site, ...place)
 
@@ -259,6 +267,7 @@ const INSERT_SEGMENT = statement(
     .insertInto('keystore_segment')
     .values({ site_id: '', ...blockRow, segment: 0, sealed: NONE, fault: null }),
 )
+/** Stores the sealed octets of a segment. */
 export const insertSegment = (
   site: string,
   place: Place,
@@ -275,6 +284,7 @@ const segmentAt = db
   .where('segment', '=', 0)
 
 const SELECT_SEGMENT = statement(segmentAt.select('sealed'))
+/** The sealed octets of a segment. */
 export const selectSegment = (site: string, place: Place, segment: number): Statement =>
   bind(SELECT_SEGMENT, site, ...place, segment)
 
@@ -297,6 +307,7 @@ const SET_FAULT = statement(
     .where('sequence', '=', 0)
     .where('segment', '=', 0),
 )
+/** Notes what is wrong with a segment. */
 export const setFault = (site: string, place: Place, segment: number, fault: string): Statement =>
   bind(SET_FAULT, fault, site, ...place, segment)
 
@@ -309,6 +320,7 @@ const DELETE_SEGMENT = statement(
     .where('sequence', '=', 0)
     .where('segment', '=', 0),
 )
+/** Deletes the sealed octets of a segment, after its wrapping key. */
 export const deleteSegment = (site: string, place: Place, segment: number): Statement =>
   bind(DELETE_SEGMENT, site, ...place, segment)
 

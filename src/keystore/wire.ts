@@ -222,6 +222,7 @@ export interface HighWater {
   readonly activated: Range | null
 }
 
+/** The octets of a high-water mark. */
 export function highWaterOctets(mark: HighWater): Uint8Array {
   const { allocated, activated } = mark
   return toCbor({ v: 1, ...mark, allocated: tuple(allocated), activated: tuple(activated) })

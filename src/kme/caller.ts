@@ -1,9 +1,10 @@
 /**
  * Who is calling: the SAE that a client certificate names.
  *
- * GS QKD 014 §5.1 has the KME take the SAE ID from the certificate and leaves open from which field.
- * Peers use the common name, a URI among the alternative names, or a table of serial numbers; all
- * three are understood, in an order that is configured. The first that names an SAE decides.
+ * GS QKD 014 §5.1 has the KME take the SAE ID from the certificate and leaves open from which
+ * field. Peers use the common name, a URI among the alternative names, or a table of serial
+ * numbers; all three are understood, in an order that is configured. The first that names an SAE
+ * decides.
  *
  * Relies on the listener for the certificate being verified.
  *
@@ -15,6 +16,7 @@ import { saeId, type ClientCertificate, type SaeId } from '#base'
 /** Where in a certificate an SAE ID may stand. */
 export type SaeField = 'uri' | 'common-name' | 'serial'
 
+/** How SAE IDs are read from certificates. */
 export interface CallerRules {
   /** Fields to look at, in order. Default: URI, then common name. */
   readonly fields?: readonly SaeField[]

@@ -9,6 +9,7 @@
 
 import type { KmeId, SaeId, SiteId } from '#base'
 
+/** Answers where SAEs live; may change while the KME runs. */
 export interface SaeDirectory {
   /** The site of an SAE; undefined for one that nobody has heard of. */
   siteOf(sae: SaeId): SiteId | undefined

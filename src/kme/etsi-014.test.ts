@@ -118,7 +118,7 @@ test('keys come in the order asked for', async () => {
   assert.deepEqual(got.body.keys, keys)
 })
 
-test('§6.6 a key is given to its slave once; unknown, used and foreign masters look alike', async () => {
+test('§6.6 a key is given once; unknown, used and foreign masters look alike', async () => {
   const two = await pair()
   const made = await call(two.a, archive, { path: enc(ward), body: { number: 2 } })
   const request = { path: dec(archive), body: keyIdsOf(made) }
@@ -200,7 +200,7 @@ test('§6.2 additional slaves: the same key to each, once each', async () => {
   two.assertCountsAgree()
 })
 
-test('an empty list of additional slaves is accepted, or refused where the dialect says so', async () => {
+test('an empty list of additional slaves is accepted or refused by dialect', async () => {
   const request = { path: enc(ward), body: { additional_slave_SAE_IDs: [] } }
   const lenient = await pair()
   assert.equal((await call(lenient.a, archive, request)).status, 200)
@@ -459,7 +459,7 @@ test('§5.1 a caller is the SAE its certificate names, or nobody: 401 with JSON'
   }
 })
 
-test('an exhausted pool is 503 with Retry-After, whole requests only, and relay keeps its part', async () => {
+test('an exhausted pool is 503 with Retry-After, and relay keeps its part', async () => {
   const two = await pair({ limits: { criticalBits: 512 } }, 4)
   const all = await call(two.a, archive, { path: enc(ward), body: { number: 3 } })
   assertRefused(all, 503, /Not enough keys/)

@@ -128,7 +128,7 @@ const anyStep = fc.record({
   beside: fc.boolean(),
 })
 
-test('on a day of lost messages and races no key is delivered twice and both ends agree', async () => {
+test('on a day of lost messages and races no key is delivered twice', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 3, maxLength: 12 }), async (steps) => {
       const two = await new Pair().open({ limits: { segmentOctets: 256 } })

@@ -10,6 +10,7 @@
 import { textOf } from '#base'
 import { invalidRequest } from './refusal.ts'
 
+/** A JSON value, with maps for objects. */
 export type JsonValue =
   null | boolean | number | string | readonly JsonValue[] | ReadonlyMap<string, JsonValue>
 

@@ -1,8 +1,8 @@
 /**
  * The Key Management Entity of a site: ETSI GS QKD 014 as a function from request to response.
  *
- * No socket and no TLS: the listener hands over a request with its verified client certificate. Every
- * answer has a JSON body, errors included, because clients parse them all.
+ * No socket and no TLS: the listener hands over a request with its verified client certificate.
+ * Every answer has a JSON body, errors included, because clients parse them all.
  *
  * Knows nothing of how keys are grown; says nothing about their quality unless asked by extension.
  *
@@ -44,6 +44,7 @@ import {
 } from './wire.ts'
 import { sendVoids } from './withdrawing.ts'
 
+/** What a KME stands on, and what it allows. */
 export interface KmeOptions {
   readonly site: SiteId
   readonly kme: KmeId
@@ -60,10 +61,13 @@ export interface KmeOptions {
   readonly limitRate?: (sae: SaeId) => number | undefined
 }
 
+/** The KME of one site. */
 export interface Kme {
   /** Answers one request of an SAE. Rejects only with a bug of ours (`AssertionFailure`). */
   handle(request: HttpRequest): Promise<HttpResponse>
-  /** Keys for an SAE of this site, inside the daemon. @throws KmeRefusal if it is not of this site */
+  /**
+   * Keys for an SAE of this site, inside the daemon. @throws KmeRefusal if it is not of this site
+   */
   supplyFor(sae: SaeId): KeySupply
   /** Takes activations of the KME of another site; the octets of the answer. @throws Refusal */
   acceptActivations(from: SiteId, octets: Uint8Array): Promise<Uint8Array>

@@ -1,8 +1,9 @@
 /**
- * The Key Management Entity: serves keys to applications by ETSI GS QKD 014, and to the site itself.
+ * The Key Management Entity: serves keys to applications by ETSI GS QKD 014, and to the site
+ * itself.
  *
- * Stands on the key store of the site and beside the KME of the other site. Pure request → response:
- * the host brings the listener, the certificates and the way to the peer.
+ * Stands on the key store of the site and beside the KME of the other site. Pure request →
+ * response: the host brings the listener, the certificates and the way to the peer.
  *
  * @see ETSI GS QKD 014 V1.1.1 (2019-02)
  * @module

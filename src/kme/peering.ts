@@ -14,8 +14,8 @@ import type { Range } from '#keystore'
 /** How this KME reaches the KME of another site. Carried by the host, with a time limit. */
 export interface PeerTransport {
   /**
-   * Asks the peer's KME to take activations. Rejects if no answer came in time: then the peer may or
-   * may not have taken them.
+   * Asks the peer's KME to take activations. Rejects if no answer came in time: then the peer may
+   * or may not have taken them.
    */
   activate(site: SiteId, octets: Uint8Array): Promise<Uint8Array>
   /** Asks the peer's KME to take withdrawals. Rejects if no answer came in time. */
@@ -33,12 +33,14 @@ export type ActivationAnswer =
 /** What the peer made of one withdrawal. */
 export type WithdrawalAnswer = 'withdrawn' | 'delivered' | 'failed'
 
+/** The octets of a batch of activations or withdrawals. */
 export const batchOctets = (messages: readonly Uint8Array[]): Uint8Array =>
   toCbor({ v: 1, messages })
 
 /** Reads a batch. @throws Refusal */
 export const readBatch = (octets: Uint8Array): readonly Uint8Array[] => openBatch(octets).messages
 
+/** The octets of the answers to a batch of activations, in its order. */
 export const activationAnswerOctets = (answers: readonly ActivationAnswer[]): Uint8Array =>
   toCbor({
     v: 1,
@@ -61,6 +63,7 @@ export const readActivationAnswer = (octets: Uint8Array): readonly ActivationAns
     return { ...answer, unusable }
   })
 
+/** The octets of the answers to a batch of withdrawals, in its order. */
 export const withdrawalAnswerOctets = (answers: readonly WithdrawalAnswer[]): Uint8Array =>
   toCbor({ v: 1, answers })
 

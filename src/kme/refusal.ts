@@ -10,6 +10,7 @@
 
 import { Refusal } from '#base'
 
+/** Codes of the KME; API, and stay. */
 export type KmeRefusalCode =
   /** The request, or a member of it, has not the form that GS QKD 014 gives it. */
   | 'KME_REQUEST_INVALID'

@@ -9,6 +9,7 @@ import type { HttpRequest, SaeId } from '#base'
 import { KmeRefusal } from './refusal.ts'
 import { readSaeId } from './wire.ts'
 
+/** A method of the standard, and the SAE its path names. */
 export interface Route {
   readonly kind: 'status' | 'enc_keys' | 'dec_keys'
   readonly method: 'GET' | 'POST'

@@ -156,7 +156,7 @@ test('a segment that the peer cannot read is passed over within one request', as
   two.assertCountsAgree()
 })
 
-test('keys under quarantine wait: 503 at either end, and nothing is used up by asking twice', async () => {
+test('keys under quarantine wait: 503 at either end, and asking costs nothing', async () => {
   const two = await pair()
   const made = await call(two.a, archive, { path: enc(ward) })
   await two.b.keystore.quarantine({ link, cause: 'tag failed' })

@@ -1,10 +1,10 @@
 /**
  * Making keys for a master and fetching them for a slave: what GS QKD 014 means, without HTTP.
  *
- * SAEs outside come here through `kme.ts`, SAEs of the site itself through `KeySupply`; both get the
- * same guarantees. A key leaves only after both key stores hold it durably. If it is not known
- * whether the peer took an activation, the bits are given up and withdrawn, never used again, and no
- * further bits are risked with that peer until it has answered for those.
+ * SAEs outside come here through `kme.ts`, SAEs of the site itself through `KeySupply`; both get
+ * the same guarantees. A key leaves only after both key stores hold it durably. If it is not known
+ * whether the peer took an activation, the bits are given up and withdrawn, never used again, and
+ * no further bits are risked with that peer until it has answered for those.
  *
  * @see ETSI GS QKD 014 V1.1.1 §5.2; GS QKD 020 V1.1.1 (uncertain outcomes)
  * @module
@@ -162,7 +162,9 @@ async function activate(
   return answer
 }
 
-/** Gives up what the peer did not take; asks it to forget, and fails unless another try may help. */
+/**
+ * Gives up what the peer did not take; asks it to forget, and fails unless another try may help.
+ */
 async function giveUp(
   supply: Supply,
   reservation: Reservation,

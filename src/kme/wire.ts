@@ -37,7 +37,9 @@ export interface KmeLimits {
 
 /** Where today's clients differ from each other, or from the text. */
 export interface Dialect {
-  /** Accept `additional_slave_SAE_IDs: []`. Default true; one conformance suite wants it refused. */
+  /**
+   * Accept `additional_slave_SAE_IDs: []`. Default true; one conformance suite wants it refused.
+   */
   readonly emptyAdditionalSlaves: boolean
   /** Accept `GET …/dec_keys?key_IDs=a,b`, which the standard does not know. Default false. */
   readonly keyIdsQuery: boolean
@@ -45,6 +47,7 @@ export interface Dialect {
   readonly unknownMembers: boolean
 }
 
+/** The dialect unless told otherwise. */
 export const STRICT_DIALECT: Dialect = {
   emptyAdditionalSlaves: true,
   keyIdsQuery: false,
