@@ -5,10 +5,11 @@
  * no bound sees. Each condition is raised once when it begins and cleared once when it ends.
  *
  * The decoy test needs no baseline: through any channel that treats photons alike, and with any
- * background, a pulse of mean μ₂ < μ₁ is detected at least μ₂/μ₁ times as often as one of μ₁ (detection
- * probability is concave in μ). Photon-number splitting breaks just that. Rates, photocurrent, double
- * clicks and balance are compared with the link's own recent past, so a change that is slow enough is
- * not noticed, and an attack that stood from the first batch on is the baseline.
+ * background, a pulse of mean μ₂ < μ₁ is detected at least μ₂/μ₁ times as often as one of μ₁
+ * (detection probability is concave in μ). Photon-number splitting breaks just that. Rates,
+ * photocurrent, double clicks and balance are compared with the link's own recent past, so a change
+ * that is slow enough is not noticed, and an attack that stood from the first batch on is the
+ * baseline.
  *
  * @module
  */

@@ -15,8 +15,8 @@ import { randomFrom } from './fixture.test.ts'
 type Family = (seed: number, x: number) => number
 
 /**
- * The largest number of seeds under which two different inputs collide, times 2^ℓ over all seeds: 1 is
- * what the leftover hash lemma asks for.
+ * The largest number of seeds under which two different inputs collide, times 2^ℓ over all seeds: 1
+ * is what the leftover hash lemma asks for.
  */
 function worstCollision(inputs: number, seeds: number, outputs: number, family: Family): number {
   const table = Array.from({ length: inputs }, (_, x) =>
@@ -123,6 +123,28 @@ test('modular hashing is ((a·x + b) mod 2ⁿ) ≫ (n − ℓ) at every length',
     }),
     { seed: 1, numRuns: 200 },
   )
+})
+
+test('a carry that only the lowest bits decide is found', () => {
+  const [n, l] = [600, 200]
+  const shape = { family: 'modular', inputBits: n, secretBits: l } as const
+  const value = (octets: Uint8Array): bigint =>
+    octets.reduceRight((sum, octet) => (sum << 8n) | BigInt(octet), 0n)
+  const low = 1n << BigInt(n - l)
+  for (let at = 0; at < 20; at++) {
+    const x = { length: n, octets: new SeededRandom(at).octets(n / 8) }
+    const seed = drawSeed(shape, randomFrom(at))
+    const product = (value(seed.subarray(0, n / 8)) * value(x.octets)) % (1n << BigInt(n))
+    for (const carry of [0n, 1n]) {
+      // The sum below the key is all ones, or just one more.
+      const addend = (low - 1n - (product % low) + carry) % low
+      for (let octet = 0; octet < 50; octet++) {
+        seed[n / 8 + octet] = Number((addend >> BigInt(8 * octet)) & 255n)
+      }
+      const expected = ((product + addend) >> BigInt(n - l)) % (1n << BigInt(l))
+      assert.equal(value(amplify(shape, x, seed).octets), expected)
+    }
+  }
 })
 
 test('Toeplitz hashing is [I | T]·x with T(i, j) = seed bit i − j + m − 1 at every length', () => {

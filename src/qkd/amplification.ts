@@ -3,10 +3,10 @@
  *
  * Two families that the leftover hash lemma allows, both with collision probability 2^−ℓ exactly:
  *
- * - *modular*: ((a·x + b) mod 2ⁿ) ≫ (n − ℓ) with a odd and b uniform. Odd a *and* b are both needed:
- *   without b, or with any a, collisions are twice as likely or worse, and the lemma then promises
- *   nothing. Not linear: fine for proofs by entropic uncertainty (all bounds of this room), not for
- *   proofs by phase error correction.
+ * - *modular*: ((a·x + b) mod 2ⁿ) ≫ (n − ℓ) with a odd and b uniform. Odd a *and* b are both
+ *   needed: without b, or with any a, collisions are twice as likely or worse, and the lemma then
+ *   promises nothing. Not linear: fine for proofs by entropic uncertainty (all bounds of this
+ *   room), not for proofs by phase error correction.
  * - *toeplitz*: [I | T] with T a random Toeplitz matrix; linear and dual-universal, so fit for
  *   both kinds of proof.
  *
@@ -86,13 +86,36 @@ export function amplify(shape: AmplificationShape, verified: Bits, seed: Uint8Ar
   }
 }
 
+/**
+ * Only the carry of b into the top ℓ bits matters, and the bits next below nearly always decide it,
+ * so the rest of b is not even read unless they leave it open.
+ */
 function modularHash(verified: Bits, secretBits: number, seed: Uint8Array): Bits {
   const n = verified.length
+  const dropped = n - secretBits
   const split = octetsFor(n)
-  const a = integerOf(seed.subarray(0, split))
-  const b = integerOf(seed.subarray(split))
-  const sum = BigInt.asUintN(n, a * integerOf(verified.octets) + b)
-  return { length: secretBits, octets: octetsOfInteger(sum >> BigInt(n - secretBits), secretBits) }
+  const product = integerOf(seed.subarray(0, split)) * integerOf(verified.octets)
+  const addend = seed.subarray(split)
+  const guard = Math.min(dropped, GUARD_BITS)
+  const top = BigInt.asUintN(n, product) >> BigInt(dropped - guard)
+  const near = bitsFrom(addend, dropped - guard, guard)
+  const sum = BigInt.asUintN(guard, top) + near
+  let key = top >> BigInt(guard)
+  if (sum >> BigInt(guard) === 1n) key += 1n
+  else if (sum === (1n << BigInt(guard)) - 1n && dropped > guard) {
+    key = BigInt.asUintN(n, product + integerOf(addend)) >> BigInt(dropped)
+  }
+  return {
+    length: secretBits,
+    octets: octetsOfInteger(BigInt.asUintN(secretBits, key), secretBits),
+  }
+}
+
+/** `count` bits of packed octets from bit `from` on, as an integer. */
+function bitsFrom(octets: Uint8Array, from: number, count: number): bigint {
+  const first = from >> 3
+  const last = octetsFor(from + count)
+  return BigInt.asUintN(count, integerOf(octets.subarray(first, last)) >> BigInt(from & 7))
 }
 
 /** The integer whose bit i is bit i of the string. Hexadecimal is the quickest way in. */
@@ -111,3 +134,6 @@ function octetsOfInteger(value: bigint, bits: number): Uint8Array {
 
 const isPadded = (octets: Uint8Array, bits: number): boolean =>
   (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0
+
+/** Bits below the key that are added exactly; a carry from further down is one case in 2¹²⁸. */
+const GUARD_BITS = 128

@@ -2,13 +2,14 @@
  * Authentication of the classical channel after Wegman and Carter, and the pads it spends.
  *
  * A tag is the polynomial hash, under a recycled key, of all that an end said in a phase and of how
- * much it heard, masked with a pad that is used once. A forger who may try one message succeeds with probability (octets / 16 + 2) / 2¹²⁸,
- * whatever he can compute. Hash keys and pads come from a *source*: the bootstrap of a session, or
- * the reserve that each finished block sets aside. Each direction has its own key and pads.
+ * much it heard, masked with a pad that is used once. A forger who may try one message succeeds
+ * with probability (octets / 16 + 2) / 2¹²⁸, whatever he can compute. Hash keys and pads come from
+ * a *source*: the bootstrap of a session, or the reserve that each finished block sets aside. Each
+ * direction has its own key and pads.
  *
  * The sender's cursor is made durable (`burn-pads`) before a pad leaves, in runs, so that no crash
- * lets a pad be used twice: two tags under one pad would betray the hash key. What a crash leaves of
- * a run is lost. The receiver accepts a pad only above the last one it accepted.
+ * lets a pad be used twice: two tags under one pad would betray the hash key. What a crash leaves
+ * of a run is lost. The receiver accepts a pad only above the last one it accepted.
  *
  * Does not hide anything, and is only as unconditional as its pads: a bootstrap by signatures makes
  * the first block's authenticity computational.
@@ -40,7 +41,9 @@ export interface PadRun {
   readonly next: number
 }
 
-/** Shared secret for authentication: `bootstrap…`, or `<epoch>/<sequence>` for a block's reserve. */
+/**
+ * Shared secret for authentication: `bootstrap…`, or `<epoch>/<sequence>` for a block's reserve.
+ */
 export interface AuthenticationSource {
   readonly id: string
   readonly send: PadRun
@@ -62,6 +65,7 @@ export interface PadBurn {
   readonly to: number
 }
 
+/** Parts of a session or a block that are closed by a tag of each end. */
 export type Phase =
   'session' | 'sifting' | 'reconciliation' | 'estimation' | 'amplification' | 'storage' | 'abort'
 
@@ -82,6 +86,7 @@ export interface Transcript {
   readonly receiver: Uint8Array[]
 }
 
+/** A transcript in which nothing was said yet. */
 export const newTranscript = (): Transcript => ({ transmitter: [], receiver: [] })
 
 /**
@@ -140,8 +145,8 @@ interface Held {
 /**
  * The sources of one end during one session. Owns and clears their secrets.
  *
- * The newest source is sent with first. Older reserves stay for a drought, when blocks cost tags and
- * bring none; a bootstrap source is left as soon as there is a reserve.
+ * The newest source is sent with first. Older reserves stay for a drought, when blocks cost tags
+ * and bring none; a bootstrap source is left as soon as there is a reserve.
  */
 export class Wallet implements Disposable {
   readonly #held: Held[] = []
@@ -270,8 +275,8 @@ export const isBootstrap = (id: string): boolean => id.startsWith('bootstrap')
 export const padCount = ({ pads }: PadRun): number => pads.length / 16
 
 /**
- * What is hashed, injectively: the subject, number and length of the messages of both directions, and
- * the messages of the end that makes the tag.
+ * What is hashed, injectively: the subject, number and length of the messages of both directions,
+ * and the messages of the end that makes the tag.
  *
  * Each end answers for what it said. What it heard is answered for by the peer's tag, which it
  * checks before it acts on it; hashing both directions twice would add time and no safety.

@@ -2,13 +2,14 @@
  * What the post-processing of a block at either end is made of: its phases, and its way out.
  *
  * A work receives the peer's messages about its block and reports back through its lane. The lane
- * belongs to the engine: it speaks to the peer, keeps the transcripts, checks tags and ends the work.
+ * belongs to the engine: it speaks to the peer, keeps the transcripts, checks tags and ends the
+ * work.
  *
- * Each phase is closed by a tag of each end over everything both said in it. Until then the phase's
- * data is not authenticated; where a work acts on it nevertheless, the worst that a forger gains is:
- * in reconciliation, parities that are counted as leaked, and a block that fails at the next tag; in
- * a verdict or a count, a block that is discarded. Nothing secret is stored, and no seed drawn, before
- * all earlier tags were found to fit.
+ * Each phase is closed by each end with a tag over what it said in it. Until then the phase's
+ * data is not authenticated; where a work acts on it nevertheless, the worst that a forger gains
+ * is: in reconciliation, parities that are counted as leaked, and a block that fails at the next
+ * tag; in a verdict or a count, a block that is discarded. Nothing secret is stored, and no seed
+ * drawn, before all earlier tags were found to fit.
  *
  * @module
  */
@@ -75,6 +76,7 @@ export interface BlockTally {
   keyLength: KeyLength | undefined
 }
 
+/** The tally of a block whose post-processing has not begun. */
 export const newTally = (): BlockTally => ({
   reconciliationBits: 0,
   verificationBits: 0,
@@ -151,6 +153,7 @@ export function countDisclosed(
   }
 }
 
+/** The counts added up. */
 export const sum = (counts: readonly number[]): number =>
   counts.reduce((total, count) => total + count, 0)
 

@@ -91,8 +91,8 @@ export class Channel {
   /**
    * Reads the next message.
    *
-   * @throws QkdRefusal `MESSAGE_INVALID`, `MESSAGE_TOO_LARGE`, `MESSAGE_OUT_OF_ORDER`: the stream is
-   *   broken, for what follows can no longer be told from what should have
+   * @throws QkdRefusal `MESSAGE_INVALID`, `MESSAGE_TOO_LARGE`, `MESSAGE_OUT_OF_ORDER`: the stream
+   *   is broken, for what follows can no longer be told from what should have
    */
   receive(octets: Uint8Array): Message {
     const { number, message } = decodeMessage(octets)

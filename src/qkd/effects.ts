@@ -29,6 +29,7 @@ export interface KeyBlock extends BlockName {
   readonly report: BlockReport
 }
 
+/** What a host gives to an engine. */
 export type EngineInput =
   /** A connection to the peer stands: a session begins. */
   | {
@@ -55,6 +56,7 @@ export type EngineInput =
   | { readonly kind: 'tick'; readonly nowMs: number }
   | { readonly kind: 'peer-gone' }
 
+/** What an engine asks of its host. */
 export type EngineEffect =
   /** To the peer, in order. */
   | { readonly kind: 'send'; readonly octets: Uint8Array }
@@ -63,8 +65,8 @@ export type EngineEffect =
   | { readonly kind: 'store-epoch'; readonly epoch: number }
   | { readonly kind: 'session-open'; readonly epoch: number }
   /**
-   * Make the cursor of the source durable, then input `pads-burned`. The source may be a block whose
-   * `block-usable` came just before: mark its pads once it is confirmed.
+   * Make the cursor of the source durable, then input `pads-burned`. The source may be a block
+   * whose `block-usable` came just before: mark its pads once it is confirmed.
    */
   | ({ readonly kind: 'burn-pads' } & PadBurn)
   /** Store durably as *held*, then input `block-stored`, or `block-not-stored` if that failed. */
@@ -75,7 +77,8 @@ export type EngineEffect =
   | ({ readonly kind: 'block-void'; readonly cause: DiscardCause } & BlockName)
   /**
    * A held block of which this end cannot tell whether the peer uses it: keep it held until the
-   * hosts have compared what they hold. The session is over then, so that no engine decides any more.
+   * hosts have compared what they hold. The session is over then, so that no engine decides any
+   * more.
    */
   | ({ readonly kind: 'block-unresolved' } & BlockName)
   /** Once for each block, when its fate is known. */
@@ -105,6 +108,7 @@ export type SessionEnd =
   | 'PEER_STALLED'
   | 'PEER_GONE'
 
+/** What alarms are about. Stable: shown, counted and logged by these names. */
 export type AlarmKind =
   | 'qber-above-limit'
   | 'authentication-failed'
@@ -117,7 +121,9 @@ export type AlarmKind =
   | 'authentication-low'
   | 'peer-misbehaved'
 
-/** Something an operator, or the guard, should know. Conditions are raised once and cleared once. */
+/**
+ * Something an operator, or the guard, should know. Conditions are raised once and cleared once.
+ */
 export interface Alarm {
   readonly kind: AlarmKind
   readonly severity: 'warning' | 'high'

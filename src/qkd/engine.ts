@@ -1,16 +1,16 @@
 /**
  * The engine of one end of a quantum link: inputs in, effects out, nothing of the outside world.
  *
- * Sifts batches into blocks and leads several blocks at once through post-processing, while the next
- * is being sifted. Given the same inputs and the same random source it does the same. Performing
- * effects, dialling, storing and the device belong to the host.
+ * Sifts batches into blocks and leads several blocks at once through post-processing, while the
+ * next is being sifted. Given the same inputs and the same random source it does the same.
+ * Performing effects, dialling, storing and the device belong to the host.
  *
  * What the peer says is checked before it acts. A message that fits no block, or cannot be read,
  * ends the session; a fault inside a block voids that block at both ends and the link carries on.
  * A block whose storing the peer was told of is never voided by one end alone.
  *
- * Does not protect against devices that are not what their settings say (see `alarms.ts` for what is
- * watched), nor against a host that performs effects out of order.
+ * Does not protect against devices that are not what their settings say (see `alarms.ts` for what
+ * is watched), nor against a host that performs effects out of order.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * One bit of one message changed, for each message from the first hello to the last word of a block.
+ * One bit of one message changed, for each message from the first hello to the last word of a
+ * block.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * One message lost or said twice, for each message from the first hello to the last word of a block.
+ * One message lost or said twice, for each message from the first hello to the last word of a
+ * block.
  *
  * @module
  */

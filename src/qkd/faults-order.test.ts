@@ -1,5 +1,6 @@
 /**
- * One message out of order or out of time, for each message from the first hello to the last word of a block.
+ * One message out of order or out of time, for each message from the first hello to the last word
+ * of a block.
  *
  * @module
  */

@@ -1,14 +1,15 @@
 /**
  * Products of polynomials with 0/1 coefficients, by the fast Fourier transform in double precision.
  *
- * Real polynomials modulo x^N + 1 are multiplied as complex ones modulo x^(N/2) − i: half the length,
- * no wasted imaginary parts. Transforms run in place; the forward one leaves its result in digit-
- * reversed order, in which the backward one takes it.
+ * Real polynomials modulo x^N + 1 are multiplied as complex ones modulo x^(N/2) − i: half the
+ * length, no wasted imaginary parts. Transforms run in place; the forward one leaves its result in
+ * digit- reversed order, in which the backward one takes it.
  *
- * Sums of at most N ones come back within 10⁻⁴ of a whole number for all N in use, so rounding is safe;
- * `product` checks that it was.
+ * Sums of at most N ones come back within 10⁻⁴ of a whole number for all N in use, so rounding is
+ * safe; `product` checks that it was.
  *
- * @see Gentleman, Sande, AFIPS '66; Crandall, Fagin, Math. Comp. 62 (1994) for the right-angle weights
+ * @see Gentleman, Sande, AFIPS '66; Crandall, Fagin, Math. Comp. 62 (1994) for the right-angle
+ *   weights
  * @module
  */
 
@@ -41,7 +42,8 @@ export function fourierPlan(least: number): FourierPlan {
 }
 
 /**
- * The coefficients `from` to `to` of a·b modulo x^N + 1, each modulo 2, packed with the low end first.
+ * The coefficients `from` to `to` of a·b modulo x^N + 1, each modulo 2, packed with the low end
+ * first.
  *
  * @param a   packed coefficients, fewer than N; so is `b`
  */
@@ -104,7 +106,9 @@ function unweighted(
   return out
 }
 
-/** Radix 4, decimation in frequency, with one step of radix 2 at the end where the size asks for it. */
+/**
+ * Radix 4, decimation in frequency, with one step of radix 2 at the end where the size asks for it.
+ */
 function forward(data: Float64Array, roots: Float64Array): void {
   const points = data.length / 2
   let size = points

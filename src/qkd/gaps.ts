@@ -2,8 +2,9 @@
  * Slots of detections as gaps of one to four octets each, all of one width within a batch.
  *
  * A gap is the number of slots between two detections, little-endian. The largest value stands for
- * itself and says that more follows, so rare long gaps cost little and common ones cost one branch that
- * the machine guesses. With the width chosen well this is within a tenth of the entropy of the gaps.
+ * itself and says that more follows, so rare long gaps cost little and common ones cost one branch
+ * that the machine guesses. With the width chosen well this is within a tenth of the entropy of the
+ * gaps.
  *
  * @module
  */

@@ -13,6 +13,7 @@ export interface OctetRange {
   readonly to: number
 }
 
+/** Where each part of a block lies. */
 export interface BlockLayout {
   /** Hash key and pads for tags that this end sends. */
   readonly reserve: { readonly transmitter: OctetRange; readonly receiver: OctetRange }

@@ -1,9 +1,9 @@
 /**
  * Both engines of a link in one process, joined without a network: for measurements and studies.
  *
- * The hosts it plays store nothing and agree to everything at once, so whatever time passes is spent
- * in the engines. Inputs can be recorded: given the same random source, an engine fed with them again
- * does the same, which measures one end by itself.
+ * The hosts it plays store nothing and agree to everything at once, so whatever time passes is
+ * spent in the engines. Inputs can be recorded: given the same random source, an engine fed with
+ * them again does the same, which measures one end by itself.
  *
  * @module
  */

@@ -121,6 +121,7 @@ const SHAPES = {
 } as const
 
 type Shapes = typeof SHAPES
+/** The kinds of messages there are. */
 export type MessageKind = keyof Shapes
 
 /** One message without its number: `{ kind: 'question', block, strip, octets }`. */
@@ -130,6 +131,7 @@ export type Message = {
   >
 }[MessageKind]
 
+/** Messages of some kinds. */
 export type MessageOf<K extends MessageKind> = Extract<Message, { readonly kind: K }>
 
 /** Messages that the post-processing of a block consists of, but for tags, storage and aborts. */

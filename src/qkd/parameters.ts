@@ -1,8 +1,8 @@
 /**
  * What both ends of a link agree on before the first photon, and the hash that shows they do.
  *
- * Everything that decides how bits become keys stands here. Both ends put the hash into their hello;
- * ends with different parameters refuse each other.
+ * Everything that decides how bits become keys stands here. Both ends put the hash into their
+ * hello; ends with different parameters refuse each other.
  *
  * @module
  */
@@ -32,11 +32,11 @@ import { QkdRefusal } from './refusal.ts'
 export type AmplificationFamily = 'modular' | 'toeplitz'
 
 /**
- * What of a Cascade run is charged as leaked. `one-way`: every parity of the transmitter's string. That
- * is sound where the places of errors may be announced without harm, as after a receiver that is
- * basis-independent and gives a random bit for each double click: which bits differ in the key basis
- * then says nothing about the phase errors, which alone bound Eve. `two-way` needs no such argument:
- * the receiver's parities, which its questions betray, are charged as well.
+ * What of a Cascade run is charged as leaked. `one-way`: every parity of the transmitter's string.
+ * That is sound where the places of errors may be announced without harm, as after a receiver that
+ * is basis-independent and gives a random bit for each double click: which bits differ in the key
+ * basis then says nothing about the phase errors, which alone bound Eve. `two-way` needs no such
+ * argument: the receiver's parities, which its questions betray, are charged as well.
  *
  * @see Tupkary, Lütkenhaus, Using Cascade in quantum key distribution, arXiv 2307.00576
  */

@@ -179,8 +179,8 @@ export class Pipeline {
   }
 
   /**
-   * Voids a block. If the peer may already be using it, the hosts have to compare what they hold, and
-   * the session ends first: then neither engine can still change the fate of any block.
+   * Voids a block. If the peer may already be using it, the hosts have to compare what they hold,
+   * and the session ends first: then neither engine can still change the fate of any block.
    */
   #giveUp(active: ActiveBlock, cause: DiscardCause): void {
     if (!this.#active.has(active.sequence)) return
@@ -300,7 +300,9 @@ export class Pipeline {
   }
 }
 
-/** The phase in which a message of a block is said; its transcript is closed by that phase's tags. */
+/**
+ * The phase in which a message of a block is said; its transcript is closed by that phase's tags.
+ */
 const PHASE_OF: Readonly<Record<WorkMessage['kind'], WorkPhase>> = {
   plan: 'reconciliation',
   question: 'reconciliation',

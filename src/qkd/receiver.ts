@@ -2,8 +2,8 @@
  * The post-processing of one block at the receiver, which corrects its string to the transmitter's.
  *
  * Asks for parities, compares hashes, counts the errors it found, and computes ℓ from them. Acts on
- * answers before they are authenticated: a wrong one makes a wrong string, which the hash refuses, and
- * whoever forged both is found by the tag that closes the phase.
+ * answers before they are authenticated: a wrong one makes a wrong string, which the hash refuses,
+ * and whoever forged both is found by the tag that closes the phase.
  *
  * @module
  */
@@ -239,7 +239,9 @@ export class ReceiverBlock implements BlockWork {
     this.#stage = 'comparing'
   }
 
-  /** Counts the errors of each intensity and says them, with the leak and ℓ as this end has them. */
+  /**
+   * Counts the errors of each intensity and says them, with the leak and ℓ as this end has them.
+   */
   #estimate(): void {
     const { tally, sifted } = this
     tally.keyErrors = correctedErrors(this.#detected, sifted)
@@ -327,8 +329,8 @@ function correctedErrors(
 }
 
 /**
- * The error rate that the key basis is likely to have: that of the test basis, scaled by how the two
- * compared in the latest block. A bad guess costs leakage only.
+ * The error rate that the key basis is likely to have: that of the test basis, scaled by how the
+ * two compared in the latest block. A bad guess costs leakage only.
  */
 function expectedErrorRate(sifted: SiftedBlock, { latest, parameters }: Lane): number {
   const test = sifted.testErrorRate

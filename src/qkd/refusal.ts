@@ -6,6 +6,7 @@
 
 import { Refusal } from '#base'
 
+/** Codes are API and stay. */
 export type QkdRefusalCode =
   | 'PARAMETERS_INVALID'
   | 'COUNTS_IMPOSSIBLE'

@@ -1,8 +1,8 @@
 /**
  * What became of a block: every count, rate and bit of it, for operators and for the audit.
  *
- * Bits are conserved: those sifted are key for applications, reserve, remainder, leaked, margin (what
- * the bound takes for Eve and for the ε), or, in a block that gave no key, discarded.
+ * Bits are conserved: those sifted are key for applications, reserve, remainder, leaked, margin
+ * (what the bound takes for Eve and for the ε), or, in a block that gave no key, discarded.
  *
  * @module
  */
@@ -85,8 +85,8 @@ export interface BlockReport {
   /** Pads that this end spent on the block. */
   readonly padsSpent: number
   /**
-   * Pads that the tags of this block cost both ends, in bits, over ℓ; above 1 the link eats more key
-   * than it makes. Present in a block that gave a key.
+   * Pads that the tags of this block cost both ends, in bits, over ℓ; above 1 the link eats more
+   * key than it makes. Present in a block that gave a key.
    */
   readonly authenticationCost?: number
 }
@@ -119,6 +119,7 @@ export interface LinkStatus {
   readonly padsLeft: { readonly send: number; readonly receive: number }
 }
 
+/** The account of no block. */
 export const EMPTY_ACCOUNT: BitAccount = {
   siftedBits: 0,
   applicationBits: 0,

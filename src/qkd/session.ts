@@ -2,8 +2,8 @@
  * One session of a link end: from the hello to the end of the connection.
  *
  * Opening: each end says a hello with a fresh nonce, the hash of its parameters, the epoch it would
- * take and the authentication sources it holds; both take the higher epoch, make it durable, and prove
- * themselves by a tag over both hellos. Nonces make every later tag one of this session.
+ * take and the authentication sources it holds; both take the higher epoch, make it durable, and
+ * prove themselves by a tag over both hellos. Nonces make every later tag one of this session.
  *
  * @module
  */

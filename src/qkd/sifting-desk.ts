@@ -1,8 +1,8 @@
 /**
  * The open block of a link: batches come in, are sifted in their order, and close blocks.
  *
- * A block closes with the first batch that brings its key-basis bits to the agreed number; both ends
- * see that in the same message. A batch is sifted whole or not at all.
+ * A block closes with the first batch that brings its key-basis bits to the agreed number; both
+ * ends see that in the same message. A batch is sifted whole or not at all.
  *
  * @module
  */
@@ -129,8 +129,8 @@ export class ReceiverDesk extends SiftingDesk {
   /**
    * Takes the answer to the oldest announced batch.
    *
-   * @throws QkdRefusal `MESSAGE_OUT_OF_PHASE`: nothing announced fits; `MESSAGE_INVALID`: the answer
-   *   is none, and the open block must be given up
+   * @throws QkdRefusal `MESSAGE_OUT_OF_PHASE`: nothing announced fits; `MESSAGE_INVALID`: the
+   *   answer is none, and the open block must be given up
    */
   answered(message: MessageOf<'sifted'>, octets: Uint8Array): void {
     const announced = this.#take(message.batch)

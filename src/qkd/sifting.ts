@@ -215,7 +215,9 @@ function firstOnes(count: number): Plane {
   return plane
 }
 
-/** Whether octets hold just so many bits; those behind them must be 0: one spelling for each value. */
+/**
+ * Whether octets hold just so many bits; those behind them must be 0: one spelling for each value.
+ */
 function isExactly(octets: Uint8Array, bits: number): boolean {
   if (octets.length !== octetsOf(bits)) return false
   return (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0

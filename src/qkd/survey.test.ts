@@ -1,8 +1,8 @@
 /**
  * A survey of one fault on each message from the first hello to the last word of a block.
  *
- * Whatever happens, no key is usable at one end only or differs, nothing hangs once time has passed,
- * bits are conserved, and the next block succeeds.
+ * Whatever happens, no key is usable at one end only or differs, nothing hangs once time has
+ * passed, bits are conserved, and the next block succeeds.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * The modified Toeplitz hash [I | T]: the first ℓ bits of x plus T times the other m = n − ℓ.
  *
- * T has ℓ rows and m columns; T(i, j) is seed bit i − j + m − 1. Over GF(2) that is a run of the product
- * of two polynomials, computed in whole numbers and reduced modulo 2.
+ * T has ℓ rows and m columns; T(i, j) is seed bit i − j + m − 1. Over GF(2) that is a run of the
+ * product of two polynomials, computed in whole numbers and reduced modulo 2.
  *
  * @see Hayashi, Tsurumaru, IEEE Trans. Inf. Theory 62 (2016), arXiv 1311.5322
  * @module

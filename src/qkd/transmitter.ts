@@ -1,9 +1,9 @@
 /**
  * The post-processing of one block at the transmitter, whose string becomes the key.
  *
- * Answers questions about parities, proves its block by a hash, computes ℓ from the counts that both
- * ends hold, and draws the seed. Acts on questions before they are authenticated: each answer counts
- * as leaked whoever asked.
+ * Answers questions about parities, proves its block by a hash, computes ℓ from the counts that
+ * both ends hold, and draws the seed. Acts on questions before they are authenticated: each answer
+ * counts as leaked whoever asked.
  *
  * @module
  */

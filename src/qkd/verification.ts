@@ -1,11 +1,11 @@
 /**
  * Verification: after error correction both ends compare a hash of the block under a fresh key.
  *
- * The hash is a polynomial over GF(2¹²⁸), cut to as few octets as the correctness ε needs. Different
- * blocks of m octets agree on t octets with probability at most (⌈m/16⌉ + 1) / 2^8t. Two comparisons
- * are allowed for, because a block that differs is repaired once: hashes of its frames show which
- * ones differ, those are disclosed whole, and everything is compared again. Their bits stay in the
- * block, so that its statistics stay valid, and count as leaked; so does every hash.
+ * The hash is a polynomial over GF(2¹²⁸), cut to as few octets as the correctness ε needs.
+ * Different blocks of m octets agree on t octets with probability at most (⌈m/16⌉ + 1) / 2^8t. Two
+ * comparisons are allowed for, because a block that differs is repaired once: hashes of its frames
+ * show which ones differ, those are disclosed whole, and everything is compared again. Their bits
+ * stay in the block, so that its statistics stay valid, and count as leaked; so does every hash.
  *
  * The key is drawn by the transmitter after the receiver has finished its corrections.
  *

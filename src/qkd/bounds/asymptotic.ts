@@ -2,7 +2,8 @@
  * The asymptotic rate of decoy-state BB84: what infinitely long blocks would give. For studies and
  * for comparison with older papers; an engine never makes keys by it.
  *
- * @see Lo, Ma, Chen, PRL 94, 230504 (2005); Ma, Qi, Zhao, Lo, PRA 72, 012326 (2005), Eqs. (1), (35), (37)
+ * @see Lo, Ma, Chen, PRL 94, 230504 (2005); Ma, Qi, Zhao, Lo, PRA 72, 012326 (2005), Eqs. (1),
+ *   (35), (37)
  * @module
  */
 
@@ -16,6 +17,7 @@ export interface GainAndError {
   readonly errorRate: number
 }
 
+/** An asymptotic rate and the bounds it was computed from. */
 export interface AsymptoticRate {
   /** Secret bits per pulse sent, at least 0. */
   readonly rate: number

@@ -1,5 +1,6 @@
 /**
- * Every bound against a second implementation, against published and worked figures, and against laws.
+ * Every bound against a second implementation, against published and worked figures, and against
+ * laws.
  *
  * @module
  */
@@ -408,7 +409,10 @@ function oneDecoyExample(): BoundInput {
   }
 }
 
-/** Lim et al. detector and fibre, 25 km, 10¹⁰ pulses; the channel model uses η_sys in the error term. */
+/**
+ * Lim et al. detector and fibre, 25 km, 10¹⁰ pulses; the channel model uses η_sys in the error
+ * term.
+ */
 function workedExample(): BoundInput {
   const mu = [0.5, 0.1, 2e-4]
   const p = [0.7, 0.2, 0.1]

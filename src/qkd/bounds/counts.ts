@@ -45,6 +45,7 @@ export interface BoundInput {
   readonly verificationBits?: number
 }
 
+/** Every bound of this room, by authors and year. */
 export type BoundName =
   'wiesemann-2024' | 'rusca-2018' | 'lim-2014' | 'tomamichel-2012' | 'asymptotic-lo-ma'
 
@@ -55,10 +56,13 @@ export interface KeyLength {
   readonly secretBits: number
   /** Upper bound on the error rate that the key bits would have had in the other basis. */
   readonly phaseError: number
-  /** Every intermediate value by name, in the order of computation; `termMeanings` explains them. */
+  /**
+   * Every intermediate value by name, in the order of computation; `termMeanings` explains them.
+   */
   readonly terms: Readonly<Record<string, number>>
 }
 
+/** The counts added up. */
 export const sumOf = (counts: readonly number[]): number =>
   counts.reduce((sum, count) => sum + count, 0)
 

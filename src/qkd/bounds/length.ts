@@ -12,6 +12,7 @@ import { lim2014 } from './two-decoy.ts'
 /** Bounds by which an engine may make keys from weak coherent pulses. */
 export const BLOCK_BOUNDS = ['wiesemann-2024', 'rusca-2018', 'lim-2014'] as const
 
+/** One of them. */
 export type BlockBound = (typeof BLOCK_BOUNDS)[number]
 
 /** Intensities that a bound needs. */

@@ -115,8 +115,8 @@ test('a wrong guess of the error rate costs leakage, not correctness', () => {
 })
 
 /**
- * A second transmitter, written from the description of the wire alone: keeps nothing but the list of
- * ranges, and adds up bits. Notes every parity it reveals as the set of bits summed.
+ * A second transmitter, written from the description of the wire alone: keeps nothing but the list
+ * of ranges, and adds up bits. Notes every parity it reveals as the set of bits summed.
  */
 class PlainTransmitter {
   readonly revealed: { readonly frame: number; readonly positions: number[] }[] = []

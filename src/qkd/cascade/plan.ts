@@ -50,8 +50,9 @@ export function cutInto(bits: number, frameBits: number): Cut {
 export const stripsOf = ({ frames }: Cut): number => Math.ceil(frames / STRIP_FRAMES_MAX)
 
 /**
- * What a plan is for. `least-leak` reveals 1.035 to 1.05 times the least possible (QBER 1 to 6 %) in 200
- * to 500 rounds; `few-rounds` 1.045 to 1.075 times, in some 150, for channels with a long way to go.
+ * What a plan is for. `least-leak` reveals 1.035 to 1.05 times the least possible (QBER 1 to 6 %)
+ * in 200 to 500 rounds; `few-rounds` 1.045 to 1.075 times, in some 150, for channels with a long
+ * way to go.
  */
 export type PlanAim = 'least-leak' | 'few-rounds'
 
@@ -59,10 +60,10 @@ export type PlanAim = 'least-leak' | 'few-rounds'
  * The plan for frames of this size at this rate of errors.
  *
  * Blocks are powers of two: a range of 2^k places is halved k times without loss, where any other
- * size costs up to 0.086 bits a search. The fewer errors a block of pass 1 holds, the larger may pass
- * 2 be. Larger blocks leak less, but one correction then upsets more of them, and rounds add up. Then
- * follow one pass over sixteenths and single parities of random halves: each finds a frame that still
- * has errors with probability 1/2.
+ * size costs up to 0.086 bits a search. The fewer errors a block of pass 1 holds, the larger may
+ * pass 2 be. Larger blocks leak less, but one correction then upsets more of them, and rounds add
+ * up. Then follow one pass over sixteenths and single parities of random halves: each finds a frame
+ * that still has errors with probability 1/2.
  */
 export function planFor(frameBits: number, errorRate: number, aim: PlanAim = 'least-leak'): Plan {
   const rate = Math.min(Math.max(errorRate, RATE_MIN), RATE_MAX)
@@ -80,7 +81,9 @@ const lateHalves = (half: number): number[] => Array.from({ length: LATE_PASSES 
 
 const RATE_MIN = 1e-4
 const RATE_MAX = 0.25
-/** Errors that a block of pass 1 holds at most on average, and how much larger pass 2 is. Measured. */
+/**
+ * Errors that a block of pass 1 holds at most on average, and how much larger pass 2 is. Measured.
+ */
 const AIMS = {
   'least-leak': {
     errorsMax: 1.4,

@@ -3,8 +3,8 @@
  *
  * Every frame goes its own pace inside a pass; all frames of a strip open a pass together. In one
  * frame only ranges of one pass are searched at a time: they are disjoint, so no error is searched
- * twice. Passes with the smallest blocks go first. Known parities of halves are used again: the next
- * search of a block starts at its smallest range known to be odd.
+ * twice. Passes with the smallest blocks go first. Known parities of halves are used again: the
+ * next search of a block starts at its smallest range known to be odd.
  *
  * Does not prove that no error is left: `verification` does. Works on answers that are not yet
  * authenticated; a forged one gives a wrong key, which verification and the final tags refuse.
@@ -113,7 +113,9 @@ export class CascadeReceiver {
     return this.#ask(0, directions, new Uint8Array(0), before)
   }
 
-  /** Compares the halves, keeps the odd one of each range, and sets aside what is down to one bit. */
+  /**
+   * Compares the halves, keeps the odd one of each range, and sets aside what is down to one bit.
+   */
   #narrow(answer: Uint8Array): Uint8Array {
     const { low, high, frame, before, count } = this.#searches
     const parities = this.#parities
@@ -156,7 +158,9 @@ export class CascadeReceiver {
     return directions
   }
 
-  /** Corrects what was found in a frame and starts the next searches in it, smallest blocks first. */
+  /**
+   * Corrects what was found in a frame and starts the next searches in it, smallest blocks first.
+   */
   #advance(frame: number): void {
     const { frameBits } = this.#setting.shape
     for (const at of this.#found[frame]) {

@@ -1,8 +1,8 @@
 /**
  * Bit slicing: up to 32 frames side by side, so that one word operation serves all of them.
  *
- * A strip of frames becomes one array of 32-bit words; word x holds bit x of every frame, frame f in
- * bit f. Parities of the same range of all frames then cost what one frame would cost.
+ * A strip of frames becomes one array of 32-bit words; word x holds bit x of every frame, frame f
+ * in bit f. Parities of the same range of all frames then cost what one frame would cost.
  *
  * @see Warren, Hacker's Delight (2nd ed.), §7-3, for the transposition of a bit matrix
  * @module
