@@ -64,23 +64,23 @@ export const auditMigrations: readonly Migration[] = [
   {
     id: 'audit-1',
     statements: [
-      `create table audit_entry (
-        site_id text not null, ix bigint not null, at bigint not null, kind text not null,
-        leaf blob not null, primary key (site_id, ix))`,
-      'create index audit_entry_at on audit_entry (site_id, at)',
-      'create index audit_entry_kind on audit_entry (site_id, kind, ix)',
-      `create table audit_tile (
-        site_id text not null, level bigint not null, ix bigint not null, hashes blob not null,
-        primary key (site_id, level, ix))`,
-      `create table audit_checkpoint (
-        site_id text not null, size bigint not null, prior bigint not null, note blob not null,
-        primary key (site_id, size))`,
-      `create table audit_cosignature (
-        site_id text not null, size bigint not null, cosigner text not null, lines blob not null,
-        primary key (site_id, size, cosigner))`,
-      `create table audit_witnessed (
-        site_id text not null, origin text not null, size bigint not null, root blob not null,
-        note blob not null, primary key (site_id, origin))`,
+      `CREATE TABLE audit_entry (
+        site_id TEXT NOT NULL, ix BIGINT NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL,
+        leaf BLOB NOT NULL, PRIMARY KEY (site_id, ix))`,
+      'CREATE INDEX audit_entry_at ON audit_entry (site_id, at)',
+      'CREATE INDEX audit_entry_kind ON audit_entry (site_id, kind, ix)',
+      `CREATE TABLE audit_tile (
+        site_id TEXT NOT NULL, level BIGINT NOT NULL, ix BIGINT NOT NULL, hashes BLOB NOT NULL,
+        PRIMARY KEY (site_id, level, ix))`,
+      `CREATE TABLE audit_checkpoint (
+        site_id TEXT NOT NULL, size BIGINT NOT NULL, prior BIGINT NOT NULL, note BLOB NOT NULL,
+        PRIMARY KEY (site_id, size))`,
+      `CREATE TABLE audit_cosignature (
+        site_id TEXT NOT NULL, size BIGINT NOT NULL, cosigner TEXT NOT NULL, lines BLOB NOT NULL,
+        PRIMARY KEY (site_id, size, cosigner))`,
+      `CREATE TABLE audit_witnessed (
+        site_id TEXT NOT NULL, origin TEXT NOT NULL, size BIGINT NOT NULL, root BLOB NOT NULL,
+        note BLOB NOT NULL, PRIMARY KEY (site_id, origin))`,
     ],
   },
 ]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { encode, rfc8949EncodeOptions } from 'cborg'
 import fc from 'fast-check'
 import * as base from './mod.ts'
 import { epochMs, isoTime, newTimeUuid, newUuid, type RandomSource } from './mod.ts'
@@ -114,4 +115,19 @@ test('length-prefixed lists never collide', () => {
   const { lengthPrefixed, utf8, sameOctets } = base
   assert(!sameOctets(lengthPrefixed(utf8('ab'), utf8('c')), lengthPrefixed(utf8('a'), utf8('bc'))))
   assert(!sameOctets(lengthPrefixed(utf8('')), lengthPrefixed()))
+})
+
+test('map keys of any script are in the one order of their encodings', () => {
+  const key = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('a', 'aa', 'é', 'z'),
+  )
+  fc.assert(
+    fc.property(fc.dictionary(key, fc.nat(5), { noNullPrototype: true }), (value) => {
+      const octets = base.toCbor(value)
+      assert.deepEqual(octets, encode(value, rfc8949EncodeOptions))
+      assert.deepEqual(base.fromDeterministicCbor(octets, 100_000), value)
+    }),
+  )
 })

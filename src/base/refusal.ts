@@ -32,6 +32,21 @@ export interface RefusalNote {
   readonly facts: Facts
 }
 
+/**
+ * What a log may say of an error. Of a refusal its code and message; of anything else its name and
+ * where it was thrown, for the message of a foreign error may repeat what it choked on.
+ */
+export function logFacts(error: unknown): Facts {
+  if (error instanceof Refusal) {
+    const { code, message } = error as Refusal
+    return { code, why: message }
+  }
+  if (!(error instanceof Error)) return { code: 'INTERNAL', why: 'something that is no error' }
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '))
+  const where = frames.slice(0, FRAMES).map((line) => line.trim().replace(/\(.*\/src\//, '(src/'))
+  return { code: 'INTERNAL', why: error.name, where: where.join(' < ') }
+}
+
 /** The note for `error`; anything that is not a refusal becomes an unspecific internal failure. */
 export function noteOf(error: unknown): RefusalNote {
   if (error instanceof Refusal) {
@@ -44,3 +59,6 @@ export function noteOf(error: unknown): RefusalNote {
     facts: {},
   }
 }
+
+/** Frames of a stack that are worth a log line. */
+const FRAMES = 5

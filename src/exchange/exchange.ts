@@ -43,9 +43,9 @@ export class Exchange {
     return this.#outbox.send(request)
   }
 
-  /** A key or a peer has come: what waits is tried again. */
-  kick(): void {
-    this.#outbox.kick()
+  /** Keys may have come: transfers that wait for one are tried again. */
+  keysCame(): void {
+    this.#outbox.keysCame()
   }
 
   /** One transfer, sent or received. @throws ExchangeRefusal `TRANSFER_UNKNOWN` */

@@ -10,6 +10,7 @@
  */
 
 import { concat, hex, sameOctets, toCbor, type SiteId, type Statement, type Uuid } from '#base'
+import { containerHash } from '#envelope'
 import type { Protection, Session } from '#session'
 import type { ItemProtection, ReceivedItem } from '#vault'
 import type { ExchangeContext } from './context.ts'
@@ -33,6 +34,7 @@ import { signReceipt } from './receipt.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import {
   deleteParts,
+  deletePartsOf,
   insertPart,
   insertTransfer,
   selectParts,
@@ -255,6 +257,11 @@ export class Inbox implements Disposable {
     for (const { hash, octets, dataKey, proof, protections } of manifest.items) {
       const rows = await store.read(selectParts(site, manifest.transfer, hex(hash)))
       const container = concat(...rows.map((row) => row['octets'] as Uint8Array))
+      if (container.length === octets && !isOf(container, hash)) {
+        // Spoilt on its way: away with it, so that it is sent anew.
+        await store.commit([deletePartsOf(site, manifest.transfer, hex(hash))])
+        throw new ExchangeRefusal('ITEM_INVALID', 'An item is not as its manifest says')
+      }
       if (container.length !== octets) {
         throw new ExchangeRefusal('ITEMS_MISSING', 'Not all items of the transfer have come', {
           facts: { items: manifest.items.length, missing: items.length },
@@ -280,6 +287,15 @@ export class Inbox implements Disposable {
     } finally {
       if (this.#turns.get(transfer) === settled) this.#turns.delete(transfer)
     }
+  }
+}
+
+/** Whether octets are the container of this hash. */
+function isOf(container: Uint8Array, hash: Uint8Array): boolean {
+  try {
+    return sameOctets(containerHash(container), hash)
+  } catch {
+    return false
   }
 }
 

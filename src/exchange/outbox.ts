@@ -11,6 +11,7 @@
 
 import {
   concat,
+  logFacts,
   newTimeUuid,
   noteOf,
   sameOctets,
@@ -20,7 +21,7 @@ import {
   type SiteId,
   type Uuid,
 } from '#base'
-import { rewrap, WrappingKey } from '#envelope'
+import { rewrap, WrapCounter, WrappingKey } from '#envelope'
 import { strongerMode, type ProtectionMode, type Session } from '#session'
 import type { ExchangeContext } from './context.ts'
 import { how } from './inbox.ts'
@@ -62,12 +63,21 @@ export interface SendRequest {
   readonly actor: string
 }
 
+/** A failed transfer between two attempts. */
+interface Pause {
+  readonly failures: number
+  readonly forKey: boolean
+  untilMs: number
+}
+
 export class Outbox {
   readonly #context: ExchangeContext
   #stopped = false
   #running: Promise<void> | undefined
   #again = false
   #timer: Cancel | undefined
+  /** Transfers whose last attempt failed, and when the next is due. */
+  readonly #pauses = new Map<Uuid, Pause>()
   /** Items of the transfer under way that the receiver has. */
   readonly #done = new Map<Uuid, number>()
 
@@ -117,13 +127,24 @@ export class Outbox {
     return this.#done.get(transfer)
   }
 
-  /** Tries everything on the list now: called when a key, a peer or a transfer has come. */
+  /** Tries what is due: called when a transfer has come, and at the start. */
   kick(): void {
     if (this.#stopped) return
     this.#again = true
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
     })
+  }
+
+  /** A key may be had again: what waits for one is due now. */
+  keysCame(): void {
+    let due = false
+    for (const pause of this.#pauses.values()) {
+      if (!pause.forKey) continue
+      pause.untilMs = 0
+      due = true
+    }
+    if (due) this.kick()
   }
 
   async stop(): Promise<void> {
@@ -133,16 +154,26 @@ export class Outbox {
   }
 
   async #run(): Promise<void> {
-    while (this.#again && !this.#stopped) {
+    const { clock } = this.#context
+    while (this.#again && !this.#hasStopped()) {
       this.#again = false
       this.#timer?.()
-      let waiting = false
-      for (const row of await this.#open()) {
+      for (const transfer of await this.#open()) {
         if (this.#hasStopped()) return
-        waiting = !(await this.#attempt(row)) || waiting
+        const pause = this.#pauses.get(transfer.transfer)
+        if (pause !== undefined && pause.untilMs > clock.monotonicMs()) continue
+        await this.#attempt(transfer)
       }
-      if (waiting) this.#timer = this.#context.clock.after(RETRY_MS, () => this.kick())
+      this.#sleep()
     }
+  }
+
+  /** Wakes up when the first pause is over. */
+  #sleep(): void {
+    const { clock } = this.#context
+    const first = Math.min(...[...this.#pauses.values()].map(({ untilMs }) => untilMs))
+    if (!Number.isFinite(first)) return
+    this.#timer = clock.after(Math.max(1, first - clock.monotonicMs()), () => this.kick())
   }
 
   #hasStopped(): boolean {
@@ -159,25 +190,26 @@ export class Outbox {
     }
   }
 
-  /** @returns whether the transfer is over */
-  async #attempt(transfer: Transfer): Promise<boolean> {
-    const { log } = this.#context
+  async #attempt(transfer: Transfer): Promise<void> {
+    const { log, clock } = this.#context
+    const id = transfer.transfer
     try {
       await this.#deliver(transfer)
-      return true
+      this.#pauses.delete(id)
     } catch (error) {
-      const { code, message } = noteOf(error)
+      const { code } = noteOf(error)
       const over = FINAL.has(code)
-      const facts = { transfer: transfer.transfer, peer: transfer.peer, code, why: message }
+      const failures = (this.#pauses.get(id)?.failures ?? 0) + 1
+      const untilMs = clock.monotonicMs() + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (failures - 1))
+      if (over) this.#pauses.delete(id)
+      else this.#pauses.set(id, { failures, untilMs, forKey: WAITS_FOR_KEY.has(code) })
+      const facts = { transfer: id, peer: transfer.peer, ...logFacts(error) }
       log.write(over ? 'warning' : 'info', 'transfer.attempt-failed', facts)
-      try {
-        await this.#note(transfer.transfer, { code, over })
-      } catch (failure) {
-        log.write('error', 'transfer.note-failed', { code: noteOf(failure).code })
-      }
-      return over
+      await this.#note(id, { code, over }).catch((failure: unknown) => {
+        log.write('error', 'transfer.note-failed', logFacts(failure))
+      })
     } finally {
-      this.#done.delete(transfer.transfer)
+      this.#done.delete(id)
     }
   }
 
@@ -296,7 +328,8 @@ export class Outbox {
     const containers: Uint8Array[] = []
     const manifest: Manifest = { transfer, from: site, to: peer, dataClass, items }
     using secret = session.exportSecret('photonward/transfer-wraps/v1', 32)
-    using wrap = new WrappingKey({ id: session.id, key: secret })
+    const counter = new WrapCounter()
+    using wrap = new WrappingKey({ id: session.id, key: secret, counter })
     try {
       for await (const item of vault.exportItems({ patient, to: peer, actor: site })) {
         const { hash, dataKey, proof, protections } = item
@@ -369,5 +402,8 @@ const FINAL: ReadonlySet<string> = new Set([
 /** Different offers of one transfer that a receipt may still be for. */
 const OFFERS_KEPT = 64
 const HASH_OCTETS = 32
-const RETRY_MS = 2000
+/** Reasons that go when a QKD key can be had. */
+const WAITS_FOR_KEY: ReadonlySet<string> = new Set(['QUANTUM_KEY_REQUIRED'])
+const RETRY_MS = 1000
+const RETRY_MS_MAX = 60_000
 const PARTS_A_MESSAGE = 1024

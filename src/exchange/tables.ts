@@ -105,6 +105,10 @@ export const selectProgress = (site: SiteId, transfer: Uuid): Statement =>
 export const deleteParts = (site: SiteId, transfer: Uuid): Statement =>
   bind(DELETE_PARTS, site, transfer)
 
+/** Forgets what has come of one item. */
+export const deletePartsOf = (site: SiteId, transfer: Uuid, hash: string): Statement =>
+  bind(DELETE_PARTS_OF, site, transfer, hash)
+
 export function transferOf(row: Row): Transfer {
   const mode = String(row['mode'])
   return {
@@ -229,44 +233,47 @@ const PROGRESS = statement(
     ])
     .groupBy('hash'),
 )
-const DELETE_PARTS = statement(
-  db.deleteFrom('transfer_part').where('site_id', '=', '').where('transfer_id', '=', ''),
-)
+const removed = db
+  .deleteFrom('transfer_part')
+  .where('site_id', '=', '')
+  .where('transfer_id', '=', '')
+const DELETE_PARTS = statement(removed)
+const DELETE_PARTS_OF = statement(removed.where('hash', '=', ''))
 
 export const exchangeMigrations: readonly Migration[] = [
   {
     id: 'exchange-1',
     statements: [
-      `create table transfer (
-        site_id text not null,
-        transfer_id text not null,
-        direction text not null,
-        peer text not null,
-        holder_id text,
-        class text not null,
-        mode text not null,
-        state text not null,
-        reason text not null,
-        items bigint not null,
-        items_done bigint not null,
-        octets bigint not null,
-        created_at bigint not null,
-        finished_at bigint,
-        protection blob,
-        manifest_hash blob,
-        receipt blob,
-        primary key (site_id, direction, transfer_id)
+      `CREATE TABLE transfer (
+        site_id TEXT NOT NULL,
+        transfer_id TEXT NOT NULL,
+        direction TEXT NOT NULL,
+        peer TEXT NOT NULL,
+        holder_id TEXT,
+        class TEXT NOT NULL,
+        mode TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        items BIGINT NOT NULL,
+        items_done BIGINT NOT NULL,
+        octets BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        finished_at BIGINT,
+        protection BLOB,
+        manifest_hash BLOB,
+        receipt BLOB,
+        PRIMARY KEY (site_id, direction, transfer_id)
       )`,
-      'create index transfer_by_state on transfer (site_id, state, created_at)',
-      'create index transfer_by_time on transfer (site_id, created_at)',
-      `create table transfer_part (
-        site_id text not null,
-        transfer_id text not null,
-        hash text not null,
-        place bigint not null,
-        whole bigint not null,
-        octets blob not null,
-        primary key (site_id, transfer_id, hash, place)
+      'CREATE INDEX transfer_by_state ON transfer (site_id, state, created_at)',
+      'CREATE INDEX transfer_by_time ON transfer (site_id, created_at)',
+      `CREATE TABLE transfer_part (
+        site_id TEXT NOT NULL,
+        transfer_id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        place BIGINT NOT NULL,
+        whole BIGINT NOT NULL,
+        octets BLOB NOT NULL,
+        PRIMARY KEY (site_id, transfer_id, hash, place)
       )`,
     ],
   },

@@ -102,34 +102,34 @@ export const keystoreMigrations: readonly Migration[] = [
   {
     id: 'keystore-1',
     statements: [
-      `create table keystore_link (
-        site_id text not null, link text not null, epoch bigint not null,
-        floor_epoch bigint not null, floor_sequence bigint not null,
-        quarantine_epoch bigint, quarantine_sequence bigint, quarantine_cause text,
-        mark bigint not null, seen bigint not null, seen_run blob,
-        primary key (site_id, link))`,
-      `create table keystore_block (
-        site_id text not null, link text not null, epoch bigint not null,
-        sequence bigint not null, bits bigint not null, state text not null,
-        origin blob not null, allocated bigint not null, pads_sent bigint not null,
-        pads_received bigint not null, stored_at bigint not null, settled_at bigint not null,
-        primary key (site_id, link, epoch, sequence))`,
-      `create table keystore_segment (
-        site_id text not null, link text not null, epoch bigint not null,
-        sequence bigint not null, segment bigint not null, sealed blob not null, fault text,
-        primary key (site_id, link, epoch, sequence, segment))`,
-      `create table keystore_reservation (
-        site_id text not null, reservation text not null, peer text not null,
-        state text not null, message blob not null, made_at bigint not null,
-        primary key (site_id, reservation))`,
-      `create table keystore_key (
-        site_id text not null, key_id text not null, activation text not null,
-        digest blob not null, master text not null, named text not null, slaves text not null,
-        link text not null, epoch bigint not null, sequence bigint not null,
-        ranges blob not null, state text not null, activated_at bigint not null,
-        life_ms bigint not null,
-        settled_at bigint not null, primary key (site_id, key_id))`,
-      'create index keystore_key_block on keystore_key (site_id, link, epoch, sequence)',
+      `CREATE TABLE keystore_link (
+        site_id TEXT NOT NULL, link TEXT NOT NULL, epoch BIGINT NOT NULL,
+        floor_epoch BIGINT NOT NULL, floor_sequence BIGINT NOT NULL,
+        quarantine_epoch BIGINT, quarantine_sequence BIGINT, quarantine_cause TEXT,
+        mark BIGINT NOT NULL, seen BIGINT NOT NULL, seen_run BLOB,
+        PRIMARY KEY (site_id, link))`,
+      `CREATE TABLE keystore_block (
+        site_id TEXT NOT NULL, link TEXT NOT NULL, epoch BIGINT NOT NULL,
+        sequence BIGINT NOT NULL, bits BIGINT NOT NULL, state TEXT NOT NULL,
+        origin BLOB NOT NULL, allocated BIGINT NOT NULL, pads_sent BIGINT NOT NULL,
+        pads_received BIGINT NOT NULL, stored_at BIGINT NOT NULL, settled_at BIGINT NOT NULL,
+        PRIMARY KEY (site_id, link, epoch, sequence))`,
+      `CREATE TABLE keystore_segment (
+        site_id TEXT NOT NULL, link TEXT NOT NULL, epoch BIGINT NOT NULL,
+        sequence BIGINT NOT NULL, segment BIGINT NOT NULL, sealed BLOB NOT NULL, fault TEXT,
+        PRIMARY KEY (site_id, link, epoch, sequence, segment))`,
+      `CREATE TABLE keystore_reservation (
+        site_id TEXT NOT NULL, reservation TEXT NOT NULL, peer TEXT NOT NULL,
+        state TEXT NOT NULL, message BLOB NOT NULL, made_at BIGINT NOT NULL,
+        PRIMARY KEY (site_id, reservation))`,
+      `CREATE TABLE keystore_key (
+        site_id TEXT NOT NULL, key_id TEXT NOT NULL, activation TEXT NOT NULL,
+        digest BLOB NOT NULL, master TEXT NOT NULL, named TEXT NOT NULL, slaves TEXT NOT NULL,
+        link TEXT NOT NULL, epoch BIGINT NOT NULL, sequence BIGINT NOT NULL,
+        ranges BLOB NOT NULL, state TEXT NOT NULL, activated_at BIGINT NOT NULL,
+        life_ms BIGINT NOT NULL,
+        settled_at BIGINT NOT NULL, PRIMARY KEY (site_id, key_id))`,
+      'CREATE INDEX keystore_key_block ON keystore_key (site_id, link, epoch, sequence)',
     ],
   },
 ]

@@ -190,18 +190,18 @@ export const alarmMigrations: readonly Migration[] = [
   {
     id: 'alarm-1',
     statements: [
-      `create table alarm (
-        site_id text not null,
-        alarm_id text not null,
-        raised_at bigint not null,
-        kind text not null,
-        severity text not null,
-        subject text not null,
-        message text not null,
-        cleared_at bigint,
-        primary key (site_id, alarm_id)
+      `CREATE TABLE alarm (
+        site_id TEXT NOT NULL,
+        alarm_id TEXT NOT NULL,
+        raised_at BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        message TEXT NOT NULL,
+        cleared_at BIGINT,
+        PRIMARY KEY (site_id, alarm_id)
       )`,
-      'create index alarm_by_time on alarm (site_id, raised_at)',
+      'CREATE INDEX alarm_by_time ON alarm (site_id, raised_at)',
     ],
   },
 ]

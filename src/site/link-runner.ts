@@ -8,7 +8,7 @@
  * @module
  */
 
-import { assert, noteOf, type Connection, type LinkId, type SiteId } from '#base'
+import { assert, logFacts, type Connection, type LinkId, type SiteId } from '#base'
 import type { LinkView } from '#contract'
 import type { ReceiverDevice, TransmitterDevice } from '#optics'
 import type { AuthenticationSource, BlockReport, LinkParameters, LinkStatus } from '#qkd'
@@ -216,8 +216,7 @@ export class LinkRunner {
 
   #failed(error: unknown): void {
     this.#failures++
-    const { code, message } = noteOf(error)
-    this.#input.log.write('warning', 'link.failed', { link: this.link, code, why: message })
+    this.#input.log.write('warning', 'link.failed', { link: this.link, ...logFacts(error) })
     // The device may have gone as well: reach it anew.
     this.#transmitter?.close()
     this.#transmitter = undefined

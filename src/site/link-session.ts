@@ -8,6 +8,7 @@
  */
 
 import {
+  logFacts,
   noteOf,
   type Bits,
   type Clock,
@@ -291,9 +292,7 @@ export class LinkSession {
   }
 
   #failed(event: string, error: unknown): void {
-    const { code } = noteOf(error)
-    const why = error instanceof Error ? error.message : 'unknown'
-    this.#input.log.write('error', event, { link: this.#link, code, why })
+    this.#input.log.write('error', event, { link: this.#link, ...logFacts(error) })
   }
 }
 

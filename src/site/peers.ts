@@ -11,6 +11,7 @@
 import {
   cborDoor,
   Exactly,
+  logFacts,
   noteOf,
   Octets,
   PortRefusal,
@@ -202,7 +203,7 @@ export class Peers {
       .catch((error: unknown) => {
         const { code, message: text } = noteOf(error)
         if (code === 'INTERNAL')
-          this.#log.write('error', 'peer.handler-failed', factsOf(method, error))
+          this.#log.write('error', 'peer.handler-failed', { method, ...logFacts(error) })
         return connection.send(toCbor({ id, refused: { code, message: text } }))
       })
       .catch(() => undefined) // The connection is gone; the peer will ask again.
@@ -216,11 +217,6 @@ export class Peers {
     return handler(from, payload)
   }
 }
-
-const factsOf = (method: string, error: unknown): Record<string, string> => ({
-  method,
-  error: error instanceof Error ? `${error.name}: ${error.message}` : 'unknown',
-})
 
 function remoteRefusal(note: { code: string; message: string } | undefined): RemoteRefusal {
   const { code, message } = note ?? { code: 'INTERNAL', message: 'The peer gave no reason' }

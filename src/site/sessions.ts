@@ -290,12 +290,12 @@ export const sessionMigrations: readonly Migration[] = [
   {
     id: 'session-1',
     statements: [
-      `create table session_epoch (
-        site_id text not null,
-        peer text not null,
-        own bigint not null,
-        theirs bigint not null,
-        primary key (site_id, peer)
+      `CREATE TABLE session_epoch (
+        site_id TEXT NOT NULL,
+        peer TEXT NOT NULL,
+        own BIGINT NOT NULL,
+        theirs BIGINT NOT NULL,
+        PRIMARY KEY (site_id, peer)
       )`,
     ],
   },

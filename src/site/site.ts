@@ -185,7 +185,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const keeper = newKeeper(options, { audit, alarms, peers, known })
   using wrappingRoot = keyFor(root, 'keystore')
   using vaultRoot = keyFor(root, 'vault')
-  const wake = (): void => exchange.kick()
+  const wake = (): void => exchange.keysCame()
   const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
   const kme = newKme(options, { keystore, peers })
   const sessions = newSessions(options, { kme, alarms, peers, known })
