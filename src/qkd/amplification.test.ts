@@ -45,7 +45,7 @@ function asFamily(shape: AmplificationShape, seedOf: (seed: number) => Uint8Arra
 const numberBits = (value: number, length: number): Bits =>
   packBits(Uint8Array.from({ length }, (_, at) => (value >> at) & 1))
 
-test('the modular family is 2-universal: no two inputs collide for more than 2^−ℓ of all seeds', () => {
+test('the modular family is 2-universal: at most 2^−ℓ of all seeds make two inputs collide', () => {
   for (const [n, l] of [
     [3, 1],
     [4, 2],

@@ -20,7 +20,7 @@ const tinyPair = (seed: number): Pair => {
   return pair
 }
 
-test('intercept and resend is seen in the test basis: no parity is asked, no pad spent, no key made', () => {
+test('intercept and resend shows in the test basis: no parity and no pad is spent on it', () => {
   const pair = tinyPair(1)
   pair.feed(80_000)
   assert.deepEqual(pair.fates('receiver'), ['distilled'])
@@ -56,8 +56,20 @@ test('errors in the key basis alone are found after correction, and the block is
   pair.feed(80_000)
   for (const role of ROLES) {
     assert.deepEqual(pair.fates(role), ['qber-above-limit'])
-    const [{ keyErrorRate }] = pair.hosts[role].reports
-    assert(keyErrorRate !== undefined && Math.abs(keyErrorRate - 0.1) < 0.01)
+    assert.deepEqual(pair.alarms(role), ['qber-above-limit raised'])
+  }
+  assert.deepEqual(pair.usable(), [])
+})
+
+test('errors in the key basis just above the limit are found by counting them all', () => {
+  const pair = new Pair(2, tinyLink({ qberMax: 0.03 }))
+  pair.weather = { ...TINY_WEATHER, errorRate: 0.0302, testErrorRate: 0.029 }
+  pair.connect()
+  pair.feed(80_000)
+  for (const role of ROLES) {
+    const [{ cause, keyErrorRate }] = pair.hosts[role].reports
+    assert.equal(cause, 'qber-above-limit')
+    assert(keyErrorRate === undefined || keyErrorRate > 0.03)
   }
 })
 

@@ -113,7 +113,7 @@ test('a forged tag spends one pad, not all', () => {
   assert.equal(far.bob.padsLeft.receive, 256, 'a pad far ahead is not taken')
 })
 
-test('no tag is made with a pad that is not durably marked as used, and none with a pad twice', () => {
+test('no pad makes a tag before it is durably marked as used, and none makes two', () => {
   const wallet = new Wallet([pairedSources(2, 'bootstrap-1', 40).transmitter])
   assert.equal(wallet.tag(subject, transcriptOf()), undefined)
   const pads = new Set<number>()
@@ -152,7 +152,7 @@ test('a resumed sender starts behind the run that was marked before the crash', 
   assert(!bob.verify(subject, transcriptOf(), old), 'pads below the start are refused')
 })
 
-test('the newest reserve is sent with first, and a bootstrap not at all once there is a reserve', () => {
+test('the newest reserve is sent with first, a bootstrap never once there is one', () => {
   const { alice, bob } = wallets(64)
   const reserve = (sequence: number) => pairedSources(10 + sequence, `1/${sequence}`, 4)
   const late = tagOf(alice)

@@ -139,7 +139,7 @@ test('a block of many frames is corrected strip by strip', () => {
   assert.equal(pair.usable().length, 1)
 })
 
-test('a receiver that is behind drops whole batches, counts them, and says when it takes them again', () => {
+test('a receiver that is behind drops whole batches and counts them', () => {
   const pair = new Pair(6, tinyLink({ batchesInFlightMax: 2 }))
   pair.weather = TINY_WEATHER
   const { receiver } = pair.hosts
@@ -206,7 +206,7 @@ test('a block that one host cannot store is void at both ends', () => {
   }
 })
 
-test('a later session takes a higher epoch and authenticates with the reserve of an earlier block', () => {
+test('a later session takes a higher epoch and the reserve of an earlier block', () => {
   const pair = new Pair(9, tinyLink())
   pair.weather = TINY_WEATHER
   pair.hosts.receiver.epoch = 6
@@ -263,7 +263,7 @@ test('a peer that is implausibly many epochs ahead is refused before anything is
   assert.equal(pair.hosts.transmitter.epoch, 0)
 })
 
-test('ends without a common source, or with different secrets under one name, refuse to open', () => {
+test('ends without a common source, or with different secrets, refuse to open', () => {
   const pair = new Pair(10, tinyLink())
   const [one, other] = [pairedSources(1, 'bootstrap-1'), pairedSources(2, 'bootstrap-2')]
   pair.connect(0, { transmitter: [one.transmitter], receiver: [other.receiver] })

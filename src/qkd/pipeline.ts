@@ -160,7 +160,7 @@ export class Pipeline {
     this.#host.board.event('authentication-failed', { phase, block: active.sequence })
     this.#giveUp(active, 'authentication-failed')
     this.#tagsFailed++
-    // Each failure spends pads: after a few the link waits for a new session, which the host delays.
+    // Each failure spends pads: after a few the link waits for a new session.
     if (this.#tagsFailed < TAGS_FAILED_MAX) return
     const message = `${TAGS_FAILED_MAX} tags did not fit their transcripts`
     this.#host.end('AUTHENTICATION_FAILED', message, true)
@@ -175,7 +175,9 @@ export class Pipeline {
       if (proven) this.#giveUp(active, 'aborted-by-peer')
       return
     }
-    this.#discard(active.sequence, 'aborted-by-peer', 'quietly')
+    // The one cause that tells this end's operator something, and that only the receiver may know.
+    const above = proven && message.cause === 'qber-above-limit'
+    this.#discard(active.sequence, above ? 'qber-above-limit' : 'aborted-by-peer', 'quietly')
   }
 
   /**

@@ -24,6 +24,7 @@ import {
 } from './block-work.ts'
 import { cutInto, planFor, stripsOf, type Cut, type Plan } from './cascade/plan.ts'
 import { CascadeReceiver } from './cascade/receiver.ts'
+import { ROUNDS_MAX } from './cascade/transmitter.ts'
 import { sliceFrames, STRIP_FRAMES_MAX, unsliceFrames, type StripShape } from './cascade/slices.ts'
 import type { MessageOf, WorkMessage } from './messages.ts'
 import { QkdRefusal } from './refusal.ts'
@@ -62,6 +63,8 @@ export class ReceiverBlock implements BlockWork {
   #detected = new Int32Array(0)
   readonly #strips = new Map<number, CascadeReceiver>()
   #stripsEnded = 0
+  /** Errors corrected so far. */
+  #errors = 0
   #hashesSeen = 0
   #disclosing: readonly number[] = []
   #seed: Uint8Array | undefined
@@ -166,8 +169,20 @@ export class ReceiverBlock implements BlockWork {
   #onParities({ strip, octets }: MessageOf<'parities'>): void {
     const run = this.#strips.get(strip)
     if (this.#stage !== 'correcting' || run === undefined) throw outOfPhase('parities')
+    if (run.rounds >= ROUNDS_MAX - 1) {
+      this.#lane.discard('rounds-exhausted')
+      return
+    }
     const before = run.leakBits
+    const errors = run.errors
     const question = run.next(octets)
+    this.#errors += run.errors - errors
+    // Errors found are errors: with more of them than the limit allows, the rest need not be sought.
+    if (this.#errors > this.#lane.parameters.qberMax * this.sifted.key.length) {
+      this.tally.reconciliationBits += run.leakBits - before
+      this.#lane.discard('qber-above-limit')
+      return
+    }
     this.tally.reconciliationBits += run.leakBits - before
     this.tally.rounds = Math.max(this.tally.rounds, run.rounds)
     this.#ask(strip, question)

@@ -17,6 +17,8 @@ export type DiscardCause =
   | 'qber-above-limit'
   /** ℓ does not cover the reserve and a little key. */
   | 'too-short'
+  /** Cascade did not end in time: the errors were far from what the plan was made for. */
+  | 'rounds-exhausted'
   /** A tag did not fit its transcript. */
   | 'authentication-failed'
   /** The hashes still differed after one repair. */

@@ -15,8 +15,8 @@ import { fourierPlan, productModTwo, type FourierPlan } from './fourier.ts'
 export function toeplitzHash(verified: Bits, secretBits: number, seed: Uint8Array): Bits {
   const { length, octets } = verified
   const rest = length - secretBits
-  // Row i is coefficient i + m − 1 of seed · rest. The product wraps round at N ≥ n − 1, which touches
-  // only coefficients below m − 1: none of those that are wanted.
+  // Row i is coefficient i + m − 1 of seed · rest. The product wraps round at N ≥ n − 1, which
+  // touches only coefficients below m − 1: none of those that are wanted.
   const product = productModTwo(planFor(length - 1), seed, dropped(octets, secretBits, rest), {
     from: rest - 1,
     to: rest - 1 + secretBits,

@@ -134,7 +134,7 @@ function repaired(times: number): Bench {
   return bench
 }
 
-test('a frame with an error left is disclosed, paid for, and the block gives a key all the same', () => {
+test('a frame with an error left is disclosed and paid for, and the block gives a key', () => {
   const [clean, bench] = [repaired(0), repaired(1)]
   assert.deepEqual(bench.discards, [])
   assert.deepEqual(bench.keys.transmitter, bench.keys.receiver)

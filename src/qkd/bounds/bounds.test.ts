@@ -222,8 +222,8 @@ test('the two-decoy bound gives the worked example: 10 GHz·s over 25 km', () =>
   }
 })
 
-test('the one-decoy bound of Rusca et al. gives their 2·10⁵ b/s at 26 dB and reaches past 60 dB', () => {
-  // R 1 GHz, p_DC 10⁻⁸, 1 % errors, 100 ns dead time, ε 10⁻⁹ and 10⁻¹⁵; settings near their optimum.
+test('the bound of Rusca et al. gives their 2·10⁵ b/s at 26 dB and reaches past 60 dB', () => {
+  // 1 GHz, p_DC 10⁻⁸, 1 % errors, 100 ns dead time, ε 10⁻⁹ and 10⁻¹⁵; settings near the optimum.
   // The paper prints a figure, no number: its curve at 26 dB reads as 2·10⁵, and ends beyond 60 dB.
   const near = ruscaRate(26, { mu: [0.48, 0.2], p: 0.7, q: 0.91 }, 1e7)
   assert(near > 2e5 && near < 3e5, `${near}`)
@@ -231,7 +231,7 @@ test('the one-decoy bound of Rusca et al. gives their 2·10⁵ b/s at 26 dB and 
   assert.equal(ruscaRate(70, { mu: [0.32, 0.05], p: 0.8, q: 0.43 }, 1e7), 0)
 })
 
-test('the newer one-decoy bound pays less for its ε than the older, which may use the vacuum', () => {
+test('the newer one-decoy bound pays less for its ε than the older', () => {
   fc.assert(
     fc.property(inputs(2), (input) => {
       assert(wiesemann2024(input).terms['securityBits'] < rusca2018(input).terms['securityBits'])
@@ -312,7 +312,7 @@ test('more leakage, more errors or a smaller ε never yield more key', () => {
   )
 })
 
-test('the vacuum bound has the right sign: more errors lower the single photons with one decoy', () => {
+test('the vacuum has the right sign: errors lower the single photons with one decoy', () => {
   // With one decoy the upper bound on empty pulses comes from errors and is subtracted.
   const input = oneDecoyExample()
   const { key } = input.counts

@@ -228,7 +228,7 @@ function rank(vectors: readonly bigint[]): number {
   return byTop.size
 }
 
-test('a plain transmitter written from the wire gives the same answers, and next to no parity follows from others', () => {
+test('a plain transmitter gives the same answers; next to no parity follows from others', () => {
   for (const [frameBits, frames, errorRate] of [
     [1024, 3, 0.03],
     [2048, 2, 0.01],
@@ -324,7 +324,7 @@ test('a receiver ends or refuses whatever it is answered', () => {
   )
 })
 
-test('a search outside an opened pass, of one bit, or of no node of the halving tree is refused', () => {
+test('a search outside an opened pass or of no node of the halving tree is refused', () => {
   const shape = { frames: 2, frameBits: 64 }
   const plan = { blockBits: [8, 32], keptPasses: 2 }
   const ask = (word: number): Uint8Array => {
@@ -398,7 +398,7 @@ test('slicing frames and putting them back changes nothing', () => {
   )
 })
 
-test('orders are permutations with their inverses, the first as it came, the same for the same seed', () => {
+test('orders are permutations with inverses, the first as it came, alike for one seed', () => {
   for (const frameBits of [32, 1000, 65_536]) {
     for (const pass of [0, 1, 5]) {
       const { positions, places } = orders.of(frameBits, pass)

@@ -13,11 +13,25 @@ import { assert, SeededRandom } from '#base'
 import { sha256 } from '#crypto'
 
 /** One order of a frame. */
-export interface Order {
+export class Order {
   /** `positions[j]` is the bit of the frame that stands at place j. */
   readonly positions: Uint16Array
-  /** `places[x]` is the place where bit x of the frame stands. */
-  readonly places: Uint16Array
+  #places: Uint16Array | undefined
+
+  constructor(positions: Uint16Array) {
+    this.positions = positions
+  }
+
+  /** `places[x]` is the place where bit x of the frame stands; made when first asked for. */
+  get places(): Uint16Array {
+    if (this.#places === undefined) {
+      this.#places = new Uint16Array(this.positions.length)
+      for (let place = 0; place < this.positions.length; place++) {
+        this.#places[this.positions[place]] = place
+      }
+    }
+    return this.#places
+  }
 }
 
 /** Bits of the longest frame: positions have 16 bits. */
@@ -51,7 +65,7 @@ export class Orders {
 
 function newOrder(seed: Uint8Array, frameBits: number, pass: number): Order {
   const positions = Uint16Array.from({ length: frameBits }, (_, at) => at)
-  if (pass === 0) return { positions, places: positions }
+  if (pass === 0) return new Order(positions)
   const drawn = sha256(seed, Uint8Array.of(pass, frameBits & 0xff, frameBits >> 8))
   const view = new DataView(drawn.buffer, drawn.byteOffset)
   const random = new SeededRandom((view.getUint32(0) >>> 11) * 2 ** 32 + view.getUint32(4))
@@ -62,9 +76,8 @@ function newOrder(seed: Uint8Array, frameBits: number, pass: number): Order {
     positions[at] = positions[other]
     positions[other] = held
   }
-  const places = new Uint16Array(frameBits)
-  for (let place = 0; place < frameBits; place++) places[positions[place]] = place
-  return { positions, places }
+  return new Order(positions)
 }
 
-const SIZES_KEPT_MAX = 12
+/** All sizes that `cutInto` gives for blocks of many frames; some 2 MB each. */
+const SIZES_KEPT_MAX = 5

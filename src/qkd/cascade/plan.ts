@@ -34,7 +34,7 @@ export function cutInto(bits: number, frameBits: number): Cut {
   assert(bits >= 1 && frameBits >= 32 && frameBits <= FRAME_BITS_MAX, 'a cut has bits')
   assert(frameBits % 32 === 0, 'a frame has whole words')
   if (bits <= frameBits) return { frames: 1, frameBits: Math.ceil(bits / 32) * 32 }
-  const grid = Math.max(32, (frameBits >> 6) & ~31)
+  const grid = Math.max(32, (frameBits >> 5) & ~31)
   let best: Cut | undefined
   let bestFill = Infinity
   for (let size = frameBits; size >= (frameBits * 7) / 8; size -= grid) {

@@ -50,6 +50,7 @@ export class CascadeReceiver {
   #passes = 0
   #leakBits = 0
   #rounds = 0
+  #errors = 0
   #done = false
 
   /** @param sliced   the frames as `sliceFrames` gives them; taken over and corrected in place */
@@ -73,6 +74,11 @@ export class CascadeReceiver {
   /** Questions asked so far. */
   get rounds(): number {
     return this.#rounds
+  }
+
+  /** Errors corrected so far. */
+  get errors(): number {
+    return this.#errors
   }
 
   get done(): boolean {
@@ -99,7 +105,7 @@ export class CascadeReceiver {
    */
   next(answer: Uint8Array): Uint8Array {
     assert(!this.#done && this.#rounds > 0, 'a run goes on after its start until it is done')
-    if (this.#rounds > ROUNDS_MAX) throw invalid(`at most ${ROUNDS_MAX} rounds`)
+    assert(this.#rounds < ROUNDS_MAX, 'whoever asks keeps to the limit of rounds')
     const { count } = this.#searches
     if (count === 0) return this.#searchBlocks(answer)
     if (answer.length !== octetsOf(count)) throw invalid(`an answer of ${octetsOf(count)} octets`)
@@ -178,6 +184,7 @@ export class CascadeReceiver {
     const { frameBits } = this.#setting.shape
     const bit = 1 << frame
     this.#bits[position] ^= bit
+    this.#errors++
     for (let slot = 0; slot < this.#orders.length; slot++) {
       const place = this.#orders[slot].places[position]
       const size = this.#sizeIn(slot)
