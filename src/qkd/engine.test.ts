@@ -186,6 +186,19 @@ test('a batch whose choices the device has forgotten is forgotten by both ends',
   assert.equal(pair.usable().length, 1)
 })
 
+test('a receiver that counts its batches anew ends the session, and the next one goes on', () => {
+  const pair = new Pair(15, tinyLink())
+  pair.weather = TINY_WEATHER
+  pair.connect()
+  pair.feed(80_000)
+  pair.restartDevices()
+  pair.feed(80_000)
+  assert.equal(pair.hosts.receiver.ended[0].code, 'DEVICE_RESTARTED')
+  pair.recover()
+  pair.feed(80_000)
+  assert.deepEqual(pair.usable(), ['1/0', '2/0'])
+})
+
 test('a block that one host cannot store is void at both ends', () => {
   for (const full of ROLES) {
     const pair = new Pair(8, tinyLink())

@@ -250,6 +250,11 @@ export class Pair {
     this.input('receiver', { kind: 'detections', batch: drawn.detections })
   }
 
+  /** Both devices count their batches from 0 again. */
+  restartDevices(): void {
+    this.#batch = 0
+  }
+
   /** Time passes. */
   tick(ms: number): void {
     this.nowMs += ms

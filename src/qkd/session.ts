@@ -110,6 +110,11 @@ export class Session {
   /** Receiver: takes a batch in. @returns false if it was dropped */
   feed(batch: DetectionBatch): boolean {
     if (this.busy || !(this.#desk instanceof ReceiverDesk)) return false
+    if (!this.#desk.follows(batch.batch)) {
+      // Its numbers name batches to the other device: both ends have to begin anew together.
+      this.#host.end('DEVICE_RESTARTED', 'The receiver counts its batches anew', true)
+      return false
+    }
     try {
       if (this.#desk.waiting === 0) this.#waitingSinceMs = this.#host.nowMs()
       this.#desk.feed(batch)

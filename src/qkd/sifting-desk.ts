@@ -7,6 +7,7 @@
  * @module
  */
 
+import { assert } from '#base'
 import type { DetectionBatch, TransmitterChoices } from '#optics'
 import { newTranscript, type Transcript } from './authentication.ts'
 import { decodeGaps } from './gaps.ts'
@@ -113,12 +114,15 @@ export class ReceiverDesk extends SiftingDesk {
     return this.#announced.length
   }
 
+  /** Whether a batch comes after all that were announced; if not, the device counts anew. */
+  follows(batch: number): boolean {
+    return batch > this.#lastBatch
+  }
+
   /** Announces a batch. @throws QkdRefusal `BATCH_INVALID` */
   feed(detections: DetectionBatch): void {
     const { batch, slotCount, simulated } = detections
-    if (batch <= this.#lastBatch) {
-      throw new QkdRefusal('BATCH_INVALID', 'Expected batches in increasing order')
-    }
+    assert(this.follows(batch), 'batches are announced in increasing order')
     const { announcement, outcomes } = announce(detections)
     this.#lastBatch = batch
     const said = newTranscript()
