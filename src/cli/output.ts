@@ -34,6 +34,12 @@ export interface Progress {
   done(note?: string): void
 }
 
+/** A reader that has seen enough, such as `head`, ends us quietly. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 export function newOutput(flags: OutputFlags): Output {
   const talk = (text: string): void => {
     if (!flags.quiet && !flags.json) process.stderr.write(`${text}\n`)

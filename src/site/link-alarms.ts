@@ -2,8 +2,8 @@
  * From a link's alarms to the site's: which words a person reads, and which alarms make the keys of
  * a link wait.
  *
- * An alarm that points at an eavesdropper or a forger suspends the link's keys until a later block
- * shows that its cause has gone. Others point at a link in bad health and suspend nothing: the
+ * An alarm that points at an eavesdropper or a forger suspends the link's keys until several later
+ * blocks in a row show that its cause has gone. Others point at a link in bad health and suspend nothing: the
  * bounds already keep the keys of each block safe.
  *
  * @module
@@ -11,15 +11,18 @@
 
 import type { Facts, LinkId } from '#base'
 import type { Keystore } from '#keystore'
-import type { Alarm, AlarmKind } from '#qkd'
+import type { Alarm, AlarmKind, BlockReport } from '#qkd'
 import type { Alarms } from './alarms.ts'
 
 export class LinkAlarms {
   readonly #link: LinkId
   readonly #alarms: Alarms
   readonly #keystore: Keystore
-  /** Alarms that stand. Those without an end of their own go when a block succeeds. */
+  /** Alarms that stand. */
   readonly #standing = new Set<AlarmKind>()
+  /** The newest block that gave cause for suspicion; later ones have to show that it has gone. */
+  #lastBad: Place | undefined
+  #goodSince = 0
   #turn: Promise<void> = Promise.resolve()
 
   constructor(input: { link: LinkId; alarms: Alarms; keystore: Keystore }) {
@@ -34,21 +37,35 @@ export class LinkAlarms {
   }
 
   take({ kind, state, facts }: Alarm): Promise<void> {
-    return this.#inTurn(() => (state === 'raised' ? this.#raise(kind, facts) : this.#clear(kind)))
+    return this.#inTurn(async () => {
+      if (state === 'raised') await this.#raise(kind, facts)
+      // Several blocks are under way at once: one from before the trouble proves nothing.
+      else if (!SUSPICIOUS.has(kind)) await this.#clear([kind])
+    })
   }
 
-  /** A block was distilled: what has no end of its own is over. */
-  blockDistilled(): Promise<void> {
-    const over = [...this.#standing].filter((kind) => MOMENTARY.has(kind))
-    if (over.length === 0) return Promise.resolve()
+  /** A block has ended: it prolongs a suspicion, or helps to lift it. */
+  blockEnded({ epoch, sequence, outcome, cause }: BlockReport): Promise<void> {
     return this.#inTurn(async () => {
-      for (const kind of over) await this.#clear(kind)
+      const place = { epoch, sequence }
+      if (outcome === 'discarded') {
+        if (!BAD_CAUSES.has(cause ?? '')) return
+        if (this.#lastBad === undefined || isAfter(place, this.#lastBad)) this.#lastBad = place
+        this.#goodSince = 0
+        return
+      }
+      if (this.#lastBad !== undefined && !isAfter(place, this.#lastBad)) return
+      this.#goodSince++
+      if (this.#goodSince < GOOD_BLOCKS) return
+      const over = [...this.#standing].filter((kind) => SUSPICIOUS.has(kind) || MOMENTARY.has(kind))
+      await this.#clear(over)
     })
   }
 
   async #raise(kind: AlarmKind, facts: Facts): Promise<void> {
     const wasSuspect = this.isSuspect()
     this.#standing.add(kind)
+    if (SUSPICIOUS.has(kind)) this.#goodSince = 0
     if (!wasSuspect && this.isSuspect()) {
       await this.#keystore.quarantine({ link: this.#link, cause: kind })
     }
@@ -60,19 +77,37 @@ export class LinkAlarms {
     })
   }
 
-  async #clear(kind: AlarmKind): Promise<void> {
+  async #clear(kinds: readonly AlarmKind[]): Promise<void> {
     const wasSuspect = this.isSuspect()
-    if (!this.#standing.delete(kind)) return
-    if (wasSuspect && !this.isSuspect()) await this.#keystore.release(this.#link, `${kind}-cleared`)
-    await this.#alarms.clear(`link.${kind}`, this.#link)
+    for (const kind of kinds) this.#standing.delete(kind)
+    if (wasSuspect && !this.isSuspect()) {
+      await this.#keystore.release(this.#link, 'later blocks were sound')
+    }
+    for (const kind of kinds) await this.#alarms.clear(`link.${kind}`, this.#link)
   }
 
   /** One change at a time: quarantine and its release must not overtake each other. */
   #inTurn(change: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(change)
+    this.#turn = this.#turn.catch(() => undefined).then(change)
     return this.#turn
   }
 }
+
+interface Place {
+  readonly epoch: number
+  readonly sequence: number
+}
+
+const isAfter = (a: Place, b: Place): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence)
+
+/** Sound blocks in a row, all later than the last bad one, that lift a suspicion. */
+const GOOD_BLOCKS = 3
+const BAD_CAUSES: ReadonlySet<string> = new Set([
+  'qber-above-limit',
+  'authentication-failed',
+  'message-refused',
+])
 
 const SUSPICIOUS: ReadonlySet<AlarmKind> = new Set([
   'qber-above-limit',

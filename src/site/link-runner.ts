@@ -114,7 +114,7 @@ export class LinkRunner {
       simulated: this.#lastReport?.simulated ?? true,
       epoch: status?.epoch ?? 0,
       clockHz: parameters.pulses.clockHz,
-      qber: status?.keyErrorRate ?? status?.testErrorRate ?? null,
+      qber: this.#lastReport?.keyErrorRate ?? this.#lastReport?.testErrorRate ?? null,
       siftedBitsPerSecond: rates.sifted,
       secretBitsPerSecond: rates.secret,
       blocksDistilled: status?.blocksDistilled ?? 0,
@@ -210,8 +210,10 @@ export class LinkRunner {
     this.#rates.note({ atMs, siftedBits, secretBits: applicationBits })
     if (report.outcome === 'distilled') {
       this.#source = `${String(report.epoch)}/${String(report.sequence)}`
-      this.#alarms.blockDistilled().catch((error: unknown) => this.#failed(error))
     }
+    this.#alarms.blockEnded(report).catch((error: unknown) => {
+      this.#input.log.write('error', 'link.alarm-failed', { link: this.link, ...logFacts(error) })
+    })
   }
 
   #failed(error: unknown): void {
