@@ -39,6 +39,11 @@ const powers: Powers = {
     ready(fibre.facts)
     await fibre.ended
   },
+  cohort: async (seed, patients) => (await gateway()).cohort(seed, patients),
+  textsIn: async (octets) => (await gateway()).textsIn(octets),
+  verifyStopped: async function* (folder, passphrase) {
+    yield* (await gateway()).verifyStopped(folder, passphrase)
+  },
   bench: async (groups, out) => {
     const { runBenchmarks } = await import('../bench/run.ts')
     return runBenchmarks(groups, out)

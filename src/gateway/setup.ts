@@ -19,6 +19,8 @@ import {
   publishLists,
   revokeSerial,
   SiteConfigurationShape,
+  stringsIn,
+  syntheticCohort,
   type SiteConfiguration,
 } from '#site'
 import { SystemClock } from './clock.ts'
@@ -217,6 +219,12 @@ export function addSae(folder: string, sae: string): Promise<Shown> {
     ['next', `photonward pki issue-sae <authority> ${sae} <folder>`],
   ])
 }
+
+/** Bundles of invented patients, for `record generate` and the demo. */
+export const cohort = (seed: number, patients: number) => syntheticCohort(seed, patients)
+
+/** Every text and date in a FHIR document that must not be readable on a disk. */
+export const textsIn = (octets: Uint8Array): readonly string[] => stringsIn(octets)
 
 /** What a certificate file says. */
 export function inspect(path: string): Promise<Shown> {

@@ -122,6 +122,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     clock,
     log,
     checkChain: chainCheckOf(material, clock),
+    messageOctetsMax: (channel) =>
+      channel.startsWith('link:') ? LINK_MESSAGE_MAX : PEER_MESSAGE_MAX,
   })
   shutdown.add('listen', 'network', () => network.stopListening())
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
@@ -283,4 +285,7 @@ const textOf = (address: { host: string; port: number } | undefined): string =>
 
 export const CONFIG_FILE = 'photonward.json'
 export const ADMIN_SOCKET = 'admin.sock'
+/** A block of the largest size is announced in one message. */
+const LINK_MESSAGE_MAX = 24 * 1024 * 1024
+const PEER_MESSAGE_MAX = 16 * 1024 * 1024
 const TRUST_LOOK_MS = 5000

@@ -100,8 +100,12 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
     blockBits,
     qberMax,
     epsilons: { secrecy: link.secrecy, correctness: link.correctness },
+    reserveOctets: RESERVE_OCTETS,
   })
 }
 
 /** The SAE through which the daemon of a site itself takes keys, for its sessions. */
 export const siteSae = (site: string): string => `photonward.${site}`
+
+/** Hash key and 64 pads each way, of which a block spends five: a drought of a dozen blocks is survived. */
+const RESERVE_OCTETS = 2 * (16 + 16 * 64)

@@ -35,4 +35,5 @@ export {
   type Material,
 } from './material.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
+export { stringsIn, syntheticCohort } from './synthetic.ts'
 export { openSite, Site, siteMigrations, type SiteOptions, type Surroundings } from './site.ts'

@@ -1,13 +1,14 @@
 /** Commands about the audit log. @module */
 
 import type { Command } from 'commander'
-import { siteRoutes } from '#contract'
+import { siteRoutes, type FindingView } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { style } from '../output.ts'
 import { entryView } from '../views.ts'
+import type { Powers } from './setup.ts'
 
-export function addAuditCommands(program: Command): void {
+export function addAuditCommands(program: Command, powers: Powers): void {
   const context = (): Context => newContext(program.opts())
   const audit = program
     .command('audit')
@@ -27,7 +28,18 @@ export function addAuditCommands(program: Command): void {
   audit
     .command('verify')
     .description(siteRoutes.verify.summary)
-    .action(async () => verify(context()))
+    .option('--stopped', 'of a site whose daemon is not running')
+    .option('--passphrase-file <file>', 'with --stopped: passphrase of the root key; - for stdin')
+    .action(async (options: { stopped?: boolean; passphraseFile?: string }) => {
+      const at = context()
+      const { passphraseFile: file } = options
+      const passphrase = file === undefined ? undefined : powers.readPassphrase(file)
+      const findings =
+        options.stopped === true
+          ? powers.verifyStopped(at.folder(), passphrase)
+          : at.site().stream('verify', {}, null)
+      await verify(at, findings)
+    })
   audit
     .command('prove <index>')
     .description(siteRoutes.receipt.summary)
@@ -42,11 +54,11 @@ async function newest({ site }: Context, limit: number): Promise<string> {
   return String(Math.max(-1, logEntries - limit - 1))
 }
 
-async function verify({ out, site }: Context): Promise<void> {
+async function verify({ out }: Context, findings: AsyncIterable<FindingView>): Promise<void> {
   const progress = out.progress('verifying')
   const faults: { part: string; place: string; problem: string }[] = []
   let checked: Readonly<Record<string, number>> = {}
-  for await (const finding of site().stream('verify', {}, null)) {
+  for await (const finding of findings) {
     if (finding.kind === 'progress') progress.update(finding.done, finding.total, finding.part)
     if (finding.kind === 'done') checked = finding.checked
     if (finding.kind === 'fault') {
@@ -68,6 +80,7 @@ const AUDIT_HELP = `
 ${style.bold('Examples')}
   photonward audit tail                   the newest twenty entries
   photonward audit verify                 recompute the tree, check all signatures, records and keys
+  photonward audit verify --stopped       the same for a folder whose daemon is not running
   photonward audit prove 17 > receipt     an offline proof of entry 17
 Exit status 5 means that something does not verify; it is named.
 `

@@ -1,6 +1,6 @@
 /** Commands about records and transfers. @module */
 
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { siteRoutes, type ImportView, type ModeName, type TransferView } from '#contract'
@@ -8,14 +8,16 @@ import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, scaled, style } from '../output.ts'
 import { itemView, patientsView, transfersView } from '../views.ts'
+import type { Powers } from './setup.ts'
 
-export function addRecordCommands(program: Command): void {
+export function addRecordCommands(program: Command, powers: Powers): void {
   const context = (): Context => newContext(program.opts())
   const record = program
     .command('record')
     .description('Records: import, look, send')
     .addHelpText('after', RECORD_HELP)
   addImport(record, context)
+  addGenerate(record, powers, context)
   addLook(record, context)
   addSend(record, context)
   const transfer = program.command('transfer').description('Transfers to and from other sites')
@@ -56,6 +58,27 @@ function addImport(record: Command, context: () => Context): void {
       }
       progress.done()
       out.data({ ...total, patients: [...patients] }, importView)
+    })
+}
+
+function addGenerate(record: Command, powers: Powers, context: () => Context): void {
+  record
+    .command('generate <folder>')
+    .description('Write FHIR bundles of invented patients, with NHS numbers that are never issued')
+    .option('--patients <count>', 'how many patients', '12')
+    .option('--seed <number>', 'the same seed gives the same patients', '1')
+    .action(async (folder: string, options: { patients: string; seed: string }) => {
+      const [patients, seed] = [Number(options.patients), Number(options.seed)]
+      if (!(Number.isInteger(patients) && patients > 0 && Number.isSafeInteger(seed))) {
+        throw new CliRefusal('ARGUMENT_INVALID', '--patients and --seed must be whole numbers')
+      }
+      mkdirSync(folder, { recursive: true })
+      const bundles = await powers.cohort(seed, patients)
+      for (const [at, { name, octets }] of bundles.entries()) {
+        writeFileSync(join(folder, `${String(at).padStart(4, '0')}-${name}.json`), octets)
+      }
+      const shown = { folder, bundles: bundles.length }
+      context().out.data(shown, () => `${String(bundles.length)} bundles in ${folder}`)
     })
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Command } from 'commander'
+import type { FindingView } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, style } from '../output.ts'
@@ -80,6 +81,18 @@ export interface Powers {
     ready: (facts: SiteFacts) => void,
   ) => Promise<void>
   readonly serveFibre: (folder: string, ready: (facts: FibreFacts) => void) => Promise<void>
+  /** FHIR bundles of invented patients, in the order in which to import them. */
+  readonly cohort: (
+    seed: number,
+    patients: number,
+  ) => Promise<readonly { readonly name: string; readonly octets: Uint8Array }[]>
+  /** Every text of six or more octets and every full date in a FHIR document. */
+  readonly textsIn: (octets: Uint8Array) => Promise<readonly string[]>
+  /** Verifies the folder of a site that is not running. */
+  readonly verifyStopped: (
+    folder: string,
+    passphrase: Uint8Array | undefined,
+  ) => AsyncIterable<FindingView>
   /** @returns whether every bar was met; undefined if a group is unknown */
   readonly bench: (groups: readonly string[], out: BenchOutput) => Promise<boolean | undefined>
   /** A passphrase from a file, `-` being stdin. */

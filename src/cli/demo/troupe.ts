@@ -1,0 +1,137 @@
+/**
+ * The processes of the demo: two sites and a fibre, started, watched and ended.
+ *
+ * @module
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fibreRoutes, siteRoutes, type FibreRoutes, type SiteRoutes } from '#contract'
+import { newClient, type Client } from '../client.ts'
+import { ADMIN_SOCKET } from '../context.ts'
+import { CliRefusal } from '../exit.ts'
+
+/** One process with a folder and an admin socket. */
+export interface Player {
+  readonly name: string
+  readonly folder: string
+}
+
+export interface SitePlayer extends Player {
+  readonly admin: Client<SiteRoutes>
+  readonly northPort: number
+  readonly sae: string
+}
+
+export interface FibrePlayer extends Player {
+  readonly admin: Client<FibreRoutes>
+}
+
+export const sitePlayer = (name: string, folder: string, northPort: number): SitePlayer => ({
+  name,
+  folder,
+  northPort,
+  sae: `${name}.ward`,
+  admin: newClient(siteRoutes, join(folder, ADMIN_SOCKET)),
+})
+
+export const fibrePlayer = (folder: string): FibrePlayer => ({
+  name: 'fibre',
+  folder,
+  admin: newClient(fibreRoutes, join(folder, ADMIN_SOCKET)),
+})
+
+/** Starts processes and ends all of them. */
+export class Troupe {
+  readonly #children = new Map<string, ChildProcess>()
+
+  /** Starts a process; its output goes to `out.log` in its folder. */
+  start({ name, folder }: Player, args: readonly string[]): void {
+    const log = openSync(join(folder, OUTPUT), 'a', 0o600)
+    const child = spawn(process.execPath, [...process.execArgv, MAIN, ...args], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, NO_COLOR: '1' },
+    })
+    closeSync(log)
+    this.#children.set(name, child)
+  }
+
+  /** Ends one process in good order and waits for it. */
+  async stop(player: Player): Promise<void> {
+    const child = this.#children.get(player.name)
+    this.#children.delete(player.name)
+    if (child !== undefined) await ended(child)
+  }
+
+  async stopAll(): Promise<void> {
+    const children = [...this.#children.values()]
+    this.#children.clear()
+    await Promise.all(children.map(ended))
+  }
+
+  /** Waits until a question is answered to our liking. @throws CliRefusal `DEMO_FAILED` */
+  async until<T>(
+    player: Player,
+    what: string,
+    ask: () => Promise<T>,
+    enough: (answer: T) => boolean,
+    seconds = 60,
+  ): Promise<T> {
+    const deadline = performance.now() + seconds * 1000
+    for (;;) {
+      this.#checkAlive(player)
+      const answer = await ask().catch((error: unknown) => {
+        if (error instanceof CliRefusal && error.code === 'SITE_NOT_RUNNING') return undefined
+        throw error
+      })
+      if (answer !== undefined && enough(answer)) return answer
+      if (performance.now() > deadline) {
+        throw new CliRefusal('DEMO_FAILED', `${player.name}: ${what} did not happen in time`, {
+          next: `look into ${join(player.folder, 'log')}`,
+        })
+      }
+      await sleep(ASK_MS)
+    }
+  }
+
+  #checkAlive({ name, folder }: Player): void {
+    const child = this.#children.get(name)
+    if (child === undefined || child.exitCode === null) return
+    const said = readFileSync(join(folder, OUTPUT), 'utf8').trim().split('\n').at(-1) ?? ''
+    throw new CliRefusal('DEMO_FAILED', `${name} ended by itself: ${said}`)
+  }
+}
+
+/** Ports of this machine that nobody listens on at the moment. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>((resume) => server.listen(0, '127.0.0.1', resume))
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resume) => server.close(resume))))
+  return ports
+}
+
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resume) => void setTimeout(resume, ms))
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise<void>((resume) => child.once('exit', () => resume()))
+  child.kill('SIGTERM')
+  const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+  await gone
+  clearTimeout(late)
+}
+
+const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
+const OUTPUT = 'out.log'
+const ASK_MS = 200
+const STOP_MS = 15_000

@@ -1,0 +1,64 @@
+/**
+ * Looking into the folder of a site that is not running: verification without any network.
+ *
+ * Takes the folder's lock like a daemon does, so that the two never meet.
+ *
+ * @module
+ */
+
+import { join } from 'node:path'
+import { PortRefusal, type Network } from '#base'
+import type { FindingView } from '#contract'
+import { openSite, readMaterial, readRootKey, SiteConfigurationShape, siteMigrations } from '#site'
+import { SystemClock } from './clock.ts'
+import { readConfigurationFile } from './config.ts'
+import { openDisk } from './disk.ts'
+import { openFolder } from './folder.ts'
+import { JsonLog } from './log.ts'
+import { testedRandom } from './random.ts'
+import { CONFIG_FILE } from './site-daemon.ts'
+import { openStore } from './store.ts'
+
+/**
+ * Verifies the log, the records and the keys in the folder of a stopped site.
+ *
+ * @throws GatewayRefusal `SITE_IN_USE` while a daemon runs there, and what a start would refuse
+ */
+export async function* verifyStopped(
+  folderName: string,
+  passphrase: Uint8Array | undefined,
+): AsyncGenerator<FindingView> {
+  const folder = openFolder(folderName)
+  const configuration = readConfigurationFile(join(folder, CONFIG_FILE), SiteConfigurationShape)
+  using clock = new SystemClock()
+  await using store = await openStore({
+    file: join(folder, 'state.db'),
+    migrations: siteMigrations,
+  })
+  const disk = openDisk(folder)
+  const log = new JsonLog({ clock, sinks: [] })
+  using root = await readRootKey(disk, passphrase)
+  const about = { site: configuration.site, kme: configuration.kme, root }
+  const material = await readMaterial(disk, about, { clock, report: () => undefined })
+  const site = await openSite({
+    configuration,
+    ports: { clock, store, disk, log, random: testedRandom(), network: noNetwork },
+    devices: { transmitter: unreachable, receiver: unreachable },
+    // No link is started, so no engine ever computes.
+    compute: { open: () => ({ step: unreachable, close: () => undefined }) },
+    material,
+    root,
+    version: 'offline',
+    surroundings: () => ({ folder, engine: 'embedded SQLite', listeners: [] }),
+    onStop: () => undefined,
+  })
+  const { signal } = new AbortController()
+  yield* site.admin.verify({}, null, signal)
+  await site.parts.keystore.close()
+  site.parts.vault[Symbol.dispose]()
+}
+
+const unreachable = (): Promise<never> =>
+  Promise.reject(new PortRefusal('NETWORK_UNREACHABLE', 'This site is not running'))
+
+const noNetwork: Network = { accept: () => () => undefined, dial: unreachable }
