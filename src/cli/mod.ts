@@ -1,8 +1,8 @@
 /**
- * The room cli; its work is under way.
+ * The command line: grammar, views, and the demo. A client of the admin socket, with no other way in.
  *
  * @module
  */
 
-export { runCli } from './program.ts'
+export { newProgram, runCli } from './program.ts'
 export type { Powers } from './commands/setup.ts'

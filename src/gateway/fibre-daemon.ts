@@ -261,7 +261,7 @@ function attackOf({ kind, fraction }: AttackView): Attack {
   }
 }
 
-const BATCHES_A_TURN = 4
+const BATCHES_A_TURN = 1
 /** A machine that was busy for so long does not try to make up for it. */
 const STALL_MS = 100
 const RATE_SECONDS = 5

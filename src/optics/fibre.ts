@@ -133,7 +133,7 @@ const closedRefusal = (): OpticsRefusal =>
   new OpticsRefusal('OPTICS_CLOSED', 'The device has been closed')
 
 /** Batches whose choices a transmitter remembers. */
-export const CHOICE_BATCHES_MAX = 128
+export const CHOICE_BATCHES_MAX = 256
 
 /** Batches that wait at a receiver; fewer than a transmitter remembers. */
-export const RECEIVER_BATCHES_MAX = 16
+export const RECEIVER_BATCHES_MAX = 64

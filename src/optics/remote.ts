@@ -206,7 +206,7 @@ const closedRefusal = (): OpticsRefusal =>
   new OpticsRefusal('OPTICS_CLOSED', 'The connection to the device has ended')
 
 /** Batches that a receiver sends before the first of them has been taken. */
-export const BATCHES_AHEAD_MAX = 4
+export const BATCHES_AHEAD_MAX = 8
 
 /** Questions to one transmitter that may be open at a time. */
 export const REQUESTS_MAX = 64

@@ -101,6 +101,8 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
     qberMax,
     epsilons: { secrecy: link.secrecy, correctness: link.correctness },
     reserveOctets: RESERVE_OCTETS,
+    // A batch lasts milliseconds, a busy machine's answer tens of them.
+    batchesInFlightMax: 32,
   })
 }
 
