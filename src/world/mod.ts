@@ -1,7 +1,13 @@
 /**
- * The world: many sites over simulated ports, one seed, with faults and attacks.
+ * The world: many sites in one process, over simulated ports, from one seed.
  *
  * @module
  */
 
-export * from './ports/mod.ts'
+export { DAY_FAULTS, NO_FAULTS, ROUGH_FAULTS, type Episodes, type Faults } from './faults.ts'
+export type { LinkSettings } from './fibre.ts'
+export type { Death } from './incarnation.ts'
+export { makeMaterial, type WorldMaterial } from './material.ts'
+export { SiteDown, WorldSite } from './site.ts'
+export type { Trace } from './trace.ts'
+export { simulate, World, type WorldOptions } from './world.ts'

@@ -9,7 +9,8 @@ import { assert, epochMs, type Cancel, type Clock, type EpochMs } from '#base'
 interface Timer {
   readonly due: number
   readonly order: number
-  readonly task: () => void
+  /** Undefined once it has run or was cancelled. */
+  task: (() => void) | undefined
 }
 
 /** The time of a whole world. Sites see it through `view`, each with its own wall-clock offset. */
@@ -17,10 +18,11 @@ export class SimulatedTime {
   #now = 0
   #order = 0
   readonly #start: number
-  readonly #timers = new Set<Timer>()
+  /** A binary heap: no timer is before its parent, which stands at half its place. */
+  readonly #timers: Timer[] = []
 
   /** @param start wall-clock time at the beginning */
-  constructor(start: EpochMs = epochMs(1_767_225_600_000)) {
+  constructor(start: EpochMs = WORLD_BEGINS) {
     this.#start = start
   }
 
@@ -31,9 +33,11 @@ export class SimulatedTime {
 
   after(delayMs: number, task: () => void): Cancel {
     assert(delayMs >= 0, 'a delay is not negative')
-    const timer = { due: this.#now + delayMs, order: this.#order++, task }
-    this.#timers.add(timer)
-    return () => this.#timers.delete(timer)
+    const timer: Timer = { due: this.#now + delayMs, order: this.#order++, task }
+    this.#push(timer)
+    return () => {
+      timer.task = undefined
+    }
   }
 
   /** The clock of one site; `jump` shifts its wall clock, as a bad time server would. */
@@ -53,23 +57,49 @@ export class SimulatedTime {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await settle()
-    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#timers.delete(next)
+    for (let next = this.#first(); next !== undefined && next.due <= end; next = this.#first()) {
+      this.#pop()
+      const { task } = next
+      if (task === undefined) continue
+      next.task = undefined
       this.#now = next.due
-      next.task()
+      task()
       await settle()
     }
     this.#now = end
   }
 
-  #next(end: number): Timer | undefined {
-    let first: Timer | undefined
-    for (const timer of this.#timers) {
-      if (timer.due > end) continue
-      if (first === undefined || timer.due < first.due) first = timer
-      else if (timer.due === first.due && timer.order < first.order) first = timer
+  #first(): Timer | undefined {
+    while (this.#timers.length > 0 && this.#timers[0].task === undefined) this.#pop()
+    return this.#timers.at(0)
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#timers
+    let at = heap.push(timer) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!isBefore(timer, heap[parent])) break
+      heap[at] = heap[parent]
+      at = parent
     }
-    return first
+    heap[at] = timer
+  }
+
+  #pop(): void {
+    const heap = this.#timers
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1], heap[child])) child++
+      if (!isBefore(heap[child], last)) break
+      heap[at] = heap[child]
+      at = child
+    }
+    heap[at] = last
   }
 }
 
@@ -77,3 +107,9 @@ export class SimulatedTime {
 export async function settle(): Promise<void> {
   await new Promise<void>((resume) => void setImmediate(resume))
 }
+
+const isBefore = (a: Timer, b: Timer): boolean =>
+  a.due < b.due || (a.due === b.due && a.order < b.order)
+
+/** When a simulated world begins, unless told otherwise: New Year of 2026. */
+export const WORLD_BEGINS = epochMs(1_767_225_600_000)

@@ -17,13 +17,16 @@ export class MemoryDisk implements Disk {
 
   write(path: string, octets: Uint8Array): Promise<void> {
     return Promise.try(() => {
-      const others = [...this.files].filter(([name]) => name !== path)
-      const used = others.reduce((sum, [, file]) => sum + file.length, 0)
-      if (used + octets.length > this.octetsMax) {
+      if (this.octetsMax < Infinity && this.#usedBeside(path) + octets.length > this.octetsMax) {
         throw new PortRefusal('DISK_FULL', 'No space is left on the disk')
       }
       this.files.set(path, octets.slice())
     })
+  }
+
+  #usedBeside(path: string): number {
+    const others = [...this.files].filter(([name]) => name !== path)
+    return others.reduce((sum, [, file]) => sum + file.length, 0)
   }
 
   overwrite(path: string, offset: number, octets: Uint8Array): Promise<void> {

@@ -11,8 +11,16 @@
 import { PortRefusal, type Cancel, type Connection, type Network, type SiteId } from '#base'
 import type { SimulatedTime } from './clock.ts'
 
-/** What happens to one message: it arrives once for each entry, so late, as these octets. */
-export type Fate = readonly { readonly delayMs: number; readonly octets: Uint8Array }[]
+/** One arrival of a message, so late, as these octets. */
+export interface Arrival {
+  readonly delayMs: number
+  readonly octets: Uint8Array
+  /** Waits for what was sent before it, as on a TCP connection; else it may overtake. */
+  readonly inOrder?: boolean
+}
+
+/** What happens to one message: it arrives once for each entry, or ends its connection. */
+export type Fate = readonly Arrival[] | 'connection-ends'
 
 export interface Passage {
   readonly from: SiteId
@@ -24,8 +32,17 @@ export interface Passage {
 /** Decides what becomes of each message. */
 export type Weather = (passage: Passage) => Fate
 
+/** Decides whether a connection comes about, and after how many milliseconds that is known. */
+export type DialWeather = (dial: Omit<Passage, 'octets'>) => {
+  readonly delayMs: number
+  readonly succeeds: boolean
+}
+
 /** Every message arrives once, a millisecond later. */
 export const fairWeather: Weather = ({ octets }) => [{ delayMs: 1, octets }]
+
+/** Every connection comes about, a millisecond later. */
+export const fairDials: DialWeather = () => ({ delayMs: 1, succeeds: true })
 
 interface Ear {
   readonly channels: (name: string) => boolean
@@ -35,6 +52,7 @@ interface Ear {
 /** The wires between all sites of a world. */
 export class SimulatedNetwork {
   weather: Weather = fairWeather
+  dials: DialWeather = fairDials
   readonly #time: SimulatedTime
   readonly #ears = new Map<SiteId, Set<Ear>>()
   readonly #cut = new Set<string>()
@@ -63,10 +81,19 @@ export class SimulatedNetwork {
     for (const wire of this.#open) if (pairOf(wire.a, wire.b) === pair) wire.end()
   }
 
-  /** Ends all connections of a site and forgets its listeners, as its crash does. */
-  silence(site: SiteId): void {
+  /**
+   * Forgets the listeners of a site and ends its connections, as its crash does.
+   *
+   * @param noticedMs   how long the other ends take to notice; meanwhile what the site had sent
+   *   still arrives, and whoever plays the dead site must not take what is sent to it
+   */
+  silence(site: SiteId, noticedMs = 0): void {
     this.#ears.delete(site)
-    for (const wire of this.#open) if (wire.a === site || wire.b === site) wire.end()
+    for (const wire of this.#open) {
+      if (wire.a !== site && wire.b !== site) continue
+      if (noticedMs === 0) wire.end()
+      else this.#time.after(noticedMs, wire.end)
+    }
   }
 
   #listen(site: SiteId, ear: Ear): Cancel {
@@ -76,10 +103,11 @@ export class SimulatedNetwork {
   }
 
   #dial(from: SiteId, to: SiteId, channel: string): Promise<Connection> {
+    const { delayMs, succeeds } = this.dials({ from, to, channel })
     return new Promise((resolve, reject) => {
-      this.#time.after(1, () => {
+      this.#time.after(delayMs, () => {
         const ear = [...(this.#ears.get(to) ?? [])].find(({ channels }) => channels(channel))
-        if (ear === undefined || this.#cut.has(pairOf(from, to))) {
+        if (ear === undefined || !succeeds || this.#cut.has(pairOf(from, to))) {
           reject(new PortRefusal('NETWORK_UNREACHABLE', 'The site does not answer'))
           return
         }
@@ -99,6 +127,8 @@ class Wire {
   readonly end: () => void
   #ended = false
   readonly #inboxes = new Map<SiteId, Inbox>()
+  /** When the last message that keeps its order arrives at each end. */
+  readonly #arrivals = new Map<SiteId, number>()
   readonly a: SiteId
   readonly b: SiteId
   readonly #channel: string
@@ -138,12 +168,19 @@ class Wire {
     }
     // A copy: the two ends are two machines.
     const passage = { from, to, channel: this.#channel, octets: octets.slice() }
-    for (const fate of this.#weather(passage)) {
-      this.#time.after(fate.delayMs, () => {
-        if (!this.#ended) this.#inboxes.get(to)?.put(fate.octets)
-      })
-    }
+    const fate = this.#weather(passage)
+    if (fate === 'connection-ends') this.#time.after(1, this.end)
+    else for (const arrival of fate) this.#deliver(to, arrival)
     return Promise.resolve()
+  }
+
+  #deliver(to: SiteId, { delayMs, octets, inOrder = false }: Arrival): void {
+    const now = this.#time.elapsedMs
+    const due = Math.max(now + delayMs, inOrder ? (this.#arrivals.get(to) ?? 0) : 0)
+    if (inOrder) this.#arrivals.set(to, due)
+    this.#time.after(due - now, () => {
+      if (!this.#ended) this.#inboxes.get(to)?.put(octets)
+    })
   }
 }
 

@@ -1,0 +1,242 @@
+/**
+ * A world: several sites with their real code over simulated ports, in simulated time, from one
+ * seed, with faults at every port.
+ *
+ * **What counts as failure.** Each of these ends a test, and is looked for all the time or at the end:
+ * - a key is delivered twice to one application, or a master gets one twice;
+ * - two ends hold different octets under one key_ID; a key_ID or the octets of a key come again;
+ * - a record whose import was acknowledged cannot be read to the letter at its site, ever after;
+ * - a transfer that was accepted does not arrive whole, once faults are over; one arrives twice;
+ *   one with a receipt is not complete at the receiver;
+ * - a log loses, changes or reorders an entry, does not verify, is not what its witness has seen,
+ *   or lacks the entry of something that happened;
+ * - a text of a patient stands in a line of a log;
+ * - a pool does not settle: the ends count differently, or a block is held for ever;
+ * - once Eve has gone and faults are over: keys do not grow, a transfer goes on waiting, a site's
+ *   own verification finds a fault;
+ * - a site cannot start over what it left behind, fails with anything but a refusal, or logs an
+ *   internal error.
+ *
+ * **What does not.** A key lost on its way (its answer, its activation, a crash in between): it is
+ * given up, never used again. A request refused or unanswered while faults last. A block discarded,
+ * or a session of a link ended, for whatever fault or attack. An import that failed, even if it was
+ * stored. A transfer in a mode that the receiver or the policy refuses. An alarm without an attack:
+ * suspicion is cheap. Slowness.
+ *
+ * **Which nondeterminism is left.** Keys and signatures of ML-DSA, encapsulations and ECDSA come
+ * from the operating system: their octets differ in each run, their sizes do not (certificates
+ * excepted, which are made once a process); nothing branches on them and the trace holds none. The
+ * real time that a run takes. Nothing else: time, order, faults, randomness of every site and photons
+ * follow from the seed.
+ *
+ * **What a world cannot show**: anything of real sockets, disks, SQL engines other than SQLite,
+ * worker threads, TLS; faults inside one commit (the Store port is all or nothing); two runs of one
+ * site at a time; stores that were rolled back.
+ *
+ * @module
+ */
+
+import { assert, SeededRandom, siteId, type SiteId } from '#base'
+import type { SiteConfiguration } from '#site'
+import { NO_FAULTS, type Faults } from './faults.ts'
+import { fibreOf, linkBetween, WorldFibre, type LinkSettings } from './fibre.ts'
+import type { Incarnation } from './incarnation.ts'
+import { FEDERATION, kmeOf, materialFor, originOf, type WorldMaterial } from './material.ts'
+import { Misfortune } from './misfortune.ts'
+import { settle, SimulatedNetwork, SimulatedTime } from './ports/mod.ts'
+import { WorldSite } from './site.ts'
+import { Trace } from './trace.ts'
+
+export interface WorldOptions {
+  /** Names of the sites; a quantum link joins each two. */
+  readonly sites: readonly string[]
+  readonly seed: number
+  readonly faults?: Faults
+  /** SAE IDs of the applications at each site; two for each unless said. */
+  readonly saes?: (site: string) => readonly string[]
+  readonly link?: Partial<LinkSettings>
+  /** How often logs get a checkpoint; five minutes unless said. */
+  readonly checkpointMs?: number
+  /** Other than what the process has made for these sites. */
+  readonly material?: WorldMaterial
+  /** Changes the ports of a site's runs: for tests that plant a fault. */
+  readonly tamper?: (site: SiteId, ports: Incarnation['ports']) => Incarnation['ports']
+}
+
+/** Makes a world. Its sites start as soon as time passes. */
+export async function simulate(options: WorldOptions): Promise<World> {
+  const ids = options.sites.map(siteId)
+  assert(ids.length >= 2, 'a world has two sites or more')
+  return new World(options, ids, options.material ?? (await materialFor(ids)))
+}
+
+/** Owns everything in it: dispose it. */
+export class World implements Disposable {
+  readonly seed: number
+  readonly time = new SimulatedTime()
+  readonly network = new SimulatedNetwork(this.time)
+  readonly trace = new Trace()
+  readonly sites: readonly WorldSite[]
+  readonly fibres: readonly WorldFibre[]
+  /** What must not happen and did. */
+  readonly violations: string[] = []
+  readonly #misfortune: Misfortune
+  readonly #chance: SeededRandom
+
+  constructor(options: WorldOptions, ids: readonly SiteId[], material: WorldMaterial) {
+    const { seed, faults = NO_FAULTS } = options
+    this.seed = seed
+    this.#chance = new SeededRandom(seed)
+    const { time, network, trace } = this
+    const settings = { ...LINK_SETTINGS, ...options.link }
+    this.fibres = pairs(ids).map(
+      ([transmitter, receiver]) =>
+        new WorldFibre({ transmitter, receiver, settings, seed, time, network, trace }),
+    )
+    this.sites = ids.map((site) => {
+      const tamper = options.tamper?.bind(undefined, site)
+      return new WorldSite({
+        configuration: configurationOf(site, ids, { ...options, settings }),
+        ...{ site, seed, time, network, trace, tamper },
+        files: material.get(site) ?? new Map(),
+        chance: this.#chance.fork(),
+        report: (fault) => this.report(fault),
+      })
+    })
+    const { sites, fibres } = this
+    this.#misfortune = new Misfortune({ time, network, sites, fibres, chance: this.#chance.fork() })
+    this.#misfortune.begin(faults)
+    for (const site of this.sites) site.start()
+  }
+
+  /** A site by its name. */
+  site(name: string): WorldSite {
+    const found = this.sites.find(({ id }) => id === name)
+    assert(found !== undefined, 'the world has a site of this name')
+    return found
+  }
+
+  /** A generator of its own for whoever works in this world. */
+  fork(): SeededRandom {
+    return this.#chance.fork()
+  }
+
+  /** Lets time pass. */
+  async run(time: {
+    hours?: number
+    minutes?: number
+    seconds?: number
+    ms?: number
+  }): Promise<void> {
+    const { hours = 0, minutes = 0, seconds = 0, ms = 0 } = time
+    await this.time.advance(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms)
+  }
+
+  /** Lets time pass until something is so. @returns whether it came about in time */
+  async until(condition: () => boolean, most: { minutes: number }): Promise<boolean> {
+    const end = this.time.elapsedMs + most.minutes * 60_000
+    while (!condition()) {
+      if (this.time.elapsedMs >= end) return false
+      await this.time.advance(STEP_MS)
+    }
+    return true
+  }
+
+  /** The promise's value, with as much time as it takes. */
+  async passing<T>(promise: Promise<T>): Promise<T> {
+    let done = false
+    const mark = (): void => void (done = true)
+    promise.then(mark, mark)
+    await settle()
+    const end = this.time.elapsedMs + PASSING_MS_MAX
+    while (!done) {
+      assert(this.time.elapsedMs < end, 'what is waited for ends within an hour')
+      await this.time.advance(100)
+    }
+    return promise
+  }
+
+  /** From now on things go wrong at these rates. */
+  beginFaults(faults: Faults): void {
+    this.#misfortune.begin(faults)
+  }
+
+  /** From now on nothing goes wrong, and nobody listens. */
+  endFaults(): void {
+    this.#misfortune.end()
+  }
+
+  /** Notes what must not happen and did. */
+  report(fault: string): void {
+    this.violations.push(`${(this.time.elapsedMs / 1000).toFixed(3)} s: ${fault}`)
+  }
+
+  [Symbol.dispose](): void {
+    for (const site of this.sites) site.close()
+    for (const fibre of this.fibres) fibre.close()
+  }
+}
+
+function configurationOf(
+  site: SiteId,
+  all: readonly SiteId[],
+  {
+    settings,
+    saes = (name) => [`${name}-archive`, `${name}-ward`],
+    checkpointMs = CHECKPOINT_MS,
+  }: Pick<WorldOptions, 'saes' | 'checkpointMs'> & { readonly settings: LinkSettings },
+): SiteConfiguration {
+  const { preset, clockHz, blockBits } = settings
+  const nowhere = { host: 'simulated', port: 1 }
+  const links = pairs(all).filter((ends) => ends.includes(site))
+  return {
+    site,
+    federation: FEDERATION,
+    kme: kmeOf(site),
+    profile: 'demo',
+    logOrigin: originOf(site),
+    peerListener: nowhere,
+    northListener: nowhere,
+    dns: [],
+    peers: all
+      .filter((other) => other !== site)
+      .map((other) => ({ site: other, kme: kmeOf(other), ...nowhere })),
+    links: links.map(([transmitter, receiver]) => {
+      const link = linkBetween(transmitter, receiver)
+      return {
+        link,
+        peer: transmitter === site ? receiver : transmitter,
+        role: transmitter === site ? ('transmitter' as const) : ('receiver' as const),
+        device: { name: fibreOf(link), ...nowhere },
+        ...{ preset, clockHz, blockBits },
+        bound: 'wiesemann-2024' as const,
+        secrecy: 1e-10,
+        correctness: 1e-15,
+        qberMax: 0.08,
+      }
+    }),
+    saes: all.flatMap((at) => saes(at).map((sae) => ({ sae, site: at }))),
+    policy: {
+      clinical: 'prefer-quantum',
+      archive: 'require-quantum',
+      'link-authentication': 'post-quantum',
+    },
+    policyVersion: 1,
+    checkpointMs,
+    logLevel: 'info',
+  }
+}
+
+const pairs = <T>(items: readonly T[]): (readonly [T, T])[] =>
+  items.flatMap((a, at) => items.slice(at + 1).map((b) => [a, b] as const))
+
+/** A block every quarter of an hour or so. */
+const LINK_SETTINGS: LinkSettings = {
+  preset: 'world-slow',
+  clockHz: 4000,
+  blockBits: 250_000,
+  batchSlots: 2 ** 18,
+}
+const CHECKPOINT_MS = 300_000
+const STEP_MS = 1000
+const PASSING_MS_MAX = 3_600_000
