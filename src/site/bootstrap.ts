@@ -7,35 +7,34 @@
  * @module
  */
 
-import {
-  cborDoor,
-  Exactly,
-  linkId,
-  Text,
-  toCbor,
-  uuid,
-  UuidText,
-  type LinkId,
-  type SiteId,
-} from '#base'
+import { cborDoor, Exactly, Refusal, Text, toCbor, uuid, UuidText, type SiteId } from '#base'
 import type { AuthenticationSource, PadRun } from '#qkd'
 import type { Session } from '#session'
 import type { Bootstrap } from './link-opening.ts'
 import type { Peers } from './peers.ts'
 import type { Sessions } from './sessions.ts'
 
+/** A peer's notice of a bootstrap is for no session that it has opened here. */
+export class BootstrapRefusal extends Refusal<'BOOTSTRAP_SESSION_UNKNOWN'> {
+  override readonly name = 'BootstrapRefusal'
+}
+
 export function newBootstrap(input: { peers: Peers; sessions: Sessions }): Bootstrap {
   const { peers, sessions } = input
   /** Sources that a peer has made here, until the link's session takes them. */
   const made = new Map<string, AuthenticationSource>()
+  /** The session that the newest of them came from, taken or not: its notice may come again. */
+  const newest = new Map<string, string>()
   peers.serve('link/bootstrap', (from, payload) => {
     const { link, session } = openNotice(payload)
+    const name = nameOf(from, link)
+    if (newest.get(name) === session) return Promise.resolve(NOTHING)
     using taken = sessions.take(from, uuid(session))
-    if (taken?.purpose !== PURPOSE) throw new RangeError('No such session was opened for a link')
-    const name = nameOf(from, linkId(link))
+    if (taken?.purpose !== PURPOSE) throw sessionUnknown()
     clear(made.get(name))
-    made.set(name, sourceOf(taken, linkId(link)))
-    return Promise.resolve(new Uint8Array(0))
+    made.set(name, sourceOf(taken, link))
+    newest.set(name, session)
+    return Promise.resolve(NOTHING)
   })
   return {
     initiate: async (peer, link) => {
@@ -58,7 +57,7 @@ export function newBootstrap(input: { peers: Peers; sessions: Sessions }): Boots
 }
 
 /** The initiator is the transmitting end; its run comes first. */
-function sourceOf(session: Session, link: LinkId): AuthenticationSource {
+function sourceOf(session: Session, link: string): AuthenticationSource {
   const label = `photonward/link-bootstrap/v1/${link}`
   using secret = session.exportSecret(label, 2 * RUN_OCTETS)
   const octets = secret.reveal()
@@ -83,8 +82,12 @@ function clear(source: AuthenticationSource | undefined): void {
   }
 }
 
-const nameOf = (peer: SiteId, link: LinkId): string => `${peer} ${link}`
+const nameOf = (peer: SiteId, link: string): string => `${peer} ${link}`
 
+const sessionUnknown = (): BootstrapRefusal =>
+  new BootstrapRefusal('BOOTSTRAP_SESSION_UNKNOWN', 'No such session was opened for a link')
+
+const NOTHING = new Uint8Array(0)
 const PURPOSE = 'qkd-authentication-bootstrap'
 /** Pads in one direction: enough for some fifty blocks, should none succeed. */
 const PADS = 256

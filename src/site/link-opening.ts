@@ -74,8 +74,8 @@ export async function answerOpening(
   return toCbor({ blocks, mark, sources: common.map(({ id }) => id) })
 }
 
-/** The link that a request to open is about. @throws Refusal if it cannot be read */
-export const openingLink = (payload: Uint8Array): LinkId => linkId(openQuestion(payload).link)
+/** The link a request to open names, which may be none of ours. @throws Refusal if unreadable */
+export const openingLink = (payload: Uint8Array): string => openQuestion(payload).link
 
 /** Reserves with something left in either direction, as the engine takes them, oldest first. */
 export async function sourcesOf(
