@@ -98,7 +98,7 @@ export async function startFibre(
   })
   shutdown.add('listen', 'network', () => network.stopListening())
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
-  const connected = new Set<string>()
+  const connected = new Map<string, Connection>()
   serveEnds(configuration, fibre, {
     accept: (channel, take) => {
       network.accept((name) => name === channel, take)
@@ -134,7 +134,7 @@ function serveEnds(
   fibre: SimulatedFibre,
   door: {
     accept: (channel: string, take: (connection: Connection) => void) => void
-    connected: Set<string>
+    connected: Map<string, Connection>
   },
 ): void {
   const ends = [
@@ -147,8 +147,11 @@ function serveEnds(
         connection.close()
         return
       }
-      door.connected.add(site)
-      void connection.closed.then(() => door.connected.delete(site))
+      door.connected.set(site, connection)
+      void connection.closed.then(() => {
+        // A site that came back may be here again before its old connection is seen to end.
+        if (door.connected.get(site) === connection) door.connected.delete(site)
+      })
       if (role === 'transmitter') serveTransmitter(fibre.transmitter, connection)
       else serveReceiver(fibre.receiver, connection)
     })
@@ -219,7 +222,7 @@ function fibreHandlers(input: {
   configuration: FibreConfiguration
   fibre: SimulatedFibre
   pace: Pace
-  connected: ReadonlySet<string>
+  connected: ReadonlyMap<string, Connection>
   stop: (reason: string) => void
 }): Handlers<FibreRoutes> {
   const { configuration, fibre, pace, connected, stop } = input
@@ -234,7 +237,7 @@ function fibreHandlers(input: {
     pulsesPerSecond: pace.pulsesPerSecond,
     batches: fibre.counts.batches,
     batchesDropped: fibre.counts.batchesDropped,
-    connected: [...connected].toSorted(),
+    connected: [...connected.keys()].toSorted(),
   })
   return {
     fibre: () => Promise.resolve(view()),

@@ -86,6 +86,8 @@ export interface TransmitterDevice {
    * Rejects with an `OpticsRefusal` for an unknown, forgotten or repeated batch or a bad slot.
    */
   choicesAt(batch: number, slots: Uint32Array): Promise<TransmitterChoices>
+  /** Resolves when the device has gone: from then on it answers nothing. */
+  readonly closed: Promise<void>
   close(): void
 }
 
@@ -94,6 +96,7 @@ export interface ReceiverDevice {
   readonly settings: PulseSettings
   /** Calls back for each batch in turn, waiting for the returned promise before the next. */
   receive(take: (detections: DetectionBatch) => Promise<void> | void): void
+  /** Resolves when the device has gone: from then on no batch comes. */
   readonly closed: Promise<void>
   close(): void
 }

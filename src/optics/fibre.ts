@@ -66,9 +66,10 @@ export class SimulatedFibre {
     const close = (): void => this.close()
     const choicesAt = (batch: number, slots: Uint32Array): Promise<TransmitterChoices> =>
       Promise.try(() => this.#answer(batch, slots))
-    this.transmitter = { settings, choicesAt, close }
+    const { closed } = this.#inbox
+    this.transmitter = { settings, choicesAt, closed, close }
     const receive = (take: TakeBatch): void => this.#inbox.open(take)
-    this.receiver = { settings, receive, closed: this.#inbox.closed, close }
+    this.receiver = { settings, receive, closed, close }
   }
 
   get attack(): Attack {

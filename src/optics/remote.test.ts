@@ -138,6 +138,7 @@ test('open questions are refused when the connection ends', async () => {
     during(time, transmitter.choicesAt(1, Uint32Array.of(1))),
     refusedWith('OPTICS_CLOSED'),
   )
+  await during(time, transmitter.closed)
 })
 
 test('a question that is still on its way when the connection ends is refused', async () => {

@@ -111,7 +111,7 @@ export async function remoteTransmitter(connection: Connection): Promise<Transmi
     connection.close()
     throw new OpticsRefusal('OPTICS_MESSAGE_INVALID', 'A transmitter answered other slots')
   }
-  return { settings, choicesAt, close: () => connection.close() }
+  return { settings, choicesAt, closed: connection.closed, close: () => connection.close() }
 }
 
 /** The receiver at the other end of a connection. Batches wait there until they are taken. */

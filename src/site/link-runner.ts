@@ -3,7 +3,8 @@
  * after any failure, and knows how the link stands.
  *
  * The transmitting end dials; the receiving end accepts. A session that ends is followed by another
- * after a pause that grows while it keeps failing.
+ * after a pause that grows while it keeps failing. A device that goes away is reached anew, and a
+ * link whose device is away does not count as running.
  *
  * @module
  */
@@ -129,17 +130,35 @@ export class LinkRunner {
 
   #state(): LinkView['state'] {
     if (this.#alarms.isSuspect()) return 'suspect'
-    if (this.#open) return 'running'
+    if (this.#open && this.#hasDevice()) return 'running'
     return this.#failures > FAILURES_TO_BE_DOWN ? 'down' : 'connecting'
+  }
+
+  #hasDevice(): boolean {
+    return (this.role === 'transmitter' ? this.#transmitter : this.#receiver) !== undefined
+  }
+
+  /** A session is of no use without its device: when that goes, the session ends. */
+  #watched(device: TransmitterDevice): TransmitterDevice {
+    void device.closed.then(() => {
+      if (this.#transmitter !== device) return
+      this.#transmitter = undefined
+      if (this.#stopped) return
+      this.#input.log.write('warning', 'link.device-gone', { link: this.link })
+      this.#session?.close()
+    })
+    return device
   }
 
   async #dial(): Promise<void> {
     const { peer, network, devices } = this.#input
     try {
-      this.#transmitter ??= await devices.transmitter(this.link)
+      this.#transmitter ??= this.#watched(await devices.transmitter(this.link))
       const sources = await askToOpen(this.#input, peer, this.link)
       const connection = await network.dial(peer, channelOf(this.link))
-      await this.#run(connection, sources)
+      // The device may have gone while the peer was asked.
+      if (this.#hasDevice()) await this.#run(connection, sources)
+      else connection.close()
     } catch (error) {
       this.#failed(error)
     }

@@ -1,0 +1,185 @@
+/** @module */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  bind,
+  linkId,
+  SecretBytes,
+  siteId,
+  statement,
+  tablesOf,
+  type Network,
+  type SiteId,
+} from '#base'
+import type { AuditTrail } from '#audit'
+import { keystoreMigrations, openKeystore } from '#keystore'
+import { linkOf, presetNamed, type ReceiverDevice, type TransmitterDevice } from '#optics'
+import { linkParameters, type AuthenticationSource, type PadRun } from '#qkd'
+import {
+  MemoryDisk,
+  MemoryLog,
+  MemoryStore,
+  seededRandom,
+  SimulatedNetwork,
+  SimulatedTime,
+} from '#world/ports'
+import { Alarms, alarmMigrations } from './alarms.ts'
+import type { Bootstrap } from './link-opening.ts'
+import { inlineCompute, type Devices } from './link-ports.ts'
+import { LinkRunner } from './link-runner.ts'
+import { Peers } from './peers.ts'
+
+const bristol = siteId('bristol')
+const cambridge = siteId('cambridge')
+const link = linkId('bristol-cambridge')
+const pulses = linkOf(presetNamed('world-slow')).settings
+const parameters = linkParameters({
+  ...{ link, pulses, transmitter: bristol, receiver: cambridge, reserveOctets: 4096 },
+  epsilons: { secrecy: 1e-9, correctness: 1e-12 },
+})
+
+/** A device that nothing comes from, and that can go away. */
+class Dark implements TransmitterDevice, ReceiverDevice {
+  readonly settings = pulses
+  readonly #gone = Promise.withResolvers<void>()
+  readonly closed = this.#gone.promise
+  readonly close = this.#gone.resolve
+  readonly choicesAt = () => Promise.reject(new Error('dark'))
+  readonly receive = () => undefined
+}
+
+/** The fibre of the link: gives a device to whoever reaches it, while it is there. */
+class DarkFibre implements Devices {
+  readonly reached: Dark[] = []
+  away = false
+
+  readonly #reach = (): Promise<Dark> => {
+    if (this.away) return Promise.reject(new Error('Nobody answers'))
+    const device = new Dark()
+    this.reached.push(device)
+    return Promise.resolve(device)
+  }
+  readonly transmitter = this.#reach
+  readonly receiver = this.#reach
+
+  die(): void {
+    this.away = true
+    for (const device of this.reached.splice(0)) device.close()
+  }
+}
+
+/** Sources as two ends find them after a bootstrap; the exchange has its own tests. */
+function newBootstraps(): Bootstrap {
+  const random = seededRandom(3)
+  const run = (): PadRun => ({ hashKey: random.octets(16), pads: random.octets(16 * 64), next: 0 })
+  let left: AuthenticationSource | undefined
+  const copy = ({ hashKey, pads, next }: PadRun) => {
+    return { hashKey: hashKey.slice(), pads: pads.slice(), next }
+  }
+  let made = 0
+  return {
+    initiate: () => {
+      const [send, receive] = [run(), run()]
+      const id = `bootstrap-${String(made++)}`
+      left = { id, send: copy(receive), receive: copy(send) }
+      return Promise.resolve({ id, send, receive })
+    },
+    collect: () => {
+      const source = left
+      left = undefined
+      return source
+    },
+  }
+}
+
+const leaves = tablesOf<{ leaf: { kind: string } }>()
+const LEAF = statement(leaves.insertInto('leaf').values({ kind: '' }))
+const leafTable = { id: 'leaf-1', statements: ['create table leaf (kind text not null)'] }
+
+async function end(
+  site: SiteId,
+  peer: SiteId,
+  world: { time: SimulatedTime; network: Network; fibre: DarkFibre; bootstrap: Bootstrap },
+) {
+  const { time, network, fibre, bootstrap } = world
+  const store = new MemoryStore([...keystoreMigrations, ...alarmMigrations, leafTable])
+  const log = new MemoryLog()
+  const clock = time.view()
+  const random = seededRandom(site === bristol ? 1 : 2)
+  const audit: AuditTrail = {
+    append: ({ kind }) => bind(LEAF, kind),
+    record: () => Promise.resolve(0),
+  }
+  const peers = new Peers({ network, clock, log, peers: [peer] })
+  const alarms = await Alarms.open({ site, store, clock, random, audit, log })
+  using wrappingRoot = SecretBytes.take(new Uint8Array(32).fill(7))
+  const keystore = await openKeystore({
+    ...{ site, store, disk: new MemoryDisk(), clock, random, audit, wrappingRoot },
+    links: [{ link, transmitter: bristol, receiver: cambridge, reserveOctets: 4096, peer }],
+    onChange: () => undefined,
+    onAlarm: () => undefined,
+  })
+  const runner = new LinkRunner({
+    ...{ site, peer, parameters, network, peers, keystore, alarms, audit, clock, random, log },
+    ...{ devices: fibre, compute: inlineCompute(random), bootstrap },
+  })
+  peers.serve('link/open', (from, payload) => runner.answerOpening(from, payload))
+  peers.start()
+  runner.start()
+  return { runner, log }
+}
+
+async function twoEnds() {
+  const time = new SimulatedTime()
+  const network = new SimulatedNetwork(time)
+  const bootstrap = newBootstraps()
+  const fibres = [new DarkFibre(), new DarkFibre()] as const
+  const [fibreA, fibreB] = fibres
+  const a = await end(bristol, cambridge, {
+    ...{ time, network: network.of(bristol), fibre: fibreA, bootstrap },
+  })
+  const b = await end(cambridge, bristol, {
+    ...{ time, network: network.of(cambridge), fibre: fibreB, bootstrap },
+  })
+  const states = () => [a.runner.view().state, b.runner.view().state]
+  return { time, a, b, fibreA, fibreB, states }
+}
+
+test('a fibre that goes away and comes back is reached by both ends, and a session opens', async () => {
+  const { time, a, fibreA, fibreB, states } = await twoEnds()
+  await time.advance(5_000)
+  assert.deepEqual(states(), ['running', 'running'])
+  const { epoch } = a.runner.view()
+  for (const fibre of [fibreA, fibreB]) fibre.die()
+  await time.advance(20_000)
+  assert.deepEqual(states(), ['down', 'down'])
+  assert(a.log.lines.some(({ event }) => event === 'link.device-gone'))
+  for (const fibre of [fibreA, fibreB]) fibre.away = false
+  await time.advance(45_000)
+  assert.deepEqual(states(), ['running', 'running'])
+  assert.deepEqual([fibreA.reached.length, fibreB.reached.length], [1, 1])
+  assert(a.runner.view().epoch > epoch, 'a session of its own')
+})
+
+test('a link does not count as running while its receiver is away', async () => {
+  const { time, fibreB, states } = await twoEnds()
+  await time.advance(5_000)
+  fibreB.die()
+  await time.advance(100)
+  assert.deepEqual(states(), ['running', 'connecting'])
+  fibreB.away = false
+  await time.advance(10_000)
+  assert.deepEqual(states(), ['running', 'running'])
+})
+
+test('a transmitter that goes away while the peer is asked is reached anew', async () => {
+  const { time, fibreA, states } = await twoEnds()
+  // After the dial of its device, and before the peer's answer.
+  await time.advance(1)
+  assert.equal(fibreA.reached.length, 1)
+  fibreA.reached.splice(0)[0].close()
+  await time.advance(5_000)
+  assert.equal(fibreA.reached.length, 1)
+  assert.deepEqual(states(), ['running', 'running'])
+})
