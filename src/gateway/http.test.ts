@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import type { IncomingHttpHeaders } from 'node:http'
 import { test, type TestContext } from 'node:test'
@@ -247,6 +248,40 @@ test('a body of the greatest length is taken, one octet more is a 413, announced
   const chunk = `400\r\n${'x'.repeat(1024)}\r\n`
   socket.write(`POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n${chunk}`)
   assert.match(await rest(socket), /^HTTP\/1\.1 413 /)
+  assert.equal(served.seen.length, 1)
+})
+
+test('a client that sends a body too large still reads the refusal, and can go on', async (t) => {
+  const served = await serve(t, undefined, { bodyOctetsMax: 1000 })
+  const socket = await raw(served)
+  let answer = ''
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()))
+  const octets = 4 * 1024 * 1024
+  socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${octets}\r\n\r\n`)
+  // In pieces, so that much is still to come when the refusal is written.
+  const piece = Buffer.alloc(65_536, 'x')
+  for (let sent = 0; sent < octets; sent += piece.length) {
+    await new Promise((resume) => socket.write(piece, resume))
+  }
+  socket.write('GET /next HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  await once(socket, 'close')
+  assert.match(answer, /^HTTP\/1\.1 413 [^]*HTTP\/1\.1 200 /)
+  assert.deepEqual(
+    served.seen.map(({ path }) => path),
+    ['/next'],
+  )
+})
+
+test('a client that asks before it sends is told to go on only where its body fits', async (t) => {
+  const served = await serve(t, undefined, { bodyOctetsMax: 1000 })
+  const ask = async (octets: number, body: string): Promise<string> => {
+    const socket = await raw(served)
+    const head = `content-length: ${octets}\r\nexpect: 100-continue\r\nconnection: close\r\n`
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\n${head}\r\n${body}`)
+    return rest(socket)
+  }
+  assert.match(await ask(1000, 'x'.repeat(1000)), /^HTTP\/1\.1 100 [^]*HTTP\/1\.1 200 /)
+  assert.match(await ask(1001, ''), /^HTTP\/1\.1 413 /)
   assert.equal(served.seen.length, 1)
 })
 

@@ -16,6 +16,7 @@ import {
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
 } from 'fastify'
 import { noteOf, Refusal, type Log } from '#base'
 
@@ -56,6 +57,15 @@ export function newWeb(options: WebOptions): FastifyInstance {
     response.writeHead(417, rawHeaders(body))
     response.end(body)
   })
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response)
+  })
+  web.addHook('preParsing', ({ raw, routeOptions }, reply, payload, done) => {
+    // A client that asks first is told to send only what will be read.
+    const fits = Number(raw.headers['content-length'] ?? 0) <= routeOptions.bodyLimit
+    if (raw.headers.expect !== undefined && fits) reply.raw.writeContinue()
+    done(null, payload)
+  })
   web.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS)
     // Node's own check of the host header answers without a body; the servers have it off.
@@ -64,8 +74,9 @@ export function newWeb(options: WebOptions): FastifyInstance {
     else refuse(reply.header('connection', 'close'), 400)
   })
   web.setNotFoundHandler((_request, reply) => refuse(reply, 404))
-  web.setErrorHandler((error: FastifyError, _request, reply) => {
+  web.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500
+    if (status === 413) linger(request, reply)
     if (status < 500) return refuse(reply, status)
     // Ours, not the client's: the log says which, the answer does not.
     const code = error instanceof Refusal ? noteOf(error).code : error.name
@@ -73,6 +84,23 @@ export function newWeb(options: WebOptions): FastifyInstance {
     return refuse(reply, 500)
   })
   return web
+}
+
+/**
+ * Takes in, for a while, the rest of a body that is not read: to close under a client that is still
+ * sending would reset the connection before it has read why (RFC 9112 §9.6).
+ */
+function linger({ raw }: FastifyRequest, reply: FastifyReply): void {
+  const { socket } = raw
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  let octets = 0
+  raw.on('data', ({ length }: Uint8Array) => {
+    octets += length
+    if (octets > LINGER_OCTETS_MAX) socket.destroy()
+  })
+  raw.once('close', () => clearTimeout(cut))
+  // Fastify's own: Node would close as soon as the answer is written.
+  reply.removeHeader('connection')
 }
 
 /** Answers what Node's parser could not read as a request. There is no reply object then. */
@@ -133,6 +161,9 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 
 /** Content type of every JSON answer. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
+/** How long, and how much, a client may go on sending a body that was refused. */
+const LINGER_MS = 1000
+const LINGER_OCTETS_MAX = 16 * 1024 * 1024
 /** UTF-16 units of one path parameter. */
 const PARAMETER_MAX = 256
 /** Octets of request line and headers together. */
