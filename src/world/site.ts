@@ -10,7 +10,9 @@
 import {
   PortRefusal,
   type Clock,
+  type Facts,
   type LinkId,
+  type LogLevel,
   type SeededRandom,
   type SecretBytes,
   type SiteId,
@@ -92,8 +94,9 @@ export class WorldSite {
     for (const [path, octets] of files) this.disk.files.set(path, octets.slice())
     this.#wallClock = time.view()
     this.#machine = {
-      ...{ site, store: this.store, disk: this.disk, log: this.log, network, time, trace },
+      ...{ site, store: this.store, disk: this.disk, network, time, trace },
       ...{ wallClock: this.#wallClock, chance },
+      log: { write: (level, event, facts = {}) => this.#logged(level, event, facts) },
       writeFate: (kind) => this.#writeFate(kind),
     }
   }
@@ -278,6 +281,14 @@ export class WorldSite {
       run.incarnation.die()
       this.#startIn(START_AGAIN_MS)
     })
+  }
+
+  /** Takes a line of a run. An internal error is a bug of ours, whatever faults last. */
+  #logged(level: LogLevel, event: string, facts: Facts): void {
+    this.log.write(level, event, facts)
+    if (facts['code'] !== 'INTERNAL') return
+    const { why = '', where = '' } = facts
+    this.#input.report(`${this.id} logs an internal error: ${event} ${why} ${where}`)
   }
 
   #gone(incarnation: Incarnation): void {
