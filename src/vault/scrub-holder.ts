@@ -4,12 +4,13 @@
  * @module
  */
 
-import { bind, hex, sameOctets, statement, uuidOctets, type Uuid } from '#base'
+import { bind, hex, sameOctets, statement, uuidOctets, type SiteId, type Uuid } from '#base'
+import { sha256 } from '#crypto'
 import { ownershipOf } from '#health'
 import { resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
 import { faultOf, type Fault } from './findings.ts'
-import { isProven, isSigned } from './group.ts'
+import { isProven, isSigned, type GroupProof } from './group.ts'
 import type { HolderKey } from './keyring.ts'
 import {
   everyObjectOf,
@@ -41,8 +42,34 @@ export interface HolderScrub {
   readonly versions: number
 }
 
+/** Signed statements of other sites that one scrub has found good: many items come in each. */
+export class GoodStatements {
+  /** Digests of what was verified, with its signatures; at most `GOOD_STATEMENTS_MAX`. */
+  readonly #good = new Set<string>()
+  readonly #verifiersOf: VaultContext['verifiersOf']
+
+  constructor({ verifiersOf }: VaultContext) {
+    this.#verifiersOf = verifiersOf
+  }
+
+  /** Whether both signatures of a site hold, found now or before for the same octets. */
+  has(tenant: SiteId, { statement: text, signature }: GroupProof): boolean {
+    const { mlDsa, ed25519 } = signature
+    const name = `${tenant} ${[text, mlDsa, ed25519].map((part) => hex(sha256(part))).join(' ')}`
+    if (this.#good.has(name)) return true
+    if (!isSigned(this.#verifiersOf(tenant), { statement: text, signature })) return false
+    if (this.#good.size >= GOOD_STATEMENTS_MAX) this.#good.clear()
+    this.#good.add(name)
+    return true
+  }
+}
+
 /** Everything that a holder holds, checked. Never throws for what is stored. */
-export async function holderFaults(context: VaultContext, id: Uuid): Promise<HolderScrub> {
+export async function holderFaults(
+  context: VaultContext,
+  id: Uuid,
+  good: GoodStatements,
+): Promise<HolderScrub> {
   const place = `vault_holder ${id}`
   const faults: Fault[] = []
   let objects = 0
@@ -54,7 +81,7 @@ export async function holderFaults(context: VaultContext, id: Uuid): Promise<Hol
     for await (const held of everyObjectOf(context, id)) {
       objects++
       try {
-        versions += await checkObject(context, held, key, lookups)
+        versions += await checkObject(context, held, { key, lookups, good })
       } catch (error) {
         faults.push(faultOf(error, `vault_object ${held.object.id}`))
       }
@@ -71,8 +98,7 @@ export async function holderFaults(context: VaultContext, id: Uuid): Promise<Hol
 async function checkObject(
   context: VaultContext,
   held: HeldObject,
-  key: HolderKey,
-  lookups: Lookups,
+  { key, lookups, good }: { key: HolderKey; lookups: Lookups; good: GoodStatements },
 ): Promise<number> {
   const { object } = held
   const place = `vault_object ${object.id}`
@@ -83,13 +109,13 @@ async function checkObject(
   }
   for (const number of numbers.slice(0, -1)) {
     const verified = await readVersion(context, object, number)
-    await checkProof(context, verified)
+    await checkProof(context, verified, good)
     // A former version may belong to former holders only.
     if (!openersOf(verified).includes(key.holder.id)) continue
     lookups.expect(object, openVersion(verified, key))
   }
   const verified = await readNewest(context, held)
-  await checkProof(context, verified)
+  await checkProof(context, verified, good)
   const body = openVersion(verified, key)
   lookups.expect(object, body)
   const identity = identityOf(context.tags, object.origin, body)
@@ -116,11 +142,15 @@ async function checkHoldings(
 }
 
 /** What came from another site is still proven by that site. */
-async function checkProof(context: VaultContext, verified: VerifiedVersion): Promise<void> {
+async function checkProof(
+  context: VaultContext,
+  verified: VerifiedVersion,
+  good: GoodStatements,
+): Promise<void> {
   const { object, version, hash, tenant, origin } = verified
   if (origin === undefined) return
   const proof = await proofOf(context, tenant, origin)
-  if (!isSigned(context.verifiersOf(tenant), proof)) {
+  if (!good.has(tenant, proof)) {
     throw damaged(`vault_foreign ${origin.group}`, 'the signatures do not hold')
   }
   if (!isProven(proof, { object, version, hash })) {
@@ -186,6 +216,8 @@ class Lookups {
   }
 }
 
+/** Digests that a scrub remembers; some 250 octets each. */
+const GOOD_STATEMENTS_MAX = 10_000
 const blank = new Uint8Array(0)
 const FIELDS = Object.keys(LOOKUP_FIELDS) as LookupField[]
 const SELECT_LOOKUPS = statement(

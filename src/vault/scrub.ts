@@ -22,7 +22,7 @@ import { holderColumns } from './keyring.ts'
 import { HOLDER_KINDS, holderOf } from './keys.ts'
 import { placeOf } from './reading.ts'
 import { idIn, numberOf, octetsOf } from './rows.ts'
-import { holderFaults } from './scrub-holder.ts'
+import { GoodStatements, holderFaults } from './scrub-holder.ts'
 import { loggedGroupFaults, strayFaults } from './scrub-strays.ts'
 import { db } from './tables.ts'
 
@@ -129,13 +129,14 @@ async function* scrubRecords(
   findings: Findings,
   total: number,
 ): AsyncGenerator<ScrubFinding> {
+  const good = new GoodStatements(context)
   for await (const row of pages(context, SELECT_HOLDERS, 'holder_id')) {
     // What is no id of ours has been reported with the holders.
     if (octetsOf(row, 'holder_id').length !== 16) continue
     const id = idIn(row, 'holder_id')
-    let found = await holderFaults(context, id)
+    let found = await holderFaults(context, id, good)
     // A commit in between may have made it look so: what is wrong stays wrong.
-    if (found.faults.length > 0) found = await holderFaults(context, id)
+    if (found.faults.length > 0) found = await holderFaults(context, id, good)
     for (const fault of found.faults) yield* findings.fault('objects', fault)
     findings.count('objects', found.objects)
     findings.count('versions', found.versions)
