@@ -18,7 +18,9 @@ export interface BenchOutput {
 export type Groups = Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
 
 /** Groups are loaded only when they are asked for. */
-export const groups: Groups = {}
+export const groups: Groups = {
+  link: () => import('./link.ts'),
+}
 
 /** @returns whether every bar was met, or undefined if a group is unknown */
 export async function runBenchmarks(

@@ -71,7 +71,12 @@ export class PolynomialHash implements Disposable {
   }
 }
 
-/** state ← (state ⊕ block) · key, for each 16-octet block from `from` up to `to`. */
+/**
+ * state ← (state ⊕ block) · key, for each 16-octet block from `from` up to `to`.
+ *
+ * A block is four words, and each word takes four entries of the table. The entries of one word are
+ * summed before the next word is read, so that few values are held at a time.
+ */
 function absorb(
   table: Int32Array,
   state: Int32Array,
@@ -81,22 +86,52 @@ function absorb(
 ): void {
   let [a, b, c, d] = state
   for (let at = from; at < to; at += 16) {
-    const words = [a, b, c, d]
+    const w = a ^ wordAt(octets, at)
+    const x = b ^ wordAt(octets, at + 4)
+    const y = c ^ wordAt(octets, at + 8)
+    const z = d ^ wordAt(octets, at + 12)
     a = b = c = d = 0
-    for (let place = 0; place < 16; place++) {
-      const octet = octets[at + place] ^ ((words[place >> 2] >>> (24 - 8 * (place & 3))) & 0xff)
-      const entry = (place << 10) + (octet << 2)
-      a ^= table[entry]
-      b ^= table[entry + 1]
-      c ^= table[entry + 2]
-      d ^= table[entry + 3]
-    }
+    const w0 = (w >>> 22) & 0x3fc
+    const w1 = 1024 + ((w >>> 14) & 0x3fc)
+    const w2 = 2048 + ((w >>> 6) & 0x3fc)
+    const w3 = 3072 + ((w << 2) & 0x3fc)
+    a ^= table[w0] ^ table[w1] ^ table[w2] ^ table[w3]
+    b ^= table[w0 + 1] ^ table[w1 + 1] ^ table[w2 + 1] ^ table[w3 + 1]
+    c ^= table[w0 + 2] ^ table[w1 + 2] ^ table[w2 + 2] ^ table[w3 + 2]
+    d ^= table[w0 + 3] ^ table[w1 + 3] ^ table[w2 + 3] ^ table[w3 + 3]
+    const x0 = 4096 + ((x >>> 22) & 0x3fc)
+    const x1 = 5120 + ((x >>> 14) & 0x3fc)
+    const x2 = 6144 + ((x >>> 6) & 0x3fc)
+    const x3 = 7168 + ((x << 2) & 0x3fc)
+    a ^= table[x0] ^ table[x1] ^ table[x2] ^ table[x3]
+    b ^= table[x0 + 1] ^ table[x1 + 1] ^ table[x2 + 1] ^ table[x3 + 1]
+    c ^= table[x0 + 2] ^ table[x1 + 2] ^ table[x2 + 2] ^ table[x3 + 2]
+    d ^= table[x0 + 3] ^ table[x1 + 3] ^ table[x2 + 3] ^ table[x3 + 3]
+    const y0 = 8192 + ((y >>> 22) & 0x3fc)
+    const y1 = 9216 + ((y >>> 14) & 0x3fc)
+    const y2 = 10240 + ((y >>> 6) & 0x3fc)
+    const y3 = 11264 + ((y << 2) & 0x3fc)
+    a ^= table[y0] ^ table[y1] ^ table[y2] ^ table[y3]
+    b ^= table[y0 + 1] ^ table[y1 + 1] ^ table[y2 + 1] ^ table[y3 + 1]
+    c ^= table[y0 + 2] ^ table[y1 + 2] ^ table[y2 + 2] ^ table[y3 + 2]
+    d ^= table[y0 + 3] ^ table[y1 + 3] ^ table[y2 + 3] ^ table[y3 + 3]
+    const z0 = 12288 + ((z >>> 22) & 0x3fc)
+    const z1 = 13312 + ((z >>> 14) & 0x3fc)
+    const z2 = 14336 + ((z >>> 6) & 0x3fc)
+    const z3 = 15360 + ((z << 2) & 0x3fc)
+    a ^= table[z0] ^ table[z1] ^ table[z2] ^ table[z3]
+    b ^= table[z0 + 1] ^ table[z1 + 1] ^ table[z2 + 1] ^ table[z3 + 1]
+    c ^= table[z0 + 2] ^ table[z1 + 2] ^ table[z2 + 2] ^ table[z3 + 2]
+    d ^= table[z0 + 3] ^ table[z1 + 3] ^ table[z2 + 3] ^ table[z3 + 3]
   }
   state[0] = a
   state[1] = b
   state[2] = c
   state[3] = d
 }
+
+const wordAt = (octets: Uint8Array, at: number): number =>
+  (octets[at] << 24) | (octets[at + 1] << 16) | (octets[at + 2] << 8) | octets[at + 3]
 
 function fillTable(table: Int32Array, key: Uint8Array): void {
   const view = new DataView(key.buffer, key.byteOffset, 16)

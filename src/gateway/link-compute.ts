@@ -13,11 +13,12 @@ import type { EngineSeat, EngineStep, LinkCompute } from '#site/engine'
 import { GatewayRefusal } from './refusal.ts'
 
 type LinkParameters = Parameters<LinkCompute['open']>[1]
+type EngineInput = Parameters<EngineSeat['step']>[0]
 
 /** What goes to a link worker. */
 export type ToLinkWorker =
   | { readonly kind: 'open'; readonly site: SiteId; readonly parameters: LinkParameters }
-  | { readonly kind: 'input'; readonly input: Parameters<EngineSeat['step']>[0] }
+  | { readonly kind: 'input'; readonly input: EngineInput }
 
 /** What comes back for each input, in order. */
 export type FromLinkWorker =
@@ -46,7 +47,7 @@ class WorkerSeat implements EngineSeat {
     this.#parameters = parameters
   }
 
-  step(input: Parameters<EngineSeat['step']>[0]): Promise<EngineStep> {
+  step(input: EngineInput): Promise<EngineStep> {
     this.#worker ??= this.#start()
     const worker = this.#worker
     return new Promise((resolve, reject) => {
@@ -81,8 +82,32 @@ class WorkerSeat implements EngineSeat {
   }
 }
 
-/** Copies: the engine keeps what it says for its transcript, and we keep nothing of what we say. */
-const post = (worker: Worker, message: ToLinkWorker): void => worker.postMessage(message)
+/**
+ * What a device reported moves to the other thread; messages of the peer, which may share memory
+ * with others of its stream, are copied.
+ */
+const post = (worker: Worker, message: ToLinkWorker): void =>
+  worker.postMessage(message, message.kind === 'input' ? moved(message.input) : [])
+
+function moved(input: EngineInput): ArrayBuffer[] {
+  switch (input.kind) {
+    case 'detections':
+      return wholeBuffers(input.batch.slots, input.batch.outcomes)
+    case 'choices':
+      return wholeBuffers(input.choices.choices)
+    default:
+      return []
+  }
+}
+
+/** The buffers of arrays that have one to themselves, and so may leave this thread with it. */
+export function wholeBuffers(...arrays: readonly ArrayBufferView[]): ArrayBuffer[] {
+  return arrays.flatMap(({ buffer, byteLength }) =>
+    buffer instanceof ArrayBuffer && byteLength === buffer.byteLength && byteLength > 0
+      ? [buffer]
+      : [],
+  )
+}
 
 const failed = (why: string, cause?: unknown): GatewayRefusal =>
   new GatewayRefusal('WORKER_FAILED', `A link worker failed: ${why}`, { cause })

@@ -8,7 +8,7 @@ import { parentPort } from 'node:worker_threads'
 import { present } from '#base'
 import { systemRandom } from '#crypto'
 import { inlineCompute, type EngineSeat, type EngineStep } from '#site/engine'
-import type { FromLinkWorker, ToLinkWorker } from './link-compute.ts'
+import { wholeBuffers, type FromLinkWorker, type ToLinkWorker } from './link-compute.ts'
 
 const port = present(parentPort, 'port of a worker thread')
 let seat: EngineSeat | undefined
@@ -39,4 +39,9 @@ function forget({ effects }: EngineStep): void {
   }
 }
 
-const say = (message: FromLinkWorker): void => port.postMessage(message)
+/** Slots to ask for move; what the engine says is copied, for it stays in its transcript. */
+function say(message: FromLinkWorker): void {
+  const effects = message.kind === 'step' ? message.step.effects : []
+  const slots = effects.flatMap((effect) => (effect.kind === 'ask-choices' ? [effect.slots] : []))
+  port.postMessage(message, wholeBuffers(...slots))
+}
