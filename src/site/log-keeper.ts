@@ -21,6 +21,7 @@ import {
   writeSeenReply,
   writeSeenRequest,
   type AuditLog,
+  type CosignRefusal,
   type NoteVerifier,
   type Witness,
 } from '#audit'
@@ -61,9 +62,10 @@ export class LogKeeper {
   constructor(input: LogKeeperInput) {
     this.#input = input
     const { peers, witness } = input
-    peers.serve('audit/cosign', async (_, payload) => {
+    peers.serve('audit/cosign', async (from, payload) => {
       const { reply, evidence } = await witness.cosign(readCosignRequest(payload))
       if (evidence !== undefined) await this.#reportFork(evidence.origin, evidence.size)
+      else if (reply.outcome === 'refused') await this.#suspect(from, reply.reason)
       return writeCosignReply(reply)
     })
     peers.serve('audit/seen', async (_, payload) => {
@@ -142,6 +144,7 @@ export class LogKeeper {
         await this.#askFor(witness)
       } catch (error) {
         this.#report('log.witness-failed', error, witness.site)
+        if (error instanceof LogRefusal) await this.#doubted(witness.site, error.message)
       }
     }
   }
@@ -156,6 +159,7 @@ export class LogKeeper {
     if (reply.outcome === 'cosigned') {
       await addCosignatures(log, verifier, reply)
       this.#cosigned.set(site, reply.size)
+      await this.#input.alarms.clear(DOUBTED, site)
       return
     }
     // The witness has seen another size than we remember: ask once more from there.
@@ -166,6 +170,32 @@ export class LogKeeper {
     this.#input.operatorLog.write('warning', 'log.cosignature-refused', {
       witness: site,
       reason: reply.reason,
+    })
+    const problem = REWRITTEN[reply.reason]
+    if (problem !== undefined) {
+      await this.#doubted(site, `${site} does not cosign this log: ${problem}`)
+    }
+  }
+
+  /** A witness remembers another log than this one: it was rewritten, restored, or is forged. */
+  #doubted(witness: SiteId, message: string): Promise<void> {
+    return this.#input.alarms.raise({
+      kind: DOUBTED,
+      severity: 'critical',
+      subject: witness,
+      message,
+    })
+  }
+
+  /** The same seen from the other side, where this site is the witness. */
+  async #suspect(peer: SiteId, reason: CosignRefusal): Promise<void> {
+    const problem = REWRITTEN[reason]
+    if (problem === undefined) return
+    await this.#input.alarms.raise({
+      kind: 'log.peer-suspect',
+      severity: 'critical',
+      subject: peer,
+      message: `The log of ${peer} was not cosigned: ${problem}`,
     })
   }
 
@@ -185,6 +215,16 @@ export class LogKeeper {
       message: `The log ${origin} signed two histories of size ${size}`,
     })
   }
+}
+
+/** This site's log, doubted by a witness: the subject. */
+const DOUBTED = 'log.doubted'
+
+/** Refusals that a log gives cause for only if it lost entries or changed them. */
+const REWRITTEN: Readonly<Partial<Record<CosignRefusal, string>>> = {
+  'size-behind': 'it has fewer entries than were cosigned',
+  'proof-invalid': 'it does not continue the entries that were cosigned',
+  fork: 'it signed two histories of one size',
 }
 
 const behind = (witness: SiteId, seen: number, size: number): LogRefusal =>
