@@ -90,14 +90,8 @@ const post = (worker: Worker, message: ToLinkWorker): void =>
   worker.postMessage(message, message.kind === 'input' ? moved(message.input) : [])
 
 function moved(input: EngineInput): ArrayBuffer[] {
-  switch (input.kind) {
-    case 'detections':
-      return wholeBuffers(input.batch.slots, input.batch.outcomes)
-    case 'choices':
-      return wholeBuffers(input.choices.choices)
-    default:
-      return []
-  }
+  if (input.kind === 'detections') return wholeBuffers(input.batch.slots, input.batch.outcomes)
+  return input.kind === 'choices' ? wholeBuffers(input.choices.choices) : []
 }
 
 /** The buffers of arrays that have one to themselves, and so may leave this thread with it. */

@@ -88,13 +88,12 @@ function decodeOctets(octets: Uint8Array, slots: Uint32Array): number {
   let at = 0
   let next = 0
   for (let index = 0; index < slots.length; index++) {
-    let octet = octets[at]
+    let octet = octets[at++]
     while (octet === 255) {
       next = (next + 255) | 0
-      octet = octets[++at]
+      octet = octets[at++]
     }
-    if (octet === undefined) throw invalid()
-    at = (at + 1) | 0
+    if (at > octets.length) throw invalid()
     slots[index] = next + octet
     next = (next + octet + 1) | 0
   }
