@@ -8,7 +8,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { resolve } from 'node:path'
-import { LIMIT_MS, until } from './until.ts'
+import { Hopeless, LIMIT_MS, until } from './until.ts'
 
 const main = resolve(import.meta.dirname, '../../src/main.ts')
 /** The flags with which the launcher `./photonward` starts Node. */
@@ -140,7 +140,7 @@ export class DaemonProcess {
   async start(): Promise<void> {
     this.launch()
     await until(`${this.name} serves`, () => {
-      if (!this.isRunning) throw new Error(`${this.name} has ended: ${this.output}`)
+      if (!this.isRunning) throw new Hopeless(`${this.name} has ended: ${this.output}`)
       return this.#stdout.includes('\n')
     })
   }

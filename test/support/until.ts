@@ -10,11 +10,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 export const LIMIT_MS = 60_000
 const LOOK_MS = 40
 
+/** What will not become true any more: the waiting ends at once. */
+export class Hopeless extends Error {
+  override readonly name = 'Hopeless'
+}
+
 /**
  * The first value of `look` that is neither undefined, false nor null.
  *
  * @param what    the condition in words, for the failure
- * @param look    asked again and again; what it rejects with counts as not yet
+ * @param look    asked again and again; what it rejects with counts as not yet, unless it is `Hopeless`
  */
 export async function until<T>(
   what: string,
@@ -31,6 +36,7 @@ export async function until<T>(
       }
       last = 'never true'
     } catch (error) {
+      if (error instanceof Hopeless) throw error
       last = error
     }
     if (performance.now() > deadline) {
