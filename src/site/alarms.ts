@@ -71,7 +71,10 @@ export class Alarms {
     return [...this.#standing.values()]
   }
 
-  /** Raises an alarm, durably and logged; nothing happens while the same one stands. */
+  /**
+   * Raises an alarm, durably and logged; nothing happens while the same one stands. If the store
+   * refuses it, it does not stand, and may be raised again.
+   */
   async raise(cause: AlarmCause): Promise<void> {
     const key = keyOf(cause)
     if (this.#standing.has(key)) return
@@ -81,18 +84,19 @@ export class Alarms {
     const alarm: Alarm = { ...cause, id: newTimeUuid(random, at), at, clearedAt: undefined }
     this.#standing.set(key, alarm)
     log.write(severity === 'notice' ? 'info' : 'warning', 'alarm.raised', { kind, subject })
-    await store.commit([
-      bind(INSERT, site, alarm.id, at, kind, severity, subject, message, null),
-      audit.append({
-        kind: 'alarm.raised',
-        at,
-        actor: site,
-        facts: { alarm: kind, subject, severity },
-      }),
-    ])
+    const facts = { alarm: kind, subject, severity }
+    try {
+      await store.commit([
+        bind(INSERT, site, alarm.id, at, kind, severity, subject, message, null),
+        audit.append({ kind: 'alarm.raised', at, actor: site, facts }),
+      ])
+    } catch (error) {
+      this.#standing.delete(key)
+      throw error
+    }
   }
 
-  /** Clears an alarm whose cause has gone. */
+  /** Clears an alarm whose cause has gone. If the store refuses that, it stands as before. */
   async clear(kind: string, subject: string): Promise<void> {
     const key = keyOf({ kind, subject })
     const alarm = this.#standing.get(key)
@@ -101,10 +105,15 @@ export class Alarms {
     this.#standing.delete(key)
     const at = clock.now()
     log.write('info', 'alarm.cleared', { kind, subject })
-    await store.commit([
-      bind(CLEAR, at, site, alarm.id),
-      audit.append({ kind: 'alarm.cleared', at, actor: site, facts: { alarm: kind, subject } }),
-    ])
+    try {
+      await store.commit([
+        bind(CLEAR, at, site, alarm.id),
+        audit.append({ kind: 'alarm.cleared', at, actor: site, facts: { alarm: kind, subject } }),
+      ])
+    } catch (error) {
+      this.#standing.set(key, alarm)
+      throw error
+    }
   }
 
   /** The newest alarms, standing and cleared. */

@@ -3,8 +3,12 @@
  * a link wait.
  *
  * An alarm that points at an eavesdropper or a forger suspends the link's keys until several later
- * blocks in a row show that its cause has gone. Others point at a link in bad health and suspend nothing: the
- * bounds already keep the keys of each block safe.
+ * blocks in a row show that its cause has gone. Others point at a link in bad health and suspend
+ * nothing: the bounds already keep the keys of each block safe.
+ *
+ * Alarms and quarantine outlive the daemon, what the engine knows does not: what an earlier run has
+ * left is lifted by sound blocks of this one. What the store refuses is tried again at the next
+ * block.
  *
  * @module
  */
@@ -18,8 +22,14 @@ export class LinkAlarms {
   readonly #link: LinkId
   readonly #alarms: Alarms
   readonly #keystore: Keystore
-  /** Alarms that stand. */
+  /** Alarms that stand, whether or not they could be stored. */
   readonly #standing = new Set<AlarmKind>()
+  /** Those of them that an earlier run has raised: its engine is not there to clear them. */
+  readonly #inherited = new Set<AlarmKind>()
+  /** Those of them that the store has refused. */
+  readonly #unstored = new Map<AlarmKind, Facts>()
+  /** Whether the quarantine that is in force is stored as well. */
+  #suspensionStored = true
   /** The newest block that gave cause for suspicion; later ones have to show that it has gone. */
   #lastBad: Place | undefined
   #goodSince = 0
@@ -29,18 +39,24 @@ export class LinkAlarms {
     this.#link = input.link
     this.#alarms = input.alarms
     this.#keystore = input.keystore
+    for (const { kind, subject } of input.alarms.standing) {
+      const own = KINDS.find((one) => nameOf(one) === kind)
+      if (own === undefined || subject !== this.#link) continue
+      this.#standing.add(own)
+      this.#inherited.add(own)
+    }
   }
 
-  /** Whether suspicion of tampering stands. */
+  /** Whether suspicion of tampering stands, or keys of the link wait for whatever cause. */
   isSuspect(): boolean {
-    return [...this.#standing].some((kind) => SUSPICIOUS.has(kind))
+    return this.#isSuspected() || this.#quarantine() !== undefined
   }
 
   take({ kind, state, facts }: Alarm): Promise<void> {
     return this.#inTurn(async () => {
       if (state === 'raised') await this.#raise(kind, facts)
       // Several blocks are under way at once: one from before the trouble proves nothing.
-      else if (!SUSPICIOUS.has(kind)) await this.#clear([kind])
+      else if (!SUSPICIOUS.has(kind)) await this.#clear(kind)
     })
   }
 
@@ -48,42 +64,73 @@ export class LinkAlarms {
   blockEnded({ epoch, sequence, outcome, cause }: BlockReport): Promise<void> {
     return this.#inTurn(async () => {
       const place = { epoch, sequence }
-      if (outcome === 'discarded') {
-        if (!BAD_CAUSES.has(cause ?? '')) return
+      const isBad = outcome === 'discarded' && BAD_CAUSES.has(cause ?? '')
+      if (isBad) {
         if (this.#lastBad === undefined || isAfter(place, this.#lastBad)) this.#lastBad = place
         this.#goodSince = 0
-        return
       }
+      for (const [kind, facts] of [...this.#unstored]) await this.#raise(kind, facts)
+      if (outcome !== 'distilled') return
       if (this.#lastBad !== undefined && !isAfter(place, this.#lastBad)) return
       this.#goodSince++
-      if (this.#goodSince < GOOD_BLOCKS) return
-      const over = [...this.#standing].filter((kind) => SUSPICIOUS.has(kind) || MOMENTARY.has(kind))
-      await this.#clear(over)
+      if (this.#goodSince >= GOOD_BLOCKS) await this.#lift()
     })
   }
 
   async #raise(kind: AlarmKind, facts: Facts): Promise<void> {
-    const wasSuspect = this.isSuspect()
     this.#standing.add(kind)
-    if (SUSPICIOUS.has(kind)) this.#goodSince = 0
-    if (!wasSuspect && this.isSuspect()) {
-      await this.#keystore.quarantine({ link: this.#link, cause: kind })
+    this.#inherited.delete(kind)
+    this.#unstored.set(kind, facts)
+    if (SUSPICIOUS.has(kind)) {
+      this.#goodSince = 0
+      await this.#suspend(kind)
     }
     await this.#alarms.raise({
-      kind: `link.${kind}`,
+      kind: nameOf(kind),
       severity: SUSPICIOUS.has(kind) ? 'critical' : 'warning',
       subject: this.#link,
       message: WORDS[kind](facts),
     })
+    this.#unstored.delete(kind)
   }
 
-  async #clear(kinds: readonly AlarmKind[]): Promise<void> {
-    const wasSuspect = this.isSuspect()
-    for (const kind of kinds) this.#standing.delete(kind)
-    if (wasSuspect && !this.isSuspect()) {
+  /** Makes the keys of the link wait: in force at once, whatever the store says. */
+  async #suspend(cause: AlarmKind): Promise<void> {
+    if (this.#quarantine() !== undefined && this.#suspensionStored) return
+    this.#suspensionStored = false
+    await this.#keystore.quarantine({ link: this.#link, cause })
+    this.#suspensionStored = true
+  }
+
+  /** Several later blocks were sound: keys may be had again, and alarms without an end have one. */
+  async #lift(): Promise<void> {
+    const cause = this.#quarantine()
+    // What somebody else has put under quarantine is not for blocks to release.
+    if (KINDS.some((kind) => kind === cause)) {
       await this.#keystore.release(this.#link, 'later blocks were sound')
     }
-    for (const kind of kinds) await this.#alarms.clear(`link.${kind}`, this.#link)
+    for (const kind of [...this.#standing]) {
+      const hasEnded = SUSPICIOUS.has(kind) || MOMENTARY.has(kind) || this.#inherited.has(kind)
+      if (hasEnded) await this.#clear(kind)
+    }
+  }
+
+  async #clear(kind: AlarmKind): Promise<void> {
+    await this.#alarms.clear(nameOf(kind), this.#link)
+    this.#standing.delete(kind)
+    this.#inherited.delete(kind)
+    this.#unstored.delete(kind)
+  }
+
+  #isSuspected(): boolean {
+    return [...this.#standing].some((kind) => SUSPICIOUS.has(kind))
+  }
+
+  /** Why the keys of the link wait in the key store, if they do. */
+  #quarantine(): string | undefined {
+    const { peers } = this.#keystore
+    const links = peers.flatMap((peer) => this.#keystore.pool(peer).links)
+    return links.find(({ link }) => link === this.#link)?.quarantine
   }
 
   /** One change at a time: quarantine and its release must not overtake each other. */
@@ -122,6 +169,8 @@ const MOMENTARY: ReadonlySet<AlarmKind> = new Set([
   'peer-misbehaved',
 ])
 
+const nameOf = (kind: AlarmKind): string => `link.${kind}`
+
 const share = (facts: Facts, name: string): string => `${(Number(facts[name]) * 100).toFixed(1)} %`
 
 const WORDS: Readonly<Record<AlarmKind, (facts: Facts) => string>> = {
@@ -139,3 +188,5 @@ const WORDS: Readonly<Record<AlarmKind, (facts: Facts) => string>> = {
   'authentication-low': () => 'Authentication pads of the link are running low',
   'peer-misbehaved': () => 'The peer broke the protocol of the link',
 }
+
+const KINDS = Object.keys(WORDS) as readonly AlarmKind[]
