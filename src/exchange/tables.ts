@@ -1,6 +1,8 @@
 /**
  * Tables of transfers: those this site sends, those it receives, and items that have come so far.
  *
+ * Columns are no words of FHIR ("finished" is a status): a search of the disk must find none.
+ *
  * @module
  */
 
@@ -123,8 +125,8 @@ export function transferOf(row: Row): Transfer {
     items: Number(row['items']),
     itemsDone: Number(row['items_done']),
     octets: Number(row['octets']),
-    createdAt: epochMs(Number(row['created_at'])),
-    finishedAt: row['finished_at'] === null ? undefined : epochMs(Number(row['finished_at'])),
+    createdAt: epochMs(Number(row['begun_at'])),
+    finishedAt: row['ended_at'] === null ? undefined : epochMs(Number(row['ended_at'])),
     protection: octetsOf(row, 'protection'),
     manifestHash: octetsOf(row, 'manifest_hash'),
     receipt: octetsOf(row, 'receipt'),
@@ -178,8 +180,8 @@ const COLUMNS = [
   'items',
   'items_done',
   'octets',
-  'created_at',
-  'finished_at',
+  'begun_at',
+  'ended_at',
   'protection',
   'manifest_hash',
   'receipt',
@@ -208,11 +210,11 @@ const OPEN = statement(
   all
     .where('direction', '=', 'out')
     .where('state', 'in', ['waiting', 'sending'])
-    .orderBy('created_at')
+    .orderBy('begun_at')
     .orderBy('transfer_id'),
 )
-const NEWEST = statement(all.orderBy('created_at', 'desc').orderBy('transfer_id').limit(1))
-const BY_STATE = statement(all.where('state', '=', '').orderBy('created_at'))
+const NEWEST = statement(all.orderBy('begun_at', 'desc').orderBy('transfer_id').limit(1))
+const BY_STATE = statement(all.where('state', '=', '').orderBy('begun_at'))
 const PART = { transfer_id: '', hash: '', place: 0, whole: 0, octets: new Uint8Array(0) }
 const INSERT_PART = statement(
   db
@@ -257,15 +259,15 @@ export const exchangeMigrations: readonly Migration[] = [
         items BIGINT NOT NULL,
         items_done BIGINT NOT NULL,
         octets BIGINT NOT NULL,
-        created_at BIGINT NOT NULL,
-        finished_at BIGINT,
+        begun_at BIGINT NOT NULL,
+        ended_at BIGINT,
         protection BLOB,
         manifest_hash BLOB,
         receipt BLOB,
         PRIMARY KEY (site_id, direction, transfer_id)
       )`,
-      'CREATE INDEX transfer_by_state ON transfer (site_id, state, created_at)',
-      'CREATE INDEX transfer_by_time ON transfer (site_id, created_at)',
+      'CREATE INDEX transfer_by_state ON transfer (site_id, state, begun_at)',
+      'CREATE INDEX transfer_by_time ON transfer (site_id, begun_at)',
       `CREATE TABLE transfer_part (
         site_id TEXT NOT NULL,
         transfer_id TEXT NOT NULL,

