@@ -55,7 +55,7 @@ export class ChoiceMemory {
     const choices = choicesIn(record, slots, this.#words)
     forgetChoices(record)
     this.#records.set(batch, undefined)
-    return { batch, choices }
+    return { batch, choices, observables: { incomingLightNw: record.incomingLightNw } }
   }
 
   /** Overwrites and forgets everything. */

@@ -16,7 +16,8 @@
  *   would be anti-correlated, which is a leak and not only a loss;
  * - *afterpulse*: a trapped carrier may fire the same detector once more after the dead time.
  *
- * Detectors are assumed equal: mismatch, and attacks on it, are not modelled yet.
+ * Both detectors are equally efficient for light on time. Where their gates open at slightly
+ * different times, light that comes early or late favours one of them (`gateFactor`).
  *
  * @see Rusca et al., Appl. Phys. Lett. 112, 171104 (2018), appendix B, for the dead time
  * @module
@@ -42,6 +43,19 @@ export interface Detector {
   readonly avalancheChargePc: number
   /** Photocurrent without any click, in μA. */
   readonly leakageCurrentUa: number
+  /**
+   * Width (1 σ) of the efficiency as a function of arrival time inside the gate, in picoseconds;
+   * 0 where there is no gate.
+   */
+  readonly gateWidthPs: number
+  /** Time by which detector 1 opens later than detector 0, in picoseconds. */
+  readonly gateMismatchPs: number
+  /** Standard deviation of time stamps inside the gate, in picoseconds. */
+  readonly timingJitterPs: number
+  /** Continuous light at the receiver's entrance that blinds the detectors, in μW. */
+  readonly blindingPowerUw: number
+  /** Photocurrent that such light makes, in μA per μW. */
+  readonly linearResponsivity: number
 }
 
 export interface Receiver {
@@ -59,6 +73,21 @@ export const deadSlots = (detector: Detector, clockHz: number): number =>
 /** Decay time of trapped carriers, in slots. */
 export const afterpulseDecaySlots = (detector: Detector, clockHz: number): number =>
   detector.afterpulseDecayPs * 1e-12 * clockHz
+
+/**
+ * Efficiency of detector 0 or 1 for light that arrives `delayPs` late, over that on time.
+ *
+ * Both gates are Gaussian, their middles apart by the mismatch; on time is half-way between.
+ */
+export function gateFactor(
+  { gateWidthPs, gateMismatchPs }: Detector,
+  which: 0 | 1,
+  delayPs: number,
+): number {
+  if (gateWidthPs === 0 || delayPs === 0) return 1
+  const late = which === 0 ? delayPs : -delayPs
+  return Math.exp(-(late * (late + gateMismatchPs)) / (2 * gateWidthPs ** 2))
+}
 
 /**
  * Probability that one detector fires in a live slot.
@@ -87,6 +116,9 @@ export function checkReceiver(receiver: Receiver, clockHz: number): void {
   requireRange('neighbourSlotProbability', detector.neighbourSlotProbability, 0, 0.5)
   requireRange('avalancheChargePc', detector.avalancheChargePc, 0, 1e6)
   requireRange('leakageCurrentUa', detector.leakageCurrentUa, 0, 1e6)
+  checkGate(detector)
+  requireRange('blindingPowerUw', detector.blindingPowerUw, 1e-9, 1e9)
+  requireRange('linearResponsivity', detector.linearResponsivity, 0, 1e6)
   const dead = deadSlots(detector, clockHz)
   requireRange('dead time in slots', dead, 0, MEMORY_SLOTS_MAX)
   requireRange(
@@ -104,6 +136,16 @@ export function checkReceiver(receiver: Receiver, clockHz: number): void {
       { facts: { trapped } },
     )
   }
+}
+
+function checkGate(detector: Detector): void {
+  const { efficiency, gateWidthPs, gateMismatchPs, timingJitterPs } = detector
+  requireRange('gateWidthPs', gateWidthPs, 0, 1e12)
+  requireRange('gateMismatchPs', gateMismatchPs, 0, gateWidthPs)
+  requireRange('timingJitterPs', timingJitterPs, 0, 1e12)
+  if (gateWidthPs === 0) return
+  const most = Math.exp(gateMismatchPs ** 2 / (8 * gateWidthPs ** 2))
+  requireRange('efficiency at the middle of a gate', efficiency * most, 0, 1)
 }
 
 /** How long a detector may remember a click. */

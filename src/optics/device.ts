@@ -68,6 +68,21 @@ export interface ReceiverObservables {
   readonly deadTimeDrops: number
   /** Mean photocurrent in μA; far above its usual value when detectors are blinded. */
   readonly photocurrentUa: number
+  /** When clicks came inside their gates; absent where the device does not say. */
+  readonly arrivals?: ArrivalTimes
+}
+
+/** Time stamps of the clicks of one batch, against the middle of the gate. */
+export interface ArrivalTimes {
+  readonly meanPs: number
+  /** Standard deviation. */
+  readonly spreadPs: number
+}
+
+/** Monitoring figures of the transmitter over one batch. */
+export interface TransmitterObservables {
+  /** Light that came in from the fibre, in nW, as the watchdog detector sees it. */
+  readonly incomingLightNw: number
 }
 
 /** The transmitter's choices at the slots asked for, in the order asked. */
@@ -75,6 +90,8 @@ export interface TransmitterChoices {
   readonly batch: number
   /** Bit 0: basis (0 = Z, 1 = X). Bit 1: the bit. Bits 2–3: index of the intensity. */
   readonly choices: Uint8Array
+  /** Absent where the device does not say. */
+  readonly observables?: TransmitterObservables
 }
 
 /** The transmitter. It remembers its choices until they are asked for or grow too old. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '#world/ports'
+import type { Arrival } from './arrival.ts'
 import {
   arrivalsOf,
   checkedAttack,
@@ -120,10 +121,23 @@ test('what may arrive in place of a pulse has probability 1 in all', () => {
     fc.constant(noAttack),
     fc.double({ min: 0, max: 1, noNaN: true }).map(intercept),
     fc.double({ min: 0, noNaN: true }).map((lossDb) => ({ kind: 'fibre-cut' as const, lossDb })),
+    fc
+      .double({ min: 0, max: 1, noNaN: true })
+      .chain((fraction) =>
+        fc.constantFrom<Attack>(
+          { kind: 'photon-number-splitting', fraction },
+          { kind: 'beam-splitting', fraction },
+          { kind: 'blinding', fraction },
+          { kind: 'time-shift', fraction, shiftPs: 70, earlyShare: 0.3 },
+          { kind: 'failing-source', fraction },
+          { kind: 'bright-light', powerUw: fraction },
+          { kind: 'trojan-horse', powerUw: 1e6 * fraction },
+        ),
+      ),
   )
   fc.assert(
     fc.property(sent, attacks, (pulse, attack) => {
-      const arrivals = arrivalsOf(checkedAttack(attack), pulse, 0.3, oneDecoy)
+      const arrivals = arrivalsOf(checkedAttack(attack), pulse, testLink())
       const sum = arrivals.reduce((total, { probability }) => total + probability, 0)
       assert.ok(Math.abs(sum - 1) < 1e-12)
       for (const { known, basis, bit } of arrivals) {
@@ -134,14 +148,20 @@ test('what may arrive in place of a pulse has probability 1 in all', () => {
   )
 })
 
+/** Mean number of photons that an arrival adds to all. */
+const meanPhotons = ({ probability, light }: Arrival): number => {
+  if (light.kind === 'faked') return NaN
+  return probability * (light.kind === 'coherent' ? light.meanPhotonNumber : light.count)
+}
+
 test('what Eve resends keeps the mean photon number on the fibre', () => {
   for (const intensities of [oneDecoy, twoDecoys]) {
     const resent = unnoticedMeanPhotonNumber(intensities)
     const [before, after] = [0, 1].map((fraction) =>
       intensities.reduce((sum, { meanPhotonNumber, probability }) => {
         const sent = { meanPhotonNumber, basis: 'Z', bit: 0 } as const
-        const arrivals = arrivalsOf(intercept(fraction), sent, 1, intensities)
-        const photons = arrivals.map((arrival) => arrival.probability * arrival.meanPhotonNumber)
+        const link = testLink({ intensities, lossDb: 1 })
+        const photons = arrivalsOf(intercept(fraction), sent, link).map(meanPhotons)
         return sum + probability * photons.reduce((a, b) => a + b, 0)
       }, 0),
     )
@@ -161,6 +181,14 @@ test('an attack outside its range is refused and changes nothing', () => {
     { ...intercept(0.5), resendMeanPhotonNumber: -1 } as Attack,
     { kind: 'fibre-cut', lossDb: -1 },
     { kind: 'fibre-cut', lossDb: NaN },
+    { kind: 'photon-number-splitting', fraction: 1.01 },
+    { kind: 'beam-splitting', fraction: -1 },
+    { kind: 'blinding', fraction: 1, powerUw: -1 },
+    { kind: 'bright-light', powerUw: Infinity },
+    { kind: 'time-shift', fraction: 1, shiftPs: NaN },
+    { kind: 'time-shift', fraction: 1, shiftPs: 50, earlyShare: 1.1 },
+    { kind: 'trojan-horse', powerUw: 1e9 },
+    { kind: 'failing-source', fraction: 2 },
   ]
   for (const attack of wrong) {
     assert.throws(

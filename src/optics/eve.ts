@@ -2,19 +2,24 @@
  * Eve on the quantum channel: what arrives at the receiver instead of what was sent.
  *
  * An attack is data. For one pulse as sent, `arrivalsOf` lists what may arrive in its place, with
- * probabilities; the simulation works from that list alone. A new attack that acts pulse by pulse
- * is a new kind here; only its closed form in `expectation` has to be written beside it. Attacks
- * on photon numbers and on detectors (photon-number splitting, blinding, time shift) will add
- * members to `Arrival`, those on the transmitter (Trojan horse) none.
+ * probabilities; `linkUnder` says how the devices work under the light that she adds. The
+ * simulation works from these two alone. A new attack that acts pulse by pulse is a new kind here;
+ * only its closed form in `expectation` has to be written beside it.
  *
  * Does not cover attacks that act on several pulses at once, nor the classical channel.
  *
  * @module
  */
 
+import type { Arrival } from './arrival.ts'
+import { fakedArrivals, linkUnderLight, unnoticedReplies } from './blinding.ts'
 import { transmittance } from './channel.ts'
+import { gateFactor } from './detector.ts'
 import type { Basis, Intensity } from './device.ts'
+import { figuresOf, type OpticalLink } from './link.ts'
 import { OpticsRefusal } from './refusal.ts'
+import { splitArrivals, splittingPlan, tappedArrivals } from './splitting.ts'
+import { readArrivals } from './trojan-horse.ts'
 
 export type Attack =
   | { readonly kind: 'none' }
@@ -39,6 +44,38 @@ export type Attack =
       readonly kind: 'fibre-cut'
       readonly lossDb: number
     }
+  /** Singles blocked, one photon of each fuller pulse kept; see `splitting`. */
+  | { readonly kind: 'photon-number-splitting'; readonly fraction: number }
+  /** The fibre's loss goes to Eve instead; see `splitting`. */
+  | { readonly kind: 'beam-splitting'; readonly fraction: number }
+  | {
+      /** Detectors blinded and fed with faked states; see `blinding`. */
+      readonly kind: 'blinding'
+      /** Share of the usual count rate that she restores, as far as she can. */
+      readonly fraction: number
+      /** Continuous light at the receiver, in μW; half as much again as is needed, if left out. */
+      readonly powerUw?: number
+    }
+  /** Continuous light at the receiver, which jams its detectors or blinds them. */
+  | { readonly kind: 'bright-light'; readonly powerUw: number }
+  | {
+      /**
+       * Eve delays or hastens pulses at random, so that one detector is likelier to fire than the
+       * other: she learns a little of each bit, and causes no error.
+       */
+      readonly kind: 'time-shift'
+      readonly fraction: number
+      readonly shiftPs: number
+      /** Share of the shifted pulses that come early; one half if left out. */
+      readonly earlyShare?: number
+    }
+  /** Light into the transmitter, in μW; see `trojan-horse`. */
+  | { readonly kind: 'trojan-horse'; readonly powerUw: number }
+  /**
+   * No attack, but a source that fails: in a share `fraction` of pulses its bit is stuck at 0.
+   * Whoever knows that knows those bits.
+   */
+  | { readonly kind: 'failing-source'; readonly fraction: number }
 
 /** One pulse as the transmitter sent it. */
 export interface SentPulse {
@@ -47,74 +84,107 @@ export interface SentPulse {
   readonly bit: 0 | 1
 }
 
-/** Coherent light that may arrive in place of one pulse, at the receiver's entrance. */
-export interface Arrival {
-  /** Those of all arrivals of one sent pulse sum to 1. */
-  readonly probability: number
-  readonly meanPhotonNumber: number
-  /** The state that the light carries. */
-  readonly basis: Basis
-  readonly bit: 0 | 1
-  /** Whether Eve knows the transmitter's bit, once the bases are announced. */
-  readonly known: boolean
-}
-
 /** No attack. */
 export const noAttack: Attack = { kind: 'none' }
 
 /** @throws OpticsRefusal OPTICS_ATTACK_INVALID */
 export function checkedAttack(attack: Attack): Attack {
+  if ('fraction' in attack) requireWithin('fraction', attack.fraction, 0, 1)
+  if ('powerUw' in attack) requireWithin('powerUw', attack.powerUw ?? 0, 0, POWER_UW_MAX)
   switch (attack.kind) {
-    case 'none':
-      return attack
     case 'intercept-resend':
-      requireWithin('fraction', attack.fraction, 0, 1)
       requireWithin('resendMeanPhotonNumber', attack.resendMeanPhotonNumber ?? 1, 0, 1000)
-      return attack
+      break
     case 'fibre-cut':
       requireWithin('lossDb', attack.lossDb, 0, Infinity)
-      return attack
+      break
+    case 'time-shift':
+      requireWithin('shiftPs', attack.shiftPs, 0, 1e6)
+      requireWithin('earlyShare', attack.earlyShare ?? 0.5, 0, 1)
+      break
+    case 'none':
+    case 'photon-number-splitting':
+    case 'beam-splitting':
+    case 'blinding':
+    case 'bright-light':
+    case 'trojan-horse':
+    case 'failing-source':
   }
+  return attack
 }
 
-/**
- * What may arrive in place of one sent pulse.
- *
- * @param channelTransmittance  share of light that the undisturbed fibre lets through
- * @param intensities           of the source, from which Eve sets the brightness she resends
- */
-export function arrivalsOf(
-  attack: Attack,
-  sent: SentPulse,
-  channelTransmittance: number,
-  intensities: readonly Intensity[],
-): readonly Arrival[] {
+/** Continuous light that an attack shines at the receiver, in μW. */
+export function lightAtReceiverUw(attack: Attack, { receiver }: OpticalLink): number {
+  if (attack.kind === 'bright-light') return attack.powerUw
+  if (attack.kind !== 'blinding') return 0
+  return attack.powerUw ?? 1.5 * receiver.detector.blindingPowerUw
+}
+
+/** Continuous light that an attack shines at the transmitter, in μW. */
+export const lightAtTransmitterUw = (attack: Attack): number =>
+  attack.kind === 'trojan-horse' ? attack.powerUw : 0
+
+/** The link as its devices work under the light that Eve adds. */
+export const linkUnder = (link: OpticalLink, attack: Attack): OpticalLink =>
+  linkUnderLight(link, lightAtReceiverUw(attack, link))
+
+/** Probability that the transmitter's bit is 1. */
+export const chanceOfOne = (attack: Attack): number =>
+  attack.kind === 'failing-source' ? (1 - attack.fraction) / 2 : 0.5
+
+/** What may arrive in place of one sent pulse. The link is that without Eve. */
+export function arrivalsOf(attack: Attack, sent: SentPulse, link: OpticalLink): readonly Arrival[] {
+  const { channelTransmittance, receiverTransmittance } = figuresOf(link)
+  const { intensities } = link.settings
+  const meanPhotonNumber = sent.meanPhotonNumber * channelTransmittance
   const asSent: Arrival = {
-    ...sent,
+    basis: sent.basis,
+    bit: sent.bit,
+    light: { kind: 'coherent', meanPhotonNumber },
     probability: 1,
-    meanPhotonNumber: sent.meanPhotonNumber * channelTransmittance,
     known: false,
   }
   switch (attack.kind) {
     case 'none':
+    case 'bright-light':
       return [asSent]
     case 'fibre-cut': {
-      const dimmed = asSent.meanPhotonNumber * transmittance(attack.lossDb)
-      return [{ ...asSent, meanPhotonNumber: dimmed }]
+      const dimmed = meanPhotonNumber * transmittance(attack.lossDb)
+      return [{ ...asSent, light: { kind: 'coherent', meanPhotonNumber: dimmed } }]
     }
     case 'intercept-resend': {
       const resent = attack.resendMeanPhotonNumber ?? unnoticedMeanPhotonNumber(intensities)
-      const { fraction } = attack
-      return [
-        { ...asSent, probability: 1 - fraction },
-        ...interceptions(sent, resent * channelTransmittance).map((arrival) => ({
-          ...arrival,
-          probability: arrival.probability * fraction,
-        })),
-      ]
+      const caught = interceptions(sent, resent * channelTransmittance)
+      return partly(attack.fraction, asSent, caught)
+    }
+    case 'photon-number-splitting': {
+      const plan = splittingPlan(intensities[0], channelTransmittance, receiverTransmittance)
+      return partly(attack.fraction, asSent, splitArrivals(sent, plan))
+    }
+    case 'beam-splitting':
+      return partly(attack.fraction, asSent, tappedArrivals(sent, channelTransmittance))
+    case 'blinding': {
+      const counted = channelTransmittance * receiverTransmittance
+      const replies = attack.fraction * unnoticedReplies(intensities, counted)
+      return fakedArrivals(sent, replies)
+    }
+    case 'time-shift':
+      return partly(attack.fraction, asSent, shifted(asSent, attack, link))
+    case 'trojan-horse':
+      return readArrivals(asSent, attack.powerUw, link)
+    case 'failing-source': {
+      // Of the zeros, this share was stuck.
+      const stuck = sent.bit === 0 ? attack.fraction / (0.5 + attack.fraction / 2) : 0
+      return partly(stuck, asSent, [{ ...asSent, known: true }])
     }
   }
 }
+
+/** The pulse as sent, except with probability `share` what comes of Eve's work. */
+const partly = (share: number, asSent: Arrival, worked: readonly Arrival[]): readonly Arrival[] => [
+  { ...asSent, probability: 1 - share },
+  ...worked.map((arrival) => ({ ...arrival, probability: arrival.probability * share })),
+]
 
 /**
  * What arrives of an intercepted pulse: Eve's basis is right or wrong with equal probability, and
@@ -122,12 +192,33 @@ export function arrivalsOf(
  */
 function interceptions(sent: SentPulse, meanPhotonNumber: number): readonly Arrival[] {
   const seen = -Math.expm1(-sent.meanPhotonNumber)
-  const wrong: Basis = sent.basis === 'Z' ? 'X' : 'Z'
+  const { basis, bit } = sent
+  const wrong: Basis = basis === 'Z' ? 'X' : 'Z'
+  const light = { kind: 'coherent', meanPhotonNumber } as const
+  const dark = { kind: 'coherent', meanPhotonNumber: 0 } as const
   return [
-    { ...sent, probability: 1 - seen, meanPhotonNumber: 0, known: false },
-    { ...sent, probability: seen / 2, meanPhotonNumber, known: true },
-    { basis: wrong, bit: 0, probability: seen / 4, meanPhotonNumber, known: false },
-    { basis: wrong, bit: 1, probability: seen / 4, meanPhotonNumber, known: false },
+    { basis, bit, light: dark, probability: 1 - seen, known: false },
+    { basis, bit, light, probability: seen / 2, known: true },
+    { basis: wrong, bit: 0, light, probability: seen / 4, known: false },
+    { basis: wrong, bit: 1, light, probability: seen / 4, known: false },
+  ]
+}
+
+function shifted(
+  asSent: Arrival,
+  { shiftPs, earlyShare = 0.5 }: Attack & { readonly kind: 'time-shift' },
+  { receiver }: OpticalLink,
+): readonly Arrival[] {
+  // Early light favours detector 0, whose gate opens first; late light is its mirror image.
+  const [own, other] = [0, 1].map((which) =>
+    gateFactor(receiver.detector, which === 0 ? 0 : 1, -shiftPs),
+  )
+  const certainty = own === 0 ? 0 : 1 - other / own
+  const early = { delayPs: -shiftPs, guess: { detector: 0, certainty } } as const
+  const late = { delayPs: shiftPs, guess: { detector: 1, certainty } } as const
+  return [
+    { ...asSent, ...early, probability: earlyShare },
+    { ...asSent, ...late, probability: 1 - earlyShare },
   ]
 }
 
@@ -150,3 +241,6 @@ function requireWithin(what: string, value: number, least: number, most: number)
     { facts: { what, value } },
   )
 }
+
+/** More continuous power than a fibre stands. */
+const POWER_UW_MAX = 1e8

@@ -96,12 +96,31 @@ const attacks: readonly Attack[] = [
   { kind: 'intercept-resend', fraction: 0.5 },
   { kind: 'intercept-resend', fraction: 1, resendMeanPhotonNumber: 2 },
   { kind: 'fibre-cut', lossDb: 3 },
+  { kind: 'photon-number-splitting', fraction: 1 },
+  { kind: 'photon-number-splitting', fraction: 0.3 },
+  { kind: 'beam-splitting', fraction: 1 },
+  { kind: 'blinding', fraction: 1 },
+  { kind: 'blinding', fraction: 0.2 },
+  { kind: 'bright-light', powerUw: 1e-5 },
+  { kind: 'bright-light', powerUw: 1e3 },
+  { kind: 'time-shift', fraction: 1, shiftPs: 80 },
+  { kind: 'time-shift', fraction: 0.7, shiftPs: 60, earlyShare: 0.9 },
+  { kind: 'trojan-horse', powerUw: 1e9 / 12 },
+  { kind: 'failing-source', fraction: 0.3 },
 ]
 for (const attack of attacks) {
   test(`the simulation keeps to the closed form under attack: ${JSON.stringify(attack)}`, () => {
-    const link = testLink({ misalignment: { Z: 0.02, X: 0.04 }, background: 0.001 })
-    const { sigmas, what } = worst(link, attack, 3)
-    assert.ok(sigmas < 5, what)
+    const near = testLink({ misalignment: { Z: 0.02, X: 0.04 }, background: 0.001 })
+    const far = testLink({
+      lossDb: 12,
+      misalignment: { Z: 0.02, X: 0.04 },
+      background: 0.001,
+      detector: { efficiency: 0.9, afterpulseProbability: 0.02, deadTimePs: 5000 },
+    })
+    for (const link of [near, far]) {
+      const { sigmas, what } = worst(link, attack, 3)
+      assert.ok(sigmas < 5, what)
+    }
   })
 }
 
@@ -150,6 +169,7 @@ test('gains and errors agree with Lim et al. 2014 to first order', () => {
         neighbourSlotProbability: 0,
       },
     },
+    transmitter: roughLink.transmitter,
   }
   const expected = expectLink(link)
   const detections = 10 * expected.siftedBitsPerSecond

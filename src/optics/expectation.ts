@@ -1,7 +1,7 @@
 /**
  * What a link should report on average: closed forms, as a cross-check of the simulation.
  *
- * Uses nothing of `law` and `simulate`. With η the share of light that is counted (η_sys: channel,
+ * Uses nothing of `law` and `simulate`; what pulses do under each attack stands in `lit-pulse`. With η the share of light that is counted (η_sys: channel,
  * receiver loss and efficiency together), d the noise of one detector per gate and e the
  * misalignment, light of mean photon number λ = η·μ fires anything with probability
  * D = 1 − (1 − d)²·e^−λ, and gives a wrong bit in the right basis with E = w − w·r/2, where
@@ -15,10 +15,10 @@
  * @module
  */
 
-import { transmittance } from './channel.ts'
-import { afterpulseDecaySlots } from './detector.ts'
-import { noAttack, unnoticedMeanPhotonNumber, type Attack } from './eve.ts'
-import { figuresOf, type OpticalLink } from './link.ts'
+import { detectorRates, reportedProbability } from './detector-rates.ts'
+import { linkUnder, noAttack, type Attack } from './eve.ts'
+import type { OpticalLink } from './link.ts'
+import { litPulse, type LitPulse, type PulseFigure } from './lit-pulse.ts'
 
 /** Of pulses of one intensity whose basis both ends share. */
 export interface PulseExpectation {
@@ -48,33 +48,36 @@ export interface LinkExpectation {
 }
 
 /** Averages of a checked link under a checked attack. */
-export function expectLink(link: OpticalLink, attack: Attack = noAttack): LinkExpectation {
+export function expectLink(usual: OpticalLink, attack: Attack = noAttack): LinkExpectation {
+  const link = linkUnder(usual, attack)
   const { intensities, keyBasisProbability, clockHz } = link.settings
   const { misalignment, detector } = link.receiver
   const lit = intensities.map(({ meanPhotonNumber }) => litPulse(link, attack, meanPhotonNumber))
-  const mean = (of: (pulse: LitPulse) => number): number =>
-    intensities.reduce((sum, { probability }, at) => sum + probability * of(lit[at]), 0)
-  const click = mean(({ fires }) => fires)
   const { transmitter, receiver } = keyBasisProbability
   const bothZ = transmitter * receiver
   const bothX = (1 - transmitter) * (1 - receiver)
-  const double = mean(
-    (pulse) =>
-      bothZ * pulse.double(misalignment.Z, true) +
-      (receiver - bothZ) * pulse.double(misalignment.Z, false) +
-      bothX * pulse.double(misalignment.X, true) +
-      (1 - receiver - bothX) * pulse.double(misalignment.X, false),
-  )
+  const mean = (of: (pulse: LitPulse) => PulseFigure): number =>
+    intensities.reduce((sum, { probability }, at) => {
+      const figure = of(lit[at])
+      const over =
+        bothZ * figure(misalignment.Z, true) +
+        (receiver - bothZ) * figure(misalignment.Z, false) +
+        bothX * figure(misalignment.X, true) +
+        (1 - receiver - bothX) * figure(misalignment.X, false)
+      return sum + probability * over
+    }, 0)
+  const click = mean(({ fires }) => fires)
+  const double = mean((pulse) => pulse.double)
   const rates = detectorRates(link, click, click === 0 ? 0 : double / click)
   const jitter = detector.neighbourSlotProbability
   const reported = (pulse: LitPulse, misaligned: number): PulseExpectation => {
-    const gain = reportedProbability(pulse.fires, rates, click, jitter)
+    const fires = pulse.fires(misaligned, true)
+    const gain = reportedProbability(fires, rates, click, jitter)
     const own = rates.live * (1 - jitter)
-    return {
-      gain,
-      error: own * pulse.wrong(misaligned) + (gain - own * pulse.fires) / 2,
-    }
+    return { gain, error: own * pulse.wrong(misaligned) + (gain - own * fires) / 2 }
   }
+  // Two avalanches of neighbours in one slot are a double click if their detectors differ.
+  const together = ((1 - jitter) * jitter * click ** 2) / 2
   const pulses = lit.map((pulse) => ({
     Z: reported(pulse, misalignment.Z),
     X: reported(pulse, misalignment.X),
@@ -85,125 +88,12 @@ export function expectLink(link: OpticalLink, attack: Attack = noAttack): LinkEx
     clickProbability: click,
     liveFraction: rates.live,
     detectionProbability: rates.detections,
-    doubleClickProbability: rates.live * double * ((1 - jitter) ** 2 + jitter ** 2 / 2),
+    doubleClickProbability:
+      rates.live * (double * ((1 - jitter) ** 2 + jitter ** 2 / 2) + together),
     deadTimeDropProbability: (1 - rates.live) * click + rates.afterpulsesLost,
     pulses,
     qber: { Z: over('Z', 'error') / over('Z', 'gain'), X: over('X', 'error') / over('X', 'gain') },
     detectionsPerSecond: clockHz * rates.detections,
     siftedBitsPerSecond: clockHz * bothZ * over('Z', 'gain'),
-  }
-}
-
-/** What pulses of one intensity do in a live slot. */
-interface LitPulse {
-  /** Probability that anything fires. */
-  readonly fires: number
-  /** Probability of a wrong bit, both ends in one basis of this misalignment. */
-  readonly wrong: (misalignment: number) => number
-  /** Probability that both detectors fire; `alike` if both ends are in one basis. */
-  readonly double: (misalignment: number, alike: boolean) => number
-}
-
-function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: number): LitPulse {
-  const figures = figuresOf(link)
-  const noise = figures.noiseProbability
-  const share = figures.channelTransmittance * figures.receiverTransmittance
-  switch (attack.kind) {
-    case 'none':
-      return coherentPulse(meanPhotonNumber * share, noise)
-    case 'fibre-cut':
-      return coherentPulse(meanPhotonNumber * share * transmittance(attack.lossDb), noise)
-    case 'intercept-resend': {
-      const unnoticed = unnoticedMeanPhotonNumber(link.settings.intensities)
-      const resent = (attack.resendMeanPhotonNumber ?? unnoticed) * share
-      const untouched = coherentPulse(meanPhotonNumber * share, noise)
-      const right = coherentPulse(resent, noise)
-      const dark = coherentPulse(0, noise)
-      const seen = attack.fraction * -Math.expm1(-meanPhotonNumber)
-      const unseen = attack.fraction - seen
-      return {
-        fires: (1 - attack.fraction) * untouched.fires + seen * right.fires + unseen * dark.fires,
-        wrong: (misalignment) =>
-          (1 - attack.fraction) * untouched.wrong(misalignment) +
-          (seen / 2) * (right.wrong(misalignment) + right.wrong(0.5)) +
-          unseen * dark.wrong(0.5),
-        // Eve's basis is the receiver's every other time, whatever the transmitter's.
-        double: (misalignment, alike) =>
-          (1 - attack.fraction) * untouched.double(misalignment, alike) +
-          (seen / 2) * (right.double(misalignment, true) + right.double(misalignment, false)) +
-          unseen * dark.double(misalignment, alike),
-      }
-    }
-  }
-}
-
-/** Coherent light of this mean photon number, as counted, spread over two detectors. */
-function coherentPulse(counted: number, noise: number): LitPulse {
-  const detector = (share: number): number => 1 - (1 - noise) * Math.exp(-counted * share)
-  return {
-    fires: 1 - (1 - noise) ** 2 * Math.exp(-counted),
-    wrong: (misalignment) =>
-      detector(misalignment) - (detector(misalignment) * detector(1 - misalignment)) / 2,
-    double: (misalignment, alike) =>
-      alike ? detector(misalignment) * detector(1 - misalignment) : detector(0.5) ** 2,
-  }
-}
-
-/** What a detector makes of clicks that come with one probability in every live slot. */
-export interface DetectorRates {
-  /** Share of slots that are live. */
-  readonly live: number
-  /** Per slot. */
-  readonly detections: number
-  /** Afterpulses in live slots, per slot. */
-  readonly afterpulses: number
-  /** Afterpulses that fall into the dead time of a later click, per slot. */
-  readonly afterpulsesLost: number
-}
-
-/**
- * Probability that a pulse is reported: by its own light, or by light of a neighbour or a trapped
- * carrier that falls into its slot while its own light fires nothing. Of the latter, half the bits
- * are wrong.
- *
- * @param fires   probability that the pulse fires anything in a live slot
- * @param click   the same, over all pulses
- * @param jitter  probability that an avalanche is stamped in a neighbouring slot
- */
-export const reportedProbability = (
-  fires: number,
-  rates: DetectorRates,
-  click: number,
-  jitter: number,
-): number =>
-  rates.live * fires * (1 - jitter) +
-  (rates.live * click * jitter + rates.afterpulses) * (1 - fires)
-
-/**
- * Dead time and afterpulsing together.
- *
- * A click with probability c in each live slot, and D dead slots after it, is a renewal process:
- * 1/(1 + c·D) of the slots are live. A carrier released g slots after the dead time, geometrically
- * with ratio q = e^(−1/decay), meets a live slot with probability 1/(1 + c·(q + … + q^D)): the
- * generating function of that renewal process at q.
- */
-export function detectorRates(
-  link: OpticalLink,
-  click: number,
-  doubleShare: number,
-): DetectorRates {
-  const { deadSlots } = figuresOf(link)
-  const { detector } = link.receiver
-  const decay = afterpulseDecaySlots(detector, link.settings.clockHz)
-  const ratio = decay === 0 ? 0 : Math.exp(-1 / decay)
-  const geometric = ratio === 0 ? 0 : (ratio * (1 - ratio ** deadSlots)) / (1 - ratio)
-  const survive = 1 / (1 + click * geometric)
-  const carriers = detector.afterpulseProbability * (1 + doubleShare)
-  const detections = click / (1 - (1 - click) * carriers * survive + click * deadSlots)
-  return {
-    live: 1 - detections * deadSlots,
-    detections,
-    afterpulses: detections * carriers * survive,
-    afterpulsesLost: detections * carriers * (1 - survive),
   }
 }

@@ -23,6 +23,11 @@ export const idealDetector: Detector = {
   neighbourSlotProbability: 0,
   avalancheChargePc: 0.1,
   leakageCurrentUa: 0.01,
+  gateWidthPs: 60,
+  gateMismatchPs: 20,
+  timingJitterPs: 40,
+  blindingPowerUw: 100,
+  linearResponsivity: 10,
 }
 
 export const oneDecoy: readonly Intensity[] = [
@@ -63,6 +68,7 @@ export function testLink({
       backgroundProbability: background,
     },
     receiver: { lossDb: 1, misalignment, detector: { ...idealDetector, ...detector } },
+    transmitter: { isolationDb: 170, watchdogFloorNw: 0.01 },
   }
 }
 

@@ -10,20 +10,19 @@
  * Choices and outcome are drawn apart because they come from different generators: choices become
  * keys and need a cryptographic source, outcomes are noise of the channel.
  *
- * The bit is a fair coin in every law that we have, whatever happened, because the two detectors
- * are alike; it is then one bit of the random source, untouched. A law with detectors that differ
- * must draw it with the cell instead; the assertion in `pulseLaw` will say so.
+ * As long as both detectors are alike to the light, the bit is a fair coin whatever happened; it is
+ * then one bit of the random source, untouched. Where an attack makes them differ, or the source
+ * fails, the bit is drawn with the cell instead.
  *
  * @module
  */
 
-import { assert } from '#base'
+import { firingOf, type Arrival, type Firing, type ReceiverFigures } from './arrival.ts'
 import { draw, drawTable, type DrawTable } from './draw-table.ts'
-import { firingProbability } from './detector.ts'
 import type { Basis } from './device.ts'
-import { detectorRates, reportedProbability } from './expectation.ts'
-import { arrivalsOf, type Arrival, type Attack } from './eve.ts'
-import { figuresOf, type LinkFigures, type OpticalLink } from './link.ts'
+import { detectorRates, reportedProbability } from './detector-rates.ts'
+import { arrivalsOf, chanceOfOne, linkUnder, type Attack } from './eve.ts'
+import { figuresOf, type OpticalLink } from './link.ts'
 
 /** Everything that a simulation needs to draw pulses of one link under one attack. */
 export interface PulseLaw {
@@ -37,13 +36,20 @@ export interface PulseLaw {
   readonly unseen: DrawTable
   /**
    * Outcome given all choices (rows as packed by `drawChoices`, up to bit 4) and that something
-   * fired: bit 0 detector 0 fired, bit 1 detector 1 fired, bit 2 Eve knows the bit.
+   * fired: bit 0 detector 0 fired, bit 1 detector 1 fired, bit 2 Eve knows the bit, bit 3 the light
+   * came early, bit 4 it came late.
    */
   readonly outcomes: DrawTable
+  /** How early or late such light comes, in picoseconds. */
+  readonly shiftPs: number
 }
 
-/** A cell is: bit 0 transmitter's basis, bit 1 receiver's (0 = Z), bits 2–3 intensity. */
-const CELLS = 16
+/**
+ * A cell is: bit 0 transmitter's basis, bit 1 receiver's (0 = Z), bits 2–3 intensity, and bit 4 the
+ * bit where that is no fair coin.
+ */
+const FAIR_CELLS = 16
+const UNFAIR_CELLS = 32
 /** Bits 0–4 of packed choices: all that an outcome depends on. */
 const ROW_MASK = 0b11111
 
@@ -52,19 +58,27 @@ const TRANSMITTER_BASIS = 1
 const BIT = 2
 const RECEIVER_BASIS = 16
 
+/** Parts of an outcome. */
+const KNOWN = 4
+const EARLY = 8
+const LATE = 16
+
 /** Works out the law of one pulse. The link and the attack must have been checked. */
-export function pulseLaw(link: OpticalLink, attack: Attack): PulseLaw {
-  const figures = figuresOf(link)
-  const rows = Array.from({ length: ROW_MASK + 1 }, (_, row) => rowOf(link, attack, figures, row))
-  for (const [row, { fired }] of rows.entries()) {
-    const other = rows[row ^ BIT].fired
-    assert(Math.abs(fired - other) <= 1e-12, 'both bits are alike to the detectors')
-  }
+export function pulseLaw(usual: OpticalLink, attack: Attack): PulseLaw {
+  const link = linkUnder(usual, attack)
+  const { receiver } = link
+  const { receiverTransmittance, noiseProbability } = figuresOf(link)
+  const figures = { receiver, receiverTransmittance, noiseProbability }
+  const rows = Array.from({ length: ROW_MASK + 1 }, (_, row) => rowOf(usual, attack, figures, row))
+  const fair = rows.every(
+    ({ fired, prior }, row) =>
+      Math.abs(fired - rows[row ^ BIT].fired) <= 1e-12 && prior === rows[row ^ BIT].prior,
+  )
   const clicked = rows.map(({ prior, fired }) => prior * fired)
   const silent = rows.map(({ prior, fired }) => prior * (1 - fired))
   const clickProbability = Math.min(1, total(clicked))
-  const doubled = total(rows.map(({ prior, outcomes }) => prior * (outcomes[3] + outcomes[7])))
-  const doubleShare = clickProbability === 0 ? 0 : doubled / clickProbability
+  const doubles = total(rows.map(({ prior, doubled }) => prior * doubled))
+  const doubleShare = clickProbability === 0 ? 0 : doubles / clickProbability
   const rates = detectorRates(link, clickProbability, doubleShare)
   const strays = link.receiver.detector.neighbourSlotProbability
   const unseen = rows.map(({ prior, fired }) => {
@@ -74,13 +88,14 @@ export function pulseLaw(link: OpticalLink, attack: Attack): PulseLaw {
   const priors = rows.map(({ prior }) => prior)
   return {
     clickProbability,
-    clicked: cellTable(clicked, priors),
-    silent: cellTable(silent, priors),
-    unseen: cellTable(unseen, priors),
+    clicked: cellTable(clicked, priors, fair),
+    silent: cellTable(silent, priors, fair),
+    unseen: cellTable(unseen, priors, fair),
     outcomes: drawTable(
       rows.map(({ outcomes }) => outcomes),
       32,
     ),
+    shiftPs: attack.kind === 'time-shift' ? attack.shiftPs : 0,
   }
 }
 
@@ -92,7 +107,8 @@ export function pulseLaw(link: OpticalLink, attack: Attack): PulseLaw {
  */
 export function drawChoices(cells: DrawTable, word: number): number {
   const cell = draw(cells, 0, word >>> 2)
-  return (cell & 0b1101) | ((cell & 0b10) << 3) | ((word & 0b01) << 1) | ((word & 0b10) << 4)
+  const bit = cells.outcomes === FAIR_CELLS ? word & 1 : cell >> 4
+  return (cell & 0b1101) | ((cell & 0b10) << 3) | (bit << 1) | ((word & 0b10) << 4)
 }
 
 /** Draws the outcome for choices as packed by `drawChoices`, with one uniform word of 32 bits. */
@@ -109,63 +125,64 @@ interface LawRow {
   readonly prior: number
   /** Probability that anything fires, given the choices. */
   readonly fired: number
+  /** Probability that both detectors fire, given the choices. */
+  readonly doubled: number
   /** Weight of each outcome, given the choices. */
   readonly outcomes: readonly number[]
 }
 
-function rowOf(link: OpticalLink, attack: Attack, figures: LinkFigures, row: number): LawRow {
+function rowOf(link: OpticalLink, attack: Attack, figures: ReceiverFigures, row: number): LawRow {
   const { intensities, keyBasisProbability } = link.settings
   const bit = row & BIT ? 1 : 0
   const basis: Basis = row & TRANSMITTER_BASIS ? 'X' : 'Z'
   const measured: Basis = row & RECEIVER_BASIS ? 'X' : 'Z'
-  const outcomes = new Array<number>(8).fill(0)
+  const outcomes = new Array<number>(attack.kind === 'time-shift' ? 32 : 8).fill(0)
+  const nothing = outcomes.map((_, outcome) => (outcome === 1 ? 1 : 0))
   const index = intensityOf(row)
-  if (index >= intensities.length) return { prior: 0, fired: 0, outcomes: NOTHING_DRAWN }
+  if (index >= intensities.length) return { prior: 0, fired: 0, doubled: 0, outcomes: nothing }
   const { meanPhotonNumber, probability } = intensities[index]
+  const one = chanceOfOne(attack)
   const prior =
     probability *
     chance(keyBasisProbability.transmitter, basis) *
     chance(keyBasisProbability.receiver, measured) *
-    0.5
+    (bit === 1 ? one : 1 - one)
   const sent = { meanPhotonNumber, basis, bit } as const
-  for (const arrival of arrivalsOf(attack, sent, figures.channelTransmittance, intensities)) {
-    const [zero, one] = firing(link, figures, arrival, measured)
-    const known = arrival.known ? 4 : 0
-    outcomes[known + 1] += arrival.probability * zero * (1 - one)
-    outcomes[known + 2] += arrival.probability * (1 - zero) * one
-    outcomes[known + 3] += arrival.probability * zero * one
+  let doubled = 0
+  for (const arrival of arrivalsOf(attack, sent, link)) {
+    const firing = firingOf(arrival, measured, figures)
+    addOutcomes(outcomes, arrival, firing)
+    doubled += arrival.probability * firing[2]
   }
   const fired = total(outcomes)
-  return { prior, fired, outcomes: fired > 0 ? outcomes : NOTHING_DRAWN }
+  return { prior, fired, doubled, outcomes: fired > 0 ? outcomes : nothing }
 }
 
-/** Probability that detector 0 and detector 1 fire, each given what arrives in a live slot. */
-function firing(
-  link: OpticalLink,
-  figures: LinkFigures,
-  arrival: Arrival,
-  measured: Basis,
-): readonly [number, number] {
-  const counted = arrival.meanPhotonNumber * figures.receiverTransmittance
-  const astray = link.receiver.misalignment[measured]
-  const toOther = arrival.basis === measured ? astray : 0.5
-  const toOne = arrival.bit === 1 ? 1 - toOther : toOther
-  return [
-    firingProbability(counted * (1 - toOne), figures.noiseProbability),
-    firingProbability(counted * toOne, figures.noiseProbability),
-  ]
+/** Adds what one arrival may fire to the weights of the outcomes. */
+function addOutcomes(outcomes: number[], arrival: Arrival, firing: Firing): void {
+  const { probability, known, guess, delayPs = 0 } = arrival
+  const shift = delayPs < 0 ? EARLY : delayPs > 0 ? LATE : 0
+  for (const [at, fires] of firing.entries()) {
+    const guessed = guess?.detector === at ? guess.certainty : 0
+    const share = known ? 1 : guessed
+    const outcome = (at + 1) | shift
+    outcomes[outcome | KNOWN] += probability * fires * share
+    outcomes[outcome] += probability * fires * (1 - share)
+  }
 }
 
 const chance = (keyBasis: number, basis: Basis): number => (basis === 'Z' ? keyBasis : 1 - keyBasis)
 
 /** The law of cells, from the weight of each row; from `otherwise` if nothing has weight. */
-function cellTable(weights: readonly number[], otherwise: readonly number[]): DrawTable {
-  const cells = new Array<number>(CELLS).fill(0)
+function cellTable(
+  weights: readonly number[],
+  otherwise: readonly number[],
+  fair: boolean,
+): DrawTable {
+  const cells = new Array<number>(fair ? FAIR_CELLS : UNFAIR_CELLS).fill(0)
   for (const [row, weight] of (weights.some(Boolean) ? weights : otherwise).entries()) {
-    cells[(row & 0b1101) | ((row & RECEIVER_BASIS) >> 3)] += weight
+    const bit = fair ? 0 : (row & BIT) << 3
+    cells[(row & 0b1101) | ((row & RECEIVER_BASIS) >> 3) | bit] += weight
   }
   return drawTable([cells], 30)
 }
-
-/** A placeholder law for rows that are never drawn. */
-const NOTHING_DRAWN: readonly number[] = [0, 1, 0, 0, 0, 0, 0, 0]

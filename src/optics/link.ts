@@ -11,11 +11,14 @@ import { channelLossDb, checkChannel, transmittance, type FibreChannel } from '.
 import { checkReceiver, deadSlots, noiseProbability, type Receiver } from './detector.ts'
 import type { PulseSettings } from './device.ts'
 import { checkedSettings } from './source.ts'
+import { checkGuard, type TransmitterGuard } from './trojan-horse.ts'
 
 export interface OpticalLink {
   readonly settings: PulseSettings
   readonly channel: FibreChannel
   readonly receiver: Receiver
+  /** How the transmitter is closed against light from the fibre. */
+  readonly transmitter: TransmitterGuard
 }
 
 /** The figures of a link that its model works with. */
@@ -54,5 +57,6 @@ export function checkedLink(link: OpticalLink): OpticalLink {
   checkedSettings(link.settings)
   checkChannel(link.channel)
   checkReceiver(link.receiver, link.settings.clockHz)
+  checkGuard(link.transmitter)
   return link
 }

@@ -12,13 +12,18 @@
  */
 
 export * from './device.ts'
+export type { Arrival, Light } from './arrival.ts'
 export type { FibreChannel } from './channel.ts'
 export { channelLossDb } from './channel.ts'
 export type { Detector, Receiver } from './detector.ts'
 export { expectLink, type LinkExpectation, type PulseExpectation } from './expectation.ts'
 export { checkedAttack, noAttack, type Attack } from './eve.ts'
+export { returnedPhotons, type TransmitterGuard } from './trojan-horse.ts'
+export { splittingPlan, type SplittingPlan } from './splitting.ts'
 export * from './fibre.ts'
 export { checkedLink, type OpticalLink } from './link.ts'
+export * from './detectors.ts'
+export type { Figure, Figures } from './figure.ts'
 export * from './preset.ts'
 export type { ChoiceRecord } from './record.ts'
 export * from './refusal.ts'

@@ -11,6 +11,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '#base'
+import { unnoticedReplies } from './blinding.ts'
 import type { Attack } from './eve.ts'
 import {
   roughLink,
@@ -20,7 +21,8 @@ import {
   testLink,
   twoDecoys,
 } from './fixtures.test.ts'
-import type { OpticalLink } from './link.ts'
+import { figuresOf, type OpticalLink } from './link.ts'
+import { splittingPlan } from './splitting.ts'
 
 interface Photons {
   readonly count: number
@@ -53,18 +55,75 @@ function eavesdrop(sent: Photons, resent: number, random: SeededRandom): Photons
   return { count: poisson(resent, random), basis, bit }
 }
 
+/** Light of one slot, as Eve leaves it. */
+interface Slot extends Photons {
+  /** The channel loses nothing any more. */
+  readonly lossless?: boolean
+  readonly delayPs?: number
+  /** A bright pulse at blinded detectors. */
+  readonly bright?: boolean
+}
+
+/** Eve handles one pulse; without an attack, nothing happens to it. */
+function handled(attack: Attack, sent: Photons, random: SeededRandom): Slot {
+  if (attack.kind === 'blinding') {
+    // An oracle for all of her replies: nothing is left of what she does not answer.
+    const heard = eavesdrop(sent, 0, random)
+    if (sent.count === 0 || !random.chance(REPLIES)) return { ...sent, count: 0 }
+    return { ...heard, bright: true }
+  }
+  if (!('fraction' in attack) || !random.chance(attack.fraction)) return sent
+  if (attack.kind === 'intercept-resend') {
+    return eavesdrop(sent, attack.resendMeanPhotonNumber ?? NaN, random)
+  }
+  if (attack.kind === 'photon-number-splitting') {
+    const { singles, multiples } = PLAN
+    if (sent.count === 0) return sent
+    if (sent.count === 1) {
+      return random.chance(singles) ? { ...sent, lossless: true } : { ...sent, count: 0 }
+    }
+    return random.chance(multiples)
+      ? { ...sent, count: sent.count - 1, lossless: true }
+      : { ...sent, count: 0 }
+  }
+  if (attack.kind === 'time-shift') {
+    const early = random.chance(attack.earlyShare ?? 0.5)
+    return { ...sent, delayPs: early ? -attack.shiftPs : attack.shiftPs }
+  }
+  return sent
+}
+
 /** Which detectors light and noise fire in one slot: bit 0 and bit 1. */
-function fire(link: OpticalLink, arriving: Photons, basis: number, random: SeededRandom): number {
-  const { misalignment, lossDb, detector } = link.receiver
-  const counted = binomial(arriving.count, 10 ** (-lossDb / 10) * detector.efficiency, random)
+function fire(
+  { receiver, channel, settings }: OpticalLink,
+  attack: Attack,
+  arriving: Slot,
+  basis: number,
+  random: SeededRandom,
+): number {
+  const { misalignment, lossDb, detector } = receiver
+  if (arriving.bright === true) return arriving.basis === basis ? 1 << arriving.bit : 0
+  if (attack.kind === 'blinding') return 0
+  const reached = binomial(arriving.count, 10 ** (-lossDb / 10), random)
   const astray = arriving.basis !== basis ? 0.5 : basis === 0 ? misalignment.Z : misalignment.X
   let fired = 0
-  for (let photon = 0; photon < counted; photon++) {
-    fired |= 1 << (random.chance(astray) ? 1 - arriving.bit : arriving.bit)
+  const meets = (detectorHit: number, delayPs: number): void => {
+    const middle = (detectorHit === 0 ? -0.5 : 0.5) * detector.gateMismatchPs
+    const gate = (time: number): number =>
+      Math.exp(-((time - middle) ** 2) / (2 * detector.gateWidthPs ** 2))
+    if (random.chance((detector.efficiency * gate(delayPs)) / gate(0))) fired |= 1 << detectorHit
+  }
+  for (let photon = 0; photon < reached; photon++) {
+    meets(random.chance(astray) ? 1 - arriving.bit : arriving.bit, arriving.delayPs ?? 0)
+  }
+  if (attack.kind === 'bright-light') {
+    const photons = (attack.powerUw * 1e-6) / 1.2816e-19 / settings.clockHz
+    const glare = poisson(photons * 10 ** (-lossDb / 10), random)
+    for (let photon = 0; photon < glare; photon++) meets(random.below(2), 0)
   }
   for (const each of [1, 2]) {
     if (random.chance(detector.darkCountProbability)) fired |= each
-    if (random.chance(link.channel.backgroundProbability)) fired |= each
+    if (random.chance(channel.backgroundProbability)) fired |= each
   }
   return fired
 }
@@ -87,17 +146,16 @@ function everyPulse(link: OpticalLink, attack: Attack, slots: number, seed: numb
       intensity++
     }
     const basis = random.chance(settings.keyBasisProbability.transmitter) ? 0 : 1
-    const bit = random.below(2)
+    const stuck = attack.kind === 'failing-source' && random.chance(attack.fraction)
+    const bit = stuck ? 0 : random.below(2)
     choices[slot] = basis | (bit << 1) | (intensity << 2)
     bases[slot] = random.chance(settings.keyBasisProbability.receiver) ? 0 : 1
     const count = poisson(settings.intensities[intensity].meanPhotonNumber, random)
-    let light: Photons = { count, basis, bit }
-    if (attack.kind === 'intercept-resend' && random.chance(attack.fraction)) {
-      light = eavesdrop(light, attack.resendMeanPhotonNumber ?? NaN, random)
-    }
+    const light = handled(attack, { count, basis, bit }, random)
     const loss = attack.kind === 'fibre-cut' ? lossDb + attack.lossDb : lossDb
-    light = { ...light, count: binomial(light.count, 10 ** (-loss / 10), random) }
-    const fired = fire(link, light, bases[slot], random)
+    const passing = light.lossless === true ? 1 : 10 ** (-loss / 10)
+    const arriving = { ...light, count: binomial(light.count, passing, random) }
+    const fired = fire(link, attack, arriving, bases[slot], random)
     for (const each of [1, 2]) {
       if ((fired & each) === 0) continue
       const early = random.chance(detector.neighbourSlotProbability / 2)
@@ -127,7 +185,7 @@ function everyPulse(link: OpticalLink, attack: Attack, slots: number, seed: numb
     for (const each of [1, 2]) {
       if ((fired & each) === 0) continue
       tallies.add(`clicks of ${'ZX'[bases[slot]]}${each - 1}`)
-      if (!random.chance(detector.afterpulseProbability)) continue
+      if (attack.kind === 'blinding' || !random.chance(detector.afterpulseProbability)) continue
       const delayPs = -Math.log(1 - random.unit()) * detector.afterpulseDecayPs
       let release = slot + 1
       while (release * slotPs < lastClickPs + detector.deadTimePs - 1e-6) release++
@@ -137,6 +195,18 @@ function everyPulse(link: OpticalLink, attack: Attack, slots: number, seed: numb
   }
   return tallies
 }
+
+/** What Eve decides on: figures of her own, which need no oracle. */
+const { channelTransmittance, receiverTransmittance } = figuresOf(roughLink)
+const PLAN = splittingPlan(
+  roughLink.settings.intensities[0],
+  channelTransmittance,
+  receiverTransmittance,
+)
+const REPLIES = unnoticedReplies(
+  roughLink.settings.intensities,
+  channelTransmittance * receiverTransmittance,
+)
 
 const intercept: Attack = {
   kind: 'intercept-resend',
@@ -170,6 +240,31 @@ const cases: readonly { name: string; link: OpticalLink; attack: Attack; rare?: 
   },
   { name: 'all effects, and Eve', link: roughLink, attack: intercept },
   { name: 'all effects, fibre bent', link: roughLink, attack: { kind: 'fibre-cut', lossDb: 6 } },
+  {
+    name: 'all effects, photon numbers split',
+    link: roughLink,
+    attack: { kind: 'photon-number-splitting', fraction: 0.8 },
+  },
+  {
+    name: 'all effects, detectors blinded',
+    link: roughLink,
+    attack: { kind: 'blinding', fraction: 1 },
+  },
+  {
+    name: 'all effects, pulses shifted, early more often than late',
+    link: roughLink,
+    attack: { kind: 'time-shift', fraction: 0.9, shiftPs: 50, earlyShare: 0.8 },
+  },
+  {
+    name: 'all effects, jammed with light',
+    link: roughLink,
+    attack: { kind: 'bright-light', powerUw: 1e-5 },
+  },
+  {
+    name: 'all effects, source failing',
+    link: roughLink,
+    attack: { kind: 'failing-source', fraction: 0.2 },
+  },
 ]
 
 for (const [seed, { name, link, attack }] of cases.entries()) {
@@ -180,7 +275,7 @@ for (const [seed, { name, link, attack }] of cases.entries()) {
     const batches = slots / batchSlots
     const seen = runSimulator({ link, attack, seed, batches, batchSlots, everyChoice: true })
     const kinds = new Set([...expected.counts.keys(), ...seen.counts.keys()])
-    assert.ok(kinds.size > 40, 'many figures are compared')
+    assert.ok(kinds.size > (attack.kind === 'blinding' ? 30 : 40), 'many figures are compared')
     for (const kind of kinds) {
       const [ours, theirs] = [seen.of(kind), expected.of(kind)]
       assert.ok(sigmasApart(ours, theirs) < 5, `${kind}: ${ours} drawn, ${theirs} gone through`)

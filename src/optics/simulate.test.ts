@@ -99,7 +99,7 @@ test('nothing fires in the dead time of an earlier click, across batches too', (
 })
 
 test('a double click is reported with a random bit, never left out', () => {
-  const detector: Partial<Detector> = { efficiency: 1, darkCountProbability: 0.4 }
+  const detector = { efficiency: 1, gateMismatchPs: 0, darkCountProbability: 0.4 }
   const link = testLink({ lossDb: 1, misalignment: { Z: 0.5, X: 0.5 }, detector })
   const { detections } = simulatorOf(link, 5).next(400_000)
   const { doubleClicks, deadTimeDrops } = detections.observables
@@ -157,6 +157,7 @@ test('a batch of no, too many or half slots is refused', () => {
 test('links that fire always or never are drawn too', () => {
   const blinding: Partial<Detector> = {
     efficiency: 1,
+    gateMismatchPs: 0,
     darkCountProbability: 0.5,
     neighbourSlotProbability: 0.5,
     afterpulseProbability: 0.5,
@@ -194,6 +195,7 @@ const invalid: readonly (readonly [string, OpticalLink])[] = [
   ['a negative loss', testLink({ lossDb: -5 })],
   ['misalignment above a half', testLink({ misalignment: { Z: 0.51, X: 0 } })],
   ['efficiency above 1', withDetector({ efficiency: 1.01 })],
+  ['efficiency above 1 in the middle of a gate', withDetector({ efficiency: 0.99 })],
   ['a NaN of dark counts', withDetector({ darkCountProbability: NaN })],
   ['jitter above a half', withDetector({ neighbourSlotProbability: 0.6 })],
   ['certain afterpulses', withDetector({ afterpulseProbability: 1 })],

@@ -19,8 +19,16 @@
 import type { RandomSource, SeededRandom } from '#base'
 import { AvalancheList, LitSlots, NEVER, TrapList } from './avalanches.ts'
 import { afterpulseDecaySlots, deadSlots } from './detector.ts'
-import type { DetectionBatch } from './device.ts'
-import { checkedAttack, noAttack, type Attack } from './eve.ts'
+import type { ArrivalTimes, DetectionBatch } from './device.ts'
+import {
+  checkedAttack,
+  lightAtReceiverUw,
+  lightAtTransmitterUw,
+  linkUnder,
+  noAttack,
+  type Attack,
+} from './eve.ts'
+import { brightCurrentUa } from './blinding.ts'
 import { Geometric, RareEvent } from './geometric.ts'
 import { drawChoices, drawOutcome, pulseLaw, type PulseLaw } from './law.ts'
 import { checkedLink, type OpticalLink } from './link.ts'
@@ -56,7 +64,7 @@ export class BatchSimulator {
   readonly #words: RandomWords
   readonly #noise: SeededRandom
   readonly #misstamp: RareEvent
-  readonly #capture: RareEvent
+  #capture: RareEvent
   readonly #decaySlots: number
   readonly #deadSlots: number
   #attack: Attack = noAttack
@@ -72,6 +80,9 @@ export class BatchSimulator {
   readonly #avalanches = new AvalancheList()
   readonly #traps = new TrapList()
   readonly #report = new Report()
+  /** Clicks by Eve's shifted pulses in this batch. */
+  #early = 0
+  #late = 0
 
   /** @throws OpticsRefusal OPTICS_LINK_INVALID, OPTICS_RANDOMNESS_REFUSED */
   constructor({ link, random, allowSimulatedRandomness = false }: SimulatorOptions) {
@@ -101,6 +112,8 @@ export class BatchSimulator {
   setAttack(attack: Attack): void {
     this.#law = pulseLaw(this.link, checkedAttack(attack))
     this.#gap = new Geometric(this.#law.clickProbability)
+    const { afterpulseProbability } = linkUnder(this.link, attack).receiver.detector
+    this.#capture = new RareEvent(afterpulseProbability, this.#noise)
     this.#attack = attack
   }
 
@@ -150,13 +163,17 @@ export class BatchSimulator {
   /** Choices and avalanches of the lit slots from index `from` on. */
   #drawOutcomes(from: number): void {
     const { count, slots, packed } = this.#lit
-    const { clicked, outcomes } = this.#law
+    const { clicked, outcomes, shiftPs } = this.#law
     const noise = this.#noise
     const words = this.#words
     for (let at = from; at < count; at++) {
       const choices = drawChoices(clicked, words.next())
       const outcome = drawOutcome(outcomes, choices, noise.uint32())
       const strayed = this.#stamp(slots[at], outcome & 3)
+      if (shiftPs !== 0) {
+        this.#early += (outcome >> 3) & 1
+        this.#late += (outcome >> 4) & 1
+      }
       packed[at] = choices | ((outcome & 4) << 4) | strayed
     }
   }
@@ -236,11 +253,14 @@ export class BatchSimulator {
     const { deadTimeDrops } = this.#report
     this.#report.clear()
     const photocurrentUa = this.#photocurrentUa(clicks, slotCount)
-    const observables = { clicks, doubleClicks, deadTimeDrops, photocurrentUa }
+    const arrivals = this.#arrivals(slots.length)
+    const observables = { clicks, doubleClicks, deadTimeDrops, photocurrentUa, arrivals }
+    const incomingLightNw =
+      this.link.transmitter.watchdogFloorNw + 1000 * lightAtTransmitterUw(this.#attack)
     const batch = this.#batch++
     return {
       detections: { batch, slotCount, simulated: true, slots, outcomes, observables },
-      record: { batch, slotCount, ...remembered, unseen: this.#law.unseen },
+      record: { batch, slotCount, ...remembered, unseen: this.#law.unseen, incomingLightNw },
       truth: { sifted, knownToEve },
     }
   }
@@ -249,8 +269,35 @@ export class BatchSimulator {
     const { avalancheChargePc, leakageCurrentUa } = this.link.receiver.detector
     const avalanches = clicks.reduce((sum, count) => sum + count, 0)
     const perSecond = (avalanches * this.link.settings.clockHz) / slotCount
+    const bright = brightCurrentUa(lightAtReceiverUw(this.#attack, this.link), this.link)
     // One pC in a second is 10⁻⁶ μA.
-    return leakageCurrentUa + perSecond * avalancheChargePc * 1e-6
+    return leakageCurrentUa + perSecond * avalancheChargePc * 1e-6 + bright
+  }
+
+  /** When clicks came inside their gates: mean and spread of the time stamps. */
+  #arrivals(detections: number): ArrivalTimes {
+    const { timingJitterPs } = this.link.receiver.detector
+    const count = Math.max(1, detections)
+    const [early, late] = [this.#early / count, this.#late / count]
+    const { shiftPs } = this.#law
+    this.#early = 0
+    this.#late = 0
+    const shift = (late - early) * shiftPs
+    const variance = timingJitterPs ** 2 + (late + early) * shiftPs ** 2 - shift ** 2
+    const spreadPs = Math.sqrt(Math.max(0, variance))
+    const uncertainty = spreadPs / Math.sqrt(count)
+    return {
+      meanPs: shift + uncertainty * this.#deviate(),
+      spreadPs:
+        spreadPs * (1 + (this.#deviate() / Math.sqrt(2 * count)) * (detections > 0 ? 1 : 0)),
+    }
+  }
+
+  /** A nearly normal deviate: twelve uniform ones have variance 1. */
+  #deviate(): number {
+    let sum = -6
+    for (let term = 0; term < 12; term++) sum += this.#noise.unit()
+    return sum
   }
 
   #carryOver(slotCount: number): void {

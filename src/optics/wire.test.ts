@@ -35,9 +35,14 @@ const detections: fc.Arbitrary<DeviceMessage> = fc
     doubleClicks: uint32,
     deadTimeDrops: uint32,
     photocurrentUa: fc.double({ min: 0, max: 1e9, noNaN: true }),
+    arrivals: fc.record({
+      meanPs: fc.double({ min: -1e3, max: 1e3, noNaN: true }),
+      spreadPs: fc.double({ min: 0, max: 1e3, noNaN: true }),
+    }),
     seed: fc.nat(),
   })
-  .map(({ batch, slots, spare, simulated, seed, ...observables }) => {
+  .map(({ batch, slots, spare, simulated, seed, arrivals, ...rest }) => {
+    const observables = seed % 2 === 0 ? rest : { ...rest, arrivals: { ...arrivals } }
     const outcomes = Uint8Array.from(slots, (slot) => (slot * 2654435761 + seed) & 3)
     const slotCount = (slots.at(-1) ?? 0) + 1 + spare
     return {
@@ -52,7 +57,10 @@ const request: fc.Arbitrary<DeviceMessage> = fc
 
 const choices: fc.Arbitrary<DeviceMessage> = fc
   .record({ batch: batchNumber, choices: fc.uint8Array({ max: 15, maxLength: 40 }) })
-  .map((given) => ({ kind: 'choices', choices: { ...given } }))
+  .chain((given) =>
+    fc.constantFrom({ ...given }, { ...given, observables: { incomingLightNw: given.batch / 7 } }),
+  )
+  .map((given) => ({ kind: 'choices', choices: given }))
 
 const settings: fc.Arbitrary<DeviceMessage> = fc.constant({
   kind: 'settings',
@@ -171,7 +179,8 @@ const oneDetection = (): Uint8Array =>
 
 const spoil: readonly (readonly [string, (octets: Uint8Array, view: DataView) => void])[] = [
   ['a batch number beyond 2⁵³', (octets) => void (octets[7] = 0x20)],
-  ['an unknown flag', (octets) => void (octets[9] |= 2)],
+  ['an unknown flag', (octets) => void (octets[9] |= 4)],
+  ['arrival times that it says it has not', (_, view) => view.setFloat64(50, 1, true)],
   ['no slots at all', (_, view) => view.setUint32(10, 0, true)],
   ['too many slots', (_, view) => view.setUint32(10, BATCH_SLOTS_MAX + 1, true)],
   ['a slot beyond the last', (_, view) => view.setUint32(10, 3, true)],
@@ -222,7 +231,7 @@ test('a batch with a detection in every slot fits into the limit', () => {
   } as const
   const full = { batch: 0, slotCount: 100_000, simulated: true, slots, outcomes, observables }
   const octets = encodeDeviceMessage({ kind: 'detections', detections: full })
-  assert.ok(octets.length <= 64 + 100_000)
+  assert.ok(octets.length <= 80 + 100_000)
   assert.equal(decodeAnything(octets), true)
 })
 

@@ -7,9 +7,9 @@
  * Two choices share an octet, the first in its low half. Settings and refusals are CBOR.
  *
  *   1 detections      batch, flags, slotCount, count, clicks × 4, doubleClicks, deadTimeDrops,
- *                     photocurrent, then the detections
+ *                     photocurrent, arrival times, then the detections
  *   2 choice request  batch, count, then the slots as gaps − 1
- *   3 choices         batch, count, then the choices
+ *   3 choices         batch, count, flag, incoming light, then the choices
  *   4 settings        to each end once, first of all
  *   5 refusal         of one choice request
  *   6 taken           batch: the receiving end has taken it, and another may follow
@@ -34,6 +34,7 @@ import {
 } from '#base'
 import {
   BATCH_SLOTS_MAX,
+  type ArrivalTimes,
   type DetectionBatch,
   type PulseSettings,
   type TransmitterChoices,
@@ -71,7 +72,7 @@ export type DeviceMessage =
   | { readonly kind: 'taken'; readonly batch: number }
 
 /** Longest message: a batch with a detection in every slot, one octet each. */
-export const DEVICE_MESSAGE_OCTETS_MAX = 64 + BATCH_SLOTS_MAX
+export const DEVICE_MESSAGE_OCTETS_MAX = 80 + BATCH_SLOTS_MAX
 
 /**
  * Encodes one message into a fresh array.
@@ -133,11 +134,14 @@ function encodeDetections(batch: DetectionBatch): Uint8Array {
   const most = Math.min(GAP_OCTETS_MAX * count, slotCount)
   const { octets, view } = begin(KIND_DETECTIONS, DETECTIONS_HEAD + most)
   setWhole(view, 1, batch.batch)
-  octets[9] = batch.simulated ? 1 : 0
+  const { arrivals } = observables
+  octets[9] = (batch.simulated ? FLAG_SIMULATED : 0) | (arrivals === undefined ? 0 : FLAG_ARRIVALS)
   const { clicks, doubleClicks, deadTimeDrops, photocurrentUa } = observables
   const counts = [slotCount, count, ...clicks, doubleClicks, deadTimeDrops]
   for (const [at, value] of counts.entries()) view.setUint32(10 + 4 * at, value, true)
-  view.setFloat64(DETECTIONS_HEAD - 8, photocurrentUa, true)
+  view.setFloat64(DETECTIONS_HEAD - 24, photocurrentUa, true)
+  view.setFloat64(DETECTIONS_HEAD - 16, arrivals?.meanPs ?? 0, true)
+  view.setFloat64(DETECTIONS_HEAD - 8, arrivals?.spreadPs ?? 0, true)
   return octets.subarray(0, writeDetections(octets, DETECTIONS_HEAD, slots, outcomes))
 }
 
@@ -150,9 +154,10 @@ function decodeDetections(octets: Uint8Array): DetectionBatch {
   if (slotCount < 1 || slotCount > BATCH_SLOTS_MAX) throw invalidMessage('slot count')
   // Each detection takes an octet or more: no memory is taken on the sender's word alone.
   if (count > octets.length - DETECTIONS_HEAD) throw invalidMessage('count')
-  const photocurrentUa = view.getFloat64(DETECTIONS_HEAD - 8, true)
+  const photocurrentUa = view.getFloat64(DETECTIONS_HEAD - 24, true)
   if (!(photocurrentUa >= 0 && photocurrentUa < Infinity)) throw invalidMessage('photocurrent')
-  if (octets[9] > 1) throw invalidMessage('flags')
+  if (octets[9] > (FLAG_SIMULATED | FLAG_ARRIVALS)) throw invalidMessage('flags')
+  const arrivals = arrivalsIn(view, (octets[9] & FLAG_ARRIVALS) !== 0)
   const slots = new Uint32Array(count)
   const outcomes = new Uint8Array(count)
   readDetections(octets, DETECTIONS_HEAD, slotCount, slots, outcomes)
@@ -160,11 +165,31 @@ function decodeDetections(octets: Uint8Array): DetectionBatch {
   return {
     batch,
     slotCount,
-    simulated: octets[9] === 1,
+    simulated: (octets[9] & FLAG_SIMULATED) !== 0,
     slots,
     outcomes,
-    observables: { clicks, doubleClicks: count32(6), deadTimeDrops: count32(7), photocurrentUa },
+    observables: {
+      clicks,
+      doubleClicks: count32(6),
+      deadTimeDrops: count32(7),
+      photocurrentUa,
+      ...arrivals,
+    },
   }
+}
+
+/** Arrival times where they are given; two zeros, of one sign, where they are not. */
+function arrivalsIn(view: DataView, given: boolean): { readonly arrivals?: ArrivalTimes } {
+  const meanPs = view.getFloat64(DETECTIONS_HEAD - 16, true)
+  const spreadPs = view.getFloat64(DETECTIONS_HEAD - 8, true)
+  if (!given) {
+    if (!Object.is(meanPs, 0) || !Object.is(spreadPs, 0)) throw invalidMessage('arrival times')
+    return {}
+  }
+  if (!Number.isFinite(meanPs) || !(spreadPs >= 0 && spreadPs < Infinity)) {
+    throw invalidMessage('arrival times')
+  }
+  return { arrivals: { meanPs, spreadPs } }
 }
 
 function encodeRequest({ batch, slots }: ChoiceRequest): Uint8Array {
@@ -185,15 +210,17 @@ function decodeRequest(octets: Uint8Array): ChoiceRequest {
   return { batch, slots }
 }
 
-function encodeChoices({ batch, choices }: TransmitterChoices): Uint8Array {
+function encodeChoices({ batch, choices, observables }: TransmitterChoices): Uint8Array {
   assert(choices.length <= BATCH_SLOTS_MAX, 'choices fit into one message')
-  const { octets, view } = begin(KIND_CHOICES, COUNT_HEAD + Math.ceil(choices.length / 2))
+  const { octets, view } = begin(KIND_CHOICES, CHOICES_HEAD + Math.ceil(choices.length / 2))
   setWhole(view, 1, batch)
   view.setUint32(9, choices.length, true)
+  octets[COUNT_HEAD] = observables === undefined ? 0 : 1
+  view.setFloat64(COUNT_HEAD + 1, observables?.incomingLightNw ?? 0, true)
   let all = 0
   for (let index = 0; index < choices.length; index++) {
     all |= choices[index]
-    octets[COUNT_HEAD + (index >> 1)] |= choices[index] << ((index & 1) << 2)
+    octets[CHOICES_HEAD + (index >> 1)] |= choices[index] << ((index & 1) << 2)
   }
   assert(all < 16, 'a choice has four bits')
   return octets
@@ -201,13 +228,19 @@ function encodeChoices({ batch, choices }: TransmitterChoices): Uint8Array {
 
 function decodeChoices(octets: Uint8Array): TransmitterChoices {
   const { batch, count } = decodeHead(octets)
-  if (octets.length !== COUNT_HEAD + Math.ceil(count / 2)) throw invalidMessage('count')
+  if (octets.length !== CHOICES_HEAD + Math.ceil(count / 2)) throw invalidMessage('count')
+  const incomingLightNw = viewOf(octets).getFloat64(COUNT_HEAD + 1, true)
+  const given = octets[COUNT_HEAD] === 1
+  if (octets[COUNT_HEAD] > 1 || (!given && !Object.is(incomingLightNw, 0))) {
+    throw invalidMessage('flags')
+  }
+  if (!(incomingLightNw >= 0 && incomingLightNw < Infinity)) throw invalidMessage('incoming light')
   if (count % 2 === 1 && octets[octets.length - 1] > 15) throw invalidMessage('choices')
   const choices = new Uint8Array(count)
   for (let index = 0; index < count; index++) {
-    choices[index] = (octets[COUNT_HEAD + (index >> 1)] >> ((index & 1) << 2)) & 15
+    choices[index] = (octets[CHOICES_HEAD + (index >> 1)] >> ((index & 1) << 2)) & 15
   }
-  return { batch, choices }
+  return { batch, choices, ...(given ? { observables: { incomingLightNw } } : {}) }
 }
 
 function decodeHead(octets: Uint8Array): { readonly batch: number; readonly count: number } {
@@ -287,8 +320,13 @@ const KIND_REFUSAL = 5
 const KIND_TAKEN = 6
 const TAKEN_OCTETS = 9
 
-/** Kind, batch, flags, eight counts, photocurrent. */
-const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 8
+/** Kind, batch, flags, eight counts, photocurrent, mean and spread of arrival times. */
+const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 3 * 8
+const FLAG_SIMULATED = 1
+/** Arrival times are given. */
+const FLAG_ARRIVALS = 2
 /** Kind, batch, count. */
 const COUNT_HEAD = 1 + 8 + 4
+/** Kind, batch, count, flag, incoming light. */
+const CHOICES_HEAD = COUNT_HEAD + 1 + 8
 const CBOR_OCTETS_MAX = 4096
