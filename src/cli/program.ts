@@ -15,6 +15,7 @@ import { addAuditCommands } from './commands/audit.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteCommands } from './commands/site.ts'
+import { addStudyCommand } from './commands/study.ts'
 import { addCompletion } from './completion.ts'
 import { newContext, type GlobalFlags } from './context.ts'
 import { EXIT, exitStatusOf } from './exit.ts'
@@ -51,6 +52,7 @@ export function newProgram(powers: Powers): Command {
   addRecordCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)
+  addStudyCommand(program, powers)
   addCompletion(program)
   for (const command of program.commands) quietExit(command)
   return program

@@ -7,8 +7,10 @@
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { kmeId, siteId } from '#base'
+import { linkOf, presetNamed } from '#optics'
 import {
   enrolDevice,
   enrolSae,
@@ -48,6 +50,8 @@ export interface NewFibre {
   readonly transmitter: string
   readonly receiver: string
   readonly port: number
+  /** Pulses per second; left out, as many of the preset's as this machine simulates in real time. */
+  readonly clockHz?: number | undefined
 }
 
 const means = () => ({ clock: new SystemClock(), random: testedRandom() })
@@ -105,6 +109,9 @@ export async function initSite(folder: string, options: NewSite): Promise<Shown>
 
 export async function initFibre(folder: string, options: NewFibre): Promise<Shown> {
   const { preset, transmitter, receiver, port } = options
+  const full = linkOf(presetNamed(preset)).settings.clockHz
+  const clockHz = options.clockHz ?? Math.min(full, CLOCK_HZ_PER_CORE * availableParallelism())
+  linkOf(presetNamed(preset), clockHz)
   const place = newFolder(folder, CONFIG_FILE)
   const link = `${siteId(transmitter)}-${siteId(receiver)}`
   const configuration = {
@@ -113,19 +120,33 @@ export async function initFibre(folder: string, options: NewFibre): Promise<Show
     transmitter,
     receiver,
     preset,
+    ...(clockHz === full ? {} : { clockHz }),
     listener: { host: '127.0.0.1', port },
   }
   writeJson(join(place, CONFIG_FILE), configuration)
-  // Read back through the same door as at the start, so that a bad preset is found here.
   readConfigurationFile(join(place, CONFIG_FILE), FibreConfigurationShape)
   return Promise.resolve([
     ['fibre', configuration.fibre],
     ['link', link],
     ['preset', preset],
+    ['clock', clockText(clockHz, full, options.clockHz === undefined)],
     ['folder', place],
     ['next', `photonward pki issue <authority> ${place}`],
   ])
 }
+
+function clockText(clockHz: number, fullHz: number, chosenHere: boolean): string {
+  const mega = (hertz: number): string => `${String(Number((hertz / 1e6).toPrecision(3)))} MHz`
+  if (clockHz === fullHz) return mega(clockHz)
+  const why = chosenHere ? '; as much as this machine simulates in real time' : ''
+  return `${mega(clockHz)} of ${mega(fullHz)}${why}`
+}
+
+/**
+ * What a core simulates of a link in real time, with its fibre and both its sites on this machine
+ * and half of it left for other work: `photonward bench link` and docs/internals/performance.md.
+ */
+const CLOCK_HZ_PER_CORE = 200e6
 
 /** Issues for whatever kind of folder it is. */
 export async function issue(authority: string, folder: string): Promise<Shown> {

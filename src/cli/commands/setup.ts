@@ -9,6 +9,7 @@ import type { FindingView } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, style } from '../output.ts'
+import type { StudyPowers } from './study.ts'
 
 /** Facts to show, in order. */
 export type Shown = readonly (readonly [string, string])[]
@@ -26,6 +27,7 @@ export interface FibreOptions {
   readonly transmitter: string
   readonly receiver: string
   readonly port: number
+  readonly clockHz?: number | undefined
 }
 
 export interface DemoOptions {
@@ -60,7 +62,7 @@ export interface BenchOutput {
 }
 
 /** What only the real world can do. */
-export interface Powers {
+export interface Powers extends StudyPowers {
   readonly version: string
   readonly createAuthority: (folder: string) => Promise<Shown>
   readonly initSite: (folder: string, options: InitOptions) => Promise<Shown>
@@ -192,9 +194,15 @@ function addInit(
     .requiredOption('--receiver <site>', 'site of the receiver')
     .option('--preset <name>', 'which link to simulate', 'cambridge-metro')
     .option('--port <port>', 'where the sites reach their devices', '9300')
-    .action(async (folder: string, options: FibreFlags) => {
+    .option(
+      '--clock <MHz>',
+      'pulses per microsecond; unless given, what this machine keeps up with',
+    )
+    .action(async (folder: string, { clock, ...options }: FibreFlags) => {
       const port = wholeNumber(options.port, 'port', 1, 65_535)
-      show(await powers.initFibre(folder, { ...options, port }))
+      const clockHz =
+        clock === undefined ? undefined : 1e6 * wholeNumber(clock, 'clock', 1, 100_000)
+      show(await powers.initFibre(folder, { ...options, port, clockHz }))
     })
   fibre
     .command('serve <folder>')
@@ -253,6 +261,7 @@ interface FibreFlags {
   readonly receiver: string
   readonly preset: string
   readonly port: string
+  readonly clock?: string
 }
 
 const siteScreen = (facts: SiteFacts): string =>

@@ -28,7 +28,8 @@ export async function enrol(play: Play, ports: readonly number[]): Promise<void>
     stage.command(`photonward init ${folder} --name ${name} --demo; photonward pki issue …`)
   }
   const ends = { transmitter: bristol.name, receiver: cambridge.name }
-  await powers.initFibre(fibre.folder, { ...ends, preset: PRESET, port: fibrePort })
+  const shown = await powers.initFibre(fibre.folder, { ...ends, preset: PRESET, port: fibrePort })
+  play.seen.clock = new Map(shown).get('clock') ?? ''
   await powers.issue(authority, fibre.folder)
   await powers.joinSites(bristol.folder, cambridge.folder, fibre.folder)
   stage.command(`photonward site join ${bristol.folder} ${cambridge.folder} --fibre …`)
@@ -57,6 +58,7 @@ export async function growKeys(play: Play): Promise<void> {
   stage.act(2, 'Grow keys', 'decoy-state BB84 over 10.6 km, 3.9 dB: the Cambridge metro span')
   stage.note('source, fibre and detectors are simulated, so these keys are computational;')
   stage.note('sifting, Cascade, finite-key bound, amplification and authentication are real')
+  stage.note(`clock ${seen.clock}`)
   const begun = performance.now()
   for (;;) {
     const link = await linkOf(bristol)

@@ -23,10 +23,10 @@ export async function eavesdrop(play: Play): Promise<void> {
   for (const alarm of alarms.filter(({ kind }) => kind.startsWith('link.'))) {
     stage.cross(`${style.red('ALARM')} ${alarm.message}`)
   }
-  await watch(play, ({ qber }) => (qber ?? 0) > 0.2)
-  seen.qberAttacked = (await linkOf(bristol)).qber ?? 0
+  const attacked = await watch(play, ({ qber }) => (qber ?? 0) > 0.2)
+  seen.qberAttacked = attacked.qber ?? 0
   stage.tick(
-    `QBER ${percent(seen.qberHonest)} → ${percent(seen.qberAttacked)}; blocks are discarded, the pool stands still`,
+    `QBER ${percent(seen.qberHonest)} → ${percent(seen.qberAttacked)}; blocks are discarded, keys of the link wait`,
   )
   const [first, second] = seen.patients
   const waiting = await sendAndFollow(
@@ -115,9 +115,9 @@ async function sumOf(findings: AsyncIterable<FindingView>) {
 }
 
 /** Shows the link until it is as wanted. */
-async function watch(play: Play, enough: (link: LinkView) => boolean): Promise<void> {
+async function watch(play: Play, enough: (link: LinkView) => boolean): Promise<LinkView> {
   const { stage, bristol, fibre, troupe } = play
-  await troupe.until(
+  const link = await troupe.until(
     bristol,
     'a change of the link',
     async () => {
@@ -132,6 +132,7 @@ async function watch(play: Play, enough: (link: LinkView) => boolean): Promise<v
     90,
   )
   stage.settle()
+  return link
 }
 
 /** Flips one bit in the middle of a column of one row. */

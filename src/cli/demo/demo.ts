@@ -77,6 +77,7 @@ async function castOf(
       faultsPlanted: 0,
       faultsFound: 0,
       group: '',
+      clock: '',
     },
   }
 }

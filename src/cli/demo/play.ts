@@ -34,6 +34,7 @@ export interface Play {
     faultsPlanted: number
     faultsFound: number
     group: string
+    clock: string
   }
 }
 
