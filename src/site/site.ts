@@ -142,7 +142,8 @@ export class Site {
     await exchange.stop()
     for (const link of links) await link.stop()
     const at = this.parts.options.ports.clock.now()
-    await audit.record({ kind: 'site.stopped', at, actor: site, facts: {} })
+    // Not "stopped", which is a FHIR text: none may be found on a disk.
+    await audit.record({ kind: 'site.ended', at, actor: site, facts: {} })
     await keeper.stop()
     sessions.stop()
     peers.stop()
