@@ -4,7 +4,7 @@
  * @module
  */
 
-import { simulate, type World, type WorldOptions, type WorldSite } from '#world'
+import { NO_FAULTS, simulate, type World, type WorldOptions, type WorldSite } from '#world'
 import { chartsOf, type Charts } from './charts.ts'
 import { applicationsAt, Hospital, type Rhythm } from './hospital.ts'
 import { checkAll, isOver, statusOf, transfersOf, type Accounts } from './invariants.ts'
@@ -14,6 +14,8 @@ import { RecordLedger } from './record-ledger.ts'
 
 export interface LifeOptions extends WorldOptions {
   readonly hours: number
+  /** Before the faults begin, keys grow and work goes on for so long; none unless said. */
+  readonly growMinutes?: number
   /** Patients at each site. */
   readonly patients?: number
   /** How often each record is corrected, and imported again, counting the first. */
@@ -35,10 +37,15 @@ export interface Told {
 
 /** Lives in a world for some hours, ends all faults, and checks everything. */
 export async function live(options: LifeOptions): Promise<Told> {
-  using world = await simulate(options)
+  const { hours, growMinutes = 0, faults = NO_FAULTS } = options
+  using world = await simulate({ ...options, faults: growMinutes > 0 ? NO_FAULTS : faults })
   const life = new Life(world, options)
   life.start()
-  await world.run({ hours: options.hours })
+  if (growMinutes > 0) {
+    await world.run({ minutes: growMinutes })
+    world.beginFaults(faults)
+  }
+  await world.run({ hours })
   await options.during?.(life)
   await life.conclude()
   return life.tell()
@@ -83,7 +90,7 @@ export class Life {
     await this.#untilKeysGrow()
     for (const hospital of hospitals) hospital.stop()
     const ended = await world.until(() => hospitals.every(({ isDone }) => isDone), CALM)
-    if (!ended) return world.report('work does not end although all faults have')
+    if (!ended) { world.report('work does not end although all faults have'); return; }
     for (const hospital of hospitals) hospital.expectCalm()
     await this.#untilAllDelivered()
     await this.#shareKeysInCalm()

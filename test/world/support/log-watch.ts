@@ -46,7 +46,7 @@ export class LogWatch {
       if (rows.length !== kept.length) this.#fault(site.id, 'has lost entries')
       for (const [at, { ix, leaf }] of rows.entries()) {
         const same = ix === at && sameOctets(leaf, kept.at(at) ?? NONE)
-        if (!same) return this.#fault(site.id, `has changed entry ${at}`)
+        if (!same) { this.#fault(site.id, `has changed entry ${at}`); return; }
       }
     }
   }
