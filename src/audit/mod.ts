@@ -51,6 +51,7 @@ export {
 } from './event.ts'
 export { exportTiles, type ExportedFile } from './export.ts'
 export { FAULTS_REPORTED_MAX, type Finding, type VerifiedPart } from './findings.ts'
+export { verifyHead, type HeadCheck } from './head.ts'
 export {
   AuditLog,
   CHECKPOINT_LEAVES_MAX,

@@ -38,6 +38,7 @@ import { openNetwork } from './network.ts'
 import { deviceChannel } from './peer.ts'
 import { testedRandom } from './random.ts'
 import { Shutdown } from './shutdown.ts'
+import { watchTrust } from './trust.ts'
 import { addressText } from './listen.ts'
 import { ADMIN_SOCKET, CONFIG_FILE } from './site-daemon.ts'
 
@@ -70,10 +71,8 @@ export async function startFibre(
   const folder = openFolder(folderName)
   const configuration = readConfigurationFile(join(folder, CONFIG_FILE), FibreConfigurationShape)
   const clock = new SystemClock()
-  const log = new JsonLog({
-    clock,
-    sinks: [new FileSink({ path: join(folder, 'log', 'fibre.log') })],
-  })
+  const sinks = [new FileSink({ path: join(folder, 'log', 'fibre.log') })]
+  const log = new JsonLog({ clock, sinks })
   const lock = lockFolder(folder)
   const shutdown = new Shutdown({ clock, log })
   shutdown.add('close', 'lock', () => lock[Symbol.dispose]())
@@ -85,9 +84,10 @@ export async function startFibre(
     batchSlots: preset.batchSlots,
   })
   shutdown.add('flush', 'fibre', () => fibre.close())
+  const disk = openDisk(folder)
   const network = await openNetwork({
     kind: 'device',
-    credentials: await readDeviceCredentials(openDisk(folder)),
+    credentials: await readDeviceCredentials(disk),
     listen: configuration.listener,
     peers: (id) =>
       id === configuration.transmitter || id === configuration.receiver
@@ -98,6 +98,11 @@ export async function startFibre(
   })
   shutdown.add('listen', 'network', () => network.stopListening())
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
+  const reload = async (): Promise<void> => {
+    network.reload(await readDeviceCredentials(disk))
+    network.endWhere(() => true, 'new trust')
+  }
+  watchTrust({ disk, clock, log, shutdown, reload })
   const connected = new Map<string, Connection>()
   serveEnds(configuration, fibre, {
     accept: (channel, take) => {

@@ -200,9 +200,8 @@ export async function revokeCertificate(authority: string, serial: string): Prom
 
 /** Signs fresh revocation lists and hands them to folders; running daemons notice by themselves. */
 export async function publish(authority: string, folders: readonly string[]): Promise<Shown> {
-  for (const folder of folders) {
-    await publishLists(openDisk(existing(authority)), openDisk(existing(folder)), means())
-  }
+  const targets = folders.map((folder) => openDisk(existing(folder)))
+  await publishLists(openDisk(existing(authority)), targets, means())
   return [['lists published to', folders.join(', ')]]
 }
 

@@ -5,15 +5,7 @@
  */
 
 import { join } from 'node:path'
-import {
-  linkId,
-  siteId,
-  type Cancel,
-  type LinkId,
-  type Ports,
-  type SecretBytes,
-  type SiteId,
-} from '#base'
+import { linkId, siteId, type LinkId, type Ports, type SecretBytes, type SiteId } from '#base'
 import { siteRoutes } from '#contract'
 import { remoteReceiver, remoteTransmitter } from '#optics'
 import {
@@ -44,6 +36,7 @@ import { testedRandom } from './random.ts'
 import { Shutdown } from './shutdown.ts'
 import { openStore } from './store.ts'
 import type { Credentials } from './tls.ts'
+import { watchTrust } from './trust.ts'
 
 export interface DaemonOptions {
   readonly folder: string
@@ -114,6 +107,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   shutdown.add('close', 'root key', () => root[Symbol.dispose]())
   const material = await materialOf(assembly, disk, root)
   const { peer, north } = credentialsIn(material)
+  const trust = { material }
   const network = await openNetwork({
     kind: 'site',
     credentials: peer,
@@ -121,7 +115,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     peers: peersOf(configuration),
     clock,
     log,
-    checkChain: chainCheckOf(material, clock),
+    checkChain: (chain, end) => chainCheckOf(trust.material, clock)(chain, end),
     messageOctetsMax: (channel) =>
       channel.startsWith('link:') ? LINK_MESSAGE_MAX : PEER_MESSAGE_MAX,
   })
@@ -153,7 +147,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const http = await openNorth(assembly, site, north)
   open.http = http
   await openOperatorSocket(assembly, site)
-  watchTrust(assembly, { disk, root, network, http })
+  followTrust(assembly, { disk, root, network, http, trust })
   shutdown.onSignals()
   return { facts: factsOf(assembly, { network, http, material }), ended, stop }
 }
@@ -202,42 +196,32 @@ const materialOf = (
   )
 
 /**
- * Looks for new revocation lists and brings them into force: new handshakes are checked under them,
+ * Brings new revocation lists and certificates into force: new handshakes are checked under them,
  * and standing connections have to prove themselves anew.
  */
-function watchTrust(
+function followTrust(
   assembly: Assembly,
-  held: { disk: Ports['disk']; root: SecretBytes; network: TlsNetwork; http: HttpListener },
+  held: {
+    disk: Ports['disk']
+    root: SecretBytes
+    network: TlsNetwork
+    http: HttpListener
+    /** Under what chains of peers are checked. */
+    trust: { material: Material }
+  },
 ): void {
   const { shutdown, ports } = assembly
-  let before = ''
-  const look = async (): Promise<void> => {
-    const lists = await held.disk.read('revocation.cbor')
-    const now = lists?.toHex() ?? ''
-    if (before !== '' && now !== before) {
-      const { peer, north } = credentialsIn(await materialOf(assembly, held.disk, held.root))
-      held.network.reload(peer)
-      held.http.reload(north)
-      const ended = held.network.endWhere(() => true, 'new revocation lists')
-      ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })
-    }
-    before = now
+  const { disk, root, network, http, trust } = held
+  const reload = async (): Promise<void> => {
+    const material = await materialOf(assembly, disk, root)
+    const { peer, north } = credentialsIn(material)
+    network.reload(peer)
+    http.reload(north)
+    trust.material = material
+    const ended = network.endWhere(() => true, 'new trust')
+    ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })
   }
-  let cancel: Cancel = () => undefined
-  shutdown.add('timers', 'trust', () => cancel())
-  const again = (): void => {
-    cancel = ports.clock.after(TRUST_LOOK_MS, () => {
-      look()
-        .catch((error: unknown) => {
-          const why = error instanceof Error ? error.message : 'unknown'
-          ports.log.write('error', 'trust-not-reloaded', { why })
-        })
-        .finally(() => {
-          if (!shutdown.begun) again()
-        })
-    })
-  }
-  void look().finally(again)
+  watchTrust({ disk, shutdown, clock: ports.clock, log: ports.log, reload })
 }
 
 function peersOf(configuration: SiteConfiguration): (id: SiteId) => PeerEntry | undefined {
@@ -288,4 +272,3 @@ export const ADMIN_SOCKET = 'admin.sock'
 /** A block of the largest size is announced in one message. */
 const LINK_MESSAGE_MAX = 24 * 1024 * 1024
 const PEER_MESSAGE_MAX = 16 * 1024 * 1024
-const TRUST_LOOK_MS = 5000

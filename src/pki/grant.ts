@@ -120,7 +120,7 @@ export function acceptGrant(
     readonly now: EpochMs
   },
 ): Grant {
-  const { sites, north, statement } = openedGrant(octets)
+  const { sites, north, statement } = readGrant(octets)
   const { site, kme, anchors, now } = trusted
   checkHeld('sites', sites, { ...trusted, usage: 'site-server', spki: keys.tls.spki, name: site })
   checkHeld('north', north, { ...trusted, usage: 'kme-server', spki: keys.north.spki, name: kme })
@@ -210,7 +210,8 @@ function isOf(statement: SiteStatement, { tls, statement: own, audit, kem }: Sit
   )
 }
 
-function openedGrant(octets: Uint8Array): Grant {
+/** Reads a grant without checking whose it is or whether it holds. @throws PkiRefusal `GRANT_INVALID` */
+export function readGrant(octets: Uint8Array): Grant {
   try {
     const { sites, north, statement } = openGrant(octets)
     return { sites, north, statement }

@@ -50,6 +50,7 @@ export {
   GRANT_OCTETS_MAX,
   grantSite,
   northCredentials,
+  readGrant,
   siteCredentials,
   writeGrant,
   type Grant,
@@ -85,4 +86,5 @@ export {
   type StatementCheck,
   type StatementRefusal,
 } from './statement.ts'
+export { CERTIFICATE_WARN_MS, termsOf, type Term, type TermKind } from './terms.ts'
 export { type AlternativeNames, type RevocationReason } from './x509.ts'

@@ -8,9 +8,19 @@
  * @module
  */
 
-import { saeId, siteId, type Clock, type Disk, type RandomSource, type SecretBytes } from '#base'
+import {
+  saeId,
+  siteId,
+  type Clock,
+  type Disk,
+  type EpochMs,
+  type RandomSource,
+  type SecretBytes,
+} from '#base'
+import type { AuditEvent } from '#audit'
 import {
   anchorsOf,
+  authorityActor,
   createAuthority,
   crlsOf,
   enrolmentRequest,
@@ -19,6 +29,9 @@ import {
   newCredentials,
   newSiteKeys,
   openAuthority,
+  openSiteKeys,
+  readGrant,
+  renewLists,
   readEnrolment,
   refreshCrls,
   revoke,
@@ -30,9 +43,11 @@ import {
   type Credentials,
   type Enrolment,
   type HierarchyName,
+  type SiteKeys,
   type SiteNames,
   type SiteStatement,
 } from '#pki'
+import { noteActs } from './authority-log.ts'
 import {
   anchorsOctets,
   credentialsOctets,
@@ -43,6 +58,8 @@ import {
   readLists,
   statementIn,
   statementRefused,
+  withLists,
+  type Lists,
 } from './material.ts'
 import { createRootKey, keyFor, readRootKey } from './root-key.ts'
 
@@ -59,10 +76,11 @@ export async function makeAuthority(
   { clock, random }: Means,
 ): Promise<Readonly<Record<HierarchyName, string>>> {
   using root = await createRootKey(disk, random, undefined)
-  const { authority, roots } = await createAuthority(federation, { now: clock.now(), random })
+  const created = await createAuthority(federation, { now: clock.now(), random })
+  const { authority, roots } = created
   using rootsKey = keyFor(root, 'authority-roots')
   await disk.write('roots.sealed', sealRoots(roots, rootsKey.reveal(), random))
-  await storeAuthority(disk, authority, root, random)
+  await storeAuthority(disk, created, root, random)
   const { sites, north } = anchorsOf(authority)
   return { sites: fingerprintOf(sites), north: fingerprintOf(north) }
 }
@@ -77,6 +95,31 @@ export async function makeSite(
   using identity = keyFor(root, 'identity')
   const keys = newSiteKeys()
   await disk.write(FILES.keys, sealSiteKeys(keys, identity.reveal(), random))
+  return await putRequest(disk, keys, names, clock)
+}
+
+/**
+ * Signs a fresh request with the keys that a site has: an authority takes none that is older than
+ * a few days, and certificates have to be renewed. @returns the request's fingerprint
+ */
+export async function renewRequest(
+  disk: Disk,
+  names: SiteNames,
+  { clock, passphrase }: Pick<Means, 'clock'> & { readonly passphrase: Uint8Array | undefined },
+): Promise<string> {
+  using root = await readRootKey(disk, passphrase)
+  using identity = keyFor(root, 'identity')
+  const sealed = await needed(disk, FILES.keys, 'SITE_KEYS_MISSING', 'site keys')
+  const keys = openSiteKeys(sealed, identity.reveal())
+  return await putRequest(disk, keys, names, clock)
+}
+
+async function putRequest(
+  disk: Disk,
+  keys: SiteKeys,
+  names: SiteNames,
+  clock: Clock,
+): Promise<string> {
   const request = await enrolmentRequest(keys, names, clock.now())
   await disk.write(FILES.request, request)
   return readEnrolment(request, clock.now()).fingerprint
@@ -89,14 +132,14 @@ export async function enrolSite(
   { clock, random }: Means,
 ): Promise<Enrolment> {
   using root = await readRootKey(authorityDisk, undefined)
-  const authority = await readAuthority(authorityDisk, root)
+  const authority = await freshAuthority(authorityDisk, root, clock)
   const request = await needed(siteDisk, FILES.request, 'REQUEST_MISSING', 'an enrolment request')
   const enrolment = readEnrolment(request, clock.now())
   const { site, kme } = enrolment
   const expected = { site, kme }
   const act = { now: clock.now(), random, expected }
   const granted = await grantSite(authority, enrolment, act)
-  await storeAuthority(authorityDisk, granted.authority, root, random)
+  await storeAuthority(authorityDisk, granted, root, random)
   await siteDisk.write(FILES.anchors, anchorsOctets(anchorsOf(granted.authority)))
   await siteDisk.write(FILES.grant, granted.grant)
   await siteDisk.write(FILES.statement, statementIn(granted.grant))
@@ -111,11 +154,11 @@ export async function enrolDevice(
   { device, clock, random }: Means & { readonly device: string },
 ): Promise<string> {
   using root = await readRootKey(authorityDisk, undefined)
-  const authority = await readAuthority(authorityDisk, root)
+  const authority = await freshAuthority(authorityDisk, root, clock)
   const act = { now: clock.now(), random }
   const identity = { kind: 'device', device: siteId(device) } as const
   const issued = await newCredentials(authority, { identity, names: {} }, act)
-  await storeAuthority(authorityDisk, issued.authority, root, random)
+  await storeAuthority(authorityDisk, issued, root, random)
   await deviceDisk.write(FILES.device, credentialsOctets(issued.credentials))
   return issued.serial
 }
@@ -130,7 +173,7 @@ export async function enrolSae(
   const act = { now: clock.now(), random }
   const identity = { kind: 'sae', sae: saeId(sae) } as const
   const issued = await newCredentials(authority, { identity, names: {} }, act)
-  await storeAuthority(authorityDisk, issued.authority, root, random)
+  await storeAuthority(authorityDisk, issued, root, random)
   return { credentials: issued.credentials, serial: issued.serial }
 }
 
@@ -144,19 +187,55 @@ export async function revokeSerial(
   const authority = await readAuthority(authorityDisk, root)
   const act = { now: clock.now(), reason: 'cessation-of-operation' } as const
   const revoked = await revoke(authority, serial, act)
-  await storeAuthority(authorityDisk, revoked.authority, root, random)
+  await storeAuthority(authorityDisk, revoked, root, random)
 }
 
-/** Signs fresh revocation lists and puts them into the folder of a site or a fibre. */
+/** A certificate or statement that an authority has issued and that is not over. */
+export interface IssuedView {
+  readonly serial: string
+  readonly hierarchy: HierarchyName
+  /** `site`, `device`, `kme`, `sae`, or `statement`. */
+  readonly profile: string
+  readonly name: string
+  readonly notAfter: EpochMs
+  readonly revokedAt: EpochMs | undefined
+}
+
+/** Everything that an authority has issued and that is not over, oldest first. */
+export async function issuedBy(authorityDisk: Disk): Promise<readonly IssuedView[]> {
+  using root = await readRootKey(authorityDisk, undefined)
+  const authority = await readAuthority(authorityDisk, root)
+  return (['sites', 'north'] as const).flatMap((hierarchy) => {
+    const { issued, revoked } = authority[hierarchy]
+    const times = new Map(revoked.map(({ serial, at }) => [serial, at]))
+    return issued.map((one) => ({ ...one, hierarchy, revokedAt: times.get(one.serial) }))
+  })
+}
+
+/**
+ * Signs fresh revocation lists and puts them into the folders of sites and fibres.
+ *
+ * @throws PkiRefusal `GRANT_INVALID` if a folder is of another authority or holds newer lists: they
+ *   would cut it off at its next start
+ */
 export async function publishLists(
   authorityDisk: Disk,
-  target: Disk,
+  targets: readonly Disk[],
   { clock, random }: Means,
 ): Promise<void> {
   using root = await readRootKey(authorityDisk, undefined)
-  const authority = await refreshCrls(await readAuthority(authorityDisk, root), clock.now())
-  await storeAuthority(authorityDisk, authority, root, random)
-  await putLists(authority, target)
+  const now = clock.now()
+  const authority = await refreshCrls(await readAuthority(authorityDisk, root), now)
+  const facts = { sitesList: authority.sites.crlNumber, northList: authority.north.crlNumber }
+  const event = { kind: 'pki.lists-renewed', at: now, actor: authorityActor(authority), facts }
+  await storeAuthority(authorityDisk, { authority, events: [event] }, root, random)
+  for (const target of targets) {
+    const grant = await target.read(FILES.grant)
+    if (grant === undefined) continue
+    const held = withLists(readGrant(grant), await readLists(target))
+    renewLists(held, listsOf(authority), now)
+  }
+  for (const target of targets) await putLists(authority, target)
 }
 
 /** Puts the statement of one site into the folder of another, once it holds under its trust. */
@@ -170,21 +249,30 @@ export async function introduce(from: Disk, into: Disk, clock: Clock): Promise<S
   return check.statement
 }
 
-async function putLists(authority: Authority, target: Disk): Promise<void> {
-  const { sites, north } = authority
-  await target.write(FILES.lists, listsOctets({ sites: crlsOf(sites), north: crlsOf(north) }))
-}
+const putLists = (authority: Authority, target: Disk): Promise<void> =>
+  target.write(FILES.lists, listsOctets(listsOf(authority)))
 
+const listsOf = ({ sites, north }: Authority): Lists => ({
+  sites: crlsOf(sites),
+  north: crlsOf(north),
+})
+
+/** Notes what was done, then keeps the new state; only after that may anything be handed out. */
 async function storeAuthority(
   disk: Disk,
-  authority: Authority,
+  { authority, events }: { authority: Authority; events: readonly AuditEvent[] },
   root: SecretBytes,
   random: RandomSource,
 ): Promise<void> {
+  await noteActs(disk, events)
   using key = keyFor(root, 'authority')
   await disk.write('authority.sealed', sealAuthority(authority, key.reveal(), random))
   await disk.write(FILES.anchors, anchorsOctets(anchorsOf(authority)))
 }
+
+/** With lists of today: those it signed last may be over, and whoever is granted them could not start. */
+const freshAuthority = async (disk: Disk, root: SecretBytes, clock: Clock): Promise<Authority> =>
+  refreshCrls(await readAuthority(disk, root), clock.now())
 
 async function readAuthority(disk: Disk, root: SecretBytes): Promise<Authority> {
   const octets = await needed(disk, 'authority.sealed', 'AUTHORITY_MISSING', 'an authority')

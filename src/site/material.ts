@@ -25,9 +25,11 @@ import {
   northCredentials,
   openSiteKeys,
   pem,
+  readGrant,
   siteCredentials,
   verifyChain,
   verifyStatement,
+  writeGrant,
   type Credentials,
   type Grant,
   type HierarchyName,
@@ -82,9 +84,10 @@ export async function readMaterial(
   const octets = await needed(disk, FILES.grant, 'GRANT_MISSING', 'a grant; enrol it first')
   const site = siteId(about.site)
   const now = clock.now()
-  const grant = acceptGrant(octets, keys, { site, kme: kmeId(about.kme), anchors, now })
-  const lists = await readLists(disk)
-  const crls = lists.sites.length > 0 ? lists : { sites: grant.sites.crls, north: grant.north.crls }
+  // The grant's own lists were over within a week.
+  const held = withLists(readGrant(octets), await readLists(disk))
+  const grant = acceptGrant(writeGrant(held), keys, { site, kme: kmeId(about.kme), anchors, now })
+  const crls = { sites: grant.sites.crls, north: grant.north.crls }
   const trust = { anchors: [anchors.sites], crls: crls.sites, now }
   const checked = verifyStatement(grant.statement, { ...trust, site })
   if (checked.kind === 'refused') throw statementRefused(checked.reason)
@@ -99,6 +102,16 @@ export async function readMaterial(
   return { keys, grant, own: checked.statement, peers, anchors, crls, rootFingerprint }
 }
 
+/** A grant with the lists of a folder in the place of its own, unchecked. */
+export const withLists = (grant: Grant, { sites, north }: Lists): Grant =>
+  sites.length === 0
+    ? grant
+    : {
+        ...grant,
+        sites: { ...grant.sites, crls: sites },
+        north: { ...grant.north, crls: north },
+      }
+
 /** The revocation lists in a folder; empty where there are none. */
 export async function readLists(disk: Disk): Promise<Lists> {
   const octets = await disk.read(FILES.lists)
@@ -110,18 +123,21 @@ export function credentialsIn({ grant, keys, crls }: Material): {
   readonly peer: Credentials
   readonly north: Credentials
 } {
-  const listed = (ders: readonly Uint8Array[]): string =>
-    ders.map((der) => pem('X509 CRL', der)).join('')
   return {
-    peer: { ...siteCredentials(grant, keys), crl: listed(crls.sites) },
-    north: { ...northCredentials(grant, keys), crl: listed(crls.north) },
+    peer: { ...siteCredentials(grant, keys), crl: crlPem(crls.sites) },
+    north: { ...northCredentials(grant, keys), crl: crlPem(crls.north) },
   }
 }
 
-/** PEM credentials of a fibre's folder. */
+const crlPem = (ders: readonly Uint8Array[]): string =>
+  ders.map((der) => pem('X509 CRL', der)).join('')
+
+/** PEM credentials of a fibre's folder, under the newest revocation lists in it. */
 export async function readDeviceCredentials(disk: Disk): Promise<Credentials> {
   const octets = await needed(disk, FILES.device, 'GRANT_MISSING', 'a certificate; enrol it first')
-  return credentialsDoor(octets)
+  const credentials = credentialsDoor(octets)
+  const { sites } = await readLists(disk)
+  return sites.length === 0 ? credentials : { ...credentials, crl: crlPem(sites) }
 }
 
 /** Checks what a peer showed in TLS once more by the rules of RFC 5280; see `verifyChain`. */

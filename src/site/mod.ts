@@ -12,15 +12,19 @@ export {
   type LinkConfiguration,
   type SiteConfiguration,
 } from './config.ts'
+export { readActs, type Act } from './authority-log.ts'
 export {
   enrolDevice,
   enrolSae,
   enrolSite,
   introduce,
+  issuedBy,
   makeAuthority,
   makeSite,
   publishLists,
+  renewRequest,
   revokeSerial,
+  type IssuedView,
   type Means,
 } from './enrolment.ts'
 export * from './link-ports.ts'
