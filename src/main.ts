@@ -48,6 +48,10 @@ const powers: Powers = {
     const { runBenchmarks } = await import('../bench/run.ts')
     return runBenchmarks(groups, out)
   },
+  study: async (names, options) => {
+    const { runStudies } = await import('../study/run.ts')
+    return runStudies(names, options)
+  },
   readPassphrase: (file) => trimmed(readFileSync(file === '-' ? 0 : file)),
 }
 
