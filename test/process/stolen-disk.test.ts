@@ -122,7 +122,7 @@ test('a text is found in any spelling, in a part, and in the name of a file', (t
   const folder = newFolder(t)
   mkdirSync(join(folder, 'objects'))
   writeFileSync(join(folder, 'objects', 'Yvonne.cbor'), 'nothing')
-  const site = { name: 'bristol', folder, daemon: { output: '' } } as TestSite
+  const site = { name: 'bristol', folder, daemon: { output: '' } }
   assert.deepEqual(
     readable(site, search).map(({ place }) => place),
     ['a name'],

@@ -9,7 +9,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Found, NeedleSearch } from './needles.ts'
-import type { TestSite } from './two-sites.ts'
 
 /** What of an import could be read. */
 export interface Imported {
@@ -46,8 +45,15 @@ export function filesIn(folder: string): readonly string[] {
     .map((entry) => join(entry.parentPath, entry.name))
 }
 
+/** A site as a thief sees it. */
+export interface Stolen {
+  readonly name: string
+  readonly folder: string
+  readonly daemon: { readonly output: string }
+}
+
 /** What can be read of a site: names and contents of its files, and all that its daemon has said. */
-export function readable(site: TestSite, search: NeedleSearch): readonly Found[] {
+export function readable(site: Stolen, search: NeedleSearch): readonly Found[] {
   const found: Found[] = []
   for (const file of filesIn(site.folder)) {
     const name = `${site.name}/${relative(site.folder, file)}`
