@@ -18,12 +18,15 @@ import { PortRefusal, type Disk } from '#base'
 import { openFolder } from './folder.ts'
 import { systemCode } from './system.ts'
 
-/** Opens the disk of a site; its folder is made if there is none. @throws GatewayRefusal */
-export function openDisk(folder: string): FolderDisk {
-  const root = openFolder(folder)
-  // What a crash left half written. Nothing ever refers to it.
-  rmSync(join(root, PENDING), { recursive: true, force: true })
-  return new FolderDisk(root)
+/**
+ * Opens the disk of a site; its folder is made if there is none. A daemon may be at work in the same
+ * folder: `pki publish` writes to those of running sites. @throws GatewayRefusal
+ */
+export const openDisk = (folder: string): FolderDisk => new FolderDisk(openFolder(folder))
+
+/** Removes what a crash left half written. Only for who holds the lock of the folder. */
+export function sweepPending(folder: string): void {
+  rmSync(join(folder, PENDING), { recursive: true, force: true })
 }
 
 export class FolderDisk implements Disk {
@@ -51,7 +54,7 @@ export class FolderDisk implements Disk {
   write(path: string, octets: Uint8Array): Promise<void> {
     return refusing(async () => {
       const place = join(this.#root, checkedPath(path))
-      const pending = join(this.#root, PENDING, String(this.#pending++))
+      const pending = join(this.#root, PENDING, `${process.pid}-${this.#pending++}`)
       try {
         await this.#putNew(pending, octets)
         await this.#rename(pending, place)

@@ -31,7 +31,7 @@ import { readDeviceCredentials } from '#site'
 import { openAdmin } from './admin.ts'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
-import { openDisk } from './disk.ts'
+import { openDisk, sweepPending } from './disk.ts'
 import { lockFolder, openFolder } from './folder.ts'
 import { FileSink, JsonLog } from './log.ts'
 import { openNetwork } from './network.ts'
@@ -84,6 +84,7 @@ export async function startFibre(
     batchSlots: preset.batchSlots,
   })
   shutdown.add('flush', 'fibre', () => fibre.close())
+  sweepPending(folder)
   const disk = openDisk(folder)
   const network = await openNetwork({
     kind: 'device',

@@ -12,7 +12,7 @@ import type { FindingView } from '#contract'
 import { openSite, readMaterial, readRootKey, SiteConfigurationShape, siteMigrations } from '#site'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
-import { openDisk } from './disk.ts'
+import { openDisk, sweepPending } from './disk.ts'
 import { openFolder } from './folder.ts'
 import { JsonLog } from './log.ts'
 import { testedRandom } from './random.ts'
@@ -35,6 +35,7 @@ export async function* verifyStopped(
     file: join(folder, 'state.db'),
     migrations: siteMigrations,
   })
+  sweepPending(folder)
   const disk = openDisk(folder)
   const log = new JsonLog({ clock, sinks: [] })
   using root = await readRootKey(disk, passphrase)

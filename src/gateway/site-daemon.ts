@@ -24,7 +24,7 @@ import {
 import { openAdmin } from './admin.ts'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
-import { openDisk } from './disk.ts'
+import { openDisk, sweepPending } from './disk.ts'
 import { openFolder } from './folder.ts'
 import { openHttp, type HttpListener } from './http.ts'
 import { workerCompute } from './link-compute.ts'
@@ -102,6 +102,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     // Nobody knows what is durable any more: end, and look again at the next start.
     if (refusal !== undefined) void shutdown.run(`store failed: ${refusal.code}`).then(exitFailed)
   })
+  sweepPending(folder)
   const disk = openDisk(folder)
   const root = await readRootKey(disk, options.passphrase)
   shutdown.add('close', 'root key', () => root[Symbol.dispose]())
