@@ -9,7 +9,17 @@
  */
 
 import { join } from 'node:path'
-import { Exactly, siteId, Text, Type, Whole, type Cancel, type Clock, type Connection } from '#base'
+import {
+  Exactly,
+  siteId,
+  Text,
+  Type,
+  Whole,
+  type Cancel,
+  type Clock,
+  type Connection,
+  type Disk,
+} from '#base'
 import {
   fibreRoutes,
   type AttackView,
@@ -34,7 +44,7 @@ import { readConfigurationFile } from './config.ts'
 import { openDisk, sweepPending } from './disk.ts'
 import { lockFolder, openFolder } from './folder.ts'
 import { FileSink, JsonLog } from './log.ts'
-import { openNetwork } from './network.ts'
+import { openNetwork, type TlsNetwork } from './network.ts'
 import { deviceChannel } from './peer.ts'
 import { testedRandom } from './random.ts'
 import { Shutdown } from './shutdown.ts'
@@ -99,11 +109,7 @@ export async function startFibre(
   })
   shutdown.add('listen', 'network', () => network.stopListening())
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
-  const reload = async (): Promise<void> => {
-    network.reload(await readDeviceCredentials(disk))
-    network.endWhere(() => true, 'new trust')
-  }
-  watchTrust({ disk, clock, log, shutdown, reload })
+  watchTrust({ disk, clock, log, shutdown, reload: () => reloadTrust(disk, network) })
   const connected = new Map<string, Connection>()
   serveEnds(configuration, fibre, {
     accept: (channel, take) => {
@@ -125,6 +131,11 @@ export async function startFibre(
   const address = network.address === undefined ? 'not listening' : addressText(network.address)
   const { fibre: name, link } = configuration
   return { facts: { fibre: name, link, preset: preset.name, address, folder }, ended }
+}
+
+async function reloadTrust(disk: Disk, network: TlsNetwork): Promise<void> {
+  network.reload(await readDeviceCredentials(disk))
+  network.endWhere(() => true, 'new trust')
 }
 
 type FibreConfiguration = {
