@@ -17,8 +17,8 @@ export interface Benchmark {
   readonly bar: number | null
   /** Whether more is better (a rate) or less (a time, an overhead). */
   readonly better: 'more' | 'less'
-  /** Published or measured figure of another system, with its name. */
-  readonly peer?: { readonly name: string; readonly value: number }
+  /** Published figure of another system, or one measured here beside ours, with its name. */
+  readonly peer?: { readonly name: string; readonly value: number | (() => Promise<number>) }
   /** Runs to take the median of. */
   readonly runs?: number
   /** Measures once. */
@@ -49,9 +49,17 @@ export interface Result {
 export async function measure(benchmark: Benchmark): Promise<Result> {
   const { name, claim, unit, bar, better, peer } = benchmark
   const runs: number[] = []
-  for (let run = 0; run < (benchmark.runs ?? RUNS); run++) runs.push(await benchmark.run())
+  const others: number[] = []
+  for (let run = 0; run < (benchmark.runs ?? RUNS); run++) {
+    runs.push(await benchmark.run())
+    if (peer !== undefined) others.push(await figureOf(peer.value))
+  }
   const value = median(runs)
-  const ratio = (other: number): number => (better === 'more' ? value / other : other / value)
+  const besides = (peerName: string, other: number) => ({
+    name: peerName,
+    value: other,
+    ratio: better === 'more' ? value / other : other / value,
+  })
   return {
     name,
     claim,
@@ -59,10 +67,13 @@ export async function measure(benchmark: Benchmark): Promise<Result> {
     unit,
     bar,
     met: bar === null ? null : better === 'more' ? value >= bar : value <= bar,
-    peer: peer === undefined ? null : { ...peer, ratio: ratio(peer.value) },
+    peer: peer === undefined ? null : besides(peer.name, median(others)),
     runs,
   }
 }
+
+const figureOf = (value: number | (() => Promise<number>)): number | Promise<number> =>
+  typeof value === 'number' ? value : value()
 
 /** The middle one, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {

@@ -20,6 +20,9 @@ export type Groups = Readonly<Record<string, () => Promise<{ readonly group: Gro
 /** Groups are loaded only when they are asked for. */
 export const groups: Groups = {
   link: () => import('./link.ts'),
+  keys: () => import('./keys.ts'),
+  envelope: () => import('./envelope.ts'),
+  vault: () => import('./vault.ts'),
 }
 
 /** @returns whether every bar was met, or undefined if a group is unknown */

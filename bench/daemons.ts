@@ -1,0 +1,163 @@
+/**
+ * Two sites and a fibre as processes on this machine, for benchmarks of whole daemons.
+ *
+ * Everything lies in a folder of its own and goes away with it; processes are ended by their ids.
+ *
+ * @module
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fibreRoutes, siteRoutes, type PoolView } from '#contract'
+import { addSae, createAuthority, initFibre, initSite, issue, issueSae, joinSites } from '#gateway'
+
+/** One site: where it is, and how to ask it. */
+export interface BenchSite {
+  readonly name: string
+  readonly folder: string
+  readonly northPort: number
+  readonly sae: string
+  /** Folder with key.pem, cert.pem and ca.pem of its application. */
+  readonly certificates: string
+}
+
+export class BenchSites implements Disposable {
+  readonly sites: readonly [BenchSite, BenchSite]
+  readonly #folder: string
+  readonly #children = new Map<string, ChildProcess>()
+
+  constructor(folder: string, sites: readonly [BenchSite, BenchSite]) {
+    this.#folder = folder
+    this.sites = sites
+  }
+
+  /** Starts the daemon of a site. @returns milliseconds until it served requests */
+  async startSite({ name, folder }: BenchSite): Promise<number> {
+    const begun = performance.now()
+    this.#start(name, ['--site', folder, 'serve'])
+    await until(() => ask(folder, siteRoutes.status.path))
+    return performance.now() - begun
+  }
+
+  async startFibre(): Promise<void> {
+    const folder = join(this.#folder, 'fibre')
+    this.#start('fibre', ['fibre', 'serve', folder])
+    await until(() => ask(folder, fibreRoutes.fibre.path))
+  }
+
+  /** Waits until so many keys lie in the pool of a site. */
+  async grow(site: BenchSite, keys: number): Promise<void> {
+    await until(async () => {
+      const pools = (await ask(site.folder, siteRoutes.pools.path)) as readonly PoolView[]
+      return (pools.at(0)?.availableKeys ?? 0) >= keys || undefined
+    })
+  }
+
+  /** Processor seconds that a process and its threads have taken so far; Linux only. */
+  cpuSeconds(name: string): number {
+    const stat = readFileSync(`/proc/${String(this.#children.get(name)?.pid)}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
+  }
+
+  /** Ends a process in good order. */
+  async stop(name: string): Promise<void> {
+    const child = this.#children.get(name)
+    if (child === undefined) return
+    this.#children.delete(name)
+    const gone = new Promise((resume) => child.once('exit', resume))
+    child.kill('SIGTERM')
+    await gone
+  }
+
+  [Symbol.dispose](): void {
+    for (const child of this.#children.values()) child.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #start(name: string, args: readonly string[]): void {
+    const command = [...process.execArgv, MAIN, ...args]
+    const child = spawn(process.execPath, command, { stdio: 'ignore' })
+    this.#children.set(name, child)
+  }
+}
+
+/** Makes two enrolled sites with a fibre between them; starts nothing. */
+export async function makeSites(): Promise<BenchSites> {
+  const folder = mkdtempSync(join(tmpdir(), 'photonward-bench-'))
+  const at = (name: string): string => join(folder, name)
+  const ports = await freePorts(5)
+  await createAuthority(at('authority'))
+  const site = async (name: string, peerPort: number, northPort: number): Promise<BenchSite> => {
+    const sae = `${name}.bench`
+    const options = { name, peerPort, northPort, profile: 'demo', passphrase: undefined } as const
+    await initSite(at(name), options)
+    await addSae(at(name), sae)
+    await issue(at('authority'), at(name))
+    await issueSae(at('authority'), sae, at(sae))
+    return { name, folder: at(name), northPort, sae, certificates: at(sae) }
+  }
+  const first = await site('bristol', ports[0], ports[1])
+  const second = await site('cambridge', ports[2], ports[3])
+  const ends = { transmitter: first.name, receiver: second.name }
+  await initFibre(at('fibre'), { ...ends, preset: 'cambridge-metro', port: ports[4] })
+  await issue(at('authority'), at('fibre'))
+  await joinSites(first.folder, second.folder, at('fibre'))
+  return new BenchSites(folder, [first, second])
+}
+
+/** Asks a daemon over its admin socket. Rejects unless it answers with 200. */
+export function ask(folder: string, path: string, body?: Uint8Array): Promise<unknown> {
+  const socketPath = join(folder, 'admin.sock')
+  const method = body === undefined ? 'GET' : 'POST'
+  const { promise, resolve: answer, reject } = Promise.withResolvers<unknown>()
+  const call = request({ socketPath, path, method }, (response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => chunks.push(chunk))
+    response.once('error', reject)
+    response.once('end', () => {
+      const text = Buffer.concat(chunks).toString('utf8')
+      if (response.statusCode === 200) answer(JSON.parse(text.split('\n')[0]))
+      else reject(new Error(`${path}: ${String(response.statusCode)} ${text.slice(0, 200)}`))
+    })
+  })
+  call.once('error', reject)
+  call.end(body)
+  return promise
+}
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + LIMIT_MS
+  for (;;) {
+    try {
+      const found = await look()
+      if (found !== undefined) return found
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+    }
+    if (performance.now() > deadline) throw new Error('A daemon did not get there in time')
+    await new Promise((resume) => setTimeout(resume, LOOK_MS))
+  }
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>((resume) => server.listen(0, '127.0.0.1', resume))
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resume) => server.close(resume))))
+  return ports
+}
+
+const MAIN = resolve(import.meta.dirname, '../src/main.ts')
+const TICKS_A_SECOND = 100
+const LOOK_MS = 20
+const LIMIT_MS = 120_000

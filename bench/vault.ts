@@ -1,0 +1,86 @@
+/**
+ * The vault in a running daemon: importing bundles, and how soon a daemon serves.
+ *
+ * Imports the Synthea bundles of ../shared/data where they are, and otherwise a cohort of our own.
+ * Each run takes a fresh site. The client that sends the bundles is not counted as processor time.
+ *
+ * @module
+ */
+
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { siteRoutes } from '#contract'
+import { syntheticCohort } from '#site'
+import { ask, makeSites } from './daemons.ts'
+import type { Group } from './bench.ts'
+
+export const group: Group = {
+  name: 'vault',
+  open: async () => {
+    const { name, bundles } = bundlesAtHand()
+    let last = { cpuMs: 0, startMs: 0 }
+    const times: number[] = []
+    const starts: number[] = []
+    const run = async (): Promise<number> => {
+      using sites = await makeSites()
+      const [site] = sites.sites
+      const startMs = await sites.startSite(site)
+      const before = sites.cpuSeconds(site.name)
+      const begun = performance.now()
+      let resources = 0
+      for (const bundle of bundles) {
+        const path = siteRoutes.importRecords.path
+        const outcome = (await ask(site.folder, path, bundle)) as { readonly written: number }
+        resources += outcome.written
+      }
+      const seconds = (performance.now() - begun) / 1000
+      last = { startMs, cpuMs: ((sites.cpuSeconds(site.name) - before) / resources) * 1000 }
+      times.push(last.cpuMs)
+      starts.push(last.startMs)
+      await sites.stop(site.name)
+      return resources / seconds
+    }
+    return Promise.resolve({
+      list: [
+        {
+          name: 'vault.ingest',
+          claim: `import of ${name}, validated, sealed, durable, logged`,
+          unit: 'resources/s',
+          bar: null,
+          better: 'more',
+          run,
+        },
+        {
+          name: 'vault.ingest.cpu',
+          claim: 'processor time of the daemon for a resource',
+          unit: 'ms',
+          bar: null,
+          better: 'less',
+          run: () => times.shift() ?? last.cpuMs,
+        },
+        {
+          name: 'vault.start',
+          claim: 'cold start of a daemon until it serves requests',
+          unit: 'ms',
+          bar: 3000,
+          better: 'less',
+          run: () => starts.shift() ?? last.startMs,
+        },
+      ],
+    })
+  },
+}
+
+function bundlesAtHand(): { readonly name: string; readonly bundles: readonly Uint8Array[] } {
+  const folder = resolve(import.meta.dirname, '../../shared/data/fhir/synthea')
+  if (existsSync(folder)) {
+    const files = globSync('*.json', { cwd: folder }).toSorted()
+    // Organisations and practitioners come first: patients refer to them.
+    const first = files.filter((file) => !/^[A-Z]/.test(file))
+    const ordered = [...first, ...files.filter((file) => !first.includes(file))]
+    const bundles = ordered.map((file) => readFileSync(resolve(folder, file)))
+    return { name: `${String(bundles.length)} Synthea bundles`, bundles }
+  }
+  const cohort = syntheticCohort(1, 60)
+  return { name: 'a cohort of 60 patients', bundles: cohort.map(({ octets }) => octets) }
+}
