@@ -9,7 +9,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { SeededRandom } from '#base'
 import type { ReceiverObservables } from '#optics'
-import { AlarmBoard, BatchMonitor, decoyFacts } from './alarms.ts'
+import { AlarmBoard } from './alarm-board.ts'
+import { BatchMonitor, decoyFacts } from './alarms.ts'
+import { ErrorTrend } from './alarms-trend.ts'
+import { PROPORTION_CUTOFF, SourceHealth } from './source-health.ts'
 
 function monitor(): { readonly monitor: BatchMonitor; readonly raised: string[] } {
   const raised: string[] = []
@@ -22,6 +25,7 @@ const observed = (change: Partial<ReceiverObservables> = {}): ReceiverObservable
   doubleClicks: 20,
   deadTimeDrops: 0,
   photocurrentUa: 2,
+  arrivals: { meanPs: 0, spreadPs: 40 },
   ...change,
 })
 
@@ -74,6 +78,8 @@ test('observables that move raise an alarm once, and clear it when they are back
     [{ doubleClicks: 300 }, 'double-clicks'],
     [{ doubleClicks: 0, clicks: [500_000, 500_000, 50_000, 50_000] }, 'double-clicks'],
     [{ clicks: [7500, 2500, 500, 500] }, 'detector-balance'],
+    [{ arrivals: { meanPs: 20, spreadPs: 40 } }, 'arrival-times'],
+    [{ arrivals: { meanPs: 0, spreadPs: 60 } }, 'arrival-times'],
   ]
   for (const [change, kind] of cases) {
     const { monitor: watched, raised } = monitor()
@@ -107,4 +113,112 @@ test('ordinary fluctuation raises nothing', () => {
     })
   }
   assert.deepEqual(raised, [])
+})
+
+test('blinded detectors that do not click at all still show their current', () => {
+  const { monitor: watched, raised } = monitor()
+  for (let batch = 0; batch < 8; batch++) watched.observables(observed())
+  watched.observables(observed({ clicks: [0, 0, 0, 0], doubleClicks: 0, photocurrentUa: 5000 }))
+  assert.deepEqual(raised, ['photocurrent raised'])
+})
+
+test('a receiver that clicks far more than usual raises an alarm', () => {
+  const { monitor: watched, raised } = monitor()
+  for (let batch = 0; batch < 8; batch++) watched.rate(1000, 100_000)
+  watched.rate(2900, 100_000)
+  assert.deepEqual(raised, [])
+  for (let batch = 0; batch < 40; batch++) watched.rate(9000, 100_000)
+  watched.rate(1000, 100_000)
+  assert.deepEqual(raised, ['rate-surge raised', 'rate-surge cleared'])
+})
+
+test('light into the transmitter raises an alarm; a little more than its floor does not', () => {
+  const { monitor: watched, raised } = monitor()
+  const lit = (incomingLightNw: number): void =>
+    watched.choices({ batch: 0, choices: new Uint8Array(0), observables: { incomingLightNw } })
+  for (const nw of [0.01, 0.02, 0.9, 0.01]) lit(nw)
+  assert.deepEqual(raised, [])
+  for (const nw of [100, 100, 0.02]) lit(nw)
+  assert.deepEqual(raised, ['incoming-light raised', 'incoming-light cleared'])
+})
+
+/** Choices whose bits are 1 with this probability, each repeating its predecessor with another. */
+function bits(count: number, ones: number, repeated: number, seed: number): Uint8Array {
+  const random = new SeededRandom(seed)
+  const choices = new Uint8Array(count)
+  for (let at = 0; at < count; at++) {
+    const again = at > 0 && random.chance(repeated)
+    choices[at] = again ? choices[at - 1] : random.chance(ones) ? 3 : 1
+  }
+  return choices
+}
+
+test('a healthy source passes its tests over millions of bits, however they are cut', () => {
+  const health = new SourceHealth()
+  for (let batch = 0; batch < 200; batch++) health.take(bits(20_000 + batch, 0.5, 0, batch))
+  assert.equal(health.fault, undefined)
+})
+
+test('a stuck or biased source fails within one window, and is healthy again much later', () => {
+  const cases: readonly [number, number, string][] = [
+    [1, 0, 'repeating'],
+    [0, 0, 'repeating'],
+    [0.72, 0, 'biased'],
+    [0.28, 0, 'biased'],
+    [0.5, 0.9, 'repeating'],
+  ]
+  for (const [ones, repeated, kind] of cases) {
+    const health = new SourceHealth()
+    health.take(bits(5000, 0.5, 0, 1))
+    // Runs of a sticky source are long, but sixty in a row take a while to come.
+    const broken = bits(repeated > 0 ? 60_000 : 2048, ones, repeated, 2)
+    for (let at = 0; at < broken.length; at += 7) health.take(broken.subarray(at, at + 7))
+    assert.ok(health.fault !== undefined, `${ones} ${repeated}`)
+    if (repeated > 0) assert.equal(health.fault.kind, kind)
+    health.take(bits(200_000, 0.5, 0, 3))
+    assert.notEqual(health.fault, undefined)
+    health.take(bits(200_000, 0.5, 0, 4))
+    assert.equal(health.fault, undefined)
+  }
+})
+
+test('the cutoff of the proportion test is the quantile at 2⁻⁶⁰', () => {
+  const logFactorial = [0]
+  for (let n = 1; n <= 1024; n++) logFactorial.push(logFactorial[n - 1] + Math.log(n))
+  const tail = (least: number): number => {
+    let sum = 0
+    for (let k = 1024; k >= least; k--) {
+      const ways = logFactorial[1024] - logFactorial[k] - logFactorial[1024 - k]
+      sum += Math.exp(ways - 1024 * Math.LN2)
+    }
+    return sum
+  }
+  assert.ok(tail(PROPORTION_CUTOFF) <= 2 ** -60 && tail(PROPORTION_CUTOFF - 1) > 2 ** -60)
+})
+
+/** Feeds error rates of blocks of 20 000 test detections, with chance. @returns what was raised */
+function trend(rates: readonly number[]): string[] {
+  const raised: string[] = []
+  const watched = new ErrorTrend(
+    new AlarmBoard(({ kind, state }) => raised.push(`${kind} ${state}`)),
+  )
+  const random = new SeededRandom(9)
+  for (const rate of rates) {
+    let errors = 0
+    for (let at = 0; at < 20_000; at++) if (random.chance(rate)) errors++
+    watched.block({ testErrors: [errors, 0], testDetections: [20_000, 0] })
+  }
+  return raised
+}
+
+const flat = (count: number, rate: number): number[] => Array<number>(count).fill(rate)
+
+test('an error rate that jumps is a step, one that creeps up is drift, and chance is neither', () => {
+  assert.deepEqual(trend(flat(60, 0.012)), [])
+  const creeping = Array.from({ length: 40 }, (_, at) => 0.012 + 0.0005 * at)
+  assert.deepEqual(trend(creeping), ['alignment-drift raised'])
+  const tenth = [...flat(10, 0.012), ...flat(10, 0.037), ...flat(5, 0.012)]
+  assert.deepEqual(trend(tenth), ['error-step raised', 'error-step cleared'])
+  const aligned = [...creeping, ...flat(20, 0.012)]
+  assert.deepEqual(trend(aligned), ['alignment-drift raised', 'alignment-drift cleared'])
 })

@@ -7,40 +7,17 @@
  * The decoy test needs no baseline: through any channel that treats photons alike, and with any
  * background, a pulse of mean μ₂ < μ₁ is detected at least μ₂/μ₁ times as often as one of μ₁
  * (detection probability is concave in μ). Photon-number splitting breaks just that. Rates,
- * photocurrent, double clicks and balance are compared with the link's own recent past, so a change
- * that is slow enough is not noticed, and an attack that stood from the first batch on is the
- * baseline.
+ * photocurrent, double clicks, balance and times of arrival are compared with the link's own recent
+ * past, so a change that is slow enough is not noticed, and an attack that stood from the first
+ * batch on is the baseline. The random source is tested against what it claims (`source-health`).
  *
  * @module
  */
 
 import type { Facts } from '#base'
-import type { Intensity, ReceiverObservables } from '#optics'
-import type { Alarm, AlarmKind } from './effects.ts'
-
-/** The raised conditions of one end. */
-export class AlarmBoard {
-  readonly #raised = new Set<AlarmKind>()
-  readonly #emit: (alarm: Alarm) => void
-
-  constructor(emit: (alarm: Alarm) => void) {
-    this.#emit = emit
-  }
-
-  /** A condition holds, or does not: says so if that is new. */
-  condition(kind: AlarmKind, holds: boolean, facts: Facts = {}): void {
-    if (holds === this.#raised.has(kind)) return
-    if (holds) this.#raised.add(kind)
-    else this.#raised.delete(kind)
-    const state = holds ? 'raised' : 'cleared'
-    this.#emit({ kind, severity: SEVERITY[kind], state, facts })
-  }
-
-  /** Something happened that has no end. */
-  event(kind: AlarmKind, facts: Facts = {}): void {
-    this.#emit({ kind, severity: SEVERITY[kind], state: 'raised', facts })
-  }
-}
+import type { ArrivalTimes, Intensity, ReceiverObservables, TransmitterChoices } from '#optics'
+import type { AlarmBoard } from './alarm-board.ts'
+import { SourceHealth } from './source-health.ts'
 
 /**
  * Whether a weaker intensity was detected too seldom for any honest channel, by more than
@@ -72,7 +49,10 @@ export class BatchMonitor {
   #current: number | undefined
   #doubles: number | undefined
   #balance: number | undefined
+  #arrivals: ArrivalTimes | undefined
+  #incomingNw: number | undefined
   #batches = 0
+  readonly #source = new SourceHealth()
 
   constructor(board: AlarmBoard) {
     this.#board = board
@@ -83,22 +63,22 @@ export class BatchMonitor {
     const rate = detections / slotCount
     const usual = this.#rate ?? rate
     const collapsed = rate < RATE_COLLAPSE * usual
+    const surged = detections >= CLICKS_MIN && rate > RATE_SURGE * usual
     this.#board.condition('rate-collapse', collapsed, { rate, usual })
-    // A collapsed rate does not become the usual one.
-    if (!collapsed) this.#rate = averaged(usual, rate)
+    this.#board.condition('rate-surge', surged, { rate, usual })
+    // An odd rate does not become the usual one.
+    if (!collapsed && !surged) this.#rate = averaged(usual, rate)
   }
 
   /** Notes what the receiver observed beside its detections. */
-  observables({ clicks, doubleClicks, photocurrentUa }: ReceiverObservables): void {
+  observables(observables: ReceiverObservables): void {
+    const { clicks, doubleClicks, photocurrentUa, arrivals } = observables
+    // A current needs no clicks: blinded detectors may have none.
+    this.#photocurrent(photocurrentUa)
     const total = clicks[0] + clicks[1] + clicks[2] + clicks[3]
     if (total < CLICKS_MIN) return
     this.#batches++
     const settled = this.#batches > BATCHES_TO_SETTLE
-    const usualCurrent = this.#current ?? photocurrentUa
-    const blinded = settled && photocurrentUa > CURRENT_RISE * usualCurrent
-    this.#board.condition('photocurrent', blinded, { photocurrentUa, usual: usualCurrent })
-    if (!blinded) this.#current = averaged(usualCurrent, photocurrentUa)
-
     const doubles = doubleClicks / total
     const usualDoubles = this.#doubles ?? doubles
     const spread = 6 * Math.sqrt((usualDoubles + 1 / total) / total)
@@ -112,27 +92,60 @@ export class BatchMonitor {
     const tilted = settled && moved > BALANCE_DRIFT + 6 / Math.sqrt(4 * total)
     this.#board.condition('detector-balance', tilted, { share: balance, usual: usualBalance })
     if (!tilted) this.#balance = averaged(usualBalance, balance)
+    if (arrivals !== undefined) this.#arrivalTimes(arrivals, total, settled)
+  }
+
+  /** Notes what the transmitter chose, and what it observed meanwhile. */
+  choices({ choices, observables }: TransmitterChoices): void {
+    this.#source.take(choices)
+    const fault = this.#source.fault
+    this.#board.condition('source-health', fault !== undefined, { ...fault })
+    if (observables === undefined) return
+    const { incomingLightNw } = observables
+    const usual = this.#incomingNw ?? incomingLightNw
+    const lit = incomingLightNw > Math.max(INCOMING_RISE * usual, usual + INCOMING_NW_LEAST)
+    this.#board.condition('incoming-light', lit, { incomingLightNw, usual })
+    if (!lit) this.#incomingNw = averaged(usual, incomingLightNw)
+  }
+
+  #photocurrent(photocurrentUa: number): void {
+    const usual = this.#current ?? photocurrentUa
+    const settled = this.#batches >= BATCHES_TO_SETTLE
+    const blinded = settled && photocurrentUa > CURRENT_RISE * usual
+    this.#board.condition('photocurrent', blinded, { photocurrentUa, usual })
+    if (!blinded) this.#current = averaged(usual, photocurrentUa)
+  }
+
+  /** Light that comes early or late favours one detector: the mean moves, or the spread grows. */
+  #arrivalTimes(arrivals: ArrivalTimes, clicks: number, settled: boolean): void {
+    const usual = this.#arrivals ?? arrivals
+    const meanError = (6 * usual.spreadPs) / Math.sqrt(clicks)
+    const moved =
+      Math.abs(arrivals.meanPs - usual.meanPs) > ARRIVAL_STEP * usual.spreadPs + meanError
+    const spreadError = 6 / Math.sqrt(2 * clicks)
+    const wider = arrivals.spreadPs > usual.spreadPs * (1 + ARRIVAL_STEP + spreadError)
+    const shifted = settled && (moved || wider)
+    this.#board.condition('arrival-times', shifted, { ...arrivals, usualSpreadPs: usual.spreadPs })
+    if (shifted) return
+    this.#arrivals = {
+      meanPs: averaged(usual.meanPs, arrivals.meanPs),
+      spreadPs: averaged(usual.spreadPs, arrivals.spreadPs),
+    }
   }
 }
 
 const averaged = (usual: number, now: number): number => usual + (now - usual) / 16
 
-const SEVERITY: Readonly<Record<AlarmKind, Alarm['severity']>> = {
-  'qber-above-limit': 'high',
-  'authentication-failed': 'high',
-  'verification-failed': 'warning',
-  'decoy-statistics': 'high',
-  'rate-collapse': 'warning',
-  photocurrent: 'high',
-  'double-clicks': 'warning',
-  'detector-balance': 'warning',
-  'authentication-low': 'warning',
-  'peer-misbehaved': 'high',
-}
-
 const DECOY_SIGMAS = 7
 /** Below this share of the usual rate the link counts as cut or jammed. */
 const RATE_COLLAPSE = 0.25
+/** Above this multiple of it the receiver counts as jammed with light. */
+const RATE_SURGE = 3
+/** Change of mean or spread of arrival times that counts, in spreads, beyond chance. */
+const ARRIVAL_STEP = 0.05
+/** Light into the transmitter that counts: this multiple of the usual, and so much more in nW. */
+const INCOMING_RISE = 10
+const INCOMING_NW_LEAST = 1
 const CURRENT_RISE = 3
 const BALANCE_DRIFT = 0.1
 /** Batches before a baseline is trusted. */

@@ -126,6 +126,41 @@ test('a cut fibre and blinded detectors raise their alarms once and clear them',
   assert.deepEqual(alarmsOf(1, 2000, 104), ['rate-collapse cleared'])
 })
 
+test('blocks of a blinded receiver are discarded at both ends, however good they look', () => {
+  const pair = tinyPair(9)
+  for (let batch = 0; batch < 5; batch++) pair.feed(80_000)
+  assert.deepEqual(pair.fates('receiver'), Array(5).fill('distilled'))
+  pair.observed = { photocurrentUa: 4000 }
+  for (let batch = 0; batch < 2; batch++) pair.feed(80_000)
+  for (const role of ROLES) {
+    assert.deepEqual(pair.fates(role).slice(5), ['device-suspect', 'device-suspect'])
+    assert.equal(pair.hosts[role].reports.at(-1)?.account.applicationBits, 0)
+  }
+  assert.deepEqual(pair.alarms('receiver'), ['photocurrent raised'])
+  assert.deepEqual(pair.alarms('transmitter'), ['peer-device raised'])
+  pair.observed = {}
+  pair.feed(80_000)
+  assert.equal(pair.usable().length, 6)
+  assert.equal(pair.alarms('receiver').at(-1), 'photocurrent cleared')
+  assert.equal(pair.alarms('transmitter').at(-1), 'peer-device cleared')
+})
+
+test('no key comes of a transmitter that is read, nor of a source that is stuck', () => {
+  for (const [spoil, kind] of [
+    [{ incomingLightNw: 1e6 }, 'incoming-light'],
+    [{ stuck: true }, 'source-health'],
+  ] as const) {
+    const pair = tinyPair(10)
+    pair.feed(80_000)
+    pair.transmitterTrouble = spoil
+    pair.feed(80_000)
+    for (const role of ROLES) assert.deepEqual(pair.fates(role), ['distilled', 'device-suspect'])
+    assert.deepEqual(pair.alarms('transmitter'), [`${kind} raised`])
+    assert.deepEqual(pair.alarms('receiver'), ['peer-device raised'])
+    assert.equal(pair.usable().length, 1)
+  }
+})
+
 test('a man in the middle who cannot tag gets no block through, whatever he changes', () => {
   const lies: Partial<Record<Message['kind'], (message: never) => Message>> = {
     sifted: (message: Message & { kind: 'sifted' }) => ({

@@ -116,9 +116,19 @@ export type AlarmKind =
   | 'verification-failed'
   | 'decoy-statistics'
   | 'rate-collapse'
+  | 'rate-surge'
   | 'photocurrent'
   | 'double-clicks'
   | 'detector-balance'
+  | 'arrival-times'
+  | 'incoming-light'
+  | 'source-health'
+  /** The other end does not trust its device. */
+  | 'peer-device'
+  /** The error rate has jumped from one block to the next. */
+  | 'error-step'
+  /** The error rate has crept up: time to align anew. */
+  | 'alignment-drift'
   | 'authentication-low'
   | 'peer-misbehaved'
 

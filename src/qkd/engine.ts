@@ -16,7 +16,9 @@
  */
 
 import { assert, type RandomSource, type SiteId } from '#base'
-import { AlarmBoard, BatchMonitor } from './alarms.ts'
+import { AlarmBoard } from './alarm-board.ts'
+import { BatchMonitor } from './alarms.ts'
+import { ErrorTrend } from './alarms-trend.ts'
 import type { Role } from './authentication.ts'
 import type { EngineEffect, EngineInput, SessionEnd } from './effects.ts'
 import type { LinkParameters } from './parameters.ts'
@@ -32,6 +34,7 @@ export class LinkEngine implements Disposable {
   readonly #random: RandomSource
   readonly #board = new AlarmBoard((alarm) => this.#emit({ kind: 'alarm', alarm }))
   readonly #monitor = new BatchMonitor(this.#board)
+  readonly #trend = new ErrorTrend(this.#board)
   readonly #totals = new Totals()
   #effects: EngineEffect[] = []
   #session: Session | undefined
@@ -112,6 +115,7 @@ export class LinkEngine implements Disposable {
         this.#feed(input)
         break
       case 'choices':
+        this.#monitor.choices(input.choices)
         this.#session?.chosen(input.choices)
         break
       case 'choices-unavailable':
@@ -161,6 +165,7 @@ export class LinkEngine implements Disposable {
       parameters: this.#parameters,
       random: this.#random,
       board: this.#board,
+      trend: this.#trend,
       totals: this.#totals,
       nowMs: () => this.#nowMs,
       emit: (effect) => this.#emit(effect),

@@ -11,7 +11,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { linkId, SeededRandom, siteId, type RandomSource } from '#base'
 import { simulatedRandom } from '#crypto'
-import type { DetectionBatch, PulseSettings, TransmitterChoices } from '#optics'
+import type {
+  DetectionBatch,
+  PulseSettings,
+  ReceiverObservables,
+  TransmitterChoices,
+} from '#optics'
 import { peerOf, type AuthenticationSource, type Role } from './authentication.ts'
 import type { EngineEffect, EngineInput, KeyBlock } from './effects.ts'
 import { LinkEngine } from './engine.ts'
@@ -182,6 +187,10 @@ export class Pair {
   messages = 0
   nowMs = 0
   weather: Weather = { errorRate: 0.01, transmission: 0.1 }
+  /** What the receiver observes beside its detections, where it is not as usual. */
+  observed: Partial<ReceiverObservables> = {}
+  /** What is wrong with the transmitter. */
+  transmitterTrouble: { readonly incomingLightNw?: number; readonly stuck?: boolean } = {}
   /** Inputs on their way, in order: effects of a step are performed before the next step. */
   readonly #queue: { readonly to: Role; readonly input: EngineInput }[] = []
   readonly drawnChoices = new Map<number, TransmitterChoices>()
@@ -246,8 +255,13 @@ export class Pair {
     const { pulses } = this.parameters
     const { weather } = this
     const drawn = keptBatch(this.#seed * 10_000 + batch, batch, detections, { pulses, weather })
-    this.drawnChoices.set(batch, drawn.choices)
-    this.input('receiver', { kind: 'detections', batch: drawn.detections })
+    const { stuck = false, incomingLightNw = 0.01 } = this.transmitterTrouble
+    const choices = drawn.choices.choices.map((choice) => (stuck ? choice | 2 : choice))
+    this.drawnChoices.set(batch, { batch, choices, observables: { incomingLightNw } })
+    const observables = { ...drawn.detections.observables, ...this.observed }
+    const outcomes = drawn.detections.outcomes.map((outcome) => (stuck ? outcome | 2 : outcome))
+    const detected = { ...drawn.detections, outcomes, observables }
+    this.input('receiver', { kind: 'detections', batch: detected })
   }
 
   /** Both devices count their batches from 0 again. */

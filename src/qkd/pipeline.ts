@@ -66,7 +66,8 @@ export class Pipeline {
       this.#discard(sequence, 'stalled')
       return
     }
-    work.begin()
+    if (sifted.trusted) work.begin()
+    else this.#discard(sequence, 'device-suspect')
   }
 
   /** A message about a block that has closed. What is wrong with it voids the block. */
@@ -175,9 +176,9 @@ export class Pipeline {
       if (proven) this.#giveUp(active, 'aborted-by-peer')
       return
     }
-    // The one cause that tells this end's operator something, and that only the receiver may know.
-    const above = proven && message.cause === 'qber-above-limit'
-    this.#discard(active.sequence, above ? 'qber-above-limit' : 'aborted-by-peer', 'quietly')
+    // Causes that tell this end's operator something, and that only the other end may know.
+    const told = TOLD_CAUSES.find((cause) => proven && cause === message.cause)
+    this.#discard(active.sequence, told ?? 'aborted-by-peer', 'quietly')
   }
 
   /**
@@ -210,6 +211,7 @@ export class Pipeline {
     this.#wallet.add(reserve)
     this.#host.emit({ kind: 'block-usable', epoch: this.#epoch, sequence })
     this.#host.board.condition('qber-above-limit', false)
+    this.#host.board.condition('peer-device', false)
     this.#report(active, 'distilled')
   }
 
@@ -235,6 +237,9 @@ export class Pipeline {
       const keyErrorRate = sum(tally.keyErrors ?? []) / sifted.key.length
       const qber = Math.max(sifted.testErrorRate, keyErrorRate)
       board.condition('qber-above-limit', true, { qber, limit: parameters.qberMax })
+    } else if (cause === 'device-suspect') {
+      // This end has raised what it found; the other end's finding is told here.
+      if (active.work.sifted.trusted) board.condition('peer-device', true, facts)
     } else if (cause === 'verification-failed') {
       board.event('verification-failed', facts)
     } else if (cause === 'estimates-disagree') {
@@ -329,6 +334,7 @@ const outOfPhase = (kind: string): QkdRefusal =>
     facts: { kind },
   })
 
+const TOLD_CAUSES: readonly DiscardCause[] = ['qber-above-limit', 'device-suspect']
 /** Blocks over the limit that batches already announced may close. */
 const BLOCKS_OVER = 64
 /** Tags that may fail in one session. */

@@ -15,6 +15,8 @@ import type { Role } from './authentication.ts'
 export type DiscardCause =
   /** Error rate in the test or the key basis above the limit: Eve, or a device out of tune. */
   | 'qber-above-limit'
+  /** A device did not work as the proofs assume: blinded, unequal detectors, a failing source. */
+  | 'device-suspect'
   /** ℓ does not cover the reserve and a little key. */
   | 'too-short'
   /** Cascade did not end in time: the errors were far from what the plan was made for. */

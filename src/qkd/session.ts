@@ -11,7 +11,9 @@
 import { concat, sameOctets, type RandomSource } from '#base'
 import { sha256 } from '#crypto'
 import type { DetectionBatch, TransmitterChoices } from '#optics'
-import { decoyFacts, type AlarmBoard } from './alarms.ts'
+import type { AlarmBoard } from './alarm-board.ts'
+import { decoyFacts } from './alarms.ts'
+import type { ErrorTrend } from './alarms-trend.ts'
 import {
   newTranscript,
   peerOf,
@@ -37,6 +39,7 @@ export interface SessionHost {
   readonly parameters: LinkParameters
   readonly random: RandomSource
   readonly board: AlarmBoard
+  readonly trend: ErrorTrend
   readonly totals: Totals
   nowMs(): number
   emit(effect: EngineEffect): void
@@ -117,7 +120,7 @@ export class Session {
     }
     try {
       if (this.#desk.waiting === 0) this.#waitingSinceMs = this.#host.nowMs()
-      this.#desk.feed(batch)
+      this.#desk.feed(batch, this.#host.board.trustsDevice)
       return true
     } catch (error) {
       if (error instanceof QkdRefusal && error.code === 'BATCH_INVALID') return false
@@ -128,7 +131,7 @@ export class Session {
   /** Transmitter: the device has answered. */
   chosen(choices: TransmitterChoices): void {
     if (!(this.#desk instanceof TransmitterDesk)) return
-    this.#desk.chosen(choices)
+    this.#desk.chosen(choices, this.#host.board.trustsDevice)
     this.#waitingSinceMs = this.#host.nowMs()
   }
 
@@ -361,6 +364,9 @@ export class Session {
         const { keyDetections } = closed.sifted
         const decoys = decoyFacts(keyDetections, parameters.pulses.intensities)
         board.condition('decoy-statistics', decoys.suspicious, decoys.facts)
+        // Above the limit there is an alarm of its own.
+        const { trusted, testErrorRate } = closed.sifted
+        if (trusted && testErrorRate <= parameters.qberMax) this.#host.trend.block(closed.sifted)
         this.#pipeline?.begin(closed)
       },
     }

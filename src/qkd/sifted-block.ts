@@ -57,6 +57,8 @@ export class SiftedBlock {
   batches = 0
   /** Whether any batch came from simulated optics. */
   simulated = false
+  /** Whether this end's device was trusted throughout; no key may come of it otherwise. */
+  trusted = true
 
   /** @param intensities   number of intensities of the link */
   constructor(intensities: number) {

@@ -38,6 +38,13 @@ export interface SiftingLane {
   closed(block: ClosedBlock): void
 }
 
+interface CountedBatch {
+  readonly slotCount: number
+  readonly simulated: boolean
+  /** Whether this end trusted its device when it reported the batch. */
+  readonly trusted: boolean
+}
+
 /** The block that batches go into at present. */
 abstract class SiftingDesk {
   protected readonly lane: SiftingLane
@@ -71,8 +78,9 @@ abstract class SiftingDesk {
   }
 
   /** Counts a sifted batch, and closes the block if it is full. */
-  protected count(batch: { readonly slotCount: number; readonly simulated: boolean }, n: number) {
+  protected count(batch: CountedBatch, n: number): void {
     const sifted = this.#sifted
+    sifted.trusted &&= batch.trusted
     sifted.batches++
     sifted.slots += batch.slotCount
     sifted.detections += n
@@ -99,6 +107,7 @@ interface Announced {
   readonly batch: number
   readonly slotCount: number
   readonly simulated: boolean
+  readonly trusted: boolean
   readonly outcomes: Outcomes
   /** Holds the announcement once it has left. */
   readonly said: Transcript
@@ -119,14 +128,14 @@ export class ReceiverDesk extends SiftingDesk {
     return batch > this.#lastBatch
   }
 
-  /** Announces a batch. @throws QkdRefusal `BATCH_INVALID` */
-  feed(detections: DetectionBatch): void {
+  /** Announces a batch. @param trusted   see `CountedBatch` @throws QkdRefusal `BATCH_INVALID` */
+  feed(detections: DetectionBatch, trusted: boolean): void {
     const { batch, slotCount, simulated } = detections
     assert(this.follows(batch), 'batches are announced in increasing order')
     const { announcement, outcomes } = announce(detections)
     this.#lastBatch = batch
     const said = newTranscript()
-    this.#announced.push({ batch, slotCount, simulated, outcomes, said })
+    this.#announced.push({ batch, slotCount, simulated, trusted, outcomes, said })
     this.lane.say({ kind: 'detections', batch, slotCount, simulated, ...announcement }, said)
   }
 
@@ -164,6 +173,7 @@ interface Asked {
   readonly message: MessageOf<'detections'>
   readonly octets: Uint8Array
   choices: Uint8Array | 'unavailable' | undefined
+  trusted: boolean
 }
 
 /** Sifting at the transmitter. */
@@ -185,15 +195,16 @@ export class TransmitterDesk extends SiftingDesk {
     const gaps = { width: message.gapWidth, octets: message.gaps }
     const slots = decodeGaps(gaps, message.count, message.slotCount)
     this.#lastBatch = message.batch
-    this.#asked.push({ message, octets, choices: undefined })
+    this.#asked.push({ message, octets, choices: undefined, trusted: true })
     return slots
   }
 
   /** Takes the device's choices; answers go out in the order of the announcements. */
-  chosen({ batch, choices }: TransmitterChoices): void {
+  chosen({ batch, choices }: TransmitterChoices, trusted: boolean): void {
     const asked = this.#asked.find(({ message }) => message.batch === batch)
     if (asked === undefined) return
     asked.choices = choices
+    asked.trusted = trusted
     this.#answer()
   }
 
@@ -211,7 +222,7 @@ export class TransmitterDesk extends SiftingDesk {
   #answer(): void {
     for (let next = this.#asked.at(0); next?.choices !== undefined; next = this.#asked.at(0)) {
       this.#asked.shift()
-      const { message, octets, choices } = next
+      const { message, octets, choices, trusted } = next
       const answer = choices === 'unavailable' ? undefined : this.#answerTo(message, choices)
       if (answer === undefined) {
         this.lane.say({ kind: 'unsifted', batch: message.batch })
@@ -225,7 +236,7 @@ export class TransmitterDesk extends SiftingDesk {
         ...answer,
       }
       this.lane.say(said, this.transcript)
-      this.count(message, message.count)
+      this.count({ ...message, trusted }, message.count)
     }
   }
 

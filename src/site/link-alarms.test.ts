@@ -136,6 +136,7 @@ test('a release that the store refuses is tried again at the next sound block', 
   const machine = new Machine()
   const { alarms, own, isQuarantined } = await machine.start()
   await own.take(alarm('qber-above-limit'))
+  await own.take(alarm('qber-above-limit', 'cleared'))
   for (const sequence of [0, 1]) await own.blockEnded(block(sequence))
   machine.isFull = true
   await assert.rejects(own.blockEnded(block(2)), { code: 'STORE_FULL' })
@@ -152,6 +153,29 @@ test('a late sound block from before the trouble lifts nothing', async () => {
   await own.blockEnded(block(5, 'qber-above-limit'))
   for (const sequence of [2, 3, 4]) await own.blockEnded(block(sequence))
   assert(isQuarantined())
+  await own.take(alarm('qber-above-limit', 'cleared'))
   for (const sequence of [6, 7, 8]) await own.blockEnded(block(sequence))
+  assert(!isQuarantined())
+})
+
+test('while the cause of a suspicion stands, blocks that pass lift nothing', async () => {
+  for (const kind of ['photocurrent', 'decoy-statistics', 'incoming-light'] as const) {
+    const { own, isQuarantined } = await new Machine().start()
+    await own.take(alarm(kind))
+    for (const sequence of [0, 1, 2, 3, 4]) await own.blockEnded(block(sequence))
+    assert(own.isSuspect() && isQuarantined(), kind)
+    await own.take(alarm(kind, 'cleared'))
+    for (const sequence of [5, 6]) await own.blockEnded(block(sequence))
+    assert(isQuarantined(), 'three blocks after its end, not before')
+    await own.blockEnded(block(7))
+    assert(!own.isSuspect() && !isQuarantined())
+  }
+})
+
+test('one failed tag has no end: three later sound blocks are enough', async () => {
+  const { own, isQuarantined } = await new Machine().start()
+  await own.take(alarm('authentication-failed'))
+  await own.blockEnded(block(0, 'authentication-failed'))
+  for (const sequence of [1, 2, 3]) await own.blockEnded(block(sequence))
   assert(!isQuarantined())
 })

@@ -26,6 +26,8 @@ export class LinkAlarms {
   readonly #standing = new Set<AlarmKind>()
   /** Those of them that an earlier run has raised: its engine is not there to clear them. */
   readonly #inherited = new Set<AlarmKind>()
+  /** Conditions that the engine has raised and not cleared: while one is suspicious, nothing lifts. */
+  readonly #ongoing = new Set<AlarmKind>()
   /** Those of them that the store has refused. */
   readonly #unstored = new Map<AlarmKind, Facts>()
   /** Whether the quarantine that is in force is stored as well. */
@@ -54,6 +56,8 @@ export class LinkAlarms {
 
   take({ kind, state, facts }: Alarm): Promise<void> {
     return this.#inTurn(async () => {
+      if (state === 'cleared') this.#ongoing.delete(kind)
+      else if (!MOMENTARY.has(kind)) this.#ongoing.add(kind)
       if (state === 'raised') await this.#raise(kind, facts)
       // Several blocks are under way at once: one from before the trouble proves nothing.
       else if (!SUSPICIOUS.has(kind)) await this.#clear(kind)
@@ -71,6 +75,11 @@ export class LinkAlarms {
       }
       for (const [kind, facts] of [...this.#unstored]) await this.#raise(kind, facts)
       if (outcome !== 'distilled') return
+      // A block that the cause of a suspicion let through says nothing about its end.
+      if ([...this.#ongoing].some((kind) => SUSPICIOUS.has(kind))) {
+        this.#goodSince = 0
+        return
+      }
       if (this.#lastBad !== undefined && !isAfter(place, this.#lastBad)) return
       this.#goodSince++
       if (this.#goodSince >= GOOD_BLOCKS) await this.#lift()
@@ -152,6 +161,7 @@ const isAfter = (a: Place, b: Place): boolean =>
 const GOOD_BLOCKS = 3
 const BAD_CAUSES: ReadonlySet<string> = new Set([
   'qber-above-limit',
+  'device-suspect',
   'authentication-failed',
   'message-refused',
 ])
@@ -161,6 +171,11 @@ const SUSPICIOUS: ReadonlySet<AlarmKind> = new Set([
   'authentication-failed',
   'decoy-statistics',
   'photocurrent',
+  'detector-balance',
+  'arrival-times',
+  'incoming-light',
+  'source-health',
+  'peer-device',
   'peer-misbehaved',
 ])
 const MOMENTARY: ReadonlySet<AlarmKind> = new Set([
@@ -182,9 +197,24 @@ const WORDS: Readonly<Record<AlarmKind, (facts: Facts) => string>> = {
   'decoy-statistics': () =>
     'Weak pulses arrive too seldom for any honest channel: photons may be split off',
   'rate-collapse': () => 'The detection rate has collapsed: the fibre may be cut or jammed',
-  photocurrent: () => 'The detector current is far above its usual value: it may be blinded',
+  'rate-surge': () =>
+    'Far more detections than usual: somebody may be shining light into the fibre',
+  photocurrent: () =>
+    'The detector current is far above its usual value: detectors may be blinded; blocks are discarded',
   'double-clicks': () => 'The share of double clicks has changed',
-  'detector-balance': () => 'The balance of the detectors has shifted',
+  'detector-balance': () =>
+    'The balance of the detectors has shifted: bits may be biased; blocks are discarded',
+  'arrival-times': () =>
+    'Clicks come at other times inside the gate: pulses may be shifted; blocks are discarded',
+  'incoming-light': () =>
+    'Light comes into the transmitter: its settings may be read; blocks are discarded',
+  'source-health': () =>
+    'The random source of the transmitter fails its tests: blocks are discarded',
+  'peer-device': () => 'The other end does not trust its device: blocks are discarded',
+  'error-step': (facts) =>
+    `The error rate has jumped to ${share(facts, 'rate')} from ${share(facts, 'usual')}: a new disturbance, or somebody who listens to a part`,
+  'alignment-drift': (facts) =>
+    `The error rate has crept up to ${share(facts, 'rate')} from ${share(facts, 'best')}: the devices should be aligned anew`,
   'authentication-low': () => 'Authentication pads of the link are running low',
   'peer-misbehaved': () => 'The peer broke the protocol of the link',
 }

@@ -1,0 +1,92 @@
+/**
+ * Health of the transmitter's random source, watched on the bits that it chose.
+ *
+ * The two continuous tests of NIST SP 800-90B §4.4 on the chosen bits of detected pulses, one bit of
+ * entropy claimed for each: repetition count, and adaptive proportion over windows of 1024. A
+ * source that is stuck or grossly biased fails within one window; no key may come of its bits.
+ *
+ * Finds no source that looks random and can be predicted: no test of its output could. Bits of
+ * pulses that nobody detected are not seen here; a device that tests its raw noise does more.
+ *
+ * @see NIST SP 800-90B (2018), §4.4.1 and §4.4.2
+ * @module
+ */
+
+/** What the tests have found since the source was last healthy for long. */
+export type SourceFault =
+  | { readonly kind: 'repeating'; readonly run: number }
+  | { readonly kind: 'biased'; readonly share: number }
+
+/** The tests on one stream of choices. */
+export class SourceHealth {
+  #ones = 0
+  #filled = 0
+  /** Equal bits at the end of what was seen. */
+  #run = 0
+  #last = -1
+  #healthyWindows = HEALTHY_WINDOWS
+  #fault: SourceFault | undefined
+
+  /** The fault that stands: it is forgotten after `HEALTHY_WINDOWS` healthy windows in a row. */
+  get fault(): SourceFault | undefined {
+    return this.#fault
+  }
+
+  /** Takes choices as the device gives them; bit 1 of each is the bit. */
+  take(choices: Uint8Array): void {
+    this.#countRepetitions(choices)
+    for (let at = 0; at < choices.length;) {
+      const end = Math.min(choices.length, at + WINDOW - this.#filled)
+      this.#ones += onesBetween(choices, at, end)
+      this.#filled += end - at
+      at = end
+      if (this.#filled === WINDOW) this.#closeWindow()
+    }
+  }
+
+  #closeWindow(): void {
+    const more = Math.max(this.#ones, WINDOW - this.#ones)
+    if (more >= PROPORTION_CUTOFF) this.#fail({ kind: 'biased', share: this.#ones / WINDOW })
+    else if (this.#healthyWindows < HEALTHY_WINDOWS) this.#healthyWindows++
+    else this.#fault = undefined
+    this.#ones = 0
+    this.#filled = 0
+  }
+
+  #countRepetitions(choices: Uint8Array): void {
+    let run = this.#run
+    let last = this.#last
+    let longest = 0
+    for (let at = 0; at < choices.length; at++) {
+      const bit = choices[at] & 2
+      run = bit === last ? run + 1 : 1
+      last = bit
+      // One bit in sixty-one repeats so long by chance in 2⁶⁰.
+      if (run > longest) longest = run
+    }
+    this.#run = run
+    this.#last = last
+    if (longest >= REPETITION_CUTOFF) this.#fail({ kind: 'repeating', run: longest })
+  }
+
+  #fail(fault: SourceFault): void {
+    this.#fault = fault
+    this.#healthyWindows = 0
+  }
+}
+
+function onesBetween(choices: Uint8Array, from: number, to: number): number {
+  let twice = 0
+  for (let at = from; at < to; at++) twice += choices[at] & 2
+  return twice / 2
+}
+
+/** Bits of one window, as SP 800-90B §4.4.2 asks for binary sources. */
+const WINDOW = 1024
+/** A healthy source fails a test by chance with 2⁻⁶⁰: less than once in a century of links. */
+export const FALSE_ALARM = 2 ** -60
+/** 1 + ⌈60 / 1⌉ for one bit of entropy (SP 800-90B §4.4.1). */
+export const REPETITION_CUTOFF = 61
+/** 1 + the quantile of the binomial law of 1024 fair bits at 1 − 2⁻⁶⁰ (SP 800-90B §4.4.2). */
+export const PROPORTION_CUTOFF = 652
+const HEALTHY_WINDOWS = 256
