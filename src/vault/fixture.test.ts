@@ -34,8 +34,8 @@ export interface TestSite {
   readonly signer: DualSigner
   /** Puts something else in the place of the vault's commits, until called with undefined. */
   readonly rig: (commit: Store['commit'] | undefined) => void
-  /** Opens the vault again, as after a restart. */
-  readonly reopen: (root?: Uint8Array) => Promise<Vault>
+  /** Opens the vault again, as after a restart, perhaps with another root key or profile. */
+  readonly reopen: (root?: Uint8Array, synthetic?: boolean) => Promise<Vault>
 }
 
 /** Keys of all sites of a test. */
@@ -67,7 +67,10 @@ export async function newSite(
       mlDsa44: newSigningKeyPair('ml-dsa-44'),
     },
   })
-  const reopen = async (root: Uint8Array = ROOT): Promise<Vault> => {
+  const reopen = async (
+    root: Uint8Array = ROOT,
+    synthetic = options.synthetic ?? false,
+  ): Promise<Vault> => {
     using rootKey = SecretBytes.copyOf(root)
     return await openVault({
       site,
@@ -79,7 +82,7 @@ export async function newSite(
       signer,
       rootKey,
       verifiersOf: (of) => known.get(of) ?? [],
-      acceptOnlySynthetic: options.synthetic ?? false,
+      acceptOnlySynthetic: synthetic,
     })
   }
   return { site, vault: await reopen(), store, disk, log, signer, rig, reopen }

@@ -33,7 +33,8 @@ export function requireKnown(resources: readonly Owned[], holders: Holders): voi
   }
 }
 
-const notSynthetic = (): VaultRefusal =>
+/** One answer for every record that may be about somebody real. */
+export const notSynthetic = (): VaultRefusal =>
   new VaultRefusal(
     'VAULT_NOT_SYNTHETIC',
     'The demo profile accepts records of synthetic patients only',

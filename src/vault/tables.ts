@@ -10,6 +10,7 @@
  *   vault_group     what was written together: manifest, and two signatures over its root
  *   vault_origin    for what came from another site: how it was protected, and its place in …
  *   vault_foreign   … a group that the other site signed
+ *   vault_regime    whether all of it was found to be about invented patients
  *
  * Everything in clear is random, counted, keyed, or the name of a site. Words are ours and neutral:
  * a search of the disk for any text of a record must find nothing, not even in the schema. Hence
@@ -106,6 +107,12 @@ interface ForeignTable {
   readonly ed25519: Uint8Array
 }
 
+interface RegimeTable {
+  readonly site_id: string
+  /** 1 while nothing has come in unchecked, else 0. */
+  readonly checked: number
+}
+
 export interface VaultTables {
   readonly vault_kek: KekTable
   readonly vault_holder: HolderTable
@@ -116,6 +123,7 @@ export interface VaultTables {
   readonly vault_group: GroupTable
   readonly vault_origin: OriginTable
   readonly vault_foreign: ForeignTable
+  readonly vault_regime: RegimeTable
 }
 
 /** Query builder over the tables of this room. */
@@ -164,6 +172,13 @@ export const vaultMigrations: readonly Migration[] = [
         site_id TEXT NOT NULL, origin TEXT NOT NULL, group_id BLOB NOT NULL,
         statement BLOB NOT NULL, ml_dsa BLOB NOT NULL, ed25519 BLOB NOT NULL,
         PRIMARY KEY (site_id, origin, group_id))`,
+    ],
+  },
+  {
+    id: 'vault-2',
+    statements: [
+      `CREATE TABLE vault_regime (
+        site_id TEXT NOT NULL, checked BIGINT NOT NULL, PRIMARY KEY (site_id))`,
     ],
   },
 ]

@@ -13,6 +13,7 @@ import { Groups } from './groups.ts'
 import { readForImport, writeImport, type ImportOutcome } from './import.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
+import { enterRegime } from './regime.ts'
 import { stageImport, type ReceivedItem, type StagedImport } from './receive.ts'
 import {
   countRecords,
@@ -37,7 +38,7 @@ export interface VaultOptions extends VaultPorts {
 /**
  * Opens the vault of a site, and removes files that a crash left without a row.
  *
- * @throws VaultRefusal `VAULT_ROOT_WRONG`, `VAULT_DAMAGED`
+ * @throws VaultRefusal `VAULT_ROOT_WRONG`, `VAULT_DAMAGED`, `VAULT_NOT_SYNTHETIC`
  */
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { rootKey, ...ports } = options
@@ -46,7 +47,10 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   try {
     const tags = await keyring.tags()
     await sweepBlobs(ports)
-    return new Vault({ ...ports, keyring, tags, groups: new Groups(site, store, verifiersOf) })
+    const groups = new Groups(site, store, verifiersOf)
+    const context = { ...ports, keyring, tags, groups }
+    await enterRegime(context)
+    return new Vault(context)
   } catch (error) {
     keyring[Symbol.dispose]()
     throw error
