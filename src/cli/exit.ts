@@ -30,6 +30,20 @@ export type CliRefusalCode =
   | 'SITE_ANSWER_INVALID'
   | 'ARGUMENT_INVALID'
   | 'FILE_UNREADABLE'
+  | 'FILE_UNWRITABLE'
+  /** A KME answered 400, or something that ETSI GS QKD 014 does not know. */
+  | 'KME_REQUEST_INVALID'
+  /** A key was fetched before, has expired, or was never there. */
+  | 'KME_KEY_NOT_FOUND'
+  /** A KME answered 401: the certificate names no SAE of it, or no slave of the key. */
+  | 'KME_DENIED'
+  /** A KME answered 503: too few keys, a suspended pool, or its peer is unreachable. */
+  | 'KME_KEYS_REFUSED'
+  /** The certificate of a KME is not under the root in ca.pem, or not of this host. */
+  | 'KME_TRUST_DENIED'
+  /** A KME ended the connection; most often it does not accept the client certificate. */
+  | 'KME_CERTIFICATE_DENIED'
+  | 'KME_UNREACHABLE'
   | 'VERIFICATION_FAILED'
   | 'TIMEOUT'
   | 'DEMO_FAILED'
@@ -59,7 +73,7 @@ export function exitStatusOf(error: unknown): ExitStatus {
 
 const BY_CODE: readonly (readonly [RegExp, ExitStatus])[] = [
   [/^(ARGUMENT|CONFIG|SHAPE)_/, EXIT.usage],
-  [/_INVALID$|_TOO_LARGE$|_UNREADABLE$/, EXIT.usage],
+  [/_INVALID$|_TOO_LARGE$|_UNREADABLE$|_UNWRITABLE$/, EXIT.usage],
   [/_(UNKNOWN|NOT_FOUND|ABSENT)$/, EXIT.notFound],
   [/_(DENIED|FORBIDDEN|REVOKED|NOT_SYNTHETIC)$/, EXIT.denied],
   [/^VERIFICATION_|^PROOF_|DECRYPTION_FAILED/, EXIT.verificationFailed],

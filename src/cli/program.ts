@@ -12,6 +12,7 @@
 import { Command, CommanderError } from 'commander'
 import { addAttackCommands } from './commands/attack.ts'
 import { addAuditCommands } from './commands/audit.ts'
+import { addKeyCommands } from './commands/key.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteCommands } from './commands/site.ts'
@@ -48,7 +49,8 @@ export function newProgram(powers: Powers): Command {
     .showHelpAfterError('(photonward --help shows what there is)')
     .exitOverride()
   addSetupCommands(program, powers)
-  addSiteCommands(program)
+  addSiteCommands(program, powers)
+  addKeyCommands(program)
   addRecordCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)

@@ -16,9 +16,20 @@ import { photonward, run } from '../support/processes.ts'
 import { startTwoSites, type TestSite, type TwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
 import { CERTIFICATE, curl, type CurlAnswer, type CurlOptions } from './curl.ts'
+import { ownClientTests } from './own-client.ts'
+import {
+  asMaster,
+  asSae,
+  asSlave,
+  curlTool,
+  keysIn,
+  NOT_FOUND,
+  refusal,
+  type Served,
+  type Status,
+} from './stage.ts'
 import { pathOf, pythonWithRequests, skipOf, tool } from './tools.ts'
 
-const curlTool = tool('curl')
 const openssl = tool('openssl')
 const python = pythonWithRequests()
 const skips = [skipOf(curlTool), skipOf(openssl), skipOf(python)]
@@ -30,7 +41,6 @@ const allMissing = { skip: skips.includes(undefined) ? undefined : skips.join(';
 
 /** Applications besides the wards: a second slave, and one that is revoked. */
 const SAES = { 'cambridge.lab': 'cambridge', 'bristol.old': 'bristol' } as const
-const NOT_FOUND = 'one or more keys specified are not found on KME'
 const HERE = import.meta.dirname
 
 test('foreign programs speak ETSI GS QKD 014', { timeout: 240_000, ...allMissing }, async (t) => {
@@ -39,37 +49,10 @@ test('foreign programs speak ETSI GS QKD 014', { timeout: 240_000, ...allMissing
   await curlTests(t, sites)
   await tlsTests(t, sites)
   await pythonTests(t, sites)
+  if (withCurl.skip === undefined) await ownClientTests(t, sites)
   await revocationTest(t, sites)
   await exhaustionTests(t, sites)
 })
-
-const asSae = (sites: TwoSites, sae: string, site: TestSite): CurlOptions => ({
-  program: pathOf(curlTool),
-  folder: join(sites.folder, sae),
-  port: site.northPort,
-})
-const asMaster = (sites: TwoSites): CurlOptions => asSae(sites, 'bristol.ward', sites.bristol)
-const asSlave = (sites: TwoSites): CurlOptions => asSae(sites, 'cambridge.ward', sites.cambridge)
-
-interface Served {
-  readonly key_ID: string
-  readonly key: string
-}
-
-function keysIn({ status, body }: CurlAnswer): readonly Served[] {
-  assert.equal(status, 200)
-  return (JSON.parse(body) as { keys: readonly Served[] }).keys
-}
-
-/** The message of a refusal with this status, which is a JSON object as the standard has it. */
-function refusal(answer: CurlAnswer, status: number): string {
-  assert.equal(answer.status, status, answer.body)
-  assert.match(answer.headers['content-type'], /^application\/json(;|$)/)
-  const body = JSON.parse(answer.body) as { message: unknown }
-  assert.deepEqual(Object.keys(body), ['message'])
-  assert(typeof body.message === 'string' && body.message !== '')
-  return body.message
-}
 
 /** What docs/reference/etsi-014.md tells its reader to type, typed into a shell. */
 async function documentedLines(sites: TwoSites): Promise<void> {
@@ -197,12 +180,6 @@ async function curlTests(t: TestContext, sites: TwoSites): Promise<void> {
     assert.equal(answer.httpVersion, '1.1')
     assert.equal(answer.headers['cache-control'], 'no-store')
   })
-}
-
-interface Status {
-  readonly source_KME_ID: string
-  readonly slave_SAE_ID: string
-  readonly stored_key_count: number
 }
 
 async function tlsTests(t: TestContext, sites: TwoSites): Promise<void> {

@@ -9,6 +9,7 @@ import type { FindingView } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, style } from '../output.ts'
+import type { ExplainPowers } from './explain.ts'
 import type { StudyPowers } from './study.ts'
 
 /** Facts to show, in order. */
@@ -62,7 +63,7 @@ export interface BenchOutput {
 }
 
 /** What only the real world can do. */
-export interface Powers extends StudyPowers {
+export interface Powers extends StudyPowers, ExplainPowers {
   readonly version: string
   readonly createAuthority: (folder: string) => Promise<Shown>
   readonly initSite: (folder: string, options: InitOptions) => Promise<Shown>

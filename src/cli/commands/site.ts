@@ -1,12 +1,13 @@
-/** Commands about a running site: status, link, key, alarm. @module */
+/** Commands about a running site: status, link, alarm. @module */
 
 import type { Command } from 'commander'
 import { siteRoutes } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
-import { alarmsView, linksView, linkView, poolsView, statusView } from '../views.ts'
+import { addExplainCommand, type ExplainPowers } from './explain.ts'
+import { alarmsView, linksView, linkView, statusView } from '../views.ts'
 
-export function addSiteCommands(program: Command): void {
+export function addSiteCommands(program: Command, powers: ExplainPowers): void {
   const context = (): Context => newContext(program.opts())
   program
     .command('status')
@@ -15,15 +16,7 @@ export function addSiteCommands(program: Command): void {
       const { out, site } = context()
       out.data(await site().call('status', {}, null), statusView)
     })
-  addLink(program, context)
-  const key = program.command('key').description('Key pools shared with each peer')
-  key
-    .command('status')
-    .description('How many keys each pool can give out')
-    .action(async () => {
-      const { out, site } = context()
-      out.data(await site().call('pools', {}, null), poolsView)
-    })
+  addExplainCommand(program, addLink(program, context), powers)
   const alarm = program.command('alarm').description('Alarms of this site')
   alarm
     .command('list')
@@ -42,7 +35,7 @@ export function addSiteCommands(program: Command): void {
     })
 }
 
-function addLink(program: Command, context: () => Context): void {
+function addLink(program: Command, context: () => Context): Command {
   const link = program.command('link').description('Quantum links of this site')
   link
     .command('list')
@@ -72,4 +65,5 @@ function addLink(program: Command, context: () => Context): void {
       const { out, site } = context()
       for await (const links of site().stream('watchLinks', {}, null)) out.line(links, linksView)
     })
+  return link
 }

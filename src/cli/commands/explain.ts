@@ -1,0 +1,101 @@
+/**
+ * `photonward link explain`: a key length with every intermediate value of its bound, of the last
+ * block of a running link or of the average block of a preset.
+ *
+ * @module
+ */
+
+import type { Command } from 'commander'
+import { siteRoutes, type ExplanationView } from '#contract'
+import { newContext } from '../context.ts'
+import { CliRefusal } from '../exit.ts'
+import { style, table } from '../output.ts'
+
+/** What to explain without a running link. */
+export interface ExplainOptions {
+  readonly preset: string
+  /** Another length of the preset's fibre. */
+  readonly lengthKm: number | undefined
+  readonly bound: string
+  readonly blockBits: number
+  /** f of error correction. */
+  readonly efficiency: number
+  /** Whether to search the settings first. */
+  readonly optimise: boolean
+}
+
+export interface ExplainPowers {
+  readonly explain: (options: ExplainOptions) => Promise<ExplanationView>
+}
+
+/** Adds `explain` to the command `link`. */
+export function addExplainCommand(program: Command, link: Command, powers: ExplainPowers): void {
+  link
+    .command('explain [link]')
+    .description(`${siteRoutes.explainLink.summary}; or a preset's average block`)
+    .option('--preset <name>', 'explain the average block of a preset instead of a running link')
+    .option('--km <length>', 'another length of its fibre, in kilometres')
+    .option('--bound <name>', 'wiesemann-2024, rusca-2018 or lim-2014', 'wiesemann-2024')
+    .option('--block-bits <bits>', 'sifted bits of the block', '1000000')
+    .option('--efficiency <f>', 'efficiency f of error correction', '1.06')
+    .option('--optimise', 'search intensities, probabilities and basis bias first')
+    .action(async (name: string | undefined, flags: ExplainFlags) => {
+      const { out, site } = newContext(program.opts())
+      if ((name === undefined) === (flags.preset === undefined)) {
+        throw new CliRefusal('ARGUMENT_INVALID', 'Name a link of a running site, or --preset', {
+          next: 'photonward link explain --preset lab-25km',
+        })
+      }
+      const explanation =
+        flags.preset === undefined
+          ? await site().call('explainLink', { link: name ?? '' }, null)
+          : await powers.explain(optionsOf(flags, flags.preset))
+      out.data(explanation, explanationView)
+    })
+}
+
+interface ExplainFlags {
+  readonly preset?: string
+  readonly km?: string
+  readonly bound: string
+  readonly blockBits: string
+  readonly efficiency: string
+  readonly optimise?: boolean
+}
+
+const optionsOf = (flags: ExplainFlags, preset: string): ExplainOptions => ({
+  preset,
+  lengthKm: flags.km === undefined ? undefined : numberOf('km', flags.km, 0, 2000),
+  bound: flags.bound,
+  blockBits: numberOf('block-bits', flags.blockBits, 1, 1e12),
+  efficiency: numberOf('efficiency', flags.efficiency, 1, 10),
+  optimise: flags.optimise === true,
+})
+
+function numberOf(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value >= least && value <= most) return value
+  const range = `${String(least)} to ${String(most)}`
+  throw new CliRefusal('ARGUMENT_INVALID', `--${name} must be a number from ${range}`)
+}
+
+/** The explanation as a page. */
+export function explanationView(explanation: ExplanationView): string {
+  const { subject, from, outcome, bound, sections, secretBits, why } = explanation
+  const average = from === 'expectation' ? ', on average' : ''
+  const parts = sections.map(({ title, terms }) => {
+    const rows = terms.map(({ name, value, meaning }) => [name, figure(value), style.dim(meaning)])
+    return `${style.bold(title)}\n${table([['TERM', 'VALUE', 'MEANING'], ...rows])}`
+  })
+  const length = `ℓ = ${secretBits.toLocaleString('en-GB')} bit`
+  const word = secretBits > 0 ? style.green(length) : style.red(length)
+  return [
+    `${style.bold(subject)}${average}, ${outcome}, bound ${bound}`,
+    ...parts,
+    `${word}  ${why}`,
+  ].join('\n\n')
+}
+
+/** Whole numbers in full, others with seven digits. */
+const figure = (value: number): string =>
+  Number.isInteger(value) ? value.toLocaleString('en-GB') : String(Number(value.toPrecision(7)))
