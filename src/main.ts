@@ -48,6 +48,10 @@ const powers: Powers = {
     const { runBenchmarks } = await import('../bench/run.ts')
     return runBenchmarks(groups, out)
   },
+  explain: async (options) => {
+    const { explainPreset } = await import('../study/explain.ts')
+    return explainPreset(options)
+  },
   study: async (names, options) => {
     const { runStudies } = await import('../study/run.ts')
     return runStudies(names, options)

@@ -10,6 +10,7 @@ import {
   AlarmShape,
   AttackShape,
   EntryShape,
+  ExplanationShape,
   FibreShape,
   FindingShape,
   ImportShape,
@@ -51,6 +52,14 @@ export const siteRoutes = {
     body: nothing,
     answer: Type.Array(LinkShape),
     stream: true,
+  }),
+  explainLink: route({
+    method: 'GET',
+    path: '/v1/links/:link/explanation',
+    summary: 'The last block of a link: its counts, and every intermediate value of the bound',
+    query: Exactly({ link: Text(63, 1) }),
+    body: nothing,
+    answer: ExplanationShape,
   }),
   pools: route({
     method: 'GET',

@@ -36,6 +36,28 @@ export const LinkShape = Exactly({
 })
 export type LinkView = Static<typeof LinkShape>
 
+/** A key length with every intermediate value: of a block, or of the average one of a model. */
+export const ExplanationShape = Exactly({
+  /** A link and its block, or a preset and its length. */
+  subject: Text(256),
+  from: OneOf('expectation', 'block'),
+  /** `distilled`, `discarded` or `unresolved` for a block, `expected` for a model. */
+  outcome: Text(32),
+  bound: Text(32),
+  /** Values in the order of computation. */
+  sections: Type.Array(
+    Exactly({
+      title: Text(128),
+      terms: Type.Array(Exactly({ name: Text(64), value: Type.Number(), meaning: Text(256) })),
+    }),
+  ),
+  /** ℓ; 0 is an ordinary outcome, and `why` says how it came about. */
+  secretBits: Type.Number(),
+  verdict: Text(64),
+  why: Text(512),
+})
+export type ExplanationView = Static<typeof ExplanationShape>
+
 export const PoolShape = Exactly({
   peer: Name,
   /** Bits this site may give out, from its own half. */

@@ -26,9 +26,12 @@ import type {
 import type { Transfer } from '#exchange'
 import type { Item, PatientEntry } from '#vault'
 import type { Alarm } from './alarms.ts'
+import { explanationOf } from './link-explanation.ts'
 import type { SiteParts } from './site.ts'
 
-export class AdminRefusal extends Refusal<'QUERY_INVALID' | 'RECEIPT_PENDING'> {
+export class AdminRefusal extends Refusal<
+  'QUERY_INVALID' | 'RECEIPT_PENDING' | 'LINK_UNKNOWN' | 'BLOCK_PENDING'
+> {
   override readonly name = 'AdminRefusal'
 }
 
@@ -44,6 +47,15 @@ function siteHandlers(parts: SiteParts) {
     status: () => statusOf(parts),
     links: () => Promise.resolve(links.map((link) => link.view())),
     watchLinks: (_query, _body, signal) => watchLinks(parts, signal),
+    explainLink: ({ link: name }) => {
+      const link = links.find((one) => one.link === name)
+      if (link === undefined) {
+        throw new AdminRefusal('LINK_UNKNOWN', 'This site has no link of that name')
+      }
+      const { lastReport, parameters } = link
+      if (lastReport !== undefined) return Promise.resolve(explanationOf(parameters, lastReport))
+      throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
+    },
     pools: () => Promise.resolve(poolsOf(parts)),
     alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
     stop: () => {
@@ -270,7 +282,8 @@ async function* verify({
     }
     faults++
     const { link, epoch, sequence, segment, problem } = finding
-    const place = `${link} block ${String(epoch)}/${String(sequence)} segment ${String(segment)}`
+    const block = `${link} block ${String(epoch)}/${String(sequence)}`
+    const place = segment === undefined ? block : `${block} segment ${String(segment)}`
     yield { kind: 'fault', part: 'key segments', place, problem }
   }
   yield { kind: 'done', faults, checked }

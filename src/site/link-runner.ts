@@ -103,6 +103,15 @@ export class LinkRunner {
     })
   }
 
+  /** What became of the last block; undefined before the first. */
+  get lastReport(): BlockReport | undefined {
+    return this.#lastReport
+  }
+
+  get parameters(): LinkParameters {
+    return this.#input.parameters
+  }
+
   view(): LinkView {
     const { parameters, peer, clock } = this.#input
     const rates = this.#rates.at(clock.monotonicMs())

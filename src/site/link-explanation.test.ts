@@ -1,0 +1,112 @@
+/** What an operator is told of a block is what its report says, and fits the contract. @module */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { door, linkId, siteId } from '#base'
+import { ExplanationShape } from '#contract'
+import { linkParameters, wiesemann2024, type BlockReport } from '#qkd'
+import { explanationOf } from './link-explanation.ts'
+
+const parameters = linkParameters({
+  link: linkId('bristol-bath'),
+  transmitter: siteId('bristol'),
+  receiver: siteId('bath'),
+  pulses: {
+    clockHz: 1e9,
+    intensities: [
+      { meanPhotonNumber: 0.5, probability: 0.7 },
+      { meanPhotonNumber: 0.15, probability: 0.3 },
+    ],
+    keyBasisProbability: { transmitter: 0.9, receiver: 0.9 },
+  },
+})
+
+const counts = {
+  key: { detections: [800_000, 90_000], errors: [8_000, 1_200] },
+  test: { detections: [160_000, 18_000], errors: [1_600, 240] },
+}
+
+const report: BlockReport = {
+  link: parameters.link,
+  epoch: 3,
+  sequence: 17,
+  role: 'receiver',
+  outcome: 'distilled',
+  simulated: true,
+  batches: 4,
+  slots: 2 ** 24,
+  detections: 1_200_000,
+  counts,
+  testErrorRate: 0.0103,
+  keyErrorRate: 0.0103,
+  reconciliationBits: 80_000,
+  verificationBits: 128,
+  disclosedFrames: 0,
+  efficiency: 1.05,
+  rounds: 90,
+  keyLength: wiesemann2024({
+    counts,
+    intensities: parameters.pulses.intensities,
+    epsilons: parameters.epsilons,
+    leakBits: 80_000,
+    verificationBits: 128,
+  }),
+  account: {
+    siftedBits: 890_000,
+    applicationBits: 200_000,
+    reserveBits: 65_792,
+    remainderBits: 8,
+    leakBits: 80_128,
+    marginBits: 544_072,
+    discardedBits: 0,
+  },
+  epsilons: { secrecy: 1e-10, correctness: 1e-15, authentication: 1e-30 },
+  padsSpent: 5,
+}
+
+const open = door(ExplanationShape, 'explanation')
+
+test('a distilled block is explained with its counts, its bound and where its bits went', () => {
+  const explanation = open(explanationOf(parameters, report))
+  assert.equal(explanation.subject, 'link bristol-bath, block 3/17')
+  assert.equal(explanation.secretBits, report.keyLength?.secretBits)
+  assert.equal(explanation.verdict, 'key')
+  const [numbers, length, shares] = explanation.sections
+  const valueOf = (name: string) => numbers.terms.find((term) => term.name === name)?.value
+  assert.equal(valueOf('keyDetections2'), 90_000)
+  assert.equal(valueOf('testErrors1'), 1_600)
+  assert.equal(length.terms.length, Object.keys(report.keyLength?.terms ?? {}).length)
+  const [whole, ...parts] = shares.terms.map(({ value }) => value)
+  assert.equal(
+    parts.reduce((sum, value) => sum + value, 0),
+    whole,
+  )
+})
+
+test('a block given up before its bound was computed is explained by its cause', () => {
+  const { keyLength, ...early } = report
+  assert(keyLength !== undefined)
+  const stopped: BlockReport = { ...early, outcome: 'discarded', cause: 'authentication-failed' }
+  const explanation = open(explanationOf(parameters, stopped))
+  assert.equal(explanation.secretBits, 0)
+  assert.equal(explanation.verdict, 'authentication-failed')
+  assert.match(explanation.why, /tag did not fit/)
+  assert.deepEqual(
+    explanation.sections.map(({ title }) => title),
+    ['Counts', 'Where the sifted bits went'],
+  )
+})
+
+test('a block with a length that does not cover its reserve is too short, with its length', () => {
+  const { keyLength } = report
+  assert(keyLength !== undefined)
+  const short: BlockReport = {
+    ...report,
+    outcome: 'discarded',
+    cause: 'too-short',
+    keyLength: { ...keyLength, secretBits: 60_000 },
+  }
+  const explanation = open(explanationOf(parameters, short))
+  assert.equal(explanation.verdict, 'too-short')
+  assert.equal(explanation.secretBits, 60_000)
+})

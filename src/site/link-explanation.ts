@@ -1,0 +1,96 @@
+/**
+ * The last block of a link as an operator may ask for it: its counts, and its key length with every
+ * intermediate value of the bound. Holds no bit of any key.
+ *
+ * @module
+ */
+
+import type { ExplanationView } from '#contract'
+import {
+  discardMeanings,
+  explainLength,
+  KEY_BITS_MIN,
+  type BlockReport,
+  type LinkParameters,
+} from '#qkd'
+
+type Section = ExplanationView['sections'][number]
+
+/** Explains a block from its report. */
+export function explanationOf(parameters: LinkParameters, report: BlockReport): ExplanationView {
+  const { keyLength, outcome, cause, epoch, sequence } = report
+  const keptFromBits = 8 * parameters.reserveOctets + KEY_BITS_MIN
+  const length = keyLength && explainLength(keyLength, keptFromBits)
+  const stopped = cause !== undefined && cause !== 'too-short'
+  return {
+    subject: `link ${report.link}, block ${String(epoch)}/${String(sequence)}`,
+    from: 'block',
+    outcome,
+    bound: parameters.bound,
+    sections: [
+      counted(parameters, report),
+      ...(length === undefined
+        ? []
+        : [{ title: 'Key length', terms: length.terms.map((term) => ({ ...term })) }]),
+      sharedOut(report),
+    ],
+    secretBits: stopped ? 0 : (length?.secretBits ?? 0),
+    verdict: stopped ? cause : (length?.verdict ?? 'unknown'),
+    why: stopped ? (discardMeanings[cause] ?? cause) : (length?.why ?? ''),
+  }
+}
+
+function counted({ pulses, epsilons }: LinkParameters, report: BlockReport): Section {
+  const { counts, keyErrorRate, testErrorRate, efficiency } = report
+  const terms = [
+    { name: 'epsilonSecrecy', value: epsilons.secrecy, meaning: 'ε_sec granted to the block' },
+    { name: 'epsilonCorrectness', value: epsilons.correctness, meaning: 'ε_cor granted to it' },
+    { name: 'slots', value: report.slots, meaning: 'pulses sent' },
+    { name: 'detections', value: report.detections, meaning: 'detections announced' },
+  ]
+  for (const [at, { meanPhotonNumber, probability }] of pulses.intensities.entries()) {
+    const words = `μ = ${String(meanPhotonNumber)}, sent with ${String(probability)}`
+    const of = (basis: 'key' | 'test', what: 'detections' | 'errors') =>
+      terms.push({
+        name: `${basis}${what === 'errors' ? 'Errors' : 'Detections'}${String(at + 1)}`,
+        value: counts[basis][what][at] ?? 0,
+        meaning: `${what} in the ${basis} basis, ${words}`,
+      })
+    of('key', 'detections')
+    of('key', 'errors')
+    of('test', 'detections')
+    of('test', 'errors')
+  }
+  if (keyErrorRate !== undefined) {
+    const meaning = 'error rate of the key basis, as corrected'
+    terms.push({ name: 'keyErrorRate', value: keyErrorRate, meaning })
+  }
+  const meaning = 'error rate of the test basis, as announced'
+  terms.push({ name: 'testErrorRate', value: testErrorRate, meaning })
+  if (efficiency !== undefined) {
+    terms.push({ name: 'efficiency', value: efficiency, meaning: 'f of error correction' })
+  }
+  return { title: 'Counts', terms: terms.filter(({ value }) => Number.isFinite(value)) }
+}
+
+/** Where the sifted bits went; the parts sum to the first. */
+const sharedOut = ({ account }: BlockReport): Section => ({
+  title: 'Where the sifted bits went',
+  terms: [
+    { name: 'siftedBits', value: account.siftedBits, meaning: 'sifted in the key basis' },
+    { name: 'applicationBits', value: account.applicationBits, meaning: 'keys for applications' },
+    {
+      name: 'reserveBits',
+      value: account.reserveBits,
+      meaning: 'kept to authenticate later blocks',
+    },
+    { name: 'remainderBits', value: account.remainderBits, meaning: 'do not fill whole octets' },
+    { name: 'leakBits', value: account.leakBits, meaning: 'revealed, as counted on the wire' },
+    {
+      name: 'marginBits',
+      value: account.marginBits,
+      meaning: 'taken by the bound beyond the leak',
+    },
+    { name: 'discardedBits', value: account.discardedBits, meaning: 'of blocks without key' },
+  ],
+})

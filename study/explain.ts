@@ -1,0 +1,156 @@
+/**
+ * `photonward link explain --preset`: the average block of a preset, from the light to ℓ.
+ *
+ * @module
+ */
+
+import {
+  checkedLink,
+  channelLossDb,
+  expectLink,
+  linkOf,
+  presetNamed,
+  type OpticalLink,
+} from '#optics'
+import type { ExplanationView } from '#contract'
+import {
+  BLOCK_BOUNDS,
+  expectedBlock,
+  explainLength,
+  KEY_BITS_MIN,
+  optimiseSettings,
+  QkdRefusal,
+  type BlockBound,
+  type ExpectedBlock,
+} from '#qkd'
+
+export interface ExplainRequest {
+  readonly preset: string
+  readonly lengthKm: number | undefined
+  readonly bound: string
+  readonly blockBits: number
+  readonly efficiency: number
+  readonly optimise: boolean
+}
+
+/**
+ * Computes the average block and explains it.
+ *
+ * @throws OpticsRefusal for an unknown preset, QkdRefusal for a bound that does not fit it
+ */
+export function explainPreset(request: ExplainRequest): ExplanationView {
+  const { blockBits, efficiency, lengthKm } = request
+  const bound = boundNamed(request.bound)
+  const preset = linkOf(presetNamed(request.preset))
+  const channel = { ...preset.channel, ...(lengthKm === undefined ? {} : { lengthKm }) }
+  const link = checkedLink({ ...preset, channel })
+  const epsilons = { secrecy: 1e-10, correctness: 1e-15 }
+  const evaluate = (settings: OpticalLink['settings']): ExpectedBlock => {
+    const { pulses } = expectLink({ ...link, settings })
+    return expectedBlock({ settings, pulses, bound, blockBits, efficiency, epsilons })
+  }
+  const { settings, block } = request.optimise
+    ? optimiseSettings({ start: link.settings, evaluate })
+    : { settings: link.settings, block: evaluate(link.settings) }
+  const length = explainLength(block.keyLength, 8 * RESERVE_OCTETS + KEY_BITS_MIN)
+  return {
+    subject: `preset ${request.preset}, ${String(link.channel.lengthKm)} km`,
+    from: 'expectation',
+    outcome: 'expected',
+    bound: length.bound,
+    sections: [
+      lightSection({ ...link, settings }),
+      pulseSection({ ...link, settings }),
+      blockSection(block, epsilons, efficiency),
+      { title: 'Key length', terms: length.terms.map((term) => ({ ...term })) },
+    ],
+    secretBits: length.secretBits,
+    verdict: length.verdict,
+    why: length.why,
+  }
+}
+
+type Section = ExplanationView['sections'][number]
+
+const section = (
+  title: string,
+  terms: readonly (readonly [name: string, value: number, meaning: string])[],
+): Section => ({ title, terms: terms.map(([name, value, meaning]) => ({ name, value, meaning })) })
+
+function lightSection(link: OpticalLink): Section {
+  const { channel, receiver, settings } = link
+  const expected = expectLink(link)
+  const lossDb = channelLossDb(channel)
+  const { transmitter, receiver: atReceiver } = settings.keyBasisProbability
+  const share = 10 ** (-(lossDb + receiver.lossDb) / 10) * receiver.detector.efficiency
+  const { darkCountProbability } = receiver.detector
+  return section('Light', [
+    ['clockHz', settings.clockHz, 'pulses per second'],
+    ['lengthKm', channel.lengthKm, 'fibre'],
+    ['channelLossDb', lossDb, 'length × attenuation + insertion loss'],
+    ['receiverLossDb', receiver.lossDb, 'from the end of the fibre to the detectors'],
+    ['efficiency', receiver.detector.efficiency, 'of the detectors'],
+    ['eta', share, 'η_sys: share of the light that is counted'],
+    ['darkCountProbability', darkCountProbability, 'per detector and gate'],
+    ['backgroundProbability', channel.backgroundProbability, 'stray light, per detector and gate'],
+    ['keyBasisTransmitter', transmitter, 'share of pulses sent in the key basis'],
+    ['keyBasisReceiver', atReceiver, 'share of slots measured in the key basis'],
+    ['clickProbability', expected.clickProbability, 'anything fires in a live slot'],
+    ['liveFraction', expected.liveFraction, 'share of slots that are not in dead time'],
+    ['detectionsPerSecond', expected.detectionsPerSecond, 'detections of all bases'],
+  ])
+}
+
+function pulseSection(link: OpticalLink): Section {
+  const { pulses } = expectLink(link)
+  return section(
+    'Each pulse, both ends in one basis',
+    link.settings.intensities.flatMap(({ meanPhotonNumber, probability }, at) => {
+      const { Z, X } = pulses[at]
+      const n = String(at + 1)
+      return [
+        [`mu${n}`, meanPhotonNumber, 'mean photon number'],
+        [`p${n}`, probability, 'share of pulses sent with it'],
+        [`gainZ${n}`, Z.gain, 'probability that it is reported in the key basis'],
+        [`errorZ${n}`, Z.error / Z.gain, 'share of those with a wrong bit'],
+        [`gainX${n}`, X.gain, 'probability that it is reported in the test basis'],
+        [`errorX${n}`, X.error / X.gain, 'share of those with a wrong bit'],
+      ] as const
+    }),
+  )
+}
+
+const blockSection = (
+  block: ExpectedBlock,
+  epsilons: { readonly secrecy: number; readonly correctness: number },
+  efficiency: number,
+): Section =>
+  section('Block', [
+    ['epsilonSecrecy', epsilons.secrecy, 'ε_sec granted to the block'],
+    ['epsilonCorrectness', epsilons.correctness, 'ε_cor granted to it'],
+    ['pulsesSent', block.pulsesSent, 'until the block is full'],
+    ['seconds', block.seconds, 'until the block is full'],
+    ...(['key', 'test'] as const).flatMap((basis) =>
+      block.counts[basis].detections.flatMap((count, at) => {
+        const n = String(at + 1)
+        return [
+          [`${basis}Detections${n}`, count, `of intensity ${n} in the ${basis} basis`],
+          [`${basis}Errors${n}`, block.counts[basis].errors[at], 'those with a wrong bit'],
+        ] as const
+      }),
+    ),
+    ['keyErrorRate', block.keyErrorRate, 'of the key basis'],
+    ['testErrorRate', block.testErrorRate, 'of the test basis'],
+    ['correctionEfficiency', efficiency, 'f, assumed; a running link counts what it reveals'],
+    ['siftedBitsPerSecond', block.siftedBitsPerSecond, 'sifted rate in the key basis'],
+    ['secretBitsPerSecond', block.secretBitsPerSecond, 'ℓ over the time of the block'],
+  ])
+
+function boundNamed(name: string): BlockBound {
+  const found = BLOCK_BOUNDS.find((bound) => bound === name)
+  if (found !== undefined) return found
+  throw new QkdRefusal('PARAMETERS_INVALID', `Expected a bound: ${BLOCK_BOUNDS.join(', ')}`)
+}
+
+/** The reserve of a link with default parameters. */
+const RESERVE_OCTETS = 2 * (16 + 16 * 256)

@@ -1,0 +1,58 @@
+/** `link explain --preset`: the average block of a preset, and the nearest refused requests. @module */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { door } from '#base'
+import { ExplanationShape } from '#contract'
+import { OpticsRefusal, presetNames } from '#optics'
+import { QkdRefusal } from '#qkd'
+import { explainPreset, type ExplainRequest } from '../study/explain.ts'
+
+const request: ExplainRequest = {
+  preset: 'lab-25km',
+  lengthKm: undefined,
+  bound: 'wiesemann-2024',
+  blockBits: 4e6,
+  efficiency: 1.06,
+  optimise: false,
+}
+
+const open = door(ExplanationShape, 'explanation')
+
+test('every preset is explained within the contract, with every value a number', () => {
+  for (const preset of presetNames()) {
+    for (const bound of ['wiesemann-2024', 'rusca-2018']) {
+      const { sections, verdict } = open(explainPreset({ ...request, preset, bound }))
+      for (const { terms } of sections) {
+        for (const { name, value, meaning } of terms) {
+          assert(Number.isFinite(value), `${preset} ${name}`)
+          assert(meaning !== '', name)
+        }
+      }
+      assert(verdict !== '')
+    }
+  }
+})
+
+test('a longer fibre gives less key, and in the end none with the reason', () => {
+  const at = (lengthKm: number) => explainPreset({ ...request, lengthKm })
+  const lengths = [5, 25, 45].map((km) => at(km).secretBits)
+  assert.deepEqual(
+    lengths,
+    lengths.toSorted((a, b) => b - a),
+  )
+  const far = at(300)
+  assert.equal(far.secretBits, 0)
+  assert.match(far.why, /^No key: /)
+})
+
+test('searched settings give no less key than those of the preset', () => {
+  const searched = explainPreset({ ...request, optimise: true })
+  assert(searched.secretBits >= explainPreset(request).secretBits)
+})
+
+test('an unknown preset, an unknown bound and one that does not fit are refused', () => {
+  assert.throws(() => explainPreset({ ...request, preset: 'nowhere' }), OpticsRefusal)
+  assert.throws(() => explainPreset({ ...request, bound: 'tomamichel-2012' }), QkdRefusal)
+  assert.throws(() => explainPreset({ ...request, bound: 'lim-2014' }), QkdRefusal)
+})
