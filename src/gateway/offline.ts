@@ -9,7 +9,14 @@
 import { join } from 'node:path'
 import { PortRefusal, type Network } from '#base'
 import type { FindingView } from '#contract'
-import { openSite, readMaterial, readRootKey, SiteConfigurationShape, siteMigrations } from '#site'
+import {
+  openSite,
+  readMaterial,
+  readRootKey,
+  SiteConfigurationShape,
+  siteMigrations,
+  verifyLogOf,
+} from '#site'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
 import { openDisk, sweepPending } from './disk.ts'
@@ -40,8 +47,13 @@ export async function* verifyStopped(
   const log = new JsonLog({ clock, sinks: [] })
   using root = await readRootKey(disk, passphrase)
   const about = { site: configuration.site, kme: configuration.kme, root }
-  const material = await readMaterial(disk, about, { clock, report: () => undefined })
-  const site = await openSite({
+  const statements: FindingView[] = []
+  const report = (place: string, problem: string): void => {
+    statements.push({ kind: 'fault', part: 'statements', place, problem })
+  }
+  const material = await readMaterial(disk, about, { clock, report })
+  yield* statements
+  const opening = openSite({
     configuration,
     ports: { clock, store, disk, log, random: testedRandom(), network: noNetwork },
     devices: { transmitter: unreachable, receiver: unreachable },
@@ -53,10 +65,34 @@ export async function* verifyStopped(
     surroundings: () => ({ folder, engine: 'embedded SQLite', listeners: [] }),
     onStop: () => undefined,
   })
+  const refusal = await opening.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (refusal !== undefined) {
+    yield* damagedLog(verifyLogOf({ configuration, material }, store), refusal)
+    return
+  }
+  const site = await opening
   const { signal } = new AbortController()
-  yield* site.admin.verify({}, null, signal)
+  for await (const finding of site.admin.verify({}, null, signal)) {
+    yield finding.kind === 'done'
+      ? { ...finding, faults: finding.faults + statements.length }
+      : finding
+  }
   await site.parts.keystore.close()
   site.parts.vault[Symbol.dispose]()
+}
+
+/** What keeps a site from opening may be a fault in its log: then that is named. */
+async function* damagedLog(
+  findings: AsyncIterable<FindingView>,
+  refusal: unknown,
+): AsyncGenerator<FindingView> {
+  for await (const finding of findings) {
+    if (finding.kind === 'done' && finding.faults === 0) throw refusal
+    yield finding
+  }
 }
 
 const unreachable = (): Promise<never> =>

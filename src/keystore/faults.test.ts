@@ -165,7 +165,7 @@ test('segments cannot be moved, and a block cannot be relabelled', async () => {
   assert.equal((await faults(ends.b)).length, 6)
 })
 
-test('a block whose row cannot be read is voided, and the site starts', async () => {
+test('a block whose row cannot be read is voided and named, and the site starts', async () => {
   const ends = await twoEnds()
   await grow(ends, 1)
   await grow(ends, 2)
@@ -176,9 +176,26 @@ test('a block whose row cannot be read is voided, and the site starts', async ()
     ends.a.alarms.map(({ kind }) => kind),
     ['block-damaged'],
   )
+  const place = { kind: 'fault', link, epoch: 1, sequence: 1, segment: undefined } as const
+  assert.deepEqual(await faults(ends.a), [{ ...place, problem: 'row damaged' }])
   await reconnect(ends)
   assertCountsAgree(ends)
   assert.equal(ends.a.keys.pool(cambridge).availableBits, 1024)
+})
+
+test('a block with a key whose row cannot be read is voided and named', async () => {
+  const ends = await twoEnds()
+  await grow(ends, 1)
+  await makeKeys(ends)
+  const sql = 'update keystore_key set ranges = ?'
+  await ends.b.store.commit([{ sql, parameters: [new Uint8Array(3)] }])
+  await ends.b.open()
+  assert.deepEqual(
+    ends.b.alarms.map(({ kind }) => kind),
+    ['block-damaged'],
+  )
+  const place = { kind: 'fault', link, epoch: 1, sequence: 1, segment: undefined } as const
+  assert.deepEqual(await faults(ends.b), [{ ...place, problem: 'key row damaged' }])
 })
 
 test('a full disk or store gives nothing out, and costs only what was asked for', async () => {

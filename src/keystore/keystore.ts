@@ -182,6 +182,7 @@ async function newRoom(options: KeystoreOptions): Promise<Room> {
     parts: new Map(),
     voids: new Map(),
     orphans: [],
+    rowFaults: [],
     storingOrphans: undefined,
     keys: new Map(),
     nextExpiryMs: Infinity,

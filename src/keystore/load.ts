@@ -127,6 +127,7 @@ async function voidBroken(room: Room, row: Row): Promise<string> {
   const [, epoch, sequence] = place
   const state = textIn(row['state']) as BlockState
   const known = room.links.get(link)
+  room.rowFaults.push({ link, epoch, sequence, problem: 'row damaged' })
   if (state !== 'voided' && known !== undefined) {
     const at = wholeOf(row['stored_at'])
     await room.store.commit([
@@ -194,8 +195,10 @@ function understood(read: () => void): boolean {
 async function voidHome(room: Room, row: Row): Promise<void> {
   const link = room.links.get(textIn(row['link']) as LinkId)
   const position = { epoch: wholeOf(row['epoch']), sequence: wholeOf(row['sequence']) }
-  const block = link?.blocks.get(placeKey(position))
-  if (link === undefined || block === undefined) return
+  if (link === undefined) return
+  room.rowFaults.push({ link: link.link, ...position, problem: 'key row damaged' })
+  const block = link.blocks.get(placeKey(position))
+  if (block === undefined) return
   await voidBlocks(room, [block], 'key row damaged')
   alarm(room, 'block-damaged', link, `Block ${placeKey(block)}: the row of a key cannot be read`)
 }

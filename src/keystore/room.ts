@@ -22,7 +22,7 @@ import {
 import type { AuditEvent, AuditTrail } from '#audit'
 import { KeystoreRefusal } from './refusal.ts'
 import type { Segments } from './segments.ts'
-import type { Block, Link } from './state.ts'
+import type { Block, Link, Position } from './state.ts'
 import type { Range } from './wire.ts'
 
 /** The part of the audit log that this room needs: a statement for its own commit. */
@@ -123,6 +123,12 @@ export interface PendingVoid {
   readonly message: Uint8Array
 }
 
+/** A block that was given up at the opening, because a row of it or of one of its keys is damaged. */
+export interface RowFault extends Position {
+  readonly link: LinkId
+  readonly problem: string
+}
+
 /** The whole key store of one site. */
 export interface Room {
   readonly site: SiteId
@@ -138,6 +144,8 @@ export interface Room {
   readonly voids: Map<SiteId, Map<Uuid, PendingVoid>>
   /** Withdrawals that the store has not taken yet; see `withdrawals.ts`. */
   readonly orphans: Orphan[]
+  /** Rows that could not be read at the opening; scrubbing names them. */
+  readonly rowFaults: RowFault[]
   storingOrphans: Promise<void> | undefined
   readonly keys: Map<KeyId, WaitingKey>
   /** No waiting key expires before this, by the monotonic clock. */

@@ -2,7 +2,7 @@
  * Scrubbing: opens every stored segment once and names what does not open.
  *
  * Each fault puts its segment under quarantine at once. Faults found earlier are named again while
- * their segments are still there.
+ * their segments are still there, and so are blocks that the opening has given up.
  *
  * @module
  */
@@ -20,13 +20,15 @@ export type ScrubFinding =
       readonly link: LinkId
       readonly epoch: number
       readonly sequence: number
-      readonly segment: number
+      /** Undefined if a row of the whole block, or of a key in it, is damaged. */
+      readonly segment: number | undefined
       readonly problem: string
     }
 
 /** Checks every segment that is left. Ends with a `progress` of all segments done. */
 export async function* scrub(room: Room): AsyncGenerator<ScrubFinding, void, undefined> {
   checkOpen(room)
+  for (const fault of room.rowFaults) yield { kind: 'fault', ...fault, segment: undefined }
   const blocks = [...room.links.values()].flatMap(({ blocks: all }) =>
     [...all.values()].toSorted(comparePositions),
   )

@@ -40,4 +40,11 @@ export {
 } from './material.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
 export { stringsIn, syntheticCohort } from './synthetic.ts'
-export { openSite, Site, siteMigrations, type SiteOptions, type Surroundings } from './site.ts'
+export {
+  openSite,
+  Site,
+  siteMigrations,
+  verifyLogOf,
+  type SiteOptions,
+  type Surroundings,
+} from './site.ts'

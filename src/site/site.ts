@@ -28,6 +28,7 @@ import {
   auditMigrations,
   cosignerNameOf,
   newWitness,
+  verifyLog,
   type LogKeys,
   type NoteVerifier,
 } from '#audit'
@@ -186,7 +187,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const keeper = newKeeper(options, { audit, alarms, peers, known })
   using wrappingRoot = keyFor(root, 'keystore')
   using vaultRoot = keyFor(root, 'vault')
-  const wake = (): void => exchange.keysCame()
+  // A key store may find at its opening that keys have gone: nobody waits for them yet.
+  const waiting: { exchange?: Exchange } = {}
+  const wake = (): void => waiting.exchange?.keysCame()
   const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
   const kme = newKme(options, { keystore, peers })
   const sessions = newSessions(options, { kme, alarms, peers, known })
@@ -198,6 +201,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     acceptOnlySynthetic: configuration.profile === 'demo',
   })
   const exchange = newExchange(options, { audit, vault, sessions, peers, known })
+  waiting.exchange = exchange
   const bootstrap = newBootstrap({ peers, sessions })
   const links = configuration.links.map(
     (one) =>
@@ -216,6 +220,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
     ...{ vault, exchange, links, sessions },
   })
+}
+
+/** Verifies the log alone: for a site that does not open because of it. */
+export function verifyLogOf(
+  options: Pick<SiteOptions, 'configuration' | 'material'>,
+  store: Ports['store'],
+): ReturnType<typeof verifyLog> {
+  const { configuration, material } = options
+  const source = { site: siteId(configuration.site), store }
+  return verifyLog(source, logKeysOf(material, knownSites(material)))
 }
 
 type Known = ReadonlyMap<SiteId, SiteStatement>
