@@ -104,6 +104,37 @@ test('a cut fibre without dark counts is silent', () => {
   assert.equal(seen.sum(/./), 0)
 })
 
+test('light that turns slowly raises the error rate as the angle says, and stopping undoes it', () => {
+  const link = testLink({ misalignment: { Z: 0.01, X: 0.01 } })
+  const simulator = new BatchSimulator({
+    link,
+    random: seededRandom(8),
+    allowSimulatedRandomness: true,
+  })
+  const qber = (): { rate: number; sifted: number } => {
+    const { detections, record } = simulator.next(1_000_000)
+    const choiceAt = new Map([...record.slots].map((slot, at) => [slot, record.choices[at]]))
+    let [sifted, wrong] = [0, 0]
+    for (const [at, slot] of detections.slots.entries()) {
+      const choice = choiceAt.get(slot) ?? NaN
+      if (((choice ^ detections.outcomes[at]) & 1) === 1) continue
+      sifted++
+      if ((choice & 3) !== detections.outcomes[at]) wrong++
+    }
+    return { rate: wrong / sifted, sifted }
+  }
+  // One batch lasts a millisecond: a hundredth of a radian in each.
+  simulator.setAttack({ kind: 'drift', radiansPerSecond: 10 })
+  for (let batch = 1; batch <= 20; batch++) {
+    const expected = Math.sin(Math.asin(0.1) + 0.01 * batch) ** 2
+    const { rate, sifted } = qber()
+    const sigma = Math.sqrt((expected * (1 - expected)) / sifted)
+    assert.ok(Math.abs(rate - expected) < 5 * sigma, `${rate}, not ${expected}`)
+  }
+  simulator.setAttack(noAttack)
+  assert.ok(qber().rate < 0.013)
+})
+
 test('a bent fibre loses what its loss says', () => {
   const rate = (attack: Attack): number =>
     expectLink(testLink({ lossDb: 20 }), attack).detectionProbability
@@ -189,6 +220,7 @@ test('an attack outside its range is refused and changes nothing', () => {
     { kind: 'time-shift', fraction: 1, shiftPs: 50, earlyShare: 1.1 },
     { kind: 'trojan-horse', powerUw: 1e9 },
     { kind: 'failing-source', fraction: 2 },
+    { kind: 'drift', radiansPerSecond: -1 },
   ]
   for (const attack of wrong) {
     assert.throws(

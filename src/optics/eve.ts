@@ -72,6 +72,11 @@ export type Attack =
   /** Light into the transmitter, in μW; see `trojan-horse`. */
   | { readonly kind: 'trojan-horse'; readonly powerUw: number }
   /**
+   * No attack, but the fibre turns the light's polarisation slowly: the misalignment grows, in both
+   * bases. Aligning anew undoes it.
+   */
+  | { readonly kind: 'drift'; readonly radiansPerSecond: number }
+  /**
    * No attack, but a source that fails: in a share `fraction` of pulses its bit is stuck at 0.
    * Whoever knows that knows those bits.
    */
@@ -102,6 +107,9 @@ export function checkedAttack(attack: Attack): Attack {
       requireWithin('shiftPs', attack.shiftPs, 0, 1e6)
       requireWithin('earlyShare', attack.earlyShare ?? 0.5, 0, 1)
       break
+    case 'drift':
+      requireWithin('radiansPerSecond', attack.radiansPerSecond, 0, 1000)
+      break
     case 'none':
     case 'photon-number-splitting':
     case 'beam-splitting':
@@ -128,6 +136,14 @@ export const lightAtTransmitterUw = (attack: Attack): number =>
 export const linkUnder = (link: OpticalLink, attack: Attack): OpticalLink =>
   linkUnderLight(link, lightAtReceiverUw(attack, link))
 
+/** The link after its light has been turned by this angle. */
+export function turned(link: OpticalLink, radians: number): OpticalLink {
+  const { Z, X } = link.receiver.misalignment
+  const astray = (share: number): number => Math.sin(Math.asin(Math.sqrt(share)) + radians) ** 2
+  const misalignment = { Z: astray(Z), X: astray(X) }
+  return { ...link, receiver: { ...link.receiver, misalignment } }
+}
+
 /** Probability that the transmitter's bit is 1. */
 export const chanceOfOne = (attack: Attack): number =>
   attack.kind === 'failing-source' ? (1 - attack.fraction) / 2 : 0.5
@@ -146,6 +162,7 @@ export function arrivalsOf(attack: Attack, sent: SentPulse, link: OpticalLink): 
   }
   switch (attack.kind) {
     case 'none':
+    case 'drift':
     case 'bright-light':
       return [asSent]
     case 'fibre-cut': {

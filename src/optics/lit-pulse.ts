@@ -36,6 +36,7 @@ export function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: nu
   const untouched = coherentPulse(meanPhotonNumber * share, noise)
   switch (attack.kind) {
     case 'none':
+    case 'drift':
     case 'beam-splitting':
     case 'bright-light':
     case 'trojan-horse':

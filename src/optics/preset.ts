@@ -131,6 +131,28 @@ const laboratory: LinkPreset = {
   batchSlots: 2 ** 22,
 }
 
+const range: LinkPreset = {
+  name: 'range-50km',
+  title: 'Firing range: 50 km, a loss that Eve can use, and a transmitter closed too weakly',
+  link: {
+    settings: {
+      clockHz: assumed(1e9),
+      intensities: [
+        { meanPhotonNumber: assumed(0.5), probability: assumed(0.7) },
+        { meanPhotonNumber: assumed(0.15), probability: assumed(0.3) },
+      ],
+      keyBasisProbability: { transmitter: assumed(0.8), receiver: assumed(0.8) },
+    },
+    channel: standardFibre(assumed(50), assumed(0)),
+    receiver: receiverOf(3, selfDifferencing),
+    transmitter: {
+      isolationDb: from('assumed: one isolator, too little against a Trojan horse')(70),
+      watchdogFloorNw: assumed(0.01),
+    },
+  },
+  batchSlots: 2 ** 22,
+}
+
 const world: LinkPreset = {
   name: 'world-slow',
   title: 'Short, slow link for simulated days: blocks of 250 000 sifted bits already yield key',
@@ -158,4 +180,4 @@ const world: LinkPreset = {
   batchSlots: 2 ** 18,
 }
 
-const PRESETS: readonly LinkPreset[] = [cambridgeMetro, laboratory, world]
+const PRESETS: readonly LinkPreset[] = [cambridgeMetro, laboratory, range, world]
