@@ -125,10 +125,11 @@ export function entryView({ index, at, kind, actor, facts }: EntryView): string 
 
 export function fibreView(fibre: FibreView): string {
   const { attack } = fibre
+  const share = `${(attack.fraction * 100).toFixed(0)} % of pulses`
   const eve =
     attack.kind === 'none'
       ? 'nobody listens'
-      : style.red(`${attack.kind} on ${(attack.fraction * 100).toFixed(0)} % of pulses`)
+      : style.red(`${attack.kind}${FRACTIONAL.has(attack.kind) ? ` on ${share}` : ''}`)
   return listing([
     ['fibre', `${fibre.link}, preset ${fibre.preset}, simulated`],
     ['length', `${String(fibre.lengthKm)} km, ${String(fibre.lossDb)} dB`],
@@ -137,8 +138,24 @@ export function fibreView(fibre: FibreView): string {
     ['batches', `${String(fibre.batches)}, ${String(fibre.batchesDropped)} dropped`],
     ['connected', fibre.connected.join(', ')],
     ['attack', eve],
+    ...(attack.kind === 'none' ? [] : [['eve knows', knownWord(fibre)] as const]),
   ])
 }
+
+/** Attacks whose strength is a share of the pulses. */
+const FRACTIONAL: ReadonlySet<FibreView['attack']['kind']> = new Set([
+  'intercept-resend',
+  'photon-number-splitting',
+  'beam-splitting',
+  'time-shift',
+  'failing-source',
+])
+
+/** Of what only the simulation knows. */
+const knownWord = ({ eve: { siftedBits, knownBits } }: FibreView): string =>
+  siftedBits === 0
+    ? 'nothing sifted yet'
+    : `${((100 * knownBits) / siftedBits).toFixed(1)} % of ${String(siftedBits)} sifted bits`
 
 export function statusView(status: StatusView): string {
   const head = listing([

@@ -186,9 +186,27 @@ export const FindingShape = Type.Union([
 export type FindingView = Static<typeof FindingShape>
 
 export const AttackShape = Exactly({
-  kind: OneOf('none', 'intercept-resend', 'fibre-cut'),
+  kind: OneOf(
+    'none',
+    'intercept-resend',
+    'photon-number-splitting',
+    'beam-splitting',
+    'blinding',
+    'time-shift',
+    'trojan-horse',
+    'bright-light',
+    'fibre-cut',
+    'failing-source',
+    'drift',
+  ),
   /** Share of pulses attacked, or of light lost in a bent fibre, 0 to 1. */
   fraction: Type.Number({ minimum: 0, maximum: 1 }),
+  /** Continuous light of `blinding`, `bright-light` and `trojan-horse`, in μW. */
+  powerUw: Type.Optional(Type.Number({ minimum: 0, maximum: 1e8 })),
+  /** By how much `time-shift` delays or hastens pulses, in picoseconds. */
+  shiftPs: Type.Optional(Type.Number({ minimum: 0, maximum: 1e6 })),
+  /** By how much `drift` turns the polarisation, in degrees a minute. */
+  degreesPerMinute: Type.Optional(Type.Number({ minimum: 0, maximum: 1e4 })),
 })
 export type AttackView = Static<typeof AttackShape>
 
@@ -199,6 +217,8 @@ export const FibreShape = Exactly({
   lengthKm: Type.Number(),
   lossDb: Type.Number(),
   attack: AttackShape,
+  /** What only the simulation can know, since the present attack began. */
+  eve: Exactly({ siftedBits: Count, knownBits: Count }),
   /** Simulated pulses per second of real time, over the last seconds. */
   pulsesPerSecond: Type.Number(),
   batches: Count,

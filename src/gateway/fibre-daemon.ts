@@ -30,15 +30,14 @@ import {
 import {
   channelLossDb,
   linkOf,
-  noAttack,
   presetNamed,
   serveReceiver,
   serveTransmitter,
   SimulatedFibre,
-  type Attack,
 } from '#optics'
 import { readDeviceCredentials } from '#site'
 import { openAdmin } from './admin.ts'
+import { attackOf } from './attacks.ts'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
 import { openDisk, sweepPending } from './disk.ts'
@@ -244,6 +243,7 @@ function fibreHandlers(input: {
 }): Handlers<FibreRoutes> {
   const { configuration, fibre, pace, connected, stop } = input
   let attack: AttackView = { kind: 'none', fraction: 0 }
+  let before = fibre.truth
   const view = (): FibreView => ({
     link: configuration.link,
     preset: configuration.preset,
@@ -251,6 +251,10 @@ function fibreHandlers(input: {
     lengthKm: fibre.link.channel.lengthKm,
     lossDb: Number(channelLossDb(fibre.link.channel).toFixed(3)),
     attack,
+    eve: {
+      siftedBits: fibre.truth.sifted - before.sifted,
+      knownBits: fibre.truth.knownToEve - before.knownToEve,
+    },
     pulsesPerSecond: pace.pulsesPerSecond,
     batches: fibre.counts.batches,
     batchesDropped: fibre.counts.batchesDropped,
@@ -261,23 +265,13 @@ function fibreHandlers(input: {
     attack: (_query, wanted) => {
       fibre.setAttack(attackOf(wanted))
       attack = wanted
+      before = fibre.truth
       return Promise.resolve(view())
     },
     stop: () => {
       stop('asked by the operator')
       return Promise.resolve({ stopping: true })
     },
-  }
-}
-
-function attackOf({ kind, fraction }: AttackView): Attack {
-  switch (kind) {
-    case 'none':
-      return noAttack
-    case 'intercept-resend':
-      return { kind, fraction }
-    case 'fibre-cut':
-      return { kind, lossDb: fraction === 1 ? Infinity : -10 * Math.log10(1 - fraction) }
   }
 }
 

@@ -51,6 +51,7 @@ export class SimulatedFibre {
   readonly #memory: ChoiceMemory
   readonly #inbox: Inbox
   #batchesDropped = 0
+  #truth: BatchTruth = { sifted: 0, knownToEve: 0 }
   #closed = false
 
   /** @throws OpticsRefusal OPTICS_LINK_INVALID, OPTICS_SLOTS_INVALID, OPTICS_RANDOMNESS_REFUSED */
@@ -79,6 +80,11 @@ export class SimulatedFibre {
   /** What Eve does from the next batch on. @throws OpticsRefusal OPTICS_ATTACK_INVALID */
   setAttack(attack: Attack): void {
     this.#simulator.setAttack(attack)
+  }
+
+  /** Sums of what only the simulation knows, since the fibre was made. */
+  get truth(): BatchTruth {
+    return this.#truth
   }
 
   /** Time that one batch takes on the fibre, in seconds: how often to call `produce`. */
@@ -112,6 +118,10 @@ export class SimulatedFibre {
     const { detections, record, truth } = this.#simulator.next(this.batchSlots)
     this.#memory.remember(record)
     this.#inbox.put(detections)
+    this.#truth = {
+      sifted: this.#truth.sifted + truth.sifted,
+      knownToEve: this.#truth.knownToEve + truth.knownToEve,
+    }
     return truth
   }
 

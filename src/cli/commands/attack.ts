@@ -1,9 +1,20 @@
 /** Commands about the simulated fibre: its state, and the eavesdropper on it. @module */
 
 import type { Command } from 'commander'
+import type { AttackView } from '#contract'
+import { attackNamed, attackTexts, type AttackText } from '../attacks.ts'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
+import { listing, style } from '../output.ts'
 import { fibreView } from '../views.ts'
+
+interface RunOptions {
+  readonly fibre: string
+  readonly fraction: string
+  readonly power?: string
+  readonly shift?: string
+  readonly rate?: string
+}
 
 export function addAttackCommands(program: Command): void {
   const context = (): Context => newContext(program.opts())
@@ -11,20 +22,23 @@ export function addAttackCommands(program: Command): void {
     .command('attack')
     .description('Attacks on a simulated fibre: see what an eavesdropper does and what catches her')
   attack
+    .command('list')
+    .description('Every attack: what it does, what shows, which alarm, what becomes of the key')
+    .action(() => context().out.data(attackTexts, textsView))
+  attack
     .command('run <kind>')
-    .description('Start an attack: intercept-resend or fibre-cut')
+    .description(`Start an attack: ${Object.keys(attackTexts).join(', ')}`)
     .requiredOption('--fibre <folder>', 'folder of the simulated fibre')
     .option('--fraction <share>', 'share of the pulses attacked, 0 to 1', '1')
-    .action(async (kind: string, options: { fibre: string; fraction: string }) => {
+    .option('--power <microwatts>', 'light of blinding, bright-light and trojan-horse')
+    .option('--shift <picoseconds>', 'delay of time-shift')
+    .option('--rate <degrees>', 'turn of drift, in degrees a minute')
+    .action(async (name: string, options: RunOptions) => {
       const { out, fibre } = context()
-      const fraction = Number(options.fraction)
-      if (kind !== 'intercept-resend' && kind !== 'fibre-cut') {
-        throw new CliRefusal('ARGUMENT_INVALID', 'Known attacks: intercept-resend, fibre-cut')
-      }
-      if (!(fraction >= 0 && fraction <= 1)) {
-        throw new CliRefusal('ARGUMENT_INVALID', 'The fraction must lie between 0 and 1')
-      }
-      out.data(await fibre(options.fibre).call('attack', {}, { kind, fraction }), fibreView)
+      const wanted = wantedAttack(name, options)
+      out.data(await fibre(options.fibre).call('attack', {}, wanted), fibreView)
+      const kind = attackNamed(name)
+      if (kind !== undefined) out.say(textView(attackTexts[kind]))
     })
   attack
     .command('stop')
@@ -37,10 +51,52 @@ export function addAttackCommands(program: Command): void {
     })
   attack
     .command('show')
-    .description('State of the simulated fibre')
+    .description('State of the simulated fibre, and what Eve knows: only a simulation can tell')
     .requiredOption('--fibre <folder>', 'folder of the simulated fibre')
     .action(async (options: { fibre: string }) => {
       const { out, fibre } = context()
       out.data(await fibre(options.fibre).call('fibre', {}, null), fibreView)
     })
 }
+
+function wantedAttack(name: string, options: RunOptions): AttackView {
+  const kind = attackNamed(name)
+  if (kind === undefined) {
+    const known = Object.keys(attackTexts).join(', ')
+    throw new CliRefusal('ARGUMENT_INVALID', `Known attacks: ${known}`)
+  }
+  const fraction = Number(options.fraction)
+  if (!(fraction >= 0 && fraction <= 1)) {
+    throw new CliRefusal('ARGUMENT_INVALID', 'The fraction must lie between 0 and 1')
+  }
+  const powerUw = amount(options.power, 'power')
+  const shiftPs = amount(options.shift, 'shift')
+  const degreesPerMinute = amount(options.rate, 'rate')
+  return {
+    kind,
+    fraction,
+    ...(powerUw === undefined ? {} : { powerUw }),
+    ...(shiftPs === undefined ? {} : { shiftPs }),
+    ...(degreesPerMinute === undefined ? {} : { degreesPerMinute }),
+  }
+}
+
+function amount(text: string | undefined, what: string): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (Number.isFinite(value) && value >= 0 && text.trim() !== '') return value
+  throw new CliRefusal('ARGUMENT_INVALID', `The ${what} must be a number of 0 or more`)
+}
+
+const textView = ({ does, shows, alarms, key }: AttackText): string =>
+  listing([
+    ['does', does],
+    ['shows', shows],
+    ['alarms', alarms],
+    ['key', key],
+  ])
+
+const textsView = (texts: Readonly<Record<string, AttackText>>): string =>
+  Object.entries(texts)
+    .map(([kind, text]) => `${style.bold(kind)}\n${textView(text)}`)
+    .join('\n\n')
