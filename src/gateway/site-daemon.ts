@@ -16,6 +16,7 @@ import {
   readRootKey,
   SiteConfigurationShape,
   siteMigrations,
+  TrustAlarms,
   type Devices,
   type Material,
   type Site,
@@ -148,7 +149,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const http = await openNorth(assembly, site, north)
   open.http = http
   await openOperatorSocket(assembly, site)
-  followTrust(assembly, { disk, root, network, http, trust })
+  followTrust(assembly, { disk, root, network, http, trust, site })
   shutdown.onSignals()
   return { facts: factsOf(assembly, { network, http, material }), ended, stop }
 }
@@ -209,10 +210,23 @@ function followTrust(
     http: HttpListener
     /** Under what chains of peers are checked. */
     trust: { material: Material }
+    site: Site
   },
 ): void {
-  const { shutdown, ports } = assembly
+  const { configuration, shutdown, ports } = assembly
   const { disk, root, network, http, trust } = held
+  const { site, kme } = configuration
+  const { alarms } = held.site.parts
+  const trustAlarms = new TrustAlarms({
+    disk,
+    clock: ports.clock,
+    log: ports.log,
+    alarms,
+    site,
+    kme,
+  })
+  shutdown.add('timers', 'trust alarms', () => trustAlarms.stop())
+  trustAlarms.start()
   const reload = async (): Promise<void> => {
     const material = await materialOf(assembly, disk, root)
     const { peer, north } = credentialsIn(material)
@@ -221,6 +235,7 @@ function followTrust(
     trust.material = material
     const ended = network.endWhere(() => true, 'new trust')
     ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })
+    await trustAlarms.look()
   }
   watchTrust({ disk, shutdown, clock: ports.clock, log: ports.log, reload })
 }

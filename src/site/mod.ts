@@ -39,6 +39,15 @@ export {
   type Material,
 } from './material.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
+export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
+export {
+  inspectTrust,
+  stageOf,
+  type TrustEnd,
+  type TrustRefusal,
+  type TrustRemedy,
+  type TrustView,
+} from './trust.ts'
 export { stringsIn, syntheticCohort } from './synthetic.ts'
 export {
   openSite,
