@@ -271,10 +271,13 @@ export class Incarnation {
         this.#effectIn(delayMs(), `write ${folderOf(path)} ${octets.length}`, () =>
           writeFate('disk') === 'done' ? disk.write(path, octets) : full(),
         ),
-      // Inside the present size, which a full disk has room for; a death may leave it half done.
+      // Inside the present size, which a full disk has room for; a death may leave it half done,
+      // between two sectors: what the key store asks of a disk is that one is written whole.
       overwrite: (path, offset, octets) => {
         const what = `overwrite ${folderOf(path)} ${octets.length}`
-        const torn = octets.slice(0, chance.below(octets.length + 1))
+        const sectors = Math.ceil(((offset % SECTOR_OCTETS) + octets.length) / SECTOR_OCTETS)
+        const whole = chance.below(sectors + 1) * SECTOR_OCTETS - (offset % SECTOR_OCTETS)
+        const torn = octets.slice(0, Math.max(0, whole))
         const partly = (): Promise<void> => disk.overwrite(path, offset, torn)
         const act = (): Promise<void> => disk.overwrite(path, offset, octets)
         return this.#effectIn(delayMs(), what, act, { partly })
@@ -328,5 +331,7 @@ const storeBroken = (): PortRefusal =>
 const nothing = (): undefined => undefined
 const never = <T>(): Promise<T> => new Promise(nothing)
 
+/** Octets that a disk writes whole or not at all. */
+const SECTOR_OCTETS = 512
 /** Writes take from one millisecond to so many. */
 const COMMIT_MS_MAX = 4

@@ -45,11 +45,18 @@ export class SiteDown extends Error {
   override readonly name = 'SiteDown'
 }
 
+/** What of a site outlives its daemon. */
+export interface SiteState {
+  readonly store: MemoryStore
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
 export interface WorldSiteInput {
   readonly configuration: SiteConfiguration
   readonly site: SiteId
-  /** Files of the enrolled folder; copied. */
+  /** Files of the enrolled folder, and an empty store unless one is given; copied. */
   readonly files: ReadonlyMap<string, Uint8Array>
+  readonly store: MemoryStore | undefined
   readonly seed: number
   readonly chance: SeededRandom
   readonly time: SimulatedTime
@@ -70,7 +77,7 @@ interface Run {
 export class WorldSite {
   readonly id: SiteId
   readonly configuration: SiteConfiguration
-  readonly store = new MemoryStore(siteMigrations)
+  readonly store: MemoryStore
   readonly disk = new MemoryDisk()
   readonly log = new MemoryLog()
   readonly #input: WorldSiteInput
@@ -91,6 +98,7 @@ export class WorldSite {
     this.#input = input
     this.id = site
     this.configuration = configuration
+    this.store = input.store?.copy() ?? new MemoryStore(siteMigrations)
     for (const [path, octets] of files) this.disk.files.set(path, octets.slice())
     this.#wallClock = time.view()
     this.#machine = {
@@ -118,6 +126,12 @@ export class WorldSite {
 
   get clock(): Pick<Clock, 'now'> {
     return this.#wallClock
+  }
+
+  /** A copy of what outlives the daemon. Take it while none runs, as one copies a disk. */
+  state(): SiteState {
+    const files = [...this.disk.files].map(([path, octets]) => [path, octets.slice()] as const)
+    return { store: this.store.copy(), files: new Map(files) }
   }
 
   /** Starts the daemon, in the background. Does nothing while it runs. */
@@ -153,26 +167,13 @@ export class WorldSite {
 
   /** Stops the daemon in good order and starts it again after `downMs`. */
   async restart(downMs: number): Promise<void> {
-    const run = this.#run
-    if (run?.site === undefined) return
-    const { time, trace } = this.#input
-    trace.add(time.elapsedMs, `${this.id} stops`)
-    const site = run.site
-    run.site = undefined
-    const late = time.after(STOP_MS_MAX, () => {
-      // The real daemon does not wait for ever either.
-      this.log.write('warning', 'world.stop-late')
-      run.incarnation.die()
-    })
-    const stopped = site.stop().catch((error: unknown) => {
-      if (!(error instanceof PortRefusal))
-        this.#input.report(`${this.id} stopped badly: ${say(error)}`)
-    })
-    await Promise.race([stopped, run.incarnation.over])
-    late()
-    run.incarnation.end()
-    this.#gone(run.incarnation)
-    this.#startIn(downMs)
+    if (await this.#stop()) this.#startIn(downMs)
+  }
+
+  /** Stops the daemon in good order, for good. */
+  async stop(): Promise<void> {
+    this.#heldDown = true
+    await this.#stop()
   }
 
   /**
@@ -261,6 +262,30 @@ export class WorldSite {
       surroundings: () => ({ folder: 'memory', engine: 'in-memory SQLite', listeners: [] }),
       onStop: () => undefined,
     })
+  }
+
+  /** @returns whether there was a daemon to stop */
+  async #stop(): Promise<boolean> {
+    const run = this.#run
+    if (run?.site === undefined) return false
+    const { time, trace } = this.#input
+    trace.add(time.elapsedMs, `${this.id} stops`)
+    const site = run.site
+    run.site = undefined
+    const late = time.after(STOP_MS_MAX, () => {
+      // The real daemon does not wait for ever either.
+      this.log.write('warning', 'world.stop-late')
+      run.incarnation.die()
+    })
+    const stopped = site.stop().catch((error: unknown) => {
+      if (!(error instanceof PortRefusal))
+        this.#input.report(`${this.id} stopped badly: ${say(error)}`)
+    })
+    await Promise.race([stopped, run.incarnation.over])
+    late()
+    run.incarnation.end()
+    this.#gone(run.incarnation)
+    return true
   }
 
   /** The daemon could not start. A port may refuse; anything else must not happen. */

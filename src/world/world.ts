@@ -36,15 +36,15 @@
  * @module
  */
 
-import { assert, SeededRandom, siteId, type SiteId } from '#base'
+import { assert, SeededRandom, siteId, type EpochMs, type SiteId } from '#base'
 import type { SiteConfiguration } from '#site'
 import { NO_FAULTS, type Faults } from './faults.ts'
 import { fibreOf, linkBetween, WorldFibre, type LinkSettings } from './fibre.ts'
 import type { Incarnation } from './incarnation.ts'
 import { FEDERATION, kmeOf, materialFor, originOf, type WorldMaterial } from './material.ts'
 import { Misfortune } from './misfortune.ts'
-import { settle, SimulatedNetwork, SimulatedTime } from './ports/mod.ts'
-import { WorldSite } from './site.ts'
+import { settle, SimulatedNetwork, SimulatedTime, WORLD_BEGINS } from './ports/mod.ts'
+import { WorldSite, type SiteState } from './site.ts'
 import { Trace } from './trace.ts'
 
 export interface WorldOptions {
@@ -59,8 +59,16 @@ export interface WorldOptions {
   readonly checkpointMs?: number
   /** Other than what the process has made for these sites. */
   readonly material?: WorldMaterial
+  /** Goes on where another world ended, with fresh fibres. Take another seed than that one's. */
+  readonly from?: WorldState
   /** Changes the ports of a site's runs: for tests that plant a fault. */
   readonly tamper?: (site: SiteId, ports: Incarnation['ports']) => Incarnation['ports']
+}
+
+/** What outlives every daemon of a world: another world may go on from it, any number of times. */
+export interface WorldState {
+  readonly at: EpochMs
+  readonly sites: ReadonlyMap<SiteId, SiteState>
 }
 
 /** Makes a world. Its sites start as soon as time passes. */
@@ -73,8 +81,8 @@ export async function simulate(options: WorldOptions): Promise<World> {
 /** Owns everything in it: dispose it. */
 export class World implements Disposable {
   readonly seed: number
-  readonly time = new SimulatedTime()
-  readonly network = new SimulatedNetwork(this.time)
+  readonly time: SimulatedTime
+  readonly network: SimulatedNetwork
   readonly trace = new Trace()
   readonly sites: readonly WorldSite[]
   readonly fibres: readonly WorldFibre[]
@@ -84,8 +92,10 @@ export class World implements Disposable {
   readonly #chance: SeededRandom
 
   constructor(options: WorldOptions, ids: readonly SiteId[], material: WorldMaterial) {
-    const { seed, faults = NO_FAULTS } = options
+    const { seed, faults = NO_FAULTS, from } = options
     this.seed = seed
+    this.time = new SimulatedTime(from?.at ?? WORLD_BEGINS)
+    this.network = new SimulatedNetwork(this.time)
     this.#chance = new SeededRandom(seed)
     const { time, network, trace } = this
     const settings = { ...LINK_SETTINGS, ...options.link }
@@ -98,7 +108,7 @@ export class World implements Disposable {
       return new WorldSite({
         configuration: configurationOf(site, ids, { ...options, settings }),
         ...{ site, seed, time, network, trace, tamper },
-        files: material.get(site) ?? new Map(),
+        ...(from?.sites.get(site) ?? { files: material.get(site) ?? new Map(), store: undefined }),
         chance: this.#chance.fork(),
         report: (fault) => this.report(fault),
       })
@@ -114,6 +124,13 @@ export class World implements Disposable {
     const found = this.sites.find(({ id }) => id === name)
     assert(found !== undefined, 'the world has a site of this name')
     return found
+  }
+
+  /** Stops every daemon in good order, for good. @returns what is left: its stores are the caller's */
+  async end(): Promise<WorldState> {
+    for (const site of this.sites) await this.passing(site.stop())
+    const at = this.time.view().now()
+    return { at, sites: new Map(this.sites.map((site) => [site.id, site.state()])) }
   }
 
   /** A generator of its own for whoever works in this world. */

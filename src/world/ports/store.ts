@@ -29,6 +29,13 @@ export class MemoryStore implements Store, Disposable {
     return this.#commits
   }
 
+  /** Another database with the same content, on its own from here on. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore()
+    copy.#database.deserialize(this.#database.serialize())
+    return copy
+  }
+
   read(statement: Statement): Promise<readonly Row[]> {
     return Promise.try(() => this.#rows(statement))
   }

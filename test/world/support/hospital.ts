@@ -12,7 +12,7 @@ import { PortRefusal, Refusal, utf8, type SeededRandom } from '#base'
 import type { ModeName } from '#contract'
 import type { Site } from '#site'
 import { SiteDown, type World, type WorldSite } from '#world'
-import type { Charts } from './charts.ts'
+import type { Chart, Charts } from './charts.ts'
 import type { KeyLedger, WorldKey } from './key-ledger.ts'
 import type { AcceptedTransfer, KeptChart, RecordLedger } from './record-ledger.ts'
 
@@ -207,27 +207,34 @@ export class Hospital {
   }
 
   async #import(random: SeededRandom): Promise<void> {
-    const { site, charts, records, rhythm } = this.#input
-    const { staff } = charts
-    records.keepStaff(staff)
-    await this.#importUntilStored(staff.bundle, staff.texts.size, random)
+    const { charts, rhythm } = this.#input
+    await this.importStaff(random)
     const versions = Math.max(...charts.charts.map((chart) => chart.versions.length))
     for (let version = 0; version < versions; version++) {
       for (const chart of charts.charts) {
         if (!(await this.#pause(random, rhythm.imports))) return
-        const kept =
-          records.charts.find((one) => one.chart === chart) ?? records.keep(chart, site.id)
-        const { bundle, texts } = chart.versions[version]
-        kept.tried = version
-        const patients = await this.#importUntilStored(
-          bundle,
-          version === 0 ? texts.size : 1,
-          random,
-        )
-        kept.stored = version
-        kept.patient = patients.at(0)
+        await this.importChart(chart, version, random)
       }
     }
+  }
+
+  /** Imports those whom the charts refer to, until that is acknowledged. */
+  async importStaff(random: SeededRandom): Promise<void> {
+    const { staff } = this.#input.charts
+    await this.#importUntilStored(staff.bundle, staff.texts.size, random)
+  }
+
+  /** Imports one version of a record, until that is acknowledged; versions in order. */
+  async importChart(chart: Chart, version: number, random: SeededRandom): Promise<KeptChart> {
+    const { site, records } = this.#input
+    const kept = records.charts.find((one) => one.chart === chart) ?? records.keep(chart, site.id)
+    const { bundle, texts } = chart.versions[version]
+    kept.tried = version
+    const fresh = version === 0 ? texts.size : 1
+    const patients = await this.#importUntilStored(bundle, fresh, random)
+    kept.stored = version
+    kept.patient = patients.at(0)
+    return kept
   }
 
   /** Repeats an import until it is acknowledged. @param fresh versions that it writes */

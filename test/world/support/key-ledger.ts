@@ -91,10 +91,8 @@ export class KeyLedger {
     return [...this.#made].filter(([, { by }]) => by.site === site).map(([id]) => id)
   }
 
-  /** key_IDs given to slaves at a site, once for each slave. */
+  /** Deliveries at a site, as `key_ID sae`. */
   deliveredAt(site: string): readonly string[] {
-    return [...this.#fetched]
-      .filter(([, at]) => at.site === site)
-      .map(([name]) => name.slice(0, 36))
+    return [...this.#fetched].filter(([, at]) => at.site === site).map(([name]) => name)
   }
 }

@@ -20,9 +20,13 @@ export interface LifeOptions extends WorldOptions {
   readonly patients?: number
   /** How often each record is corrected, and imported again, counting the first. */
   readonly versions?: number
+  /** Whose patients they are; the world's seed unless said. */
+  readonly chartSeed?: number
   readonly rhythm?: Rhythm
-  /** Done in the middle, with the world as it is then. */
-  readonly during?: (life: Life) => Promise<void>
+  /** Done before any time has passed. */
+  readonly before?: (life: Life) => void
+  /** Done after the hours, with the world as it is then. */
+  readonly during?: (life: Life) => Promise<void> | void
 }
 
 /** What a life was like. */
@@ -40,6 +44,7 @@ export async function live(options: LifeOptions): Promise<Told> {
   const { hours, growMinutes = 0, faults = NO_FAULTS } = options
   using world = await simulate({ ...options, faults: growMinutes > 0 ? NO_FAULTS : faults })
   const life = new Life(world, options)
+  options.before?.(life)
   life.start()
   if (growMinutes > 0) {
     await world.run({ minutes: growMinutes })
@@ -61,15 +66,16 @@ export class Life {
   readonly #random
 
   constructor(world: World, options: Omit<LifeOptions, 'hours'>) {
-    const { patients = 6, versions = 2, rhythm = RHYTHM } = options
+    const { patients = 6, versions = 2, rhythm = RHYTHM, chartSeed = world.seed } = options
     this.world = world
     this.keys = new KeyLedger((fault) => world.report(fault))
     this.log = new LogWatch(world)
     this.#random = world.fork()
     this.charts = world.sites.map((_, at) => {
-      return chartsOf(world.seed * 100 + at, patients, versions)
+      return chartsOf(chartSeed * 100 + at, patients, versions)
     })
     const { keys, records } = this
+    for (const { staff } of this.charts) records.keepStaff(staff)
     this.hospitals = world.sites.map((site, at) => {
       const peers = world.sites.filter((other) => other !== site)
       const random = this.#random.fork()
@@ -83,14 +89,31 @@ export class Life {
     for (const hospital of this.hospitals) hospital.start()
   }
 
-  /** Ends all faults, lets everything come to its end, and checks all of it. */
-  async conclude(): Promise<void> {
+  /**
+   * Ends all faults, lets everything come to its end, and checks all of it.
+   *
+   * @param of.growing   whether keys must grow again; else the fibres are too slow for that
+   */
+  async conclude({ growing = true } = {}): Promise<void> {
     const { world, hospitals, keys, records, log, charts } = this
     world.endFaults()
-    await this.#untilKeysGrow()
+    const up = await world.until(
+      () => world.sites.every(({ serving }) => serving !== undefined),
+      UP,
+    )
+    if (!up) {
+      world.report('not every site comes up although all faults are over')
+      return
+    }
+    // Until everybody has noticed who died.
+    await world.run({ minutes: 1 })
+    if (growing) await this.#untilKeysGrow()
     for (const hospital of hospitals) hospital.stop()
     const ended = await world.until(() => hospitals.every(({ isDone }) => isDone), CALM)
-    if (!ended) { world.report('work does not end although all faults have'); return; }
+    if (!ended) {
+      world.report('work does not end although all faults have')
+      return
+    }
     for (const hospital of hospitals) hospital.expectCalm()
     await this.#untilAllDelivered()
     await this.#shareKeysInCalm()
@@ -154,6 +177,7 @@ export class Life {
     return links
   }
 
+  /** Every transfer that any site knows is at its end. */
   async #untilAllDelivered(): Promise<void> {
     await this.#until(CALM.minutes, async () => {
       return [...(await transfersOf(this.world)).values()].every(isOver)
@@ -218,4 +242,5 @@ export class Life {
 const RHYTHM: Rhythm = { keys: 8, imports: 20, sends: 20, reads: 30 }
 /** The longest that a world may take, once faults are over, until something is as it must be. */
 const CALM = { minutes: 240 }
+const UP = { minutes: 15 }
 const SETTLE_MINUTES = 30

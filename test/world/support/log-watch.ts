@@ -46,7 +46,10 @@ export class LogWatch {
       if (rows.length !== kept.length) this.#fault(site.id, 'has lost entries')
       for (const [at, { ix, leaf }] of rows.entries()) {
         const same = ix === at && sameOctets(leaf, kept.at(at) ?? NONE)
-        if (!same) { this.#fault(site.id, `has changed entry ${at}`); return; }
+        if (!same) {
+          this.#fault(site.id, `has changed entry ${at}`)
+          return
+        }
       }
     }
   }
