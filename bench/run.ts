@@ -41,13 +41,16 @@ export async function runBenchmarks(
   for (const name of chosen) {
     const { group } = await groups[name]()
     const { list, close } = await group.open()
-    for (const benchmark of list) {
-      out.say(`… ${benchmark.claim}`)
-      const result = await measure(benchmark)
-      results.push(result)
-      if (!out.json) out.print(row(result))
+    try {
+      for (const benchmark of list) {
+        out.say(`… ${benchmark.claim}`)
+        const result = await measure(benchmark)
+        results.push(result)
+        if (!out.json) out.print(row(result))
+      }
+    } finally {
+      await close?.()
     }
-    await close?.()
   }
   if (out.json) out.print(JSON.stringify({ machine: machine(), results }, undefined, 2))
   return results.every(({ met }) => met !== false)
