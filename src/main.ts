@@ -41,6 +41,7 @@ const powers: Powers = {
   },
   cohort: async (seed, patients) => (await gateway()).cohort(seed, patients),
   textsIn: async (octets) => (await gateway()).textsIn(octets),
+  explainConfiguration: async (folder) => (await gateway()).explainConfiguration(folder),
   verifyStopped: async function* (folder, passphrase) {
     yield* (await gateway()).verifyStopped(folder, passphrase)
   },

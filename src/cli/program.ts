@@ -12,6 +12,7 @@
 import { Command, CommanderError } from 'commander'
 import { addAttackCommands } from './commands/attack.ts'
 import { addAuditCommands } from './commands/audit.ts'
+import { addConfigCommands } from './commands/config.ts'
 import { addKeyCommands } from './commands/key.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
@@ -51,6 +52,7 @@ export function newProgram(powers: Powers): Command {
   addSetupCommands(program, powers)
   addSiteCommands(program, powers)
   addKeyCommands(program)
+  addConfigCommands(program, powers)
   addRecordCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)

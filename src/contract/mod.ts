@@ -6,6 +6,7 @@
  * @module
  */
 
+export * from './checks.ts'
 export * from './route.ts'
 export * from './routes.ts'
 export * from './shapes.ts'

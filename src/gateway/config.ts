@@ -53,6 +53,20 @@ export function readConfiguration<S extends TSchema>(
   }
 }
 
+/** Members that a written configuration leaves to their defaults, as paths such as `links/0/bound`. */
+export function defaultedMembers(written: unknown, schema: TSchema, path = ''): readonly string[] {
+  const items: unknown = schema['items']
+  const below = (name: string | number): string => (path === '' ? `${name}` : `${path}/${name}`)
+  if (Array.isArray(written) && isSchema(items)) {
+    return written.flatMap((item, at) => defaultedMembers(item, items, below(at)))
+  }
+  if (!isRecord(written)) return []
+  return Object.entries(membersOf(schema) ?? {}).flatMap(([name, member]) => {
+    if (Object.hasOwn(written, name)) return defaultedMembers(written[name], member, below(name))
+    return member['default'] === undefined ? [] : [below(name)]
+  })
+}
+
 function textOf(file: string): string {
   try {
     if (statSync(file).size <= FILE_OCTETS_MAX) return readFileSync(file, 'utf8')

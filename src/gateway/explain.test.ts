@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { explainConfiguration } from './explain.ts'
+import { scratch } from './scratch.test.ts'
+
+const peer = { site: 'cambridge', kme: 'kme.cambridge', host: 'localhost', port: 9401 }
+const link = {
+  ...{ link: 'bristol-cambridge', peer: 'cambridge', preset: 'cambridge-metro' },
+  device: { name: 'fibre-1', host: 'localhost', port: 9300 },
+}
+const site = {
+  ...{ site: 'bristol', federation: 'photonward', kme: 'kme.bristol' },
+  logOrigin: 'photonward.example/bristol',
+  peerListener: { host: '127.0.0.1', port: 9400 },
+  northListener: { host: '127.0.0.1', port: 9443 },
+  peers: [peer],
+  links: [link],
+  saes: [{ sae: 'bristol.ward', site: 'bristol' }],
+}
+
+function explained(t: TestContext, configuration: object) {
+  const folder = scratch(t)
+  writeFileSync(join(folder, 'photonward.json'), JSON.stringify(configuration))
+  return explainConfiguration(folder)
+}
+
+test('the effective configuration names what it leaves to defaults', (t) => {
+  const { kind, configuration, defaults, checks } = explained(t, { ...site, logLevel: 'debug' })
+  assert.equal(kind, 'site')
+  assert.deepEqual(checks, [])
+  assert(defaults.includes('profile') && defaults.includes('links/0/blockBits'))
+  assert(!defaults.includes('logLevel') && !defaults.includes('links/0/preset'))
+  const effective = configuration as { profile: string; links: { qberMax: number }[] }
+  assert.deepEqual([effective.profile, effective.links[0].qberMax], ['production', 0.08])
+})
+
+test('what is wrong beyond the form is said, one line each', (t) => {
+  const cases: readonly (readonly [object, 'warn' | 'fail', RegExp])[] = [
+    [{ peers: [peer, peer] }, 'fail', /the peer cambridge is there twice/],
+    [{ peers: [peer, { ...peer, site: 'bristol' }] }, 'fail', /bristol is a peer of itself/],
+    [{ links: [link, link] }, 'fail', /the link bristol-cambridge is there twice/],
+    [{ links: [{ ...link, peer: 'oxford' }] }, 'fail', /leads to oxford, which is no peer/],
+    [
+      { links: [{ ...link, preset: 'moon' }] },
+      'fail',
+      /the link bristol-cambridge: Expected the name of a link preset/,
+    ],
+    [{ saes: [...site.saes, ...site.saes] }, 'fail', /the SAE bristol.ward is there twice/],
+    [{ saes: [{ sae: 'x', site: 'oxford' }] }, 'warn', /the SAE x is at oxford, which is no peer/],
+    [{ northListener: site.peerListener }, 'fail', /both listeners are at 127.0.0.1:9400/],
+    [{ peers: [{ ...peer, host: '192.0.2.1' }] }, 'warn', /cannot reach 127.0.0.1:9400/],
+  ]
+  for (const [change, state, says] of cases) {
+    const { checks } = explained(t, { ...site, ...change })
+    assert.deepEqual(
+      checks.map((one) => one.state),
+      [state],
+      JSON.stringify(change),
+    )
+    assert.match(checks[0].says, says)
+    assert.match(checks[0].next ?? '', /photonward\.json/)
+  }
+})
+
+test('a configuration of another form is refused before anything is explained', (t) => {
+  assert.throws(() => explained(t, { ...site, prfile: 'demo' }), {
+    code: 'CONFIG_INVALID',
+    message: /unknown key "prfile"; did you mean "profile"\?/,
+  })
+})
