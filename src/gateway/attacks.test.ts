@@ -2,17 +2,26 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AttackShape, type AttackView } from '#contract'
+import type { AttackView } from '#contract'
 import { checkedAttack, noAttack } from '#optics'
 import { attackOf } from './attacks.ts'
 
-const kinds: readonly AttackView['kind'][] = AttackShape.properties.kind.anyOf.map(
-  ({ const: kind }) => kind,
-)
+const kinds: Readonly<Record<AttackView['kind'], true>> = {
+  none: true,
+  'intercept-resend': true,
+  'photon-number-splitting': true,
+  'beam-splitting': true,
+  blinding: true,
+  'time-shift': true,
+  'trojan-horse': true,
+  'bright-light': true,
+  'fibre-cut': true,
+  'failing-source': true,
+  drift: true,
+}
 
 test('every attack that can be asked for is one that the simulation takes', () => {
-  assert.ok(kinds.length >= 11)
-  for (const kind of kinds) {
+  for (const kind of Object.keys(kinds) as AttackView['kind'][]) {
     for (const fraction of [0, 0.5, 1]) {
       const attack = checkedAttack(attackOf({ kind, fraction }))
       assert.equal(attack.kind, kind)

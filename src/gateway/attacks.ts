@@ -35,8 +35,8 @@ export function attackOf(view: AttackView): Attack {
   }
 }
 
-/** A hundredth of a nanowatt: a tenth of a photon in each slot of 1 ns. */
-const JAMMING_UW = 1e-5
+/** A thirtieth of a nanowatt: a quarter of a photon in each slot of 1 ns. */
+const JAMMING_UW = 3e-5
 /** Later than the gates of our avalanche photodiodes are wide. */
 const SHIFT_PS = 80
 /** A milliwatt. */

@@ -81,8 +81,8 @@ export function fakedArrivals(sent: SentPulse, replies: number): readonly Arriva
   ]
 }
 
-/** Light too weak for a detector in linear mode. */
-const DARK = { kind: 'coherent', meanPhotonNumber: 0 } as const
+/** No light, or light too weak for a detector in linear mode. */
+export const DARK = { kind: 'coherent', meanPhotonNumber: 0 } as const
 
 /** Energy of a photon at 1550 nm. */
 const PHOTON_JOULE = 1.2816e-19

@@ -135,6 +135,22 @@ test('light that turns slowly raises the error rate as the angle says, and stopp
   assert.ok(qber().rate < 0.013)
 })
 
+test('light below the blinding power jams a receiver, above it silences it; both show', () => {
+  const link = testLink({ lossDb: 10, misalignment: { Z: 0.01, X: 0.01 } })
+  const currents = [0, 1e-4, 99, 101].map((powerUw) => {
+    const attack = { kind: 'bright-light', powerUw } as const
+    const seen = runSimulator({ link, attack, seed: 3, batches: 1, batchSlots: 200_000 })
+    const sifted = seen.sum(/^bases (ZZ|XX)/)
+    const qber = seen.sum(/^bases (ZZ|XX) wrong/) / sifted
+    if (powerUw === 0) assert.ok(qber < 0.02)
+    if (powerUw === 1e-4) assert.ok(Math.abs(qber - 0.48) < 0.03, `${qber}`)
+    if (powerUw === 101) assert.equal(sifted, 0)
+    return seen.photocurrentUa
+  })
+  assert.ok(currents[0] < currents[1] && currents[1] < currents[2])
+  assert.ok(Math.abs(currents[3] - 1010) < 1)
+})
+
 test('a bent fibre loses what its loss says', () => {
   const rate = (attack: Attack): number =>
     expectLink(testLink({ lossDb: 20 }), attack).detectionProbability

@@ -12,7 +12,7 @@
  */
 
 import type { Arrival } from './arrival.ts'
-import { fakedArrivals, linkUnderLight, unnoticedReplies } from './blinding.ts'
+import { blinds, DARK, fakedArrivals, linkUnderLight, unnoticedReplies } from './blinding.ts'
 import { transmittance } from './channel.ts'
 import { gateFactor } from './detector.ts'
 import type { Basis, Intensity } from './device.ts'
@@ -163,8 +163,9 @@ export function arrivalsOf(attack: Attack, sent: SentPulse, link: OpticalLink): 
   switch (attack.kind) {
     case 'none':
     case 'drift':
-    case 'bright-light':
       return [asSent]
+    case 'bright-light':
+      return [blinds(attack.powerUw, link) ? { ...asSent, light: DARK } : asSent]
     case 'fibre-cut': {
       const dimmed = meanPhotonNumber * transmittance(attack.lossDb)
       return [{ ...asSent, light: { kind: 'coherent', meanPhotonNumber: dimmed } }]
@@ -212,9 +213,8 @@ function interceptions(sent: SentPulse, meanPhotonNumber: number): readonly Arri
   const { basis, bit } = sent
   const wrong: Basis = basis === 'Z' ? 'X' : 'Z'
   const light = { kind: 'coherent', meanPhotonNumber } as const
-  const dark = { kind: 'coherent', meanPhotonNumber: 0 } as const
   return [
-    { basis, bit, light: dark, probability: 1 - seen, known: false },
+    { basis, bit, light: DARK, probability: 1 - seen, known: false },
     { basis, bit, light, probability: seen / 2, known: true },
     { basis: wrong, bit: 0, light, probability: seen / 4, known: false },
     { basis: wrong, bit: 1, light, probability: seen / 4, known: false },

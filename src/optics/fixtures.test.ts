@@ -89,6 +89,8 @@ export const roughLink: OpticalLink = testLink({
 export class Tallies {
   readonly counts = new Map<string, number>()
   slots = 0
+  /** Of the last batch. */
+  photocurrentUa = 0
   #lastSlot = -1
   #lastBit = -1
 
@@ -167,6 +169,7 @@ export function runSimulator(options: RunOptions): Tallies & { readonly truth: B
     }
     tallies.add('double clicks', observables.doubleClicks)
     tallies.add('dead time drops', observables.deadTimeDrops)
+    tallies.photocurrentUa = observables.photocurrentUa
     if (options.everyChoice === true) tallyOthers(tallies, record, detections, words)
     tallies.slots += batchSlots
     sifted += truth.sifted

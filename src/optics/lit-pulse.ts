@@ -10,7 +10,7 @@
  * @module
  */
 
-import { unnoticedReplies } from './blinding.ts'
+import { blinds, unnoticedReplies } from './blinding.ts'
 import { transmittance } from './channel.ts'
 import { gateFactor } from './detector.ts'
 import { chanceOfOne, unnoticedMeanPhotonNumber, type Attack } from './eve.ts'
@@ -38,9 +38,10 @@ export function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: nu
     case 'none':
     case 'drift':
     case 'beam-splitting':
-    case 'bright-light':
     case 'trojan-horse':
       return untouched
+    case 'bright-light':
+      return blinds(attack.powerUw, link) ? coherentPulse(0, noise) : untouched
     case 'failing-source':
       // Detectors are alike: the share of ones does not show in any of these.
       return untouched

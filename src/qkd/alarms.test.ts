@@ -167,6 +167,12 @@ test('a stuck or biased source fails within one window, and is healthy again muc
     [0.28, 0, 'biased'],
     [0.5, 0.9, 'repeating'],
   ]
+  const slightly = new SourceHealth()
+  slightly.take(bits(2 ** 17, 0.53, 0, 7))
+  assert.equal(slightly.fault?.kind, 'biased')
+  const hardly = new SourceHealth()
+  hardly.take(bits(2 ** 17, 0.51, 0, 7))
+  assert.equal(hardly.fault, undefined)
   for (const [ones, repeated, kind] of cases) {
     const health = new SourceHealth()
     health.take(bits(5000, 0.5, 0, 1))

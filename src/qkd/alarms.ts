@@ -142,7 +142,7 @@ const RATE_COLLAPSE = 0.25
 /** Above this multiple of it the receiver counts as jammed with light. */
 const RATE_SURGE = 3
 /** Change of mean or spread of arrival times that counts, in spreads, beyond chance. */
-const ARRIVAL_STEP = 0.05
+const ARRIVAL_STEP = 0.02
 /** Light into the transmitter that counts: this multiple of the usual, and so much more in nW. */
 const INCOMING_RISE = 10
 const INCOMING_NW_LEAST = 1

@@ -11,7 +11,7 @@
 import { assert, type RandomSource } from '#base'
 import type { DetectionBatch, TransmitterChoices } from '#optics'
 import { peerOf, type AuthenticationSource, type PadRun, type Role } from './authentication.ts'
-import type { EngineEffect, EngineInput, KeyBlock } from './effects.ts'
+import type { Alarm, EngineEffect, EngineInput, KeyBlock } from './effects.ts'
 import { LinkEngine } from './engine.ts'
 import type { LinkParameters } from './parameters.ts'
 import type { BlockReport } from './report.ts'
@@ -20,6 +20,7 @@ import type { BlockReport } from './report.ts'
 export interface LoopbackEnd {
   readonly engine: LinkEngine
   readonly reports: BlockReport[]
+  readonly alarms: Alarm[]
   /** Called with each finished block, whose key belongs to the callee. */
   stored: (block: KeyBlock) => void
   /** Inputs in their order, if they are recorded; secrets of sources are copies. */
@@ -29,6 +30,8 @@ export interface LoopbackEnd {
 /** A link that runs as fast as both its ends together can. */
 export class LoopbackLink {
   readonly ends: Readonly<Record<Role, LoopbackEnd>>
+  /** What becomes of a message on its way: the messages that arrive in its stead. */
+  intercept: (octets: Uint8Array, from: Role) => readonly Uint8Array[] = (octets) => [octets]
   /** Octets that went over the classical channel, from each end. */
   readonly sentOctets = { transmitter: 0, receiver: 0 }
   readonly #queue: { readonly to: Role; readonly input: EngineInput }[] = []
@@ -45,6 +48,7 @@ export class LoopbackLink {
     const end = (role: Role): LoopbackEnd => ({
       engine: new LinkEngine({ site: parameters[role], parameters, random: random[role] }),
       reports: [],
+      alarms: [],
       stored: () => undefined,
       inputs: [],
     })
@@ -87,7 +91,9 @@ export class LoopbackLink {
     switch (effect.kind) {
       case 'send':
         this.sentOctets[role] += effect.octets.length
-        this.#queue.push({ to: peerOf(role), input: { kind: 'message', octets: effect.octets } })
+        for (const octets of this.intercept(effect.octets, role)) {
+          this.#queue.push({ to: peerOf(role), input: { kind: 'message', octets } })
+        }
         break
       case 'ask-choices': {
         const choices = this.#choices.get(effect.batch)
@@ -111,11 +117,13 @@ export class LoopbackLink {
       case 'report':
         this.ends[role].reports.push(effect.report)
         break
+      case 'alarm':
+        this.ends[role].alarms.push(effect.alarm)
+        break
       case 'session-open':
       case 'block-usable':
       case 'block-void':
       case 'block-unresolved':
-      case 'alarm':
       case 'busy':
       case 'end-session':
         break
