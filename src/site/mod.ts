@@ -38,6 +38,7 @@ export {
   type EnrolmentRefusalCode,
   type Material,
 } from './material.ts'
+export { askPeerClock, type PeerClock } from './peer-clock.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
 export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
 export {

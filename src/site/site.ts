@@ -49,6 +49,7 @@ import type { Devices, LinkCompute } from './link-ports.ts'
 import { LinkRunner } from './link-runner.ts'
 import { LogKeeper } from './log-keeper.ts'
 import type { Material } from './material.ts'
+import { serveClock } from './peer-clock.ts'
 import { Peers } from './peers.ts'
 import { keyFor } from './root-key.ts'
 import { sessionMigrations, Sessions } from './sessions.ts'
@@ -183,6 +184,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const alarms = await Alarms.open({ site, store, clock, random, audit, log })
   const peerIds = configuration.peers.map((peer) => siteId(peer.site))
   const peers = new Peers({ network, clock, log, peers: peerIds })
+  serveClock(peers, clock)
   const known = knownSites(material)
   const keeper = newKeeper(options, { audit, alarms, peers, known })
   using wrappingRoot = keyFor(root, 'keystore')
