@@ -12,7 +12,7 @@ import type { ReceiverObservables } from '#optics'
 import { AlarmBoard } from './alarm-board.ts'
 import { BatchMonitor, decoyFacts } from './alarms.ts'
 import { ErrorTrend } from './alarms-trend.ts'
-import { PROPORTION_CUTOFF, SourceHealth } from './source-health.ts'
+import { PROPORTION_CUTOFF, REPETITION_CUTOFF, SourceHealth } from './source-health.ts'
 
 function monitor(): { readonly monitor: BatchMonitor; readonly raised: string[] } {
   const raised: string[] = []
@@ -157,6 +157,32 @@ test('a healthy source passes its tests over millions of bits, however they are 
   const health = new SourceHealth()
   for (let batch = 0; batch < 200; batch++) health.take(bits(20_000 + batch, 0.5, 0, batch))
   assert.equal(health.fault, undefined)
+})
+
+test('the tests find what counting bit by bit finds, however choices are cut and placed', () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.double({ min: 0.8, max: 0.97, noNaN: true }), (seed, sticky) => {
+      const random = new SeededRandom(seed)
+      const choices = bits(3000, 0.5, sticky, seed)
+      let [longest, run, biased] = [0, 0, false]
+      for (let at = 0; at < choices.length; at++) {
+        run = at > 0 && choices[at] === choices[at - 1] ? run + 1 : 1
+        longest = Math.max(longest, run)
+      }
+      for (let from = 0; from + 1024 <= choices.length; from += 1024) {
+        const ones = choices.subarray(from, from + 1024).filter((choice) => choice === 3).length
+        biased ||= Math.max(ones, 1024 - ones) >= PROPORTION_CUTOFF
+      }
+      const health = new SourceHealth()
+      for (let at = 0; at < choices.length;) {
+        const end = at + 1 + random.below(600)
+        health.take(choices.subarray(at, end))
+        at = end
+      }
+      assert.equal(health.fault !== undefined, longest >= REPETITION_CUTOFF || biased)
+    }),
+    { seed: 1, numRuns: 300 },
+  )
 })
 
 test('a stuck or biased source fails within one window, and is healthy again much later', () => {

@@ -36,11 +36,13 @@ export class SourceHealth {
   }
 
   /** Takes choices as the device gives them; bit 1 of each is the bit. */
-  take(choices: Uint8Array): void {
-    this.#countRepetitions(choices)
+  take(given: Uint8Array): void {
+    const choices = given.byteOffset % 4 === 0 ? given : given.slice()
+    const words = new Int32Array(choices.buffer, choices.byteOffset, choices.length >> 2)
+    this.#countRepetitions(choices, words)
     for (let at = 0; at < choices.length;) {
       const end = Math.min(choices.length, at + WINDOW - this.#filled)
-      this.#ones += onesBetween(choices, at, end)
+      this.#ones += onesBetween(choices, words, at, end)
       this.#filled += end - at
       at = end
       if (this.#filled === WINDOW) this.#closeWindow()
@@ -69,19 +71,14 @@ export class SourceHealth {
     return share
   }
 
-  #countRepetitions(choices: Uint8Array): void {
-    let run = this.#run
-    let last = this.#last
-    let longest = 0
-    for (let at = 0; at < choices.length; at++) {
-      const bit = choices[at] & 2
-      run = bit === last ? run + 1 : 1
-      last = bit
-      // One bit in sixty-one repeats so long by chance in 2⁶⁰.
-      if (run > longest) longest = run
-    }
-    this.#run = run
-    this.#last = last
+  #countRepetitions(choices: Uint8Array, words: Int32Array): void {
+    if (choices.length === 0) return
+    const before = (choices[0] & 2) === this.#last ? this.#run : 0
+    const first = runFrom(choices, 0)
+    if (first === choices.length) this.#run = before + first
+    else this.#run = runBefore(choices, choices.length)
+    this.#last = choices[choices.length - 1] & 2
+    const longest = Math.max(before + first, mayRepeat(words) ? longestRun(choices) : 0)
     if (longest >= REPETITION_CUTOFF) this.#fail({ kind: 'repeating', run: longest })
   }
 
@@ -91,10 +88,64 @@ export class SourceHealth {
   }
 }
 
-function onesBetween(choices: Uint8Array, from: number, to: number): number {
-  let twice = 0
-  for (let at = from; at < to; at++) twice += choices[at] & 2
-  return twice / 2
+/** Ones among the choices from `from` to before `to`, four at a time where they make words. */
+function onesBetween(choices: Uint8Array, words: Int32Array, from: number, to: number): number {
+  const [first, last] = [(from + 3) >> 2, to >> 2]
+  if (first >= last) return onesOf(choices, from, to)
+  // Two sums of up to 128 words each: a lane of eight bits holds no more.
+  const middle = (first + last) >> 1
+  const ones = lanesOf(words, first, middle) + lanesOf(words, middle, last)
+  return onesOf(choices, from, 4 * first) + ones + onesOf(choices, 4 * last, to)
+}
+
+function lanesOf(words: Int32Array, from: number, to: number): number {
+  let lanes = 0
+  for (let at = from; at < to; at++) lanes += (words[at] >>> 1) & 0x01010101
+  return (lanes & 255) + ((lanes >>> 8) & 255) + ((lanes >>> 16) & 255) + (lanes >>> 24)
+}
+
+function onesOf(choices: Uint8Array, from: number, to: number): number {
+  let ones = 0
+  for (let at = from; at < to; at++) ones += (choices[at] >> 1) & 1
+  return ones
+}
+
+/** Whether words of equal bits follow each other for as long as every run at the cutoff makes them. */
+function mayRepeat(words: Int32Array): boolean {
+  let run = 0
+  let last = -1
+  for (let at = 0; at < words.length; at++) {
+    const bits = words[at] & 0x02020202
+    if (bits === last) run++
+    else {
+      run = 1
+      last = bits
+    }
+    if (run >= REPEATED_WORDS && (bits === 0 || bits === 0x02020202)) return true
+  }
+  return false
+}
+
+function longestRun(choices: Uint8Array): number {
+  let longest = 0
+  for (let at = 0; at < choices.length;) {
+    const run = runFrom(choices, at)
+    if (run > longest) longest = run
+    at += run
+  }
+  return longest
+}
+
+function runFrom(choices: Uint8Array, from: number): number {
+  let at = from + 1
+  while (at < choices.length && ((choices[at] ^ choices[from]) & 2) === 0) at++
+  return at - from
+}
+
+function runBefore(choices: Uint8Array, to: number): number {
+  let at = to - 1
+  while (at > 0 && ((choices[at - 1] ^ choices[to - 1]) & 2) === 0) at--
+  return to - at
 }
 
 /** Bits of one window, as SP 800-90B §4.4.2 asks for binary sources. */
@@ -103,6 +154,8 @@ const WINDOW = 1024
 export const FALSE_ALARM = 2 ** -60
 /** 1 + ⌈60 / 1⌉ for one bit of entropy (SP 800-90B §4.4.1). */
 export const REPETITION_CUTOFF = 61
+/** Whole words of four choices in a run of 61, wherever it begins. */
+const REPEATED_WORDS = 14
 /** 1 + the quantile of the binomial law of 1024 fair bits at 1 − 2⁻⁶⁰ (SP 800-90B §4.4.2). */
 export const PROPORTION_CUTOFF = 652
 const HEALTHY_WINDOWS = 256
