@@ -27,12 +27,10 @@ export { KEY_BITS_LEAST } from './layout.ts'
 export type { LinkPool, Pool } from './pool.ts'
 export {
   combined,
-  KEY_SOURCES,
   provenanceOctets,
   readProvenance,
   summary,
   summaryText,
-  type KeySource,
   type Origin,
   type Provenance,
   type ProvenancePart,

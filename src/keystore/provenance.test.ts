@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { linkId, siteId } from '#base'
+import { KEY_SOURCES, linkId, siteId } from '#base'
 import {
   combined,
-  KEY_SOURCES,
   provenanceOctets,
   readProvenance,
   summary,
@@ -57,7 +56,7 @@ test('no source calls a mix with it better than itself', () => {
           { ...part, source: other },
         ],
       })
-      assert.equal(summary(mixed).source, KEY_SOURCES[Math.max(at, otherAt)])
+      assert.equal(summary(mixed).source, KEY_SOURCES[Math.min(at, otherAt)])
     }
   }
 })

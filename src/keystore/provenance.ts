@@ -16,37 +16,23 @@ import {
   assert,
   Exactly,
   fromCbor,
+  KEY_SOURCES,
   linkId,
   OneOf,
   siteId,
   Text,
   toCbor,
   Type,
+  weakestSource,
   Whole,
   door,
   type CborValue,
+  type KeySource,
   type LinkId,
   type SiteId,
   type Static,
 } from '#base'
 import { sha256 } from '#crypto'
-
-/** Weakest last: the order decides what a combined key may be called. */
-export const KEY_SOURCES = [
-  'hardware',
-  'courier',
-  'partner',
-  'kme-asserted',
-  'simulated',
-  'seeded-test',
-] as const
-
-/**
- * How a key came to be: on quantum hardware we run; carried by a courier; over another operator's
- * network; as a vendor's KME says; on simulated optics; or from a test seed, which protects
- * nothing.
- */
-export type KeySource = (typeof KEY_SOURCES)[number]
 
 const OriginShape = Exactly({
   source: OneOf(...KEY_SOURCES),
@@ -121,12 +107,12 @@ export const combined = (...all: readonly Provenance[]): Provenance => ({
 
 /** The weakest source, the sum of ε over distinct blocks, and everyone who saw a part. */
 export function summary({ parts }: Provenance): ProvenanceSummary {
-  assert(parts.length > 0, 'a key comes from somewhere')
   const blocks = new Map(parts.map((part) => [placeOf(part), part.epsilon]))
   const epsilon = [...blocks.values()].reduce((sum, one) => sum + one, 0)
-  const weakest = Math.max(0, ...parts.map(({ source }) => KEY_SOURCES.indexOf(source)))
+  const weakest = weakestSource(parts.map((part) => part.source))
+  assert(weakest !== undefined, 'a key comes from somewhere')
   return {
-    source: KEY_SOURCES[weakest],
+    source: weakest,
     epsilon: Math.min(1, epsilon),
     seenBy: [...new Set(parts.flatMap(({ seenBy }) => seenBy.map(siteId)))].toSorted(),
     links: [...new Set(parts.map(({ link }) => link))].toSorted(),

@@ -15,6 +15,7 @@ import {
   door,
   Exactly,
   fromDeterministicCbor,
+  KEY_SOURCES,
   kmeId,
   Octets,
   OneOf,
@@ -28,6 +29,7 @@ import {
   Whole,
   type CborValue,
   type KeyId,
+  type KeySource,
   type KmeId,
   type SaeId,
   type SiteId,
@@ -35,8 +37,8 @@ import {
 } from '#base'
 import { KEM_SIZES, signDual, verifyDual, type DualSigner, type DualVerifier } from '#crypto'
 import { DataClassText } from './policy.ts'
-import { KEY_PATHS, KEY_SOURCES, MODES, MODES_USED, SUITE } from './protection.ts'
-import type { KeyPath, ModeUsed, ProtectionMode, QuantumKeySource } from './protection.ts'
+import { KEY_PATHS, MODES, MODES_USED, SUITE } from './protection.ts'
+import type { KeyPath, ModeUsed, ProtectionMode } from './protection.ts'
 import { refuse, SessionRefusal } from './refusal.ts'
 
 /** One end of a session: the site, its consumer of keys and its provider of keys. */
@@ -60,7 +62,7 @@ export type SessionPurpose = (typeof PURPOSES)[number]
 /** A QKD key as both ends speak of it; never its octets. */
 export interface KeyNote {
   readonly keyId: KeyId
-  readonly source: QuantumKeySource
+  readonly source: KeySource
   readonly path: KeyPath
   /** A digest of what else is known of its origin, the same at both ends; may be empty. */
   readonly provenance: Uint8Array

@@ -32,6 +32,7 @@ export {
 } from './message.ts'
 export {
   decide,
+  decideOrRefuse,
   openPolicy,
   POLICY_OCTETS_MAX,
   signPolicy,
@@ -45,7 +46,6 @@ export {
   isDegraded,
   isSimulated,
   KEY_PATHS,
-  KEY_SOURCES,
   MODES,
   MODES_USED,
   ProtectionShape,
@@ -57,7 +57,6 @@ export {
   type ModeUsed,
   type Protection,
   type ProtectionMode,
-  type QuantumKeySource,
 } from './protection.ts'
 export type { QuantumKey } from './quantum-key.ts'
 export { SessionRefusal, type SessionRefusalCode } from './refusal.ts'

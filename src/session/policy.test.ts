@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { siteId, toCbor } from '#base'
+import { KEY_SOURCES, siteId, toCbor } from '#base'
 import { newDualSigner, signDual, verifierOf } from '#crypto'
 import {
   decide,
-  KEY_SOURCES,
   MODES,
   openPolicy,
   signPolicy,

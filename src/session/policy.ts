@@ -19,11 +19,12 @@ import {
   toCbor,
   Type,
   Whole,
+  type KeySource,
   type SiteId,
 } from '#base'
 import { signDual, verifyDual, type DualSigner, type DualVerifier } from '#crypto'
 import { isSimulated, MODES, strongerMode } from './protection.ts'
-import type { ModeUsed, ProtectionMode, QuantumKeySource } from './protection.ts'
+import type { ModeUsed, ProtectionMode } from './protection.ts'
 import { SessionRefusal } from './refusal.ts'
 
 /** What a site lays down. */
@@ -45,7 +46,7 @@ export type ProtectionPolicy = PolicyTerms & { readonly [verified]: true }
 export interface Question {
   readonly dataClass: string
   readonly wanted: ProtectionMode
-  readonly offered: readonly { readonly source: QuantumKeySource }[]
+  readonly offered: readonly { readonly source: KeySource }[]
 }
 
 /** What the policy says. To wait is ordinary life; to be refused is not. */

@@ -8,14 +8,17 @@ import {
   door,
   epochMs,
   Exactly,
+  KEY_SOURCES,
   keyId,
   OneOf,
   Type,
   uuid,
   UuidText,
+  weakestSource,
   Whole,
   type EpochMs,
   type KeyId,
+  type KeySource,
   type Uuid,
 } from '#base'
 
@@ -36,22 +39,6 @@ export type ProtectionMode = (typeof MODES)[number]
 export const MODES_USED = ['hybrid-post-quantum', 'hybrid-quantum'] as const
 export type ModeUsed = (typeof MODES_USED)[number]
 
-/**
- * Where a QKD key comes from, least worthy first.
- *
- * `seeded-test` and `simulated` keys are computed, and protect as much as their generator does. Of
- * the others no protocol attests anything: ETSI GS QKD 014 hands over octets.
- */
-export const KEY_SOURCES = [
-  'seeded-test',
-  'simulated',
-  'courier',
-  'partner',
-  'kme-asserted',
-  'hardware',
-] as const
-export type QuantumKeySource = (typeof KEY_SOURCES)[number]
-
 /** How a QKD key came here; a relayed key was in clear at every node of its path. */
 export const KEY_PATHS = ['relayed', 'direct'] as const
 export type KeyPath = (typeof KEY_PATHS)[number]
@@ -61,7 +48,7 @@ export const strongerMode = (a: ProtectionMode, b: ProtectionMode): ProtectionMo
   MODES.indexOf(a) >= MODES.indexOf(b) ? a : b
 
 /** Whether a key of this source was computed rather than grown from photons. */
-export const isSimulated = (source: QuantumKeySource): boolean =>
+export const isSimulated = (source: KeySource): boolean =>
   source === 'seeded-test' || source === 'simulated'
 
 /** The suite: CatKDF over QKD key, X25519 and ML-KEM-1024, SHA-384, ML-DSA-65 with Ed25519. */
@@ -76,7 +63,7 @@ export interface Protection {
   /** The QKD keys mixed in, ascending; none where `used` is `hybrid-post-quantum`. */
   readonly keyIds: readonly KeyId[]
   /** The least worthy source among those keys. */
-  readonly keySource: QuantumKeySource | 'none'
+  readonly keySource: KeySource | 'none'
   /** `relayed` if any of those keys was. */
   readonly keyPath: KeyPath | 'none'
   readonly sessionId: Uuid
@@ -132,19 +119,12 @@ function strength({ used, keySource, keyPath, mode }: Protection): number {
 }
 
 /** Source and path of several keys taken together: the worst of each. */
-export function worstOf(
-  keys: readonly { readonly source: QuantumKeySource; readonly path: KeyPath }[],
-): { readonly keySource: QuantumKeySource | 'none'; readonly keyPath: KeyPath | 'none' } {
-  const worst = <T extends string>(order: readonly T[], found: readonly T[]): T | 'none' =>
-    order.find((one) => found.includes(one)) ?? 'none'
+export function worstOf(keys: readonly { readonly source: KeySource; readonly path: KeyPath }[]): {
+  readonly keySource: KeySource | 'none'
+  readonly keyPath: KeyPath | 'none'
+} {
   return {
-    keySource: worst(
-      KEY_SOURCES,
-      keys.map(({ source }) => source),
-    ),
-    keyPath: worst(
-      KEY_PATHS,
-      keys.map(({ path }) => path),
-    ),
+    keySource: weakestSource(keys.map(({ source }) => source)) ?? 'none',
+    keyPath: KEY_PATHS.find((path) => keys.some((key) => key.path === path)) ?? 'none',
   }
 }
