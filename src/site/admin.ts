@@ -261,14 +261,17 @@ async function* verify({
   keystore,
 }: SiteParts): AsyncGenerator<FindingView> {
   const checked: Record<string, number> = {}
+  const entriesInDoubt = new Set<number>()
   let faults = 0
   for await (const finding of verifyLog(audit.source, logKeys)) {
     if (finding.kind === 'done') {
       faults += finding.faults
       Object.assign(checked, finding.checked)
     } else yield finding
+    const index = finding.kind === 'fault' ? /^entry (\d+)$/.exec(finding.place)?.[1] : undefined
+    if (index !== undefined) entriesInDoubt.add(Number(index))
   }
-  for await (const finding of vault.scrub()) {
+  for await (const finding of vault.scrub({ entriesInDoubt })) {
     if (finding.kind === 'done') {
       faults += finding.faults
       for (const [part, count] of Object.entries(finding.checked)) checked[`record ${part}`] = count

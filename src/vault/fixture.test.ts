@@ -124,8 +124,11 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** What a scrub finds wrong, as `place: problem`. */
-export async function faultsOf(vault: Vault): Promise<string[]> {
-  const findings = await all(vault.scrub())
+export async function faultsOf(
+  vault: Vault,
+  options?: Parameters<Vault['scrub']>[0],
+): Promise<string[]> {
+  const findings = await all(vault.scrub(options))
   const last: ScrubFinding | undefined = findings.at(-1)
   const faults = findings.filter((finding) => finding.kind === 'fault')
   assert(last?.kind === 'done' && last.faults >= faults.length)

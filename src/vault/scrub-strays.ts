@@ -9,6 +9,8 @@ import {
   base64,
   bind,
   hex,
+  isUuid,
+  Refusal,
   statement,
   uuid,
   uuidOctets,
@@ -17,6 +19,7 @@ import {
   type Statement,
   type Uuid,
 } from '#base'
+import type { AuditEntry } from '#audit'
 import type { VaultContext } from './context.ts'
 import { faultOf, type Fault, type Findings } from './findings.ts'
 import { isSigned, readStatement, statementHash } from './group.ts'
@@ -50,15 +53,28 @@ export async function strayFaults(context: VaultContext): Promise<readonly Fault
   return faults
 }
 
-/** Groups that the log names and that are not here as it names them, and the reverse. */
+/**
+ * Groups that the log names and that are not here as it names them, and the reverse. Entries in
+ * doubt say nothing, and each may have named a group.
+ */
 export async function* loggedGroupFaults(
   context: VaultContext,
   findings: Findings,
+  entriesInDoubt: ReadonlySet<number>,
 ): AsyncGenerator<Fault> {
   const { site, store } = context
   const [stored] = await store.read(bind(COUNT_GROUPS, site))
+  const doubted = new Set(entriesInDoubt)
   let logged = 0
-  for await (const { index, group, hash } of loggedGroups(context)) {
+  for await (const entry of loggedGroups(context)) {
+    const { index } = entry
+    if (doubted.has(index)) continue
+    if (entry.kind === 'unreadable') {
+      doubted.add(index)
+      yield { place: `entry ${index}`, problem: 'cannot be read' }
+      continue
+    }
+    const { group, hash } = entry
     logged++
     findings.count('log')
     const place = `vault_group ${group}`
@@ -70,10 +86,12 @@ export async function* loggedGroupFaults(
       yield { place, problem: `the statement is not the one of entry ${index} of the log` }
     }
   }
-  if (numberOf(stored, 'count') <= logged) return
+  if (numberOf(stored, 'count') <= logged + doubted.size) return
   const names = new Set<string>()
   const rows = await store.read(bind(SELECT_GROUP_IDS, site))
-  for await (const { group } of loggedGroups(context)) names.add(group)
+  for await (const entry of loggedGroups(context)) {
+    if (entry.kind === 'named') names.add(entry.group)
+  }
   for (const row of rows) {
     const group = idIn(row, 'group_id')
     if (!names.has(group))
@@ -81,24 +99,50 @@ export async function* loggedGroupFaults(
   }
 }
 
+/** What the log says of one group. */
+type LoggedGroup =
+  | { readonly kind: 'named'; readonly index: number; readonly group: Uuid; readonly hash: string }
+  | { readonly kind: 'unreadable'; readonly index: number }
+
 /** The groups of the log, oldest first. */
-async function* loggedGroups(context: VaultContext): AsyncGenerator<{
-  readonly index: number
-  readonly group: Uuid
-  readonly hash: string
-}> {
+async function* loggedGroups(context: VaultContext): AsyncGenerator<LoggedGroup> {
   for (const kind of ['vault.sealed', 'vault.received']) {
     let after = -1
     for (;;) {
-      const entries = await context.audit.entries({ kind, after }, ENTRIES_A_PAGE)
-      for (const { index, event } of entries) {
-        const { group, statement: hash } = event.facts
-        yield { index, group: uuid(String(group)), hash: String(hash) }
-      }
-      if (entries.length < ENTRIES_A_PAGE) break
-      after = entries[entries.length - 1].index
+      const page = await pageOfGroups(context, kind, after)
+      yield* page
+      const last = page.at(-1)
+      if (last === undefined) break
+      after = last.index
     }
   }
+}
+
+/** Entries of a kind after an index; one alone if there is one among them that cannot be read. */
+async function pageOfGroups(
+  { audit }: VaultContext,
+  kind: string,
+  after: number,
+): Promise<readonly LoggedGroup[]> {
+  const read = async (limit: number): Promise<readonly LoggedGroup[]> => {
+    return (await audit.entries({ kind, after }, limit)).map(groupIn)
+  }
+  try {
+    return await read(ENTRIES_A_PAGE)
+  } catch {
+    return read(1).catch((error: unknown) => {
+      const index = error instanceof Refusal ? error.facts['index'] : undefined
+      if (typeof index !== 'number') throw error
+      return [{ kind: 'unreadable', index }]
+    })
+  }
+}
+
+/** The group that an entry names, if that can be read. */
+function groupIn({ index, event: { facts } }: AuditEntry): LoggedGroup {
+  const { group, statement: hash } = facts
+  if (typeof group !== 'string' || !isUuid(group)) return { kind: 'unreadable', index }
+  return { kind: 'named', index, group: uuid(group), hash: String(hash) }
 }
 
 /** A column of a key, as findings spell it. */

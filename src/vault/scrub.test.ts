@@ -226,6 +226,31 @@ test('a group that the log does not name is found', async () => {
   assert.deepEqual(others, [])
 })
 
+test('an entry of the log that was changed is no evidence against a group', async () => {
+  const site = await variedSite()
+  const [first] = await site.store.read({
+    sql: "select ix, leaf from audit_entry where kind = 'vault.sealed' or kind = 'vault.received'",
+    parameters: [],
+  })
+  const set = 'update audit_entry set leaf = ? where ix = ?'
+  const put = (row: Row, octets: SqlValue): Promise<unknown> => run(site, set, octets, row['ix'])
+  const named = `entry ${String(first['ix'])}`
+  const inDoubt = { entriesInDoubt: new Set([Number(first['ix'])]) }
+  // Not to be read at all; and well-formed, but about another group.
+  await put(first, Uint8Array.of(0xff))
+  assert.deepEqual(await faultsOf(site.vault), [`${named}: cannot be read`])
+  assert.deepEqual(await faultsOf(site.vault, inDoubt), [])
+  const leaf = Buffer.from(first['leaf'] as Uint8Array)
+  const [uuid] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(leaf.toString('latin1')) ?? []
+  assert(uuid !== undefined)
+  leaf.write('00000000', leaf.indexOf(uuid))
+  await put(first, Uint8Array.from(leaf))
+  assert.deepEqual(await faultsOf(site.vault), [
+    `vault_group 00000000${uuid.slice(8)}: the row is missing; ${named} of the log names it`,
+  ])
+  assert.deepEqual(await faultsOf(site.vault, inDoubt), [])
+})
+
 test('a flipped bit in a file, and a file that is gone, are found and named', async () => {
   const site = await variedSite()
   const [[path, file]] = [...site.disk.files]

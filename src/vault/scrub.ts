@@ -26,15 +26,26 @@ import { GoodStatements, holderFaults } from './scrub-holder.ts'
 import { loggedGroupFaults, strayFaults } from './scrub-strays.ts'
 import { db } from './tables.ts'
 
+export interface ScrubOptions {
+  /**
+   * Entries of the log that its own verification has named: what they say of groups is no evidence
+   * against the groups.
+   */
+  readonly entriesInDoubt?: ReadonlySet<number>
+}
+
 /** Verifies the whole store. The last finding is `done`. */
-export async function* scrub(context: VaultContext): AsyncGenerator<ScrubFinding> {
+export async function* scrub(
+  context: VaultContext,
+  { entriesInDoubt = new Set() }: ScrubOptions = {},
+): AsyncGenerator<ScrubFinding> {
   const findings = new Findings()
   const totals = await countRows(context)
   yield* scrubHolders(context, findings, totals.holders)
   yield* scrubGroups(context, findings, totals.groups)
   yield* scrubRecords(context, findings, totals.objects)
   for (const fault of await strayFaults(context)) yield* findings.fault('strays', fault)
-  for await (const fault of loggedGroupFaults(context, findings)) {
+  for await (const fault of loggedGroupFaults(context, findings, entriesInDoubt)) {
     yield* findings.fault('log', fault)
   }
   yield findings.done()

@@ -28,7 +28,7 @@ import {
   type PatientEntry,
   type PatientPage,
 } from './records.ts'
-import { scrub } from './scrub.ts'
+import { scrub, type ScrubOptions } from './scrub.ts'
 
 export interface VaultOptions extends VaultPorts {
   /** 32 octets; not kept, stays with its owner. */
@@ -155,8 +155,8 @@ export class Vault implements Disposable {
   }
 
   /** Verifies everything that is stored; the last finding is `done`. */
-  scrub(): AsyncGenerator<ScrubFinding> {
-    return scrub(this.#context)
+  scrub(options?: ScrubOptions): AsyncGenerator<ScrubFinding> {
+    return scrub(this.#context, options)
   }
 
   [Symbol.dispose](): void {
