@@ -13,6 +13,11 @@ import type { Vault } from '#vault'
 /** Sessions with other sites, for transfers. */
 export interface TransferSessions {
   /**
+   * Rejects as `open` would, where that can be known before anything is used up: the peer cannot
+   * be reached, or the mode waits for a QKD key that is not there.
+   */
+  prepare(peer: SiteId, want: { dataClass: string; mode: ProtectionMode }): Promise<void>
+  /**
    * Opens a session as initiator; whoever gets it disposes it.
    *
    * Rejects with a `SessionRefusal` `QUANTUM_KEY_REQUIRED` when the mode waits for a QKD key, and

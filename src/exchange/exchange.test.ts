@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fromCbor, PortRefusal, SeededRandom, siteId, uuid, type Uuid } from '#base'
+import { DAY_MS, fromCbor, PortRefusal, SeededRandom, siteId, uuid, type Uuid } from '#base'
+import { ExchangeRefusal } from './refusal.ts'
 import type { Transfer } from './tables.ts'
 import { importCohort, openedRecord, Pair } from './fixture.test.ts'
 
@@ -110,7 +111,7 @@ test('a changed octet anywhere in any message imports nothing, and the next atte
     return pair.site(to).exchange.handlers[method](from, changed)
   }
   const { bristol, patient, transfer } = await sent(pair)
-  await pair.time.advance(7_200_000)
+  await pair.time.advance(DAY_MS)
   assert.equal(spoilt, 40)
   const done = await bristol.exchange.transfer(transfer)
   assert.equal(done.state, 'delivered', done.reason)
@@ -152,6 +153,35 @@ test('a failing transfer is tried at growing intervals and does not eat keys', a
     await pair.time.advance(1000)
   }
   assert(pair.quantumKeys > 1000 - 20, `${String(1000 - pair.quantumKeys)} keys were used`)
+})
+
+test('what can be known beforehand uses up no key: nobody there, and a record that is damaged', async () => {
+  const pair = await Pair.open()
+  pair.reachable = false
+  const { bristol, transfer } = await sent(pair, 'require-quantum')
+  await pair.time.advance(3_600_000)
+  const waiting = await bristol.exchange.transfer(transfer)
+  assert.deepEqual([waiting.state, waiting.reason], ['waiting', 'NETWORK_UNREACHABLE'])
+  assert.equal(pair.quantumKeys, 1000)
+  pair.reachable = true
+  const octets = "update vault_edition set container = x'00' where container is not null"
+  await bristol.store.commit([{ sql: octets, parameters: [] }])
+  await pair.time.advance(3_600_000)
+  const refused = await bristol.exchange.transfer(transfer)
+  assert.deepEqual([refused.state, refused.reason], ['refused', 'RECORD_DAMAGED'])
+  assert(refused.finishedAt !== undefined)
+  assert.equal(pair.quantumKeys, 1000)
+  assert.equal(await bristol.exchange.openCount(), 0)
+})
+
+test('attempts that fail after a key was used up become rare', async () => {
+  const pair = await Pair.open()
+  pair.wire = () => Promise.reject(new ExchangeRefusal('OFFER_INVALID', 'It is never valid here'))
+  const { bristol, transfer } = await sent(pair, 'require-quantum')
+  await pair.time.advance(DAY_MS)
+  const used = 1000 - pair.quantumKeys
+  assert(used > 10 && used <= 110, `${used} keys were used`)
+  assert.equal((await bristol.exchange.transfer(transfer)).state, 'waiting')
 })
 
 test('a stranger, a class without policy and a patient who is not here are refused', async () => {

@@ -4,13 +4,24 @@
  * @module
  */
 
-import { keyId, kmeId, newUuid, saeId, SecretBytes, siteId, type SiteId, type Uuid } from '#base'
+import {
+  keyId,
+  kmeId,
+  newUuid,
+  PortRefusal,
+  saeId,
+  SecretBytes,
+  siteId,
+  type SiteId,
+  type Uuid,
+} from '#base'
 import { AuditLog, auditMigrations } from '#audit'
 import { newDualSigner, newSigningKeyPair, verifierOf, type DualSigner } from '#crypto'
 import { generateCohort } from '#health'
 import {
   accept,
   complete,
+  decideOrRefuse,
   initiate,
   openPolicy,
   receiveHello,
@@ -52,6 +63,8 @@ export class Pair {
   readonly sites = new Map<SiteId, TestSite>()
   /** QKD keys that are left; sessions that need one wait without. */
   quantumKeys = 1000
+  /** Whether sites can be reached at all. */
+  reachable = true
   wire: Wire = (_, deliver) => deliver()
   epoch = 0
 
@@ -103,6 +116,13 @@ export class Pair {
         begun.delete(id)
         return session
       },
+      prepare: (_, want) =>
+        Promise.try(() => {
+          const { dataClass, mode: wanted } = want
+          const offered = this.quantumKeys > 0 ? [{ source: 'simulated' as const }] : []
+          decideOrRefuse(this.site(self.site).policy, { dataClass, wanted, offered })
+          if (!this.reachable) throw new PortRefusal('NETWORK_UNREACHABLE', 'Nobody is there')
+        }),
       open: (to, want) => Promise.try(() => this.#open(self, this.site(to), want)),
     }
   }

@@ -1,10 +1,13 @@
 /**
  * The sending end of transfers: a durable list of what is to be sent, and the attempts to send it.
  *
- * Nothing of a session is kept: an attempt opens a session, offers, sends what the receiver lacks,
- * and asks it to commit. Any failure leaves the transfer waiting; the next attempt begins anew and
- * the receiver keeps what it has. A transfer is over when a good receipt is durable here, or when a
- * site refuses it for a reason that will not go away.
+ * Nothing of a session is kept: an attempt collects the record, opens a session, offers, sends what
+ * the receiver lacks, and asks it to commit. Any failure leaves the transfer waiting; the next
+ * attempt begins anew and the receiver keeps what it has. A transfer is over when a good receipt is
+ * durable here, or when a site refuses it for a reason that will not go away.
+ *
+ * A session uses up a QKD key. So nothing that can be known before opens one, and attempts that
+ * failed after one was open are made less and less often.
  *
  * @module
  */
@@ -14,6 +17,7 @@ import {
   logFacts,
   newTimeUuid,
   noteOf,
+  PortRefusal,
   sameOctets,
   SecretBytes,
   toCbor,
@@ -23,6 +27,7 @@ import {
 } from '#base'
 import { rewrap, WrapCounter, WrappingKey } from '#envelope'
 import { strongerMode, type ProtectionMode, type Session } from '#session'
+import type { PreparedExport } from '#vault'
 import type { ExchangeContext } from './context.ts'
 import { how } from './inbox.ts'
 import {
@@ -31,6 +36,7 @@ import {
   ITEMS_MAX,
   manifestHash,
   sealManifest,
+  TRANSFER_OCTETS_MAX,
   type Manifest,
   type ManifestItem,
 } from './manifest.ts'
@@ -193,14 +199,17 @@ export class Outbox {
   async #attempt(transfer: Transfer): Promise<void> {
     const { log, clock } = this.#context
     const id = transfer.transfer
+    const attempt = { spent: false }
     try {
-      await this.#deliver(transfer)
+      await this.#deliver(transfer, attempt)
       this.#pauses.delete(id)
     } catch (error) {
       const { code } = noteOf(error)
       const over = FINAL.has(code)
       const failures = (this.#pauses.get(id)?.failures ?? 0) + 1
-      const untilMs = clock.monotonicMs() + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (failures - 1))
+      const isDear = attempt.spent && !(error instanceof PortRefusal)
+      const most = isDear ? RETRY_DEAR_MS_MAX : RETRY_MS_MAX
+      const untilMs = clock.monotonicMs() + Math.min(most, RETRY_MS * 2 ** (failures - 1))
       if (over) this.#pauses.delete(id)
       else this.#pauses.set(id, { failures, untilMs, forKey: WAITS_FOR_KEY.has(code) })
       const facts = { transfer: id, peer: transfer.peer, ...logFacts(error) }
@@ -232,11 +241,15 @@ export class Outbox {
     ])
   }
 
-  async #deliver(transfer: Transfer): Promise<void> {
+  async #deliver(transfer: Transfer, attempt: { spent: boolean }): Promise<void> {
     const { sessions, site, store } = this.#context
     const { peer, dataClass, mode } = transfer
-    using session = await sessions.open(peer, { dataClass, mode })
-    const { manifest, containers } = await this.#collect(transfer, session)
+    const wish = { dataClass, mode }
+    await sessions.prepare(peer, wish)
+    const record = await this.#collect(transfer)
+    attempt.spent = true
+    using session = await sessions.open(peer, wish)
+    const { manifest, containers } = await this.#wrap(transfer, record, session)
     try {
       const hash = manifestHash(manifest)
       const octets = containers.reduce((sum, container) => sum + container.length, 0)
@@ -314,16 +327,35 @@ export class Outbox {
     ])
   }
 
-  /** The patient's record as it is now; each container wrapped for this session and nobody else. */
-  async #collect(
-    { transfer, patient, peer, dataClass }: Transfer,
+  /** The patient's record as it is now, verified. @throws ExchangeRefusal, VaultRefusal */
+  async #collect({ patient }: Transfer): Promise<PreparedExport> {
+    if (patient === undefined) throw new ExchangeRefusal('TRANSFER_INVALID', 'No patient is named')
+    const limits = {
+      itemsMax: ITEMS_MAX,
+      itemOctetsMax: ITEM_OCTETS_MAX,
+      octetsMax: TRANSFER_OCTETS_MAX,
+    }
+    const record = await this.#context.vault
+      .prepareExport(patient, limits)
+      .catch((cause: unknown) => {
+        if (noteOf(cause).code !== 'VAULT_DAMAGED') throw cause
+        const message = 'The record cannot be read at this site; it is not sent until it is sound'
+        throw new ExchangeRefusal('RECORD_DAMAGED', message, { cause })
+      })
+    if (record.kind === 'prepared') return record
+    throw new ExchangeRefusal('TRANSFER_TOO_LARGE', 'The record is too large for a transfer')
+  }
+
+  /** Each container of the record wrapped for this session and nobody else. */
+  async #wrap(
+    { transfer, peer, dataClass }: Transfer,
+    record: PreparedExport,
     session: Session,
   ): Promise<{
     manifest: Manifest
     containers: readonly Uint8Array[]
   }> {
-    const { vault, site, random } = this.#context
-    if (patient === undefined) throw new ExchangeRefusal('TRANSFER_INVALID', 'No patient is named')
+    const { site, random } = this.#context
     const items: ManifestItem[] = []
     const containers: Uint8Array[] = []
     const manifest: Manifest = { transfer, from: site, to: peer, dataClass, items }
@@ -331,7 +363,7 @@ export class Outbox {
     const counter = new WrapCounter()
     using wrap = new WrappingKey({ id: session.id, key: secret, counter })
     try {
-      for await (const item of vault.exportItems({ patient, to: peer, actor: site })) {
+      for await (const item of record.give({ to: peer, actor: site })) {
         const { hash, dataKey, proof, protections } = item
         items.push({ hash, octets: 0, dataKey, proof, protections })
         const by = SecretBytes.copyOf(dataKey.reveal())
@@ -339,9 +371,6 @@ export class Outbox {
         by[Symbol.dispose]()
         items[items.length - 1] = { hash, octets: container.length, dataKey, proof, protections }
         containers.push(container)
-        if (container.length > ITEM_OCTETS_MAX || items.length > ITEMS_MAX) {
-          throw new ExchangeRefusal('TRANSFER_TOO_LARGE', 'The record is too large for a transfer')
-        }
       }
       return { manifest, containers }
     } catch (error) {
@@ -393,6 +422,7 @@ const FINAL: ReadonlySet<string> = new Set([
   'TRANSFER_DIFFERS',
   'CLASS_UNKNOWN',
   'MODE_RESERVED',
+  'RECORD_DAMAGED',
   'VAULT_ITEM_REFUSED',
   'VAULT_NOT_SYNTHETIC',
   'VAULT_NOT_FOUND',
@@ -403,7 +433,12 @@ const FINAL: ReadonlySet<string> = new Set([
 const OFFERS_KEPT = 64
 const HASH_OCTETS = 32
 /** Reasons that go when a QKD key can be had. */
-const WAITS_FOR_KEY: ReadonlySet<string> = new Set(['QUANTUM_KEY_REQUIRED'])
+const WAITS_FOR_KEY: ReadonlySet<string> = new Set([
+  'QUANTUM_KEY_REQUIRED',
+  'QUANTUM_KEY_SIMULATED',
+])
 const RETRY_MS = 1000
 const RETRY_MS_MAX = 60_000
+/** Where each attempt used up a key: some hundred of them a day. */
+const RETRY_DEAR_MS_MAX = 900_000
 const PARTS_A_MESSAGE = 1024

@@ -13,6 +13,8 @@ export type ExchangeRefusalCode =
   | 'ITEM_INVALID'
   | 'ITEMS_MISSING'
   | 'RECEIPT_INVALID'
+  /** The record cannot be read here: what to do is a matter of this site alone. */
+  | 'RECORD_DAMAGED'
 
 /** A transfer, or a message of one, was refused; nothing of it was kept. */
 export class ExchangeRefusal extends Refusal<ExchangeRefusalCode> {

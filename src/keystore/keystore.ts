@@ -33,7 +33,7 @@ import { destroy, purge } from './destruction.ts'
 import { compareHighWater, highWater } from './high-water.ts'
 import { isReserve, type Side } from './layout.ts'
 import { load } from './load.ts'
-import { pool, storableKeys, storedKeys } from './pool.ts'
+import { keySources, pool, storableKeys, storedKeys } from './pool.ts'
 import { discard, quarantine, release } from './quarantine.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import {
@@ -123,6 +123,7 @@ function facesOf(room: Room) {
     deliver: face(deliver),
     pool: face(pool),
     storedKeys: face(storedKeys),
+    keySources: face(keySources),
     storableKeys: face(storableKeys),
     quarantine: face(quarantine),
     release: face(release),

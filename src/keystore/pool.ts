@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { LinkId, SiteId } from '#base'
+import type { KeySource, LinkId, SiteId } from '#base'
 import { linksTo, type Room } from './room.ts'
+import { isUsable } from './state.ts'
 import { pendingVoidCount } from './withdrawals.ts'
 
 /** The pool shared with one peer, as this end sees it. */
@@ -72,6 +73,19 @@ export function storedKeys(room: Room, peer: SiteId, sizeBits: number): number {
     left -= number * keyOctets
   }
   return keys
+}
+
+/** Where the next key of a size could come from; none if there are not enough octets for one. */
+export function keySources(room: Room, peer: SiteId, sizeBits: number): readonly KeySource[] {
+  if (storedKeys(room, peer, sizeBits) === 0) return []
+  const found = new Set<KeySource>()
+  for (const { queue, head } of linksTo(room, peer)) {
+    for (const block of queue.slice(head)) {
+      const hasMore = isUsable(block) && block.allocated < block.layout.halfOctets
+      if (hasMore) found.add(block.origin.source)
+    }
+  }
+  return [...found]
 }
 
 /** `max_key_count` of GS QKD 014: how many keys of a size may be stored at most. */

@@ -246,6 +246,11 @@ function supplyFor(supply: Supply, sae: SaeId): KeySupply {
   }
   return {
     sae,
+    sources: ({ slave, sizeBits }) => {
+      const { directory, keystore } = supply
+      const peer = keystore.peers.find((site) => site === directory.siteOf(slave))
+      return peer === undefined ? [] : keystore.keySources(peer, sizeBits)
+    },
     getKey: async ({ slave, sizeBits }) => {
       const request = { master: sae, slave, additionalSlaves: [], number: 1, sizeBits }
       const [key] = await makeKeys(supply, request)

@@ -15,6 +15,7 @@ import {
   PortRefusal,
   Refusal,
   type KeyId,
+  type KeySource,
   type Log,
   type SaeId,
   type SecretBytes,
@@ -44,6 +45,8 @@ export interface SuppliedKey {
 export interface KeySupply {
   /** The SAE it acts for. */
   readonly sae: SaeId
+  /** Where the next such key could come from; none if there is none to be had. */
+  sources(request: { readonly slave: SaeId; readonly sizeBits: number }): readonly KeySource[]
   /** Makes a key shared with an SAE of another site. @throws KmeRefusal */
   getKey(request: { readonly slave: SaeId; readonly sizeBits: number }): Promise<SuppliedKey>
   /** Fetches a key that a master of another site has made for this SAE, once. @throws KmeRefusal */

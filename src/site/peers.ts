@@ -131,6 +131,11 @@ export class Peers {
     return promise
   }
 
+  /** Resolves once a connection to the peer stands. Rejects with a `PortRefusal`. */
+  async reach(peer: SiteId): Promise<void> {
+    await this.#reach(peer)
+  }
+
   #reach(peer: SiteId): Promise<Outgoing> {
     if (this.#stopped || !this.#known.has(peer)) {
       const why = this.#stopped ? 'This site is stopping' : 'No such peer is configured'

@@ -14,8 +14,10 @@ import {
   noteOf,
   Refusal,
   statement,
+  strongestSource,
   tablesOf,
   type Clock,
+  type KeySource,
   type Log,
   type Migration,
   type RandomSource,
@@ -29,7 +31,7 @@ import { provenanceOctets, summary } from '#keystore'
 import {
   accept,
   complete,
-  decide,
+  decideOrRefuse,
   initiate,
   receiveHello,
   respond,
@@ -86,6 +88,17 @@ export class Sessions {
     input.peers.serve('session/confirm', (from, octets) =>
       Promise.try(() => this.#confirm(from, octets)),
     )
+  }
+
+  /**
+   * Rejects as `open` would, where that can be known before anything is used up: the peer cannot be
+   * reached, or the mode waits for a QKD key that is not there.
+   */
+  async prepare(peer: SiteId, { dataClass, mode }: Omit<SessionWish, 'purpose'>): Promise<void> {
+    const { policy, peers } = this.#input
+    const { party } = this.#peer(peer)
+    decideOrRefuse(policy, { dataClass, wanted: mode, offered: this.#atHand(party) })
+    await peers.reach(peer)
   }
 
   /**
@@ -149,26 +162,38 @@ export class Sessions {
   /** One QKD key where the policy has a use for one and there is one; else none. */
   async #keysFor(party: Party, { dataClass, mode }: SessionWish): Promise<readonly QuantumKey[]> {
     const { policy, supply, alarms, log } = this.#input
-    const decision = decide(policy, { dataClass, wanted: mode, offered: [] })
-    if (decision.kind === 'refuse' || decision.mode === 'post-quantum') return []
+    const offered = this.#atHand(party)
+    const decision = decideOrRefuse(policy, { dataClass, wanted: mode, offered })
+    if (decision.mode === 'post-quantum') return []
+    let code = 'QUANTUM_KEY_SIMULATED'
     try {
-      const key = await supply.getKey({ slave: party.sae, sizeBits: 256 })
-      await alarms.clear(DEGRADED, party.site)
-      return [quantumKey(key)]
-    } catch (error) {
-      const { code } = noteOf(error)
-      log.write('info', 'session.without-quantum-key', { peer: party.site, code })
-      if (decision.mode === 'prefer-quantum') {
-        await alarms.raise({
-          kind: DEGRADED,
-          severity: 'warning',
-          subject: party.site,
-          message:
-            'No QKD key could be had: sessions go on under post-quantum keys, and are marked',
-        })
+      // A key that would not count must not be used up.
+      if (decision.used === 'hybrid-quantum' || offered.length === 0) {
+        const key = await supply.getKey({ slave: party.sae, sizeBits: KEY_BITS })
+        await alarms.clear(DEGRADED, party.site)
+        return [quantumKey(key)]
       }
-      return []
+    } catch (error) {
+      code = noteOf(error).code
     }
+    log.write('info', 'session.without-quantum-key', { peer: party.site, code })
+    if (decision.mode === 'prefer-quantum') {
+      await alarms.raise({
+        kind: DEGRADED,
+        severity: 'warning',
+        subject: party.site,
+        message:
+          'No QKD key that counts could be had: sessions go on under post-quantum keys, and are marked',
+      })
+    }
+    return []
+  }
+
+  /** The worthiest of the QKD keys that could be had for a session now, if there are any. */
+  #atHand({ sae }: Party): readonly { readonly source: KeySource }[] {
+    const sources = this.#input.supply.sources({ slave: sae, sizeBits: KEY_BITS })
+    const source = strongestSource(sources)
+    return source === undefined ? [] : [{ source }]
   }
 
   async #answer(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
@@ -302,5 +327,7 @@ export const sessionMigrations: readonly Migration[] = [
 ]
 
 const DEGRADED = 'session.without-quantum-key'
+/** Of the QKD key that a session takes. */
+const KEY_BITS = 256
 /** Sessions that peers have begun here and nobody has taken; more push out the oldest. */
 const BEGUN_MAX = 64

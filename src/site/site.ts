@@ -376,6 +376,7 @@ function newExchange(
     keysOf: (site) => known.get(site)?.statement,
     ask: (peer, method, payload) => peers.request(peer, method, payload, TRANSFER_TIMEOUT_MS),
     sessions: {
+      prepare: (peer, want) => sessions.prepare(peer, want),
       open: (peer, want) => sessions.open(peer, { ...want, purpose: 'transfer' }),
       take: (peer, session) => sessions.take(peer, session),
     },

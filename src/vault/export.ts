@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { SecretBytes, SiteId, Uuid } from '#base'
+import { assert, type SecretBytes, type SiteId, type Uuid } from '#base'
 import { unwrapDataKey } from '#envelope'
 import { referencesOf } from '#health'
 import { resourceOf } from './body.ts'
@@ -41,6 +41,54 @@ export interface ExportItem {
   readonly protections: readonly ItemProtection[]
 }
 
+/** A record that was verified and may leave: nothing of it has been given out yet. */
+export interface PreparedExport {
+  readonly kind: 'prepared'
+  readonly items: number
+  /** Of all containers, as stored. */
+  readonly octets: number
+  /**
+   * Gives it out, once the log says that it was exported, and where to.
+   *
+   * @throws VaultRefusal `VAULT_NOT_FOUND` if the patient's key is gone by now
+   */
+  give(about: { readonly to: SiteId; readonly actor: string }): AsyncGenerator<ExportItem>
+}
+
+/** How much may leave at once. */
+export interface ExportLimits {
+  readonly itemsMax: number
+  /** Of one container, and of all. */
+  readonly itemOctetsMax: number
+  readonly octetsMax: number
+}
+
+/**
+ * Reads and verifies what an export would give out: the newest version of each object of a patient,
+ * then of the shared objects they refer to.
+ *
+ * Whatever is wrong with the record comes to light here, before its sender spends anything on it.
+ *
+ * @throws VaultRefusal `VAULT_NOT_FOUND`, `VAULT_DAMAGED`
+ */
+export async function prepareExport(
+  context: VaultContext,
+  patient: Uuid,
+  { itemsMax, itemOctetsMax, octetsMax }: ExportLimits,
+): Promise<PreparedExport | { readonly kind: 'too-large' }> {
+  const ready: Ready[] = []
+  let octets = 0
+  for await (const item of exportable(context, patient)) {
+    const { length } = item.verified.container
+    octets += length
+    ready.push(item)
+    const isTooMuch = ready.length > itemsMax || length > itemOctetsMax || octets > octetsMax
+    if (isTooMuch) return { kind: 'too-large' }
+  }
+  const give: PreparedExport['give'] = (about) => given(context, { patient, ready, ...about })
+  return { kind: 'prepared', items: ready.length, octets, give }
+}
+
 /**
  * The newest version of each object of a patient, then of the shared objects they refer to.
  *
@@ -50,19 +98,30 @@ export interface ExportItem {
  */
 export async function* exportItems(
   context: VaultContext,
-  about: { readonly patient: Uuid; readonly to: SiteId; readonly actor: string },
+  { patient, ...about }: { readonly patient: Uuid; readonly to: SiteId; readonly actor: string },
 ): AsyncGenerator<ExportItem> {
-  const { keyring, store } = context
-  const { patient, to, actor } = about
+  const most = Number.MAX_SAFE_INTEGER
+  const limits = { itemsMax: most, itemOctetsMax: most, octetsMax: most }
+  const prepared = await prepareExport(context, patient, limits)
+  assert(prepared.kind === 'prepared', 'nothing is larger than the largest number')
+  yield* prepared.give(about)
+}
+
+/** A version that may leave, and under whose key it is opened here. */
+interface Ready {
+  readonly verified: VerifiedVersion
+  readonly proof: GroupProof
+  readonly isShared: boolean
+}
+
+async function* exportable(context: VaultContext, patient: Uuid): AsyncGenerator<Ready> {
   using key = await patientKey(context, patient)
-  using shared = await keyring.siteHolder('shared')
-  const log = { kind: 'vault.exported', actor, facts: { to } }
-  await store.commit(traceEntries(context, log, [key]))
+  using shared = await context.keyring.siteHolder('shared')
   const wanted = new Wanted()
   for await (const held of everyObjectOf(context, patient)) {
     const verified = await readNewest(context, held)
     wanted.addFrom(verified, key)
-    yield await exported(context, verified, key)
+    yield { verified, proof: await proofFor(context, verified), isShared: false }
   }
   for (;;) {
     const next = wanted.take()
@@ -71,21 +130,37 @@ export async function* exportItems(
     if (object === undefined) continue
     const verified = await readVersion(context, object)
     wanted.addFrom(verified, shared)
-    yield await exported(context, verified, shared)
+    yield { verified, proof: await proofFor(context, verified), isShared: true }
   }
 }
 
-async function exported(
+async function* given(
   context: VaultContext,
-  verified: VerifiedVersion,
-  key: HolderKey,
-): Promise<ExportItem> {
-  const { object, version, tenant, container, hash, group, place, origin } = verified
-  const proof =
-    origin === undefined ? proverOf(group).prove(place) : await proofOf(context, tenant, origin)
-  const dataKey = unwrapDataKey(container, key.wrapping)
-  const protections = origin?.protections ?? []
-  return { object, version, tenant, container, hash, dataKey, proof, protections }
+  about: {
+    readonly patient: Uuid
+    readonly ready: readonly Ready[]
+    readonly to: SiteId
+    readonly actor: string
+  },
+): AsyncGenerator<ExportItem> {
+  const { patient, ready, to, actor } = about
+  using key = await patientKey(context, patient)
+  using shared = await context.keyring.siteHolder('shared')
+  const log = { kind: 'vault.exported', actor, facts: { to } }
+  await context.store.commit(traceEntries(context, log, [key]))
+  for (const { verified, proof, isShared } of ready) {
+    const { object, version, tenant, container, hash, origin } = verified
+    const dataKey = unwrapDataKey(container, (isShared ? shared : key).wrapping)
+    const protections = origin?.protections ?? []
+    yield { object, version, tenant, container, hash, dataKey, proof, protections }
+  }
+}
+
+/** That the sealing site signed a version: this site, or the one it came from. */
+async function proofFor(context: VaultContext, verified: VerifiedVersion): Promise<GroupProof> {
+  const { tenant, group, place, origin } = verified
+  if (origin !== undefined) return await proofOf(context, tenant, origin)
+  return proverOf(group).prove(place)
 }
 
 /** The shared object that a reference leads to; undefined if it leads elsewhere or nowhere. */

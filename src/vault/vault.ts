@@ -7,7 +7,13 @@
 import type { SecretBytes, SiteId, Uuid } from '#base'
 import { sweepBlobs } from './blobs.ts'
 import type { VaultContext, VaultPorts } from './context.ts'
-import { exportItems, type ExportItem } from './export.ts'
+import {
+  exportItems,
+  prepareExport,
+  type ExportItem,
+  type ExportLimits,
+  type PreparedExport,
+} from './export.ts'
 import type { ScrubFinding } from './findings.ts'
 import { Groups } from './groups.ts'
 import { readForImport, writeImport, type ImportOutcome } from './import.ts'
@@ -124,6 +130,14 @@ export class Vault implements Disposable {
   /** How many patients and items are here. */
   count(): Promise<{ readonly patients: number; readonly items: number }> {
     return countRecords(this.#context)
+  }
+
+  /** Verifies a patient's record before it leaves; nothing is given out yet: see `PreparedExport`. */
+  prepareExport(
+    patient: Uuid,
+    limits: ExportLimits,
+  ): Promise<PreparedExport | { readonly kind: 'too-large' }> {
+    return prepareExport(this.#context, patient, limits)
   }
 
   /** A patient's record for another site: see `ExportItem`. */
