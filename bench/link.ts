@@ -19,6 +19,7 @@ import {
   LoopbackLink,
   Orders,
   reconcileInProcess,
+  type AmplificationFamily,
   type AmplificationShape,
   type Role,
 } from '#qkd'
@@ -139,24 +140,25 @@ const reconcile = ({ sent, received }: Frames, errorRate: number) =>
   })
 
 function amplification(): readonly Benchmark[] {
-  const one = (megabits: number, bar: number | null): Benchmark => {
-    const inputBits = megabits * 2 ** 20
+  const one = (family: AmplificationFamily, inputBits: number, bar: number | null): Benchmark => {
+    const size = inputBits >= MEGABIT ? `${inputBits / MEGABIT} Mbit` : `${inputBits / 1024} kbit`
     const shape: AmplificationShape = {
-      family: 'modular',
+      family,
       inputBits,
       secretBits: Math.floor(inputBits * 0.35),
     }
     return {
-      name: `link.amplification.${String(megabits)}`,
-      claim: `privacy amplification, modular, ${String(megabits)} Mbit blocks`,
+      name: `link.amplification.${family}.${size.replace(' ', '')}`,
+      claim: `privacy amplification, ${family}, blocks of ${size}`,
       unit: 'Mb/s',
       bar,
       better: 'more',
       peer: { name: 'Toshiba module', value: 108 },
+      runs: inputBits > 64 * MEGABIT ? 3 : 5,
       run: async () => {
         const bits = bitsOf(systemRandom.octets(inputBits / 8))
         const drawn = drawSeed(shape, systemRandom)
-        const rounds = Math.max(1, Math.round(16 / megabits))
+        const rounds = Math.max(1, Math.round((16 * MEGABIT) / inputBits))
         const seconds = await cpuSeconds(() => {
           for (let round = 0; round < rounds; round++) amplify(shape, bits, drawn)
         })
@@ -164,7 +166,12 @@ function amplification(): readonly Benchmark[] {
       },
     }
   }
-  return [one(1, 100), one(16, null)]
+  return [
+    one('modular', MEGABIT, 150),
+    one('modular', 16 * MEGABIT, null),
+    one('modular', 128 * MEGABIT, 100),
+    one('toeplitz', 256 * 1024, 20),
+  ]
 }
 
 /** One end by itself, fed with what it was fed in a run of both. */
@@ -228,6 +235,7 @@ function choicesAt({ slots, choices }: ChoiceRecord, wanted: Uint32Array): Uint8
   })
 }
 
+const MEGABIT = 2 ** 20
 const FRAME_BITS = 65_536
 const CASCADE_FRAMES = 128
 const OPTICS_BATCHES = 120

@@ -22,6 +22,7 @@
  */
 
 import { assert, bitsOf, octetsFor, type Bits, type RandomSource } from '#base'
+import { integerOf, octetsOf } from '#crypto'
 import type { AmplificationFamily } from './parameters.ts'
 import { toeplitzHash } from './toeplitz.ts'
 
@@ -107,7 +108,7 @@ function modularHash(verified: Bits, secretBits: number, seed: Uint8Array): Bits
   }
   return {
     length: secretBits,
-    octets: octetsOfInteger(BigInt.asUintN(secretBits, key), secretBits),
+    octets: octetsOf(BigInt.asUintN(secretBits, key), octetsFor(secretBits)),
   }
 }
 
@@ -116,20 +117,6 @@ function bitsFrom(octets: Uint8Array, from: number, count: number): bigint {
   const first = from >> 3
   const last = octetsFor(from + count)
   return BigInt.asUintN(count, integerOf(octets.subarray(first, last)) >> BigInt(from & 7))
-}
-
-/** The integer whose bit i is bit i of the string. Hexadecimal is the quickest way in. */
-function integerOf(octets: Uint8Array): bigint {
-  if (octets.length === 0) return 0n
-  return BigInt(`0x${octets.toReversed().toHex()}`)
-}
-
-function octetsOfInteger(value: bigint, bits: number): Uint8Array {
-  const digits = value.toString(16)
-  const octets = Uint8Array.fromHex(digits.length % 2 === 0 ? digits : `0${digits}`)
-  const out = new Uint8Array(octetsFor(bits))
-  out.set(octets.reverse())
-  return out
 }
 
 const isPadded = (octets: Uint8Array, bits: number): boolean =>
