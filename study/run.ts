@@ -30,6 +30,14 @@ export const studies: Readonly<Record<string, StudyEntry>> = {
     title: 'Secret key rate against distance: Lim 2014, Rusca 2018, GYS',
     load: () => import('./distance.ts'),
   },
+  attacks: {
+    title: 'Every attack on one link: what shows, which alarm, what becomes of the key',
+    load: () => import('./attacks.ts'),
+  },
+  'photon-number-splitting': {
+    title: 'Photon-number splitting with and without decoys',
+    load: () => import('./photon-number-splitting.ts'),
+  },
 }
 
 /** What one study came to, as `--json` prints it. */

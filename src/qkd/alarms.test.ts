@@ -122,6 +122,19 @@ test('blinded detectors that do not click at all still show their current', () =
   assert.deepEqual(raised, ['photocurrent raised'])
 })
 
+test('more current from more clicks is no blinding', () => {
+  const { monitor: watched, raised } = monitor()
+  const batch = (times: number, photocurrentUa: number): void => {
+    watched.rate(11_000 * times, 1_000_000)
+    watched.observables(observed({ photocurrentUa }))
+  }
+  for (let calm = 0; calm < 8; calm++) batch(1, 2)
+  batch(8, 15)
+  assert.deepEqual(raised, ['rate-surge raised'])
+  batch(8, 60)
+  assert.deepEqual(raised.slice(1), ['photocurrent raised'])
+})
+
 test('a receiver that clicks far more than usual raises an alarm', () => {
   const { monitor: watched, raised } = monitor()
   for (let batch = 0; batch < 8; batch++) watched.rate(1000, 100_000)

@@ -46,6 +46,8 @@ export class BatchMonitor {
   readonly #board: AlarmBoard
   /** Detections per slot, slowly averaged; undefined before the first batch. */
   #rate: number | undefined
+  /** How many times the usual rate the last batch had, at least 1: more clicks are more current. */
+  #surge = 1
   #current: number | undefined
   #doubles: number | undefined
   #balance: number | undefined
@@ -62,6 +64,7 @@ export class BatchMonitor {
   rate(detections: number, slotCount: number): void {
     const rate = detections / slotCount
     const usual = this.#rate ?? rate
+    this.#surge = usual === 0 ? 1 : Math.max(1, rate / usual)
     const collapsed = rate < RATE_COLLAPSE * usual
     const surged = detections >= CLICKS_MIN && rate > RATE_SURGE * usual
     this.#board.condition('rate-collapse', collapsed, { rate, usual })
@@ -111,9 +114,9 @@ export class BatchMonitor {
   #photocurrent(photocurrentUa: number): void {
     const usual = this.#current ?? photocurrentUa
     const settled = this.#batches >= BATCHES_TO_SETTLE
-    const blinded = settled && photocurrentUa > CURRENT_RISE * usual
+    const blinded = settled && photocurrentUa > CURRENT_RISE * usual * this.#surge
     this.#board.condition('photocurrent', blinded, { photocurrentUa, usual })
-    if (!blinded) this.#current = averaged(usual, photocurrentUa)
+    if (!blinded && this.#surge < RATE_SURGE) this.#current = averaged(usual, photocurrentUa)
   }
 
   /** Light that comes early or late favours one detector: the mean moves, or the spread grows. */
