@@ -42,6 +42,9 @@ const powers: Powers = {
   cohort: async (seed, patients) => (await gateway()).cohort(seed, patients),
   textsIn: async (octets) => (await gateway()).textsIn(octets),
   explainConfiguration: async (folder) => (await gateway()).explainConfiguration(folder),
+  examine: async function* (folder, passphrase) {
+    yield* (await gateway()).examine({ folder, passphrase })
+  },
   verifyStopped: async function* (folder, passphrase) {
     yield* (await gateway()).verifyStopped(folder, passphrase)
   },

@@ -13,6 +13,7 @@ import { Command, CommanderError } from 'commander'
 import { addAttackCommands } from './commands/attack.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addConfigCommands } from './commands/config.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addKeyCommands } from './commands/key.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
@@ -53,6 +54,7 @@ export function newProgram(powers: Powers): Command {
   addSiteCommands(program, powers)
   addKeyCommands(program)
   addConfigCommands(program, powers)
+  addDoctorCommand(program, powers)
   addRecordCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)
@@ -75,6 +77,7 @@ ${style.bold('First steps')}
   photonward demo                           two hospitals on this machine, from nothing to proof
   photonward demo --keep                    the same, left running for you to explore
   photonward --site <folder> status         what a running site is doing
+  photonward --site <folder> doctor         whether a site can work, and what to do
 
 ${style.bold('A site of your own')}
   photonward pki init authority/            certificates: root, issuer, north hierarchy

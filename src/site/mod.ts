@@ -42,6 +42,7 @@ export { askPeerClock, type PeerClock } from './peer-clock.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
 export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
 export {
+  inspectLogHead,
   inspectTrust,
   stageOf,
   type TrustEnd,

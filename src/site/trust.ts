@@ -5,9 +5,11 @@
  * @module
  */
 
-import { kmeId, siteId, type Disk, type EpochMs } from '#base'
+import { kmeId, siteId, type Disk, type EpochMs, type Store } from '#base'
+import { verifyHead, type HeadCheck } from '#audit'
 import {
   CERTIFICATE_WARN_MS,
+  logVerifierOf,
   readGrant,
   termsOf,
   verifyChain,
@@ -99,6 +101,10 @@ export async function inspectTrust(
   }
   return { ends, refused, own: own.kind === 'verified' ? own.statement : undefined, peers }
 }
+
+/** Whether the newest checkpoint of a site's log is its own, and the stored tree leads to it. */
+export const inspectLogHead = (own: SiteStatement, store: Store): Promise<HeadCheck> =>
+  verifyHead({ site: own.site, store }, logVerifierOf(own))
 
 /** Whether a part is over, ends soon, or neither. */
 export const stageOf = ({ endsAt, warnMs }: TrustEnd, now: EpochMs): 'ended' | 'ending' | 'good' =>

@@ -16,7 +16,7 @@ import { photonward, run } from '../support/processes.ts'
 import { startTwoSites, type TestSite, type TwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
 import { CERTIFICATE, curl, type CurlAnswer, type CurlOptions } from './curl.ts'
-import { ownClientTests } from './own-client.ts'
+import { doctorFindsGone, doctorFindsHealthy, ownClientTests } from './own-client.ts'
 import {
   asMaster,
   asSae,
@@ -50,6 +50,7 @@ test('foreign programs speak ETSI GS QKD 014', { timeout: 240_000, ...allMissing
   await tlsTests(t, sites)
   await pythonTests(t, sites)
   if (withCurl.skip === undefined) await ownClientTests(t, sites)
+  await t.test('photonward doctor finds running sites healthy', () => doctorFindsHealthy(sites))
   await revocationTest(t, sites)
   await exhaustionTests(t, sites)
 })
@@ -397,6 +398,7 @@ async function exhaustionTests(t: TestContext, sites: TwoSites): Promise<void> {
     const answer = await curl(asMaster(sites), 'cambridge.ward/enc_keys')
     assert.match(refusal(answer, 503), /KME of the slave SAE/)
     assert.match(answer.headers['retry-after'], /^[1-9]\d*$/)
+    await doctorFindsGone(sites)
     await sites.cambridge.daemon.start()
     await until('keys are given again', async () => {
       return (await curl(asMaster(sites), 'cambridge.ward/enc_keys')).status === 200

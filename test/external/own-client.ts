@@ -67,5 +67,45 @@ export async function ownClientTests(t: TestContext, sites: TwoSites): Promise<v
   })
 }
 
+/** `photonward doctor` beside running daemons, for their peers and devices are real here. */
+export async function doctorFindsHealthy({ bristol, cambridge }: TwoSites): Promise<void> {
+  for (const site of [bristol, cambridge]) {
+    const { status, healthy, checks } = await examine(site)
+    assert.deepEqual(
+      checks.filter(({ state }) => state !== 'ok'),
+      [],
+    )
+    assert.deepEqual([status, healthy], [0, true])
+    const seen = checks.map(({ check }) => check)
+    const peer = site === bristol ? cambridge : bristol
+    const expected = ['daemon', 'trust', 'keys', `peer ${peer.name}`, 'log']
+    for (const check of [...expected, 'device fibre-bristol-cambridge']) {
+      assert(seen.includes(check), `${check} in ${seen.join(', ')}`)
+    }
+  }
+}
+
+/** While the daemon of Cambridge does not run. */
+export async function doctorFindsGone({ bristol, cambridge }: TwoSites): Promise<void> {
+  const { status, checks } = await examine(bristol)
+  assert.equal(status, 0)
+  const peer = checks.find(({ check }) => check === 'peer cambridge')
+  assert(peer?.state === 'warn')
+  assert.match(peer.says, /ECONNREFUSED/)
+  assert.match(peer.next ?? '', /start its daemon/)
+  const own = (await examine(cambridge)).checks
+  assert.equal(own.find(({ check }) => check === 'daemon')?.state, 'warn')
+  assert.equal(own.find(({ check }) => check === 'log')?.state, 'ok')
+}
+
+async function examine(site: TestSite) {
+  const { status, stdout } = await photonward(['--site', site.folder, '--json', 'doctor'])
+  const report = JSON.parse(stdout) as {
+    healthy: boolean
+    checks: readonly { check: string; state: string; says: string; next: string | null }[]
+  }
+  return { status, ...report }
+}
+
 const codeIn = (stderr: string): string =>
   (JSON.parse(stderr) as { error: { code: string } }).error.code

@@ -10,6 +10,7 @@ import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, style } from '../output.ts'
 import type { ConfigPowers } from './config.ts'
+import type { DoctorPowers } from './doctor.ts'
 import type { ExplainPowers } from './explain.ts'
 import type { StudyPowers } from './study.ts'
 
@@ -64,7 +65,7 @@ export interface BenchOutput {
 }
 
 /** What only the real world can do. */
-export interface Powers extends StudyPowers, ExplainPowers, ConfigPowers {
+export interface Powers extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers {
   readonly version: string
   readonly createAuthority: (folder: string) => Promise<Shown>
   readonly initSite: (folder: string, options: InitOptions) => Promise<Shown>
