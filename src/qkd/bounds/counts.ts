@@ -47,7 +47,12 @@ export interface BoundInput {
 
 /** Every bound of this room, by authors and year. */
 export type BoundName =
-  'wiesemann-2024' | 'rusca-2018' | 'lim-2014' | 'tomamichel-2012' | 'asymptotic-lo-ma'
+  | 'wiesemann-2024'
+  | 'rusca-2018'
+  | 'lim-2014'
+  | 'three-state'
+  | 'tomamichel-2012'
+  | 'asymptotic-lo-ma'
 
 /** A key length and how it came about. ℓ = 0 is an ordinary outcome: the block gives no key. */
 export interface KeyLength {
@@ -98,7 +103,10 @@ export function checkBoundInput(input: BoundInput, intensities: number | undefin
 }
 
 /** Bits charged for verification: what was sent, and never less than the papers charge. */
-export const verificationCharge = ({ epsilons, verificationBits = 0 }: BoundInput): number =>
+export const verificationCharge = ({
+  epsilons,
+  verificationBits = 0,
+}: Pick<BoundInput, 'epsilons' | 'verificationBits'>): number =>
   Math.max(verificationBits, Math.log2(2 / epsilons.correctness))
 
 /** ℓ of the bits that are left. */

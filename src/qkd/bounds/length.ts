@@ -31,6 +31,7 @@ export function keyLength(bound: BoundName, input: BoundInput): KeyLength {
       return rusca2018(input)
     case 'lim-2014':
       return lim2014(input)
+    case 'three-state':
     case 'tomamichel-2012':
     case 'asymptotic-lo-ma':
       throw new QkdRefusal('BOUND_NOT_APPLICABLE', 'Expected a finite-key bound for decoy states', {
@@ -53,6 +54,15 @@ export const termMeanings: Readonly<Record<string, string>> = {
   testVacuumUpper: 's₀⁺ in the test basis',
   testSingleLower: 's₁⁻ in the test basis',
   testSingleErrorsUpper: 'v₁⁺: at most so many single photons of the test basis were errors',
+  crossedDetections: 'key states measured in the test basis, and + seen',
+  plusVacuumUpper: 's₀⁺ of + sent and measured in the test basis',
+  wrongUpper: 'at most so many single photons sent as + were seen as −',
+  crossedUpper: 'at most so many single photons sent as key states were seen as +',
+  rightLower: 'at least so many single photons sent as + were seen as +',
+  wrongInKey: 'the same as −, carried over to the key',
+  crossedInKey: 'the same of key states, carried over to the key',
+  rightInKey: 'the same as +, carried over to the key',
+  phaseErrors: 'phase errors among the single photons of the key, upper bound',
   phaseErrorObserved: 'v₁⁺ / s₁⁻ of the test basis',
   phaseErrorDeviation: 'how much worse the key basis may be by bad luck of sampling',
   phaseError: 'phase error rate, upper bound',
