@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DAY_MS, fromCbor, PortRefusal, SeededRandom, siteId, uuid, type Uuid } from '#base'
+import {
+  DAY_MS,
+  fromCbor,
+  HOUR_MS,
+  PortRefusal,
+  SeededRandom,
+  siteId,
+  uuid,
+  type Uuid,
+} from '#base'
+import { UNFINISHED_MAX } from './inbox.ts'
+import { readOffer, writeCommit } from './messages.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import type { Transfer } from './tables.ts'
-import { importCohort, openedRecord, Pair } from './fixture.test.ts'
+import { importCohort, openedRecord, Pair, type TestSite } from './fixture.test.ts'
 
 const cambridge = siteId('cambridge')
 
@@ -184,6 +195,55 @@ test('attempts that fail after a key was used up become rare', async () => {
   assert.equal((await bristol.exchange.transfer(transfer)).state, 'waiting')
 })
 
+test('a peer that begins and never ends takes up little room, and none after a day', async () => {
+  const pair = await Pair.open()
+  const [bristol, there] = [pair.site('bristol'), pair.site('cambridge')]
+  const [patient] = await importCohort(bristol, 1)
+  let isHostile = true
+  pair.wire = ({ method }, deliver) =>
+    isHostile && method === 'exchange/commit'
+      ? Promise.reject(new PortRefusal('NETWORK_CLOSED', 'It never commits'))
+      : deliver()
+  const wish = { patient, to: cambridge, dataClass: 'clinical', mode: undefined, actor: 'test' }
+  const begun = UNFINISHED_MAX + 5
+  for (let count = 0; count < begun; count++) await bristol.exchange.send(wish)
+  await pair.time.advance(10_000)
+  const [rows, parts] = [await countIn(there, 'transfer'), await countIn(there, 'transfer_part')]
+  assert.equal(rows, UNFINISHED_MAX)
+  assert(parts > 0)
+  await bristol.exchange.stop()
+  there.exchange.start()
+  await pair.time.advance(DAY_MS - HOUR_MS)
+  assert.equal(await countIn(there, 'transfer'), UNFINISHED_MAX, 'not before a day is over')
+  await pair.time.advance(2 * HOUR_MS)
+  assert.equal(await countIn(there, 'transfer'), 0)
+  assert.equal(await countIn(there, 'transfer_part'), 0)
+  isHostile = false
+  await pair.restart(siteId('bristol'))
+  bristol.exchange.start()
+  await pair.time.advance(10_000)
+  assert.equal(await bristol.exchange.openCount(), 0, 'what was forgotten is sent anew')
+  await assertArrivedOnce(pair, patient)
+})
+
+test('no site takes over or disturbs a transfer of another', async () => {
+  const pair = await Pair.open()
+  const there = pair.site('cambridge')
+  let mine = new Uint8Array(0)
+  pair.wire = async ({ method, payload }, deliver) => {
+    if (method === 'exchange/offer') mine = payload.slice()
+    if (method !== 'exchange/items') return deliver()
+    for (const method of ['exchange/offer', 'exchange/commit'] as const) {
+      const forged = method === 'exchange/offer' ? mine : commitOf(mine)
+      const asked = there.exchange.handlers[method](siteId('ipswich'), forged)
+      await assert.rejects(asked, { code: 'TRANSFER_DIFFERS' })
+    }
+    return deliver()
+  }
+  const { bristol, transfer } = await sent(pair)
+  assert.equal((await bristol.exchange.transfer(transfer)).state, 'delivered')
+})
+
 test('a stranger, a class without policy and a patient who is not here are refused', async () => {
   const pair = await Pair.open()
   const bristol = pair.site('bristol')
@@ -217,6 +277,14 @@ test('sending again what is there already writes nothing and gets a receipt', as
   assert.equal((await bristol.exchange.transfer(again.transfer)).state, 'delivered')
   await assertArrivedOnce(pair, patient)
 })
+
+const commitOf = (offer: Uint8Array): Uint8Array =>
+  writeCommit(readOffer(offer).transfer, new Uint8Array(32))
+
+async function countIn({ store }: TestSite, table: string): Promise<number> {
+  const [row] = await store.read({ sql: `select count(*) as n from ${table}`, parameters: [] })
+  return Number(row['n'])
+}
 
 const usedOf = ({ protection }: Transfer): string =>
   (fromCbor(protection ?? new Uint8Array(0), 8192) as { used: string }).used

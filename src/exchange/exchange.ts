@@ -36,6 +36,7 @@ export class Exchange {
   /** Goes on with what was not finished. */
   start(): void {
     this.#outbox.kick()
+    this.#inbox.start()
   }
 
   /** Puts a patient's whole record on the list of what is to be sent. */
@@ -73,6 +74,7 @@ export class Exchange {
   }
 
   async stop(): Promise<void> {
+    this.#inbox.stop()
     await this.#outbox.stop()
     this.#inbox[Symbol.dispose]()
   }

@@ -6,10 +6,26 @@
  * is here whole or not at all, and once: repeating any message changes nothing and gets the same
  * answer. After a crash the sender offers anew, and only what is missing travels again.
  *
+ * What a peer has begun and not ended takes up room here. So each may have only so much of it, the
+ * newest of which counts, and what was not offered again for a day is forgotten.
+ *
  * @module
  */
 
-import { concat, hex, sameOctets, toCbor, type SiteId, type Statement, type Uuid } from '#base'
+import {
+  concat,
+  DAY_MS,
+  epochMs,
+  hex,
+  HOUR_MS,
+  logFacts,
+  sameOctets,
+  toCbor,
+  type Cancel,
+  type SiteId,
+  type Statement,
+  type Uuid,
+} from '#base'
 import { containerHash } from '#envelope'
 import type { Protection, Session } from '#session'
 import type { ItemProtection, ReceivedItem } from '#vault'
@@ -35,11 +51,14 @@ import { ExchangeRefusal } from './refusal.ts'
 import {
   deleteParts,
   deletePartsOf,
+  deleteUnfinished,
   insertPart,
   insertTransfer,
+  selectLapsed,
   selectParts,
   selectProgress,
   selectTransfer,
+  selectUnfinished,
   transferOf,
   updateTransfer,
   type Transfer,
@@ -57,19 +76,32 @@ export class Inbox implements Disposable {
   readonly #context: ExchangeContext
   /** By transfer; oldest first. A sender that finds its offer gone offers again. */
   readonly #taken = new Map<Uuid, Taken>()
-  /** Messages of one transfer are handled one at a time. */
-  readonly #turns = new Map<Uuid, Promise<unknown>>()
+  /** Messages of one peer are handled one at a time. */
+  readonly #turns = new Map<SiteId, Promise<unknown>>()
+  #sweeping: Cancel | undefined
+  #stopped = false
 
   constructor(context: ExchangeContext) {
     this.#context = context
   }
 
+  /** Forgets what has lapsed, now and from time to time. */
+  start(): void {
+    void this.#sweep()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#sweeping?.()
+  }
+
   async offer(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
     const offer = readOffer(octets)
     return writeAnswer(
-      await this.#inTurn(offer.transfer, async () => {
+      await this.#inTurn(from, async () => {
         const known = await this.#known(offer.transfer)
-        if (known?.state === 'imported') return importedAnswer(known, from)
+        if (known !== undefined && known.peer !== from) throw otherSites()
+        if (known?.state === 'imported') return importedAnswer(known)
         using session = this.#context.sessions.take(from, offer.session)
         if (session === undefined) throw offerUnknown()
         const manifest = this.#open(from, offer, session)
@@ -80,7 +112,7 @@ export class Inbox implements Disposable {
 
   async items(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
     const { transfer, parts } = readParts(octets)
-    return this.#inTurn(transfer, async () => {
+    return this.#inTurn(from, async () => {
       const taken = this.#takenFrom(from, transfer)
       const { site, store } = this.#context
       await store.commit(parts.map((part) => insertPart(site, rowOf(taken, transfer, part))))
@@ -91,10 +123,11 @@ export class Inbox implements Disposable {
   async commit(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
     const { transfer, manifest } = readCommit(octets)
     return writeAnswer(
-      await this.#inTurn(transfer, async () => {
+      await this.#inTurn(from, async () => {
         const known = await this.#known(transfer)
         if (known === undefined) throw offerUnknown()
-        if (known.state === 'imported') return importedAnswer(known, from)
+        if (known.peer !== from) throw otherSites()
+        if (known.state === 'imported') return importedAnswer(known)
         const same = sameOctets(known.manifestHash ?? NONE, manifest)
         if (!same) throw new ExchangeRefusal('TRANSFER_DIFFERS', 'The transfer has other items')
         return this.#import(known, this.#takenFrom(from, transfer))
@@ -145,6 +178,7 @@ export class Inbox implements Disposable {
     if (known !== undefined && !sameOctets(known.manifestHash ?? NONE, hash)) {
       statements.push(deleteParts(site, transfer))
     }
+    statements.push(...(await this.#makeRoom(row)))
     await store.commit(statements)
     this.#keep({ from, manifest, hash, protection: session.protection })
     const progress = await store.read(selectProgress(site, transfer))
@@ -159,6 +193,7 @@ export class Inbox implements Disposable {
     about: { from: SiteId; hash: Uint8Array; protection: Protection },
     known: Transfer | undefined,
   ): Transfer {
+    const now = this.#context.clock.now()
     return {
       transfer,
       direction: 'in',
@@ -171,7 +206,8 @@ export class Inbox implements Disposable {
       items: items.length,
       itemsDone: 0,
       octets: items.reduce((sum, { octets }) => sum + octets, 0),
-      createdAt: known?.createdAt ?? this.#context.clock.now(),
+      createdAt: known?.createdAt ?? now,
+      offeredAt: now,
       finishedAt: undefined,
       protection: toCbor({ ...about.protection }),
       manifestHash: about.hash,
@@ -185,11 +221,59 @@ export class Inbox implements Disposable {
     if (before !== undefined) disposeKeys(before.manifest)
     this.#taken.delete(transfer)
     this.#taken.set(transfer, taken)
-    for (const [oldest, { manifest }] of this.#taken) {
-      if (this.#taken.size <= OFFERS_MAX) return
-      disposeKeys(manifest)
-      this.#taken.delete(oldest)
+    const ofPeer = [...this.#taken].filter(([, { from }]) => from === taken.from)
+    for (const [oldest] of ofPeer.slice(0, -OFFERS_MAX)) this.#drop(oldest)
+  }
+
+  /** Forgets the keys of an offer. */
+  #drop(transfer: Uuid): void {
+    const taken = this.#taken.get(transfer)
+    if (taken !== undefined) disposeKeys(taken.manifest)
+    this.#taken.delete(transfer)
+  }
+
+  /** Gives up a peer's oldest unfinished transfers where there would be too many with this one. */
+  async #makeRoom({ transfer, peer, octets }: Transfer): Promise<readonly Statement[]> {
+    const { site, store } = this.#context
+    const rows = await store.read(selectUnfinished(site, peer))
+    const others = rows.map(transferOf).filter((other) => other.transfer !== transfer)
+    let total = others.reduce((sum, other) => sum + other.octets, octets)
+    const given: Transfer[] = []
+    for (const other of others) {
+      if (others.length - given.length < UNFINISHED_MAX && total <= UNFINISHED_OCTETS_MAX) break
+      total -= other.octets
+      given.push(other)
     }
+    return given.flatMap((other) => this.#forget(other, 'crowded-out'))
+  }
+
+  #forget({ transfer, peer }: Transfer, cause: 'crowded-out' | 'lapsed'): readonly Statement[] {
+    const { site, clock, audit } = this.#context
+    this.#drop(transfer)
+    const event = { kind: 'transfer.forgotten', at: clock.now(), actor: site }
+    return [
+      deleteUnfinished(site, transfer),
+      deleteParts(site, transfer),
+      audit.append({ ...event, facts: { transfer, from: peer, cause } }),
+    ]
+  }
+
+  async #sweep(): Promise<void> {
+    const { site, store, clock, log } = this.#context
+    try {
+      const before = epochMs(Math.max(0, clock.now() - LAPSE_MS))
+      const rows = await store.read(selectLapsed(site, before, SWEPT_AT_ONCE_MAX))
+      for (const lapsed of rows.map(transferOf)) {
+        await this.#inTurn(lapsed.peer, async () => {
+          const now = await this.#known(lapsed.transfer)
+          const isOver = now?.state !== 'receiving' || now.offeredAt >= before
+          if (!isOver) await store.commit(this.#forget(now, 'lapsed'))
+        })
+      }
+    } catch (error) {
+      log.write('error', 'transfer.sweep-failed', logFacts(error))
+    }
+    if (!this.#stopped) this.#sweeping = clock.after(SWEEP_MS, () => void this.#sweep())
   }
 
   #takenFrom(from: SiteId, transfer: Uuid): Taken {
@@ -241,8 +325,7 @@ export class Inbox implements Disposable {
       ])
       return signed
     })
-    disposeKeys(manifest)
-    this.#taken.delete(manifest.transfer)
+    this.#drop(manifest.transfer)
     return { kind: 'imported', receipt }
   }
 
@@ -278,15 +361,13 @@ export class Inbox implements Disposable {
     return row === undefined ? undefined : transferOf(row)
   }
 
-  async #inTurn<T>(transfer: Uuid, work: () => Promise<T>): Promise<T> {
-    const mine = (this.#turns.get(transfer) ?? Promise.resolve()).then(work)
-    const settled = mine.catch(() => undefined)
-    this.#turns.set(transfer, settled)
-    try {
-      return await mine
-    } finally {
-      if (this.#turns.get(transfer) === settled) this.#turns.delete(transfer)
-    }
+  #inTurn<T>(peer: SiteId, work: () => Promise<T>): Promise<T> {
+    const mine = (this.#turns.get(peer) ?? Promise.resolve()).then(work)
+    this.#turns.set(
+      peer,
+      mine.catch(() => undefined),
+    )
+    return mine
   }
 }
 
@@ -319,17 +400,27 @@ function rowOf({ manifest }: Taken, transfer: Uuid, { item, place, octets }: Par
   return { transfer, hash: hex(listed.hash), place, octets, whole: listed.octets }
 }
 
-function importedAnswer({ peer, receipt }: Transfer, from: SiteId): OfferAnswer {
-  if (peer !== from || receipt === undefined) {
-    throw new ExchangeRefusal('TRANSFER_DIFFERS', 'The transfer is another site’s')
+function importedAnswer({ receipt }: Transfer): OfferAnswer {
+  if (receipt === undefined) {
+    throw new ExchangeRefusal('TRANSFER_DIFFERS', 'The receipt of the transfer is missing')
   }
   return { kind: 'imported', receipt }
 }
+
+const otherSites = (): ExchangeRefusal =>
+  new ExchangeRefusal('TRANSFER_DIFFERS', 'The transfer is another site’s')
 
 const offerUnknown = (): ExchangeRefusal =>
   new ExchangeRefusal('OFFER_UNKNOWN', 'No such offer is open here; offer the transfer again')
 const offerInvalid = (why: string): ExchangeRefusal => new ExchangeRefusal('OFFER_INVALID', why)
 
 const NONE = new Uint8Array(0)
-/** Offers whose keys are held at once; more push out the oldest, whose sender offers again. */
-const OFFERS_MAX = 16
+/** Offers of one peer whose keys are held at once; the oldest of more has to be offered again. */
+const OFFERS_MAX = 4
+/** Transfers of one peer that are unfinished here, and their octets: the oldest of more go. */
+export const UNFINISHED_MAX = 16
+const UNFINISHED_OCTETS_MAX = 2 * TRANSFER_OCTETS_MAX
+/** How long an unfinished transfer stays that is not offered again. */
+const LAPSE_MS = DAY_MS
+const SWEEP_MS = HOUR_MS
+const SWEPT_AT_ONCE_MAX = 100

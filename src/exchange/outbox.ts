@@ -114,6 +114,7 @@ export class Outbox {
       itemsDone: 0,
       octets: 0,
       createdAt: at,
+      offeredAt: at,
       finishedAt: undefined,
       protection: undefined,
       manifestHash: undefined,

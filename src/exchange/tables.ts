@@ -53,6 +53,8 @@ export interface Transfer {
   readonly itemsDone: number
   readonly octets: number
   readonly createdAt: EpochMs
+  /** In: when it was last offered. Out: as `createdAt`. */
+  readonly offeredAt: EpochMs
   readonly finishedAt: EpochMs | undefined
   /** Deterministic CBOR of a `Protection`, once a session has carried it. */
   readonly protection: Uint8Array | undefined
@@ -96,6 +98,18 @@ export const insertPart = (
 ): Statement =>
   bind(INSERT_PART, site, part.transfer, part.hash, part.place, part.whole, part.octets)
 
+/** Transfers of a peer that are coming in, those offered longest ago first. */
+export const selectUnfinished = (site: SiteId, peer: SiteId): Statement =>
+  bind(UNFINISHED, site, 'in', 'receiving', peer)
+
+/** Transfers that are coming in and were last offered before a time; so many at most. */
+export const selectLapsed = (site: SiteId, before: EpochMs, limit: number): Statement =>
+  bind(LAPSED, site, 'in', 'receiving', before, limit)
+
+/** Forgets a transfer that is coming in, unless it is complete by now. */
+export const deleteUnfinished = (site: SiteId, transfer: Uuid): Statement =>
+  bind(DELETE_UNFINISHED, site, 'in', transfer, 'receiving')
+
 /** Parts of one item in order. */
 export const selectParts = (site: SiteId, transfer: Uuid, hash: string): Statement =>
   bind(PARTS, site, transfer, hash)
@@ -126,6 +140,7 @@ export function transferOf(row: Row): Transfer {
     itemsDone: Number(row['items_done']),
     octets: Number(row['octets']),
     createdAt: epochMs(Number(row['begun_at'])),
+    offeredAt: epochMs(Number(row['heard_at'])),
     finishedAt: row['ended_at'] === null ? undefined : epochMs(Number(row['ended_at'])),
     protection: octetsOf(row, 'protection'),
     manifestHash: octetsOf(row, 'manifest_hash'),
@@ -150,6 +165,7 @@ const valuesOf = (transfer: Transfer) =>
     transfer.itemsDone,
     transfer.octets,
     transfer.createdAt,
+    transfer.offeredAt,
     transfer.finishedAt ?? null,
     transfer.protection ?? null,
     transfer.manifestHash ?? null,
@@ -181,6 +197,7 @@ const COLUMNS = [
   'items_done',
   'octets',
   'begun_at',
+  'heard_at',
   'ended_at',
   'protection',
   'manifest_hash',
@@ -215,6 +232,22 @@ const OPEN = statement(
 )
 const NEWEST = statement(all.orderBy('begun_at', 'desc').orderBy('transfer_id').limit(1))
 const BY_STATE = statement(all.where('state', '=', '').orderBy('begun_at'))
+const unfinished = all
+  .where('direction', '=', 'in')
+  .where('state', '=', 'receiving')
+  .orderBy('heard_at')
+  .orderBy('transfer_id')
+const UNFINISHED = statement(unfinished.where('peer', '=', ''))
+const LAPSED = statement(unfinished.where('heard_at', '<', 0).limit(1))
+const DELETE_UNFINISHED = statement(
+  db
+    .deleteFrom('transfer')
+    .where('site_id', '=', '')
+    .where('direction', '=', 'in')
+    .where('transfer_id', '=', '')
+    .where('state', '=', 'receiving'),
+  1,
+)
 const PART = { transfer_id: '', hash: '', place: 0, whole: 0, octets: new Uint8Array(0) }
 const INSERT_PART = statement(
   db
@@ -278,5 +311,9 @@ export const exchangeMigrations: readonly Migration[] = [
         PRIMARY KEY (site_id, transfer_id, hash, place)
       )`,
     ],
+  },
+  {
+    id: 'exchange-2',
+    statements: ['ALTER TABLE transfer ADD COLUMN heard_at BIGINT NOT NULL DEFAULT 0'],
   },
 ]

@@ -121,3 +121,31 @@ test('malformed messages end the connection and nothing else', async () => {
   await time.advance(5)
   assert.equal(textOf(await answer), 'ok')
 })
+
+test('a peer that asks without end waits, and no other peer with it', async () => {
+  const { time, wires, log } = pair()
+  const [ipswich, derby] = [siteId('ipswich'), siteId('derby')]
+  const of = (own: typeof bristol, ...peers: (typeof bristol)[]): Peers =>
+    new Peers({ network: wires.of(own), clock: time.view(), log, peers })
+  const c = of(derby, bristol, ipswich)
+  let begun = 0
+  const { promise: open, resolve: release } = Promise.withResolvers<undefined>()
+  c.serve('slow', async () => {
+    begun++
+    await open
+    return utf8('')
+  })
+  c.serve('echo', (_, payload) => Promise.resolve(payload))
+  c.start()
+  const asker = of(bristol, derby)
+  const asked = Array.from({ length: 500 }, () => asker.request(derby, 'slow', utf8(''), 60_000))
+  await time.advance(100)
+  assert(begun >= 64 && begun <= 65, `${begun} were begun at once`)
+  const answer = of(ipswich, derby).request(derby, 'echo', utf8('still here'))
+  await time.advance(10)
+  assert.equal(textOf(await answer), 'still here')
+  release(undefined)
+  await time.advance(100)
+  await Promise.all(asked)
+  assert.equal(begun, 500)
+})

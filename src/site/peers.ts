@@ -49,6 +49,13 @@ interface Waiting {
   readonly cancel: Cancel
 }
 
+interface InHand {
+  questions: number
+  octets: number
+  /** Connections of the peer that wait to be read on. */
+  readonly waiting: (() => void)[]
+}
+
 interface Outgoing {
   readonly connection: Connection
   readonly waiting: Map<number, Waiting>
@@ -63,6 +70,8 @@ export class Peers {
   readonly #outgoing = new Map<SiteId, Promise<Outgoing>>()
   readonly #connected = new Set<SiteId>()
   readonly #known: ReadonlySet<SiteId>
+  /** Questions of each peer that are being answered; while there are too many no more are read. */
+  readonly #inHand = new Map<SiteId, InHand>()
   #nextId = 0
   #stopped = false
   #stopAccepting: Cancel | undefined
@@ -82,9 +91,7 @@ export class Peers {
   start(): void {
     this.#stopAccepting = this.#network.accept(
       (channel) => channel === CHANNEL,
-      (connection) => {
-        connection.receive((message) => this.#answer(connection, message))
-      },
+      (connection) => connection.receive((message) => this.#answer(connection, message)),
     )
   }
 
@@ -192,16 +199,22 @@ export class Peers {
     waiting.reject(error)
   }
 
-  /** Answers without making later questions of the same peer wait for a slow one. */
-  #answer(connection: Connection, message: Uint8Array): void {
+  /**
+   * Answers without making later questions of the same peer wait for a slow one, unless very many
+   * are in hand: then its connection waits, and the peer with it.
+   */
+  #answer(connection: Connection, message: Uint8Array): Promise<void> | undefined {
     let question
     try {
       question = openQuestion(message)
     } catch {
       this.#log.write('warning', 'peer.question-invalid', { peer: connection.peer })
       connection.close()
-      return
+      return undefined
     }
+    const load = this.#loadOf(connection.peer)
+    load.questions++
+    load.octets += message.length
     const { id, method, payload } = question
     void this.#handle(connection.peer, method, payload)
       .then((answer) => connection.send(toCbor({ id, payload: answer })))
@@ -212,6 +225,19 @@ export class Peers {
         return connection.send(toCbor({ id, refused: { code, message: text } }))
       })
       .catch(() => undefined) // The connection is gone; the peer will ask again.
+      .finally(() => {
+        load.questions--
+        load.octets -= message.length
+        for (const goOn of load.waiting.splice(0)) goOn()
+      })
+    if (load.questions < IN_HAND_MAX && load.octets < IN_HAND_OCTETS_MAX) return undefined
+    return new Promise((goOn) => void load.waiting.push(goOn))
+  }
+
+  #loadOf(peer: SiteId): InHand {
+    const load = this.#inHand.get(peer) ?? { questions: 0, octets: 0, waiting: [] }
+    this.#inHand.set(peer, load)
+    return load
   }
 
   async #handle(from: SiteId, method: string, payload: Uint8Array): Promise<Uint8Array> {
@@ -231,6 +257,9 @@ function remoteRefusal(note: { code: string; message: string } | undefined): Rem
 const CHANNEL = 'peer'
 const TIMEOUT_MS = 10_000
 const WAITING_MAX = 4096
+/** Questions of one peer that are answered at once, and their octets. */
+const IN_HAND_MAX = 64
+const IN_HAND_OCTETS_MAX = 64 * 1024 * 1024
 const MESSAGE_MAX = 16 * 1024 * 1024
 
 const openQuestion = cborDoor(
