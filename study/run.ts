@@ -34,6 +34,10 @@ export const studies: Readonly<Record<string, StudyEntry>> = {
     title: 'Every attack on one link: what shows, which alarm, what becomes of the key',
     load: () => import('./attacks.ts'),
   },
+  'classical-attacks': {
+    title: 'Man in the middle and replay on the classical channel: which check catches what',
+    load: () => import('./classical-attacks.ts'),
+  },
   'photon-number-splitting': {
     title: 'Photon-number splitting with and without decoys',
     load: () => import('./photon-number-splitting.ts'),

@@ -11,7 +11,7 @@
 import { assert, type RandomSource } from '#base'
 import type { DetectionBatch, TransmitterChoices } from '#optics'
 import { peerOf, type AuthenticationSource, type PadRun, type Role } from './authentication.ts'
-import type { Alarm, EngineEffect, EngineInput, KeyBlock } from './effects.ts'
+import type { Alarm, EngineEffect, EngineInput, KeyBlock, SessionEnd } from './effects.ts'
 import { LinkEngine } from './engine.ts'
 import type { LinkParameters } from './parameters.ts'
 import type { BlockReport } from './report.ts'
@@ -21,17 +21,21 @@ export interface LoopbackEnd {
   readonly engine: LinkEngine
   readonly reports: BlockReport[]
   readonly alarms: Alarm[]
+  /** Why sessions of this end were over. */
+  readonly ended: SessionEnd[]
   /** Called with each finished block, whose key belongs to the callee. */
   stored: (block: KeyBlock) => void
   /** Inputs in their order, if they are recorded; secrets of sources are copies. */
   readonly inputs: EngineInput[]
 }
 
+/** What becomes of a message on its way: the messages that arrive in its stead. */
+export type Interceptor = (octets: Uint8Array, from: Role) => readonly Uint8Array[]
+
 /** A link that runs as fast as both its ends together can. */
 export class LoopbackLink {
   readonly ends: Readonly<Record<Role, LoopbackEnd>>
-  /** What becomes of a message on its way: the messages that arrive in its stead. */
-  intercept: (octets: Uint8Array, from: Role) => readonly Uint8Array[] = (octets) => [octets]
+  readonly #intercept: Interceptor
   /** Octets that went over the classical channel, from each end. */
   readonly sentOctets = { transmitter: 0, receiver: 0 }
   readonly #queue: { readonly to: Role; readonly input: EngineInput }[] = []
@@ -43,12 +47,16 @@ export class LoopbackLink {
     /** One for each end, and one for the secret with which they start. */
     readonly random: Readonly<Record<Role | 'bootstrap', RandomSource>>
     readonly record?: boolean
+    /** Whoever sits on the classical channel; a session that she prevents is not open. */
+    readonly intercept?: Interceptor
   }) {
-    const { parameters, random, record = false } = options
+    const { parameters, random, record = false, intercept } = options
+    this.#intercept = intercept ?? ((octets) => [octets])
     const end = (role: Role): LoopbackEnd => ({
       engine: new LinkEngine({ site: parameters[role], parameters, random: random[role] }),
       reports: [],
       alarms: [],
+      ended: [],
       stored: () => undefined,
       inputs: [],
     })
@@ -64,7 +72,7 @@ export class LoopbackLink {
     this.#start('transmitter', { id: 'bootstrap', send: copyOf(down), receive: copyOf(up) })
     this.#start('receiver', { id: 'bootstrap', send: up, receive: down })
     this.#run()
-    assert(!this.ends.receiver.engine.busy, 'the session is open')
+    assert(intercept !== undefined || !this.ends.receiver.engine.busy, 'the session is open')
   }
 
   /** One batch as both devices report it, and everything that follows from it. */
@@ -91,7 +99,7 @@ export class LoopbackLink {
     switch (effect.kind) {
       case 'send':
         this.sentOctets[role] += effect.octets.length
-        for (const octets of this.intercept(effect.octets, role)) {
+        for (const octets of this.#intercept(effect.octets, role)) {
           this.#queue.push({ to: peerOf(role), input: { kind: 'message', octets } })
         }
         break
@@ -120,12 +128,16 @@ export class LoopbackLink {
       case 'alarm':
         this.ends[role].alarms.push(effect.alarm)
         break
+      case 'end-session':
+        this.ends[role].ended.push(effect.code)
+        // The connection is closed, and the other end sees it.
+        this.#queue.push({ to: peerOf(role), input: { kind: 'peer-gone' } })
+        break
       case 'session-open':
       case 'block-usable':
       case 'block-void':
       case 'block-unresolved':
       case 'busy':
-      case 'end-session':
         break
     }
   }
