@@ -8,7 +8,7 @@
 
 import { bitsOf, linkId, SeededRandom, siteId, type Bits } from '#base'
 import { systemRandom } from '#crypto'
-import { BatchSimulator, linkOf, presetNamed, type ChoiceRecord } from '#optics'
+import { BatchSimulator, linkOf, presetNamed } from '#optics'
 import {
   amplify,
   binaryEntropy,
@@ -25,11 +25,15 @@ import {
 } from '#qkd'
 import { seededRandom } from '#world/ports'
 import { cpuSeconds, type Benchmark, type Group } from './bench.ts'
+import { pipelines } from './pipeline.ts'
+import { choicesAt } from './replayed.ts'
 
 export const group: Group = {
   name: 'link',
   open: () =>
-    Promise.resolve({ list: [...optics(), ...cascade(), ...amplification(), ...engines()] }),
+    Promise.resolve({
+      list: [...optics(), ...cascade(), ...amplification(), ...engines(), ...pipelines()],
+    }),
 }
 
 function optics(): readonly Benchmark[] {
@@ -224,15 +228,6 @@ async function replay(role: Role): Promise<number> {
   })
   const { siftedBits } = alone.status().account
   return siftedBits / seconds / 1e6
-}
-
-/** The choices in the detected slots, all of which are remembered. */
-function choicesAt({ slots, choices }: ChoiceRecord, wanted: Uint32Array): Uint8Array {
-  let at = 0
-  return Uint8Array.from(wanted, (slot) => {
-    while (slots[at] !== slot) at++
-    return choices[at]
-  })
 }
 
 const MEGABIT = 2 ** 20

@@ -1,0 +1,268 @@
+/**
+ * One end of a link as a process of its own: an engine, a socket to the other end, and detections
+ * that were simulated before and are replayed from memory.
+ *
+ *   node pipeline-end.ts transmitter|receiver <port> <delay in ms> <blocks>
+ *
+ * The receiver listens, the transmitter dials. Messages are held back by the delay on arrival, at
+ * each end. The receiver prints one line of JSON with what it measured once the blocks are stored;
+ * simulating, and the first block, which warms the engines up, do not count.
+ *
+ * @module
+ */
+
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { linkId, siteId } from '#base'
+import { systemRandom } from '#crypto'
+import {
+  BatchSimulator,
+  linkOf,
+  presetNamed,
+  type DetectionBatch,
+  type TransmitterChoices,
+} from '#optics'
+import {
+  linkParameters,
+  LinkEngine,
+  type AuthenticationSource,
+  type BlockReport,
+  type EngineEffect,
+  type EngineInput,
+  type PadRun,
+  type Role,
+} from '#qkd'
+import { seededRandom } from '#world/ports'
+import { choicesAt } from './replayed.ts'
+
+/** What the receiving end reports. */
+export interface PipelineFigures {
+  readonly siftedBits: number
+  readonly secretBits: number
+  readonly seconds: number
+  readonly errorRate: number
+  /** Of this end, the other tells its own at its end. */
+  readonly cpuSeconds: number
+}
+
+const [role, port, delayMs, blocks] = [
+  process.argv[2] as Role,
+  Number(process.argv[3]),
+  Number(process.argv[4]),
+  Number(process.argv[5]),
+]
+
+/** Cambridge metro with well-aligned devices, so that the error rate is 1 %. */
+function linkAtOnePercent() {
+  const link = linkOf(presetNamed('cambridge-metro'))
+  const { receiver } = link
+  return { ...link, receiver: { ...receiver, misalignment: { Z: 0.0035, X: 0.0035 } } }
+}
+
+const link = linkAtOnePercent()
+const parameters = linkParameters({
+  link: linkId('bench'),
+  transmitter: siteId('alice'),
+  receiver: siteId('bob'),
+  pulses: link.settings,
+  blockBits: 2_000_000,
+  batchesInFlightMax: 64,
+  blocksInFlightMax: 8,
+})
+
+interface Replayed {
+  readonly detections: DetectionBatch
+  readonly choices: TransmitterChoices
+}
+
+class End {
+  readonly #engine = new LinkEngine({ site: parameters[role], parameters, random: systemRandom })
+  readonly #socket: Socket
+  readonly #batches: readonly Replayed[]
+  readonly #inbox: { readonly dueMs: number; readonly octets: Uint8Array }[] = []
+  #rest: Buffer = Buffer.alloc(0)
+  #next = 0
+  #waiting = false
+  readonly #reports: BlockReport[] = []
+  readonly #answers: EngineInput[] = []
+  #begun = { wallMs: 0, cpu: process.cpuUsage() }
+
+  constructor(socket: Socket, replayed: readonly Replayed[]) {
+    this.#socket = socket
+    this.#batches = replayed
+    socket.setNoDelay(true)
+    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    // Whoever has its figures first goes first.
+    socket.on('error', () => undefined)
+    socket.once('close', () => process.exit(0))
+    this.#step({ kind: 'started', sources: [bootstrap()], nextEpoch: 1, nowMs: performance.now() })
+    setInterval(() => this.#step({ kind: 'tick', nowMs: performance.now() }), 500)
+  }
+
+  #read(chunk: Buffer): void {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const dueMs = performance.now() + delayMs
+    for (;;) {
+      if (this.#rest.length < 4) break
+      const length = this.#rest.readUInt32BE(0)
+      if (this.#rest.length < 4 + length) break
+      this.#inbox.push({ dueMs, octets: new Uint8Array(this.#rest.subarray(4, 4 + length)) })
+      this.#rest = this.#rest.subarray(4 + length)
+    }
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#waiting) return
+    this.#waiting = true
+    const due = this.#inbox.at(0)?.dueMs
+    const wait = due === undefined ? 0 : due - performance.now()
+    if (wait > 0.5) setTimeout(() => this.#turn(), wait)
+    else setImmediate(() => this.#turn())
+  }
+
+  #turn(): void {
+    this.#waiting = false
+    const now = performance.now()
+    while (this.#inbox.length > 0 && this.#inbox[0].dueMs <= now) {
+      const { octets } = this.#inbox.shift() ?? { octets: new Uint8Array(0) }
+      this.#step({ kind: 'message', octets })
+    }
+    const fed = role === 'receiver' && this.#feed()
+    if (this.#inbox.length > 0 || fed) this.#wake()
+  }
+
+  /** One batch, if the engine takes one now. */
+  #feed(): boolean {
+    if (this.#engine.busy || this.#socket.writableLength > QUEUE_OCTETS_MAX) return false
+    const { detections } = this.#batches[this.#next % this.#batches.length]
+    const { slots, outcomes } = detections
+    const batch = { ...detections, slots: slots.slice(), outcomes: outcomes.slice() }
+    this.#step({ kind: 'detections', batch: { ...batch, batch: this.#next++ } })
+    return true
+  }
+
+  #step(input: EngineInput): void {
+    for (const effect of this.#engine.step(input)) this.#perform(effect)
+    for (let next = this.#answers.shift(); next !== undefined; next = this.#answers.shift()) {
+      for (const effect of this.#engine.step(next)) this.#perform(effect)
+    }
+  }
+
+  /** Answers wait until all effects of a step have been performed. */
+  #answer(input: EngineInput): void {
+    this.#answers.push(input)
+  }
+
+  #perform(effect: EngineEffect): void {
+    switch (effect.kind) {
+      case 'send': {
+        const head = Buffer.alloc(4)
+        head.writeUInt32BE(effect.octets.length)
+        this.#socket.cork()
+        this.#socket.write(head)
+        this.#socket.write(effect.octets)
+        process.nextTick(() => this.#socket.uncork())
+        return
+      }
+      case 'ask-choices': {
+        const { choices } = this.#batches[effect.batch % this.#batches.length].choices
+        this.#answer({
+          kind: 'choices',
+          choices: { batch: effect.batch, choices: choices.slice() },
+        })
+        return
+      }
+      case 'store-epoch':
+        return this.#answer({ kind: 'epoch-stored', epoch: effect.epoch })
+      case 'burn-pads':
+        return this.#answer({ kind: 'pads-burned', source: effect.source, to: effect.to })
+      case 'store-block': {
+        const { epoch, sequence, key } = effect.block
+        key.octets.fill(0)
+        return this.#answer({ kind: 'block-stored', epoch, sequence })
+      }
+      case 'busy':
+        if (!effect.busy) this.#wake()
+        return
+      case 'report':
+        return this.#reported(effect.report)
+      case 'end-session':
+        throw new Error(`The session ended: ${effect.message}`)
+      case 'session-open':
+      case 'block-usable':
+      case 'block-void':
+      case 'block-unresolved':
+      case 'alarm':
+        return
+    }
+  }
+
+  #reported(report: BlockReport): void {
+    if (report.outcome !== 'distilled') throw new Error(`A block was discarded: ${report.cause}`)
+    this.#reports.push(report)
+    if (this.#reports.length === 1) {
+      this.#begun = { wallMs: performance.now(), cpu: process.cpuUsage() }
+    }
+    if (this.#reports.length <= blocks) return
+    const { user, system } = process.cpuUsage(this.#begun.cpu)
+    const counted = this.#reports.slice(1)
+    const sum = (of: (one: BlockReport) => number): number =>
+      counted.reduce((total, one) => total + of(one), 0)
+    const figures: PipelineFigures = {
+      siftedBits: sum(({ account }) => account.siftedBits),
+      secretBits: sum(({ account }) => account.applicationBits),
+      seconds: (performance.now() - this.#begun.wallMs) / 1000,
+      errorRate: sum(({ keyErrorRate = 0 }) => keyErrorRate) / counted.length,
+      cpuSeconds: (user + system) / 1e6,
+    }
+    console.log(JSON.stringify(figures))
+    if (role === 'receiver') setTimeout(() => this.#socket.destroy(), LINGER_MS)
+  }
+}
+
+/** The same at both ends, and public: this is a measurement. */
+function bootstrap(): AuthenticationSource {
+  const random = seededRandom(1, 'bootstrap')
+  const run = (): PadRun => ({
+    hashKey: random.octets(16),
+    pads: random.octets(16 * 1024),
+    next: 0,
+  })
+  const [down, up] = [run(), run()]
+  return role === 'transmitter'
+    ? { id: 'bootstrap', send: down, receive: up }
+    : { id: 'bootstrap', send: up, receive: down }
+}
+
+/** Both ends simulate the same photons from the same seed, each for itself. */
+function replayedBatches(): readonly Replayed[] {
+  const random = seededRandom(1, 'photons')
+  const simulator = new BatchSimulator({ link, random, allowSimulatedRandomness: true })
+  return Array.from({ length: BATCHES }, (_, batch) => {
+    const { detections, record } = simulator.next(SLOTS)
+    const choices = { batch, choices: choicesAt(record, detections.slots) }
+    return { detections, choices }
+  })
+}
+
+const SLOTS = 2 ** 22
+/** Replayed again and again: 5 Mbit sifted, more than the blocks in flight hold apart. */
+const BATCHES = 250
+const QUEUE_OCTETS_MAX = 2 ** 22
+/** Until the other end has its figures too. */
+const LINGER_MS = 1000
+
+const ready = replayedBatches()
+if (role === 'receiver') {
+  const server = createServer((socket) => {
+    server.close()
+    new End(socket, ready)
+  })
+  server.listen(0, '127.0.0.1', () => {
+    console.log(JSON.stringify({ port: (server.address() as AddressInfo).port }))
+  })
+} else {
+  const socket = connect({ port, host: '127.0.0.1' }, () => {
+    new End(socket, ready)
+  })
+}
