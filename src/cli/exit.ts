@@ -30,6 +30,10 @@ export type CliRefusalCode =
   | 'SITE_ANSWER_INVALID'
   | 'ARGUMENT_INVALID'
   | 'FILE_UNREADABLE'
+  /** Something irreversible was asked for without `--yes`, where nobody could be asked. */
+  | 'CONFIRMATION_NEEDED'
+  | 'INTERRUPTED'
+  | 'SERIAL_UNKNOWN'
   | 'FILE_UNWRITABLE'
   /** A KME answered 400, or something that ETSI GS QKD 014 does not know. */
   | 'KME_REQUEST_INVALID'
@@ -72,7 +76,8 @@ export function exitStatusOf(error: unknown): ExitStatus {
 }
 
 const BY_CODE: readonly (readonly [RegExp, ExitStatus])[] = [
-  [/^(ARGUMENT|CONFIG|SHAPE)_/, EXIT.usage],
+  [/^INTERRUPTED$/, EXIT.interrupted],
+  [/^(ARGUMENT|CONFIG|SHAPE|CONFIRMATION)_/, EXIT.usage],
   [/_INVALID$|_TOO_LARGE$|_UNREADABLE$|_UNWRITABLE$/, EXIT.usage],
   [/_(UNKNOWN|NOT_FOUND|ABSENT)$/, EXIT.notFound],
   [/_(DENIED|FORBIDDEN|REVOKED|NOT_SYNTHETIC)$/, EXIT.denied],

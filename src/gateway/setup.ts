@@ -7,6 +7,7 @@
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { kmeId, siteId } from '#base'
@@ -16,9 +17,12 @@ import {
   enrolSae,
   enrolSite,
   introduce,
+  issuedBy,
   makeAuthority,
   makeSite,
   publishLists,
+  readActs,
+  renewRequest,
   revokeSerial,
   SiteConfigurationShape,
   stringsIn,
@@ -189,6 +193,38 @@ export async function issueSae(authority: string, sae: string, into: string): Pr
     ['use', 'curl --cert cert.pem --key key.pem --cacert ca.pem https://…/api/v1/keys/…'],
   ]
 }
+
+/** Signs a fresh enrolment request of a site, under the names that its configuration says now. */
+export async function requestAnew(
+  folder: string,
+  passphrase: Uint8Array | undefined,
+): Promise<Shown> {
+  const place = existing(folder)
+  const fingerprint = await renewRequest(openDisk(place), namesIn(readSite(place)), {
+    clock: new SystemClock(),
+    passphrase,
+  })
+  return [
+    ['request', `SHA-256 ${fingerprint}`],
+    ['next', `photonward pki issue <authority> ${place}`],
+  ]
+}
+
+/** What stands in the certificates of a site. */
+function namesIn({ site, kme, federation, logOrigin, dns }: SiteConfiguration) {
+  const names = dns.filter((name) => isIP(name) === 0)
+  const ip = dns.filter((name) => isIP(name) !== 0)
+  return {
+    ...{ federation, site: siteId(site), kme: kmeId(kme), origin: logOrigin },
+    ...{ dns: names, north: { dns: names, ip } },
+  }
+}
+
+/** Certificates and statements that an authority has issued and that are not over. */
+export const issued = (authority: string) => issuedBy(openDisk(existing(authority)))
+
+/** What an authority did, and the first line of its log that does not fit. */
+export const actsOf = (authority: string) => readActs(openDisk(existing(authority)))
 
 export async function revokeCertificate(authority: string, serial: string): Promise<Shown> {
   await revokeSerial(openDisk(existing(authority)), serial, means())

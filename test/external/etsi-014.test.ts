@@ -374,7 +374,7 @@ async function revocationTest(t: TestContext, sites: TwoSites): Promise<void> {
     const { stdout } = await run(pathOf(openssl), ask, { cwd: old.folder })
     const serial = stdout.trim().replace('serial=', '')
     for (const args of [
-      ['pki', 'revoke', sites.authority, serial],
+      ['--yes', 'pki', 'revoke', sites.authority, serial],
       ['pki', 'publish', sites.authority, sites.bristol.folder, sites.cambridge.folder],
     ]) {
       const { status, stderr } = await photonward(args)

@@ -6,12 +6,15 @@
 
 import type { Command } from 'commander'
 import type { FindingView } from '#contract'
-import { newContext, type Context } from '../context.ts'
+import { terminalFor } from '../ask.ts'
+import { newContext, type Context, type GlobalFlags } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, style } from '../output.ts'
+import { askSite } from './ask-site.ts'
 import type { ConfigPowers } from './config.ts'
 import type { DoctorPowers } from './doctor.ts'
 import type { ExplainPowers } from './explain.ts'
+import { addPkiCommands, type PkiPowers } from './pki.ts'
 import type { StudyPowers } from './study.ts'
 
 /** Facts to show, in order. */
@@ -65,18 +68,11 @@ export interface BenchOutput {
 }
 
 /** What only the real world can do. */
-export interface Powers extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers {
+export interface Powers extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers, PkiPowers {
   readonly version: string
-  readonly createAuthority: (folder: string) => Promise<Shown>
   readonly initSite: (folder: string, options: InitOptions) => Promise<Shown>
   readonly initFibre: (folder: string, options: FibreOptions) => Promise<Shown>
-  /** Issues certificates for a site's or fibre's folder, and brings its trust up to date. */
-  readonly issue: (authority: string, folder: string) => Promise<Shown>
-  readonly issueSae: (authority: string, saeId: string, into: string) => Promise<Shown>
-  readonly revoke: (authority: string, serial: string) => Promise<Shown>
-  readonly publish: (authority: string, folders: readonly string[]) => Promise<Shown>
   readonly addSae: (folder: string, sae: string) => Promise<Shown>
-  readonly inspect: (path: string) => Promise<Shown>
   /** Makes two enrolled sites known to each other, and a link between them if one is named. */
   readonly joinSites: (first: string, second: string, fibre: string | undefined) => Promise<Shown>
   /** Runs until it is told to stop; `ready` is called once it serves. */
@@ -111,7 +107,7 @@ export function addSetupCommands(program: Command, powers: Powers): void {
   }
   addDemo(program, powers, context)
   addInit(program, powers, show, context)
-  addPki(program, powers, show)
+  addPkiCommands(program, powers)
   const site = program.command('site').description('Sites that work together')
   site
     .command('join <first> <second>')
@@ -173,19 +169,22 @@ function addInit(
   program
     .command('init <folder>')
     .description('Make the folder of a new site: configuration, root key, keys, enrolment request')
-    .requiredOption('--name <site>', 'name of the site: a-z, 0-9 and hyphens')
+    .option('--name <site>', 'name of the site: a-z, 0-9 and hyphens; asked for on a terminal')
     .option('--peer-port <port>', 'where other sites reach it', '9400')
     .option('--north-port <port>', 'where applications ask for keys (ETSI GS QKD 014)', '9443')
     .option('--demo', 'accept simulated keys as quantum, and synthetic patients only')
     .option('--passphrase-file <file>', 'protect the root key by a passphrase; - for stdin')
     .addHelpText('after', INIT_HELP)
     .action(async (folder: string, options: InitFlags) => {
+      const { flags } = context()
+      const asked: SiteAnswers =
+        options.name === undefined ? await askForSite(flags, options) : options
       const chosen: InitOptions = {
-        name: options.name,
-        peerPort: wholeNumber(options.peerPort, 'peer-port', 1, 65_535),
-        northPort: wholeNumber(options.northPort, 'north-port', 1, 65_535),
-        profile: options.demo === true ? 'demo' : 'production',
-        passphrase: passphraseOf(powers, options.passphraseFile),
+        name: asked.name ?? '',
+        peerPort: wholeNumber(asked.peerPort, 'peer-port', 1, 65_535),
+        northPort: wholeNumber(asked.northPort, 'north-port', 1, 65_535),
+        profile: asked.demo === true ? 'demo' : 'production',
+        passphrase: asked.passphrase ?? passphraseOf(powers, options.passphraseFile),
       }
       show(await powers.initSite(folder, chosen))
     })
@@ -215,48 +214,26 @@ function addInit(
     })
 }
 
-function addPki(program: Command, powers: Powers, show: (facts: Shown) => void): void {
-  const pki = program.command('pki').description('Certificates of sites, devices and applications')
-  pki
-    .command('init <folder>')
-    .description('Make an authority: ML-DSA root and issuer, and the north hierarchy')
-    .action(async (folder: string) => show(await powers.createAuthority(folder)))
-  pki
-    .command('issue <authority> <folder>')
-    .description('Check the enrolment request in a folder and put its certificates there')
-    .action(async (authority: string, folder: string) =>
-      show(await powers.issue(authority, folder)),
-    )
-  pki
-    .command('issue-sae <authority> <sae> <into>')
-    .description('Make a client certificate for an application that asks for keys')
-    .action(async (authority: string, sae: string, into: string) =>
-      show(await powers.issueSae(authority, sae, into)),
-    )
-  pki
-    .command('revoke <authority> <serial>')
-    .description('Revoke a certificate; sites learn of it from the next revocation list')
-    .action(async (authority: string, serial: string) =>
-      show(await powers.revoke(authority, serial)),
-    )
-  pki
-    .command('publish <authority> <folders...>')
-    .description('Sign fresh revocation lists and hand them to sites and fibres')
-    .action(async (authority: string, folders: string[]) =>
-      show(await powers.publish(authority, folders)),
-    )
-  pki
-    .command('inspect <path>')
-    .description('What a certificate says')
-    .action(async (path: string) => show(await powers.inspect(path)))
-}
-
 interface InitFlags {
-  readonly name: string
+  readonly name?: string
   readonly peerPort: string
   readonly northPort: string
   readonly demo?: boolean
   readonly passphraseFile?: string
+}
+
+/** Flags of `init`, and what a person answered in their place. */
+type SiteAnswers = InitFlags & { readonly passphrase?: Uint8Array | undefined }
+
+/** Asks a person for what makes a site. @throws CliRefusal where nobody may be asked */
+async function askForSite(flags: GlobalFlags, options: InitFlags): Promise<SiteAnswers> {
+  const terminal = terminalFor(flags)
+  if (terminal === undefined) {
+    throw new CliRefusal('ARGUMENT_INVALID', 'A site needs a name: --name <site>', {
+      next: 'photonward init bristol/ --name bristol',
+    })
+  }
+  return { ...options, ...(await askSite(terminal, options)) }
 }
 
 interface FibreFlags {
@@ -301,6 +278,10 @@ ${style.bold('What you will see')}
 The optics are simulated, so the keys are computational; everything behind them is the real path.
 `
 const INIT_HELP = `
+${style.bold('Examples')}
+  photonward init bristol/                        asks for the rest on a terminal
+  photonward init bristol/ --name bristol --demo  for simulated links and synthetic patients
+
 Without a passphrase the root key lies in the folder, readable by its owner only: whoever copies the
 folder can open it. With one, the daemon asks for it at each start.
 `
