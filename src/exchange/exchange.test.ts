@@ -252,13 +252,15 @@ test('a stranger, a class without policy and a patient who is not here are refus
   await assert.rejects(() => bristol.exchange.send({ ...wish, to: siteId('bristol') }), {
     code: 'TRANSFER_INVALID',
   })
+  await assert.rejects(() => bristol.exchange.send({ ...wish, patient: uuid(NOBODY) }), {
+    code: 'RECORD_NOT_FOUND',
+  })
+  assert.equal(await countIn(bristol, 'transfer'), 0)
   const noClass = await bristol.exchange.send({ ...wish, dataClass: 'gossip' })
-  const nobody = await bristol.exchange.send({ ...wish, patient: uuid(NOBODY) })
   const reserved = await bristol.exchange.send({ ...wish, mode: 'one-time-pad' })
   await pair.time.advance(100)
   for (const [{ transfer }, reason] of [
     [noClass, 'CLASS_UNKNOWN'],
-    [nobody, 'VAULT_NOT_FOUND'],
     [reserved, 'MODE_RESERVED'],
   ] as const) {
     const refused = await bristol.exchange.transfer(transfer)

@@ -91,12 +91,19 @@ export class Outbox {
     this.#context = context
   }
 
-  /** Puts a transfer on the list, durably, and begins. */
+  /**
+   * Puts a transfer on the list, durably, and begins.
+   *
+   * @throws ExchangeRefusal `TRANSFER_INVALID`, `RECORD_NOT_FOUND`
+   */
   async send(request: SendRequest): Promise<Transfer> {
-    const { site, store, clock, random, audit, keysOf, defaultMode } = this.#context
+    const { site, store, clock, random, audit, vault, keysOf, defaultMode } = this.#context
     const { patient, to, dataClass, actor } = request
     if (to === site || keysOf(to) === undefined) {
       throw new ExchangeRefusal('TRANSFER_INVALID', 'No such site is known as a receiver')
+    }
+    if ((await vault.patients({ at: patient })).length === 0) {
+      throw new ExchangeRefusal('RECORD_NOT_FOUND', 'There is no such patient')
     }
     const at = clock.now()
     const mode =
