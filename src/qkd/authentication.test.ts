@@ -6,7 +6,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SeededRandom } from '#base'
+import { SeededRandom, utf8 } from '#base'
+import { PolynomialHash } from '#crypto'
 import {
   forgeryProbability,
   newTranscript,
@@ -95,6 +96,27 @@ test('a tag fits its transcript and nothing else', () => {
   const tag = tagOf(alice)
   assert(bob.verify(subject, transcriptOf(), tag))
   assert(!bob.verify(subject, transcriptOf(), tag), 'a pad is accepted once')
+})
+
+test('what is hashed is spelled out: big-endian numbers, then the words of the maker', () => {
+  const source = pairedSources(1, 'bootstrap-1', 64).transmitter
+  const [hashKey, pad] = [source.send.hashKey.slice(), source.send.pads.slice(0, 16)]
+  const wallet = new Wallet([source])
+  burn(wallet)
+  const { tag } = tagOf(wallet)
+  const { transmitter, receiver } = transcriptOf()
+  const head = ['photonward qkd tag 1', '', 'transmitter', 'sifting', '', ''].map(utf8)
+  head[1] = subject.session
+  head[4] = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, subject.epoch)
+  head[5] = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, subject.block)
+  const sized = head.flatMap((part) => [Uint8Array.of(0, 0, 0, part.length), part])
+  const sizes = [4, 2, ...[...transmitter, ...receiver].map(({ length }) => length)]
+  const numbers = sizes.map((size) => Uint8Array.of(0, 0, 0, size))
+  const hashed = new PolynomialHash(hashKey).digestOf([...sized, ...numbers, ...transmitter])
+  assert.deepEqual(
+    tag,
+    hashed.map((octet, at) => octet ^ pad[at]),
+  )
 })
 
 test('a forged tag spends one pad, not all', () => {

@@ -285,10 +285,12 @@ function tagInput(subject: TagSubject, transcript: Transcript): Uint8Array[] {
   const { session, from, epoch, block, phase } = subject
   const head = lengthPrefixed(LABEL, session, utf8(from), utf8(phase), uint64(epoch), uint64(block))
   const { transmitter, receiver } = transcript
-  const lengths = new Uint32Array(2 + transmitter.length + receiver.length)
-  lengths.set([transmitter.length, receiver.length])
-  transmitter.forEach((message, at) => (lengths[2 + at] = message.length))
-  receiver.forEach((message, at) => (lengths[2 + transmitter.length + at] = message.length))
+  const messages = [...transmitter, ...receiver]
+  const lengths = new DataView(new ArrayBuffer(4 * (2 + messages.length)))
+  // Big-endian, as everything that is hashed: two machines may keep numbers in different orders.
+  lengths.setUint32(0, transmitter.length)
+  lengths.setUint32(4, receiver.length)
+  for (const [at, { length }] of messages.entries()) lengths.setUint32(4 * (2 + at), length)
   return [head, new Uint8Array(lengths.buffer), ...transcript[from]]
 }
 
