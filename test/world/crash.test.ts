@@ -84,5 +84,5 @@ for (const site of SITES) {
 }
 
 const DOWN_MS = 2000
-const STRIDE = 9
+const STRIDE = 6
 const GROWTH_DEATHS = 4

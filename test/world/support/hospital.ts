@@ -56,6 +56,7 @@ export class Hospital {
   #calm = false
   #work: Promise<unknown> = Promise.resolve()
   #working = 0
+  readonly #waiting = new Set<() => void>()
 
   constructor(input: HospitalInput) {
     this.#input = input
@@ -83,6 +84,7 @@ export class Hospital {
   /** Ends the day after what is under way; an import that is not acknowledged yet is repeated. */
   stop(): void {
     this.#stopped = true
+    for (const wake of this.#waiting) wake()
   }
 
   /** Whether all work has ended. Rejects where `start` would, with a bug of these tests. */
@@ -160,9 +162,9 @@ export class Hospital {
     random: SeededRandom,
   ): Promise<boolean> {
     for (let attempt = 1; attempt <= FETCHES_MAX; attempt++) {
-      const answer = await this.#decKeys(master, slave, ids)
+      const answer = await this.fetchOnce(master, slave, ids)
       if (answer?.status === 200) {
-        if (random.chance(0.3)) await this.#decKeys(master, slave, ids)
+        if (random.chance(0.3)) await this.fetchOnce(master, slave, ids)
         return true
       }
       if (answer?.status === 401) this.#fault(`${slave.sae} may not have its own keys`)
@@ -175,8 +177,8 @@ export class Hospital {
     return false
   }
 
-  /** The account finds whatever is given out twice, to the wrong application, or differs. */
-  #decKeys(master: Application, slave: Application, ids: readonly string[]) {
+  /** Asks a slave's KME for keys. The account finds whatever is given out twice, to the wrong application, or differs. */
+  fetchOnce(master: Application, slave: Application, ids: readonly string[]) {
     const to = { site: slave.site.id, sae: slave.sae }
     const body = { key_IDs: ids.map((key_ID) => ({ key_ID })) }
     return this.north(slave, `${master.sae}/dec_keys`, body, (status, text) => {
@@ -193,7 +195,7 @@ export class Hospital {
     const other = applicationsAt(slaves[0].site).find(
       ({ sae }) => !slaves.some((one) => one.sae === sae),
     )
-    if (other !== undefined) await this.#decKeys(master, other, ids)
+    if (other !== undefined) await this.fetchOnce(master, other, ids)
   }
 
   async #askForKeys(peer: WorldSite, random: SeededRandom): Promise<void> {
@@ -256,6 +258,7 @@ export class Hospital {
           this.#fault(`an import wrote ${written} of ${fresh} versions`)
         }
         if (written > 0) records.count(records.imports, site.id)
+        if (written > 0 && patients.length > 0) records.count(records.filed, site.id)
         return patients
       }
       if (answer.kind === 'refused') this.#expectPort('import', answer.code)
@@ -362,10 +365,17 @@ export class Hospital {
     return !this.#stopped
   }
 
+  /** Ends early when the day does. */
   #wait(random: SeededRandom, minutes: number): Promise<void> {
     const { time } = this.#input.world
     return new Promise((resume) => {
-      time.after(1 + Math.floor(2 * random.unit() * minutes * 60_000), resume)
+      const wake = (): void => {
+        cancel()
+        this.#waiting.delete(wake)
+        resume()
+      }
+      const cancel = time.after(1 + Math.floor(2 * random.unit() * minutes * 60_000), wake)
+      this.#waiting.add(wake)
     })
   }
 }

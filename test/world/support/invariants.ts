@@ -7,6 +7,7 @@
  * @module
  */
 
+import { noteOf } from '#base'
 import type { FindingView, StatusView, TransferView } from '#contract'
 import { stringsIn, type Site } from '#site'
 import type { World, WorldSite } from '#world'
@@ -114,24 +115,41 @@ async function checkRecords(
     for (const kept of records.charts) {
       const least = records.leastAt(kept, site.id, delivered)
       if (least === undefined) continue
-      const found = await asked(world, site, (to) =>
+      const found = await tried(world, site, 'search', (to) =>
         to.admin.findPatient({}, { value: kept.chart.nhsNumber }, noSignal()),
       )
+      if (found === undefined) continue
       if (found.length !== 1) {
         world.report(`${site.id} knows a patient ${found.length} times`)
         continue
       }
-      const texts = await asked(world, site, (to) => textsOf(to, found[0].patient))
+      const texts = await tried(world, site, 'record', (to) => textsOf(to, found[0].patient))
+      if (texts === undefined) continue
       records.count(records.reads, site.id)
       for (const fault of records.faultsOf(kept, texts, least)) world.report(`${site.id}: ${fault}`)
     }
   }
 }
 
+/** As `asked`; reports what the site refuses. */
+async function tried<T>(
+  world: World,
+  site: WorldSite,
+  what: string,
+  work: (site: Site) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await asked(world, site, work)
+  } catch (error) {
+    world.report(`${site.id} refuses ${what}: ${noteOf(error).code}`)
+    return undefined
+  }
+}
+
 /** Each site's own verification finds nothing. */
 async function checkVerification({ world }: Accounts): Promise<void> {
   for (const site of world.sites) {
-    for (const finding of await asked(world, site, verify)) {
+    for (const finding of (await tried(world, site, 'verification', verify)) ?? []) {
       if (finding.kind !== 'fault') continue
       const { part, place, problem } = finding
       world.report(`${site.id} finds in ${part} at ${place}: ${problem}`)
@@ -181,6 +199,7 @@ function checkEntries(accounts: Accounts, transfers: ReadonlyMap<string, Ends>):
     )
     for (const [kind, least] of [
       ['vault.sealed', records.imports.get(id) ?? 0],
+      ['vault.filed', records.filed.get(id) ?? 0],
       ['vault.opened', records.reads.get(id) ?? 0],
     ] as const) {
       const entries = events.filter((one) => one.kind === kind).length

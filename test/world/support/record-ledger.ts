@@ -40,6 +40,8 @@ export class RecordLedger {
   readonly reads = new Map<string, number>()
   /** Imports that a site has acknowledged and that wrote something. */
   readonly imports = new Map<string, number>()
+  /** Those of them that were of a patient. */
+  readonly filed = new Map<string, number>()
 
   keep(chart: Chart, origin: string): KeptChart {
     const kept: KeptChart = { chart, origin, stored: -1, tried: -1, patient: undefined }
