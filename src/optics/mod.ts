@@ -12,6 +12,7 @@
  */
 
 export * from './device.ts'
+export * from './channels/all.ts'
 export type { Arrival, Light } from './arrival.ts'
 export type { FibreChannel } from './channel.ts'
 export { channelLossDb } from './channel.ts'
