@@ -13,6 +13,7 @@ import { chooseBlockBits, optimiseSettings } from '../optimise.ts'
 import { QkdRefusal } from '../refusal.ts'
 import { expectedBlock, type BlockModel, type PulseExpectations } from './expected-block.ts'
 import { maximise } from './nelder-mead.ts'
+import { varyingBlock } from './varying-block.ts'
 
 const settings = (p: readonly number[], mu: readonly number[], q: number): PulseSettings => ({
   clockHz: 1e9,
@@ -155,4 +156,26 @@ test('the simplex search climbs a bent ridge to its top', () => {
     evaluationsMax: 20,
   })
   assert.equal(nowhere.score, -Infinity)
+})
+
+test('a block over an even channel is the expected block, and a varying one lies in between', () => {
+  const two = settings([0.6, 0.4], [0.5, 0.15], 0.85)
+  const common = { settings: two, bound: 'wiesemann-2024', epsilons, efficiency: 1.1 } as const
+  const even = expectedBlock({ ...common, pulses: lim(two, 20), blockBits: 1e7 })
+  const third = even.seconds / 3
+  const same = varyingBlock({
+    ...common,
+    stretches: [1, 1, 1].map(() => ({ seconds: third, pulses: lim(two, 20) })),
+  })
+  assert(Math.abs(same.siftedBits / 1e7 - 1) < 1e-12)
+  assert(Math.abs(same.keyLength.secretBits - even.keyLength.secretBits) <= 1)
+  const uneven = varyingBlock({
+    ...common,
+    stretches: [10, 20, 30].map((km) => ({ seconds: third, pulses: lim(two, km) })),
+  })
+  assert(uneven.siftedBits > same.siftedBits, 'what 10 km gains is more than what 30 km loses')
+  assert(uneven.keyLength.secretBits > same.keyLength.secretBits)
+  const nothing = varyingBlock({ ...common, stretches: [] })
+  assert.equal(nothing.keyLength.secretBits, 0)
+  assert.throws(() => varyingBlock({ ...common, efficiency: 0.9, stretches: [] }), QkdRefusal)
 })
