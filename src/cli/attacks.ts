@@ -31,7 +31,7 @@ export const attackTexts: Readonly<Record<AttackKind, AttackText>> = {
   },
   'photon-number-splitting': {
     does: 'Eve blocks single photons and keeps one photon of each fuller pulse',
-    shows: 'no error at all; decoys arrive too seldom',
+    shows: 'no error at all; decoys arrive too seldom, where 7 dB of loss let her (range-50km)',
     alarms: 'decoy-statistics',
     key: '0 where the fibre loses enough for her; without decoys nothing would show',
   },

@@ -122,6 +122,23 @@ test('blinded detectors that do not click at all still show their current', () =
   assert.deepEqual(raised, ['photocurrent raised'])
 })
 
+test('nothing is learned while the device is not trusted', () => {
+  const { monitor: watched, raised } = monitor()
+  const few = { clicks: [500, 500, 50, 50] as const, doubleClicks: 3 }
+  for (let batch = 0; batch < 50; batch++) watched.observables(observed(few))
+  const blind = { ...few, doubleClicks: 0, photocurrentUa: 4000 }
+  for (let batch = 0; batch < 500; batch++) watched.observables(observed(blind))
+  for (let batch = 0; batch < 5; batch++) watched.observables(observed(few))
+  assert.deepEqual(raised, ['photocurrent raised', 'photocurrent cleared'])
+})
+
+test('double clicks that have changed for good become the usual ones', () => {
+  const { monitor: watched, raised } = monitor()
+  for (let batch = 0; batch < 50; batch++) watched.observables(observed())
+  for (let batch = 0; batch < 300; batch++) watched.observables(observed({ doubleClicks: 300 }))
+  assert.deepEqual(raised, ['double-clicks raised', 'double-clicks cleared'])
+})
+
 test('more current from more clicks is no blinding', () => {
   const { monitor: watched, raised } = monitor()
   const batch = (times: number, photocurrentUa: number): void => {

@@ -87,14 +87,18 @@ export class BatchMonitor {
     const spread = 6 * Math.sqrt((usualDoubles + 1 / total) / total)
     const odd = settled && Math.abs(doubles - usualDoubles) > spread + 0.5 * usualDoubles
     this.#board.condition('double-clicks', odd, { share: doubles, usual: usualDoubles })
-    if (!odd) this.#doubles = averaged(usualDoubles, doubles)
+    // Nothing is learned from a device that is not trusted. What has changed for good becomes the
+    // usual in the end: attacks that move this share have surer signs.
+    if (this.#board.trustsDevice) {
+      this.#doubles = usualDoubles + (doubles - usualDoubles) / (odd ? 64 : 16)
+    }
 
     const balance = clicks[0] / Math.max(1, clicks[0] + clicks[1])
     const usualBalance = this.#balance ?? balance
     const moved = Math.abs(balance - usualBalance)
     const tilted = settled && moved > BALANCE_DRIFT + 6 / Math.sqrt(4 * total)
     this.#board.condition('detector-balance', tilted, { share: balance, usual: usualBalance })
-    if (!tilted) this.#balance = averaged(usualBalance, balance)
+    if (this.#board.trustsDevice) this.#balance = averaged(usualBalance, balance)
     if (arrivals !== undefined) this.#arrivalTimes(arrivals, total, settled)
   }
 
@@ -116,7 +120,8 @@ export class BatchMonitor {
     const settled = this.#batches >= BATCHES_TO_SETTLE
     const blinded = settled && photocurrentUa > CURRENT_RISE * usual * this.#surge
     this.#board.condition('photocurrent', blinded, { photocurrentUa, usual })
-    if (!blinded && this.#surge < RATE_SURGE) this.#current = averaged(usual, photocurrentUa)
+    if (this.#board.trustsDevice && this.#surge < RATE_SURGE)
+      this.#current = averaged(usual, photocurrentUa)
   }
 
   /** Light that comes early or late favours one detector: the mean moves, or the spread grows. */
