@@ -66,7 +66,7 @@ const parameters = linkParameters({
   pulses: link.settings,
   blockBits: 2_000_000,
   batchesInFlightMax: 64,
-  blocksInFlightMax: 8,
+  blocksInFlightMax: 16,
 })
 
 interface Replayed {
