@@ -8,7 +8,7 @@ test('three hospitals come whole through a bad morning', async (t) => {
   const [seed] = seedsOr(31)
   const sites = ['bristol', 'cambridge', 'london']
   const told = await live({
-    ...{ sites, seed, hours: 3, faults: DAY_FAULTS, patients: 2, link: { clockHz: 8000 } },
+    ...{ sites, seed, hours: 2, faults: DAY_FAULTS, patients: 2, link: { clockHz: 8000 } },
     growMinutes: 20,
   })
   t.diagnostic(JSON.stringify(told.figures))

@@ -59,12 +59,11 @@ async function errand({ world, hospitals, charts }: Life): Promise<void> {
   await untilShared(world, cambridge, 1)
   const [chart] = charts[0].charts
   const kept = await bristol.importChart(chart, 0, random)
-  while ((await bristol.send(kept, world.sites[1], 'require-quantum')) === undefined) {
-    await pause(world)
-  }
+  const send = (mode: 'require-quantum' | undefined) => bristol.send(kept, world.sites[1], mode)
+  await insist(world, 'a send', async () => (await send('require-quantum')) !== undefined)
   await bristol.importChart(chart, 1, random)
   await bristol.readOwn(kept)
-  while ((await bristol.send(kept, world.sites[1], undefined)) === undefined) await pause(world)
+  await insist(world, 'a send', async () => (await send(undefined)) !== undefined)
 }
 
 async function untilShared(world: World, hospital: Hospital, from: number): Promise<void> {
@@ -72,10 +71,20 @@ async function untilShared(world: World, hospital: Hospital, from: number): Prom
   const slaves = applicationsAt(world.sites[1 - from])
   const random = world.fork()
   const asked = { number: 2, size: 256 }
-  while (!(await hospital.shareKeys(master, slaves, asked, random))) await pause(world)
+  await insist(world, 'enc_keys', () => hospital.shareKeys(master, slaves, asked, random))
+}
+
+/** Asks once a second until it is done; a person gives up some time, and says so. */
+async function insist(world: World, what: string, ask: () => Promise<boolean>): Promise<void> {
+  for (let asked = 0; asked < ASKED_MAX; asked++) {
+    if (await ask()) return
+    await pause(world)
+  }
+  world.report(`${what} was asked for ${ASKED_MAX} times in vain`)
 }
 
 const pause = (world: World): Promise<void> =>
   new Promise((resume) => void world.time.after(1000, resume))
 
 const NOTHING = { availableBits: 0, peerBits: 0 }
+const ASKED_MAX = 300
