@@ -1,10 +1,11 @@
 /**
  * The authentication reserve of each block: one-time pads for the tags of the classical channel.
  *
- * Each direction has a hash key and pads of 16 octets. A pad is burned, durably, before a tag that
- * needs it leaves; the receiving end burns as it accepts, so that no tag is accepted twice, not
- * even after a restart. Reserves never go to applications. Only those of the newest blocks are
- * kept.
+ * Each direction has a hash key and pads of 16 octets. The sending end burns pads, durably, before a
+ * tag that needs one of them leaves. The receiving end burns too, ahead of what it accepts: so it
+ * remembers what the other end has used, even if that end's own store is rolled back (the host
+ * compares both before a session). Reserves never go to applications. Only those of the newest
+ * blocks are kept.
  *
  * @see Wegman, Carter, J. Comput. Syst. Sci. 22 (1981)
  * @module

@@ -9,7 +9,8 @@
  *
  * The sender's cursor is made durable (`burn-pads`) before a pad leaves, in runs, so that no crash
  * lets a pad be used twice: two tags under one pad would betray the hash key. What a crash leaves
- * of a run is lost. The receiver accepts a pad only above the last one it accepted.
+ * of a run is lost. The receiver accepts a pad only above the last one it accepted, and says which
+ * (`pad-accepted`), so that its host can hold a sender to it that has forgotten.
  *
  * Does not hide anything, and is only as unconditional as its pads: a bootstrap by signatures makes
  * the first block's authenticity computational.
@@ -35,8 +36,8 @@ export interface PadRun {
   /** 16 octets for each pad. */
   readonly pads: Uint8Array
   /**
-   * First pad that may still be used. For sending this must be durable; for receiving it may start
-   * at 0 in each session, for tags of another session never fit.
+   * First pad that may still be used; durable for both directions. A tag of another session never
+   * fits; but a sender whose store was rolled back would make one under a pad that it has used.
    */
   readonly next: number
 }

@@ -11,9 +11,12 @@
 import { utf8 } from '#base'
 import {
   forgeryProbability,
+  isBootstrap,
   newTranscript,
   type Phase,
   type Role,
+  type Tag,
+  type TagSubject,
   type Transcript,
   type Wallet,
 } from './authentication.ts'
@@ -108,14 +111,21 @@ export class Channel {
   /** Whether the peer's tag fits; a transcript that nobody else said fits no tag. */
   fits(order: Omit<TagOrder, 'made'>, tag: Message & { readonly kind: 'tag' }): boolean {
     const subject = { ...this.#subject(order.block, order.phase), from: this.#peer }
-    return this.#wallet.verify(subject, order.transcript, tag)
+    return this.#verified(subject, order.transcript, tag)
   }
 
   /** Whether an abort is proven to come from the peer. */
   abortFits(message: Message & { readonly kind: 'abort' }): boolean {
     if (message.proof === undefined) return false
     const subject = { ...this.#subject(message.block, 'abort'), from: this.#peer }
-    return this.#wallet.verify(subject, abortTranscript(message.cause), message.proof)
+    return this.#verified(subject, abortTranscript(message.cause), message.proof)
+  }
+
+  #verified(subject: TagSubject, transcript: Transcript, tag: Tag): boolean {
+    if (!this.#wallet.verify(subject, transcript, tag)) return false
+    const { source, pad } = tag
+    if (!isBootstrap(source)) this.#emit({ kind: 'pad-accepted', source, pad })
+    return true
   }
 
   get #peer(): Role {

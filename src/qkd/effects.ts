@@ -69,6 +69,11 @@ export type EngineEffect =
    * whose `block-usable` came just before: mark its pads once it is confirmed.
    */
   | ({ readonly kind: 'burn-pads' } & PadBurn)
+  /**
+   * The peer's tag under this pad of a reserve fitted. Remember it durably for later sessions; needs
+   * no answer.
+   */
+  | { readonly kind: 'pad-accepted'; readonly source: string; readonly pad: number }
   /** Store durably as *held*, then input `block-stored`, or `block-not-stored` if that failed. */
   | { readonly kind: 'store-block'; readonly block: KeyBlock }
   /** Both ends hold it durably: its keys may be used. */

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { linkId, siteId } from '#base'
-import { reserveSource, type Role } from './authentication.ts'
+import { peerOf, reserveSource, type Role } from './authentication.ts'
 import type { EngineEffect } from './effects.ts'
 import { LinkEngine } from './engine.ts'
 import {
@@ -20,6 +20,7 @@ import {
   TINY_WEATHER,
   tinyLink,
 } from './fixture.test.ts'
+import { decodeMessage } from './messages.ts'
 import type { LinkParameters } from './parameters.ts'
 import type { BlockReport } from './report.ts'
 
@@ -247,6 +248,27 @@ test('a later session takes a higher epoch and the reserve of an earlier block',
   })
   pair.feed(80_000)
   assert.deepEqual(pair.usable(), ['7/0', '8/0'])
+})
+
+test('an end hears of every pad of a reserve under which the peer’s tag fitted, of no other', () => {
+  const pair = new Pair(9, tinyLink())
+  pair.weather = TINY_WEATHER
+  pair.connect()
+  for (let block = 0; block < 3; block++) pair.feed(80_000)
+  assert.equal(pair.usable().length, 3)
+  for (const role of ROLES) {
+    const accepted = pair.hosts[role].effects.flatMap((effect) =>
+      effect.kind === 'pad-accepted' ? [`${effect.source} ${effect.pad}`] : [],
+    )
+    const said = pair.hosts[peerOf(role)].effects.flatMap((effect) => {
+      if (effect.kind !== 'send') return []
+      const { message } = decodeMessage(effect.octets)
+      return message.kind === 'tag' ? [`${message.source} ${message.pad}`] : []
+    })
+    const ofReserves = said.filter((pad) => !pad.startsWith('bootstrap'))
+    assert(ofReserves.length > 0 && ofReserves.length < said.length)
+    assert.deepEqual(accepted, ofReserves)
+  }
 })
 
 test('ends that are not each other’s, or not set alike, refuse to open', () => {

@@ -383,6 +383,7 @@ export class Pair {
         host.reports.push(effect.report)
         return
       case 'alarm':
+      case 'pad-accepted':
       case 'busy':
         return
     }

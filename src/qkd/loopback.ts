@@ -137,6 +137,7 @@ export class LoopbackLink {
       case 'block-usable':
       case 'block-void':
       case 'block-unresolved':
+      case 'pad-accepted':
       case 'busy':
         break
     }

@@ -3,8 +3,8 @@
  * rolled back, and what authenticates the first messages.
  *
  * Runs over the authenticated requests between sites, asked by the transmitting end. Where both
- * still have the reserve of a block it authenticates the session; otherwise, and at the very first
- * time, a bootstrap secret comes from a signed hybrid exchange.
+ * still have pads of a block's reserve they authenticate the session; otherwise, and at the very
+ * first time, a bootstrap secret comes from a signed hybrid exchange.
  *
  * @module
  */
@@ -17,11 +17,13 @@ import {
   Text,
   toCbor,
   Type,
+  Whole,
   type LinkId,
   type SiteId,
 } from '#base'
 import type { Keystore } from '#keystore'
 import type { AuthenticationSource } from '#qkd'
+import { padMarks, takeSources } from './link-pads.ts'
 import type { Peers } from './peers.ts'
 
 /** Makes the same fresh bootstrap source at both ends, by a signed hybrid exchange. */
@@ -44,12 +46,12 @@ export async function askToOpen(
     link,
     blocks: keystore.blockReport(link),
     mark: await keystore.highWater(link),
-    sources: own.map(({ id }) => id),
+    sources: padMarks(own).map((mark) => ({ ...mark })),
   })
   const answer = openAnswer(await peers.request(peer, 'link/open', question, OPEN_TIMEOUT_MS))
   await keystore.compareHighWater(peer, answer.mark)
   await keystore.settle(link, answer.blocks)
-  const common = own.filter(({ id }) => answer.sources.includes(id))
+  const common = await takeSources(keystore, link, own, answer.sources)
   return common.length > 0 ? common : [await bootstrap.initiate(peer, link)]
 }
 
@@ -68,10 +70,13 @@ export async function answerOpening(
   await keystore.compareHighWater(from, question.mark)
   await keystore.settle(link, question.blocks)
   const own = await sourcesOf(keystore, link)
-  const common = own.filter(({ id }) => question.sources.includes(id))
+  // As they stood before: the other end has to begin where this end has not heard it.
+  const marks = padMarks(own)
+  const common = await takeSources(keystore, link, own, question.sources)
   await quiesce(link, common)
   const mark = await keystore.highWater(link)
-  return toCbor({ blocks, mark, sources: common.map(({ id }) => id) })
+  const taken = marks.filter(({ id }) => common.some((source) => source.id === id))
+  return toCbor({ blocks, mark, sources: taken.map((one) => ({ ...one })) })
 }
 
 /** The link a request to open names, which may be none of ours. @throws Refusal if unreadable */
@@ -91,22 +96,26 @@ export async function sourcesOf(
 }
 
 const SOURCES_MAX = 64
+const PADS_MAX = 2 ** 20
 const REPORT_OCTETS_MAX = 65_536
 const OPEN_TIMEOUT_MS = 20_000
-const Ids = Type.Array(Text(64, 1), { maxItems: SOURCES_MAX })
+const Marks = Type.Array(
+  Exactly({ id: Text(64, 1), sent: Whole(0, PADS_MAX), heard: Whole(0, PADS_MAX) }),
+  { maxItems: SOURCES_MAX },
+)
 
 const openQuestion = cborDoor(
   Exactly({
     link: Text(63, 1),
     blocks: Octets(0, REPORT_OCTETS_MAX),
     mark: Octets(1, 4096),
-    sources: Ids,
+    sources: Marks,
   }),
   'request to open a link',
   REPORT_OCTETS_MAX + 16_384,
 )
 const openAnswer = cborDoor(
-  Exactly({ blocks: Octets(0, REPORT_OCTETS_MAX), mark: Octets(1, 4096), sources: Ids }),
+  Exactly({ blocks: Octets(0, REPORT_OCTETS_MAX), mark: Octets(1, 4096), sources: Marks }),
   'answer to a request to open a link',
   REPORT_OCTETS_MAX + 16_384,
 )

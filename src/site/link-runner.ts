@@ -15,6 +15,7 @@ import type { ReceiverDevice, TransmitterDevice } from '#optics'
 import type { AuthenticationSource, BlockReport, LinkParameters, LinkStatus } from '#qkd'
 import { LinkAlarms } from './link-alarms.ts'
 import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
+import { clearSources } from './link-pads.ts'
 import type { Devices, EngineSeat, LinkCompute } from './link-ports.ts'
 import { LinkRates } from './link-rates.ts'
 import { LinkSession, type LinkSessionInput } from './link-session.ts'
@@ -96,7 +97,11 @@ export class LinkRunner {
   answerOpening(from: SiteId, payload: Uint8Array): Promise<Uint8Array> {
     return answerOpening(this.#input.keystore, from, payload, async (link, common) => {
       assert(link === this.link, 'an opening is answered by the link it names')
+      clearSources(this.#common)
       this.#common = common
+      // What an opening before this one left unused: the peer does not mean it any more.
+      const stale = this.#input.bootstrap.collect(from, link)
+      if (stale !== undefined) clearSources([stale])
       const running = this.#session
       running?.close()
       await running?.ended
@@ -188,7 +193,10 @@ export class LinkRunner {
     const common = this.#common
     this.#common = []
     const fresh = bootstrap.collect(peer, this.link)
-    return common.length > 0 ? common : fresh === undefined ? [] : [fresh]
+    if (fresh === undefined) return common
+    // The peer found no common source of use, and has made one since.
+    clearSources(common)
+    return [fresh]
   }
 
   async #run(connection: Connection, sources: readonly AuthenticationSource[]): Promise<void> {

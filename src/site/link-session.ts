@@ -30,6 +30,7 @@ import type {
   LinkParameters,
   LinkStatus,
 } from '#qkd'
+import { boundAfter, PADS_AHEAD } from './link-pads.ts'
 import type { EngineSeat } from './link-ports.ts'
 
 export interface LinkSessionInput {
@@ -67,12 +68,17 @@ export class LinkSession {
   /** Resolves once the session is over and everything it began has ended. */
   readonly ended: Promise<void>
   #resumeFeeding: (() => void) | undefined
+  /** First pad of each source that the peer may send with in a later session; see `link-pads`. */
+  readonly #heard = new Map<string, number>()
 
   constructor(input: LinkSessionInput) {
     this.#input = input
     this.#link = input.parameters.link
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#end = resolve
+    for (const { id, receive } of input.sources) {
+      this.#heard.set(id, boundAfter(receive.next - 1))
+    }
     this.ended = promise.then(() => this.#settle())
     this.#start()
   }
@@ -165,6 +171,8 @@ export class LinkSession {
         return this.#audit('link.session-opened', { epoch: effect.epoch })
       case 'burn-pads':
         return this.#keep('link.pads-failed', () => this.#burn(effect))
+      case 'pad-accepted':
+        return this.#remember(effect)
       case 'store-block':
         return this.#keep('link.store-failed', () => this.#store(effect.block, random))
       case 'block-usable':
@@ -245,6 +253,24 @@ export class LinkSession {
     this.#answer({ kind: 'pads-burned', source, to })
   }
 
+  /** Raises the bound of a source well before the peer reaches it. */
+  #remember({ source, pad }: EngineEffect & { readonly kind: 'pad-accepted' }): void {
+    const { keystore, parameters } = this.#input
+    const pads = parameters.reserveOctets / 32 - 1
+    const from = this.#heard.get(source) ?? PADS_AHEAD
+    if (from >= Math.min(pads, boundAfter(pad))) return
+    const to = Math.min(pads, boundAfter(pad) + PADS_A_STEP)
+    this.#heard.set(source, to)
+    this.#keep('link.pads-failed', async () => {
+      try {
+        await keystore.burnPads({ link: this.#link, source, direction: 'receive', from, to })
+      } catch (error) {
+        // A source that is gone opens no later session.
+        if ((error as KeystoreRefusal).code !== 'KEYSTORE_SOURCE_UNKNOWN') throw error
+      }
+    })
+  }
+
   async #store(block: KeyBlock, random: RandomSource): Promise<void> {
     const { epoch, sequence, key, report } = block
     const origin = originOf(this.#input.parameters, report, random)
@@ -313,3 +339,5 @@ function originOf(parameters: LinkParameters, report: BlockReport, random: Rando
 const clear = ({ octets }: Bits): void => void octets.fill(0)
 
 const TICK_MS = 500
+/** Pads by which a bound is raised beyond need, so that few tags of a block cost a commit. */
+const PADS_A_STEP = 12
