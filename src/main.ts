@@ -7,7 +7,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { runCli, type Powers } from '#cli'
+import { CliRefusal, runCli, type Powers } from '#cli'
 
 const version = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -63,7 +63,16 @@ const powers: Powers = {
     const { runStudies } = await import('../study/run.ts')
     return runStudies(names, options)
   },
-  readPassphrase: (file) => trimmed(readFileSync(file === '-' ? 0 : file)),
+  readPassphrase,
+}
+
+/** The passphrase in a file, or from standard input. @throws CliRefusal `FILE_UNREADABLE` */
+function readPassphrase(file: string): Uint8Array {
+  try {
+    return trimmed(readFileSync(file === '-' ? 0 : file))
+  } catch (cause) {
+    throw new CliRefusal('FILE_UNREADABLE', `Cannot read ${file}`, { cause })
+  }
 }
 
 /** A passphrase as typed or stored, without the line's end. */

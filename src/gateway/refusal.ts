@@ -23,6 +23,8 @@ export type GatewayRefusalCode =
   | 'PERMISSION_DENIED'
   /** Other accounts may read or write what must be ours alone. */
   | 'PERMISSION_TOO_OPEN'
+  /** A site, link or SAE cannot have this name. */
+  | 'NAME_INVALID'
   /** A folder that was to be made anew holds something already. */
   | 'FOLDER_IN_USE'
   /** There is no such folder. */

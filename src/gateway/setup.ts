@@ -10,7 +10,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
-import { kmeId, siteId } from '#base'
+import { kmeId, saeId, siteId } from '#base'
 import { linkOf, presetNamed } from '#optics'
 import {
   enrolDevice,
@@ -58,6 +58,16 @@ export interface NewFibre {
   readonly clockHz?: number | undefined
 }
 
+/** A name as an operator has typed it. @throws GatewayRefusal `NAME_INVALID` */
+function named<T>(check: (text: string) => T, text: string): T {
+  try {
+    return check(text)
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new GatewayRefusal('NAME_INVALID', cause.message, { cause })
+  }
+}
+
 const means = () => ({ clock: new SystemClock(), random: testedRandom() })
 
 export async function createAuthority(folder: string): Promise<Shown> {
@@ -74,7 +84,7 @@ export async function createAuthority(folder: string): Promise<Shown> {
 
 export async function initSite(folder: string, options: NewSite): Promise<Shown> {
   const { name, peerPort, northPort, profile, passphrase } = options
-  const site = siteId(name)
+  const site = named(siteId, name)
   const place = newFolder(folder, CONFIG_FILE)
   const configuration = {
     site,
@@ -113,11 +123,11 @@ export async function initSite(folder: string, options: NewSite): Promise<Shown>
 
 export async function initFibre(folder: string, options: NewFibre): Promise<Shown> {
   const { preset, transmitter, receiver, port } = options
+  const link = `${named(siteId, transmitter)}-${named(siteId, receiver)}`
   const full = linkOf(presetNamed(preset)).settings.clockHz
   const clockHz = options.clockHz ?? Math.min(full, CLOCK_HZ_PER_CORE * availableParallelism())
   linkOf(presetNamed(preset), clockHz)
   const place = newFolder(folder, CONFIG_FILE)
-  const link = `${siteId(transmitter)}-${siteId(receiver)}`
   const configuration = {
     fibre: `fibre-${link}`.slice(0, 63),
     link,
@@ -175,6 +185,7 @@ export async function issue(authority: string, folder: string): Promise<Shown> {
 
 /** Writes key and certificates of an application as PEM files that curl and others read. */
 export async function issueSae(authority: string, sae: string, into: string): Promise<Shown> {
+  named(saeId, sae)
   const { credentials, serial } = await enrolSae(openDisk(existing(authority)), { ...means(), sae })
   const place = resolve(into)
   mkdirSync(place, { recursive: true, mode: 0o700 })
@@ -265,6 +276,7 @@ export async function joinSites(
 /** Lets an application of this site ask for keys; peers learn of it when the sites are joined. */
 export function addSae(folder: string, sae: string): Promise<Shown> {
   const place = existing(folder)
+  named(saeId, sae)
   change(place, (own) => ({
     ...own,
     saes: [...own.saes.filter((one) => one.sae !== sae), { sae, site: own.site }],

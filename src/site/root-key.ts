@@ -27,12 +27,14 @@ export type RootKeyRefusalCode =
   | 'ROOT_KEY_DAMAGED'
   | 'PASSPHRASE_NEEDED'
   | 'PASSPHRASE_DENIED'
+  /** Too short to be set. */
+  | 'PASSPHRASE_INVALID'
 
 export class RootKeyRefusal extends Refusal<RootKeyRefusalCode> {
   override readonly name = 'RootKeyRefusal'
 }
 
-/** Makes a root key and writes it. @throws RootKeyRefusal `ROOT_KEY_EXISTS` */
+/** Makes a root key and writes it. @throws RootKeyRefusal `ROOT_KEY_EXISTS`, `PASSPHRASE_INVALID` */
 export async function createRootKey(
   disk: Disk,
   random: RandomSource,
@@ -40,6 +42,10 @@ export async function createRootKey(
 ): Promise<SecretBytes> {
   if ((await disk.read(FILE)) !== undefined) {
     throw new RootKeyRefusal('ROOT_KEY_EXISTS', 'This folder has a root key already')
+  }
+  if (passphrase !== undefined && passphrase.length < PASSPHRASE_OCTETS_MIN) {
+    const message = `A passphrase has at least ${PASSPHRASE_OCTETS_MIN} octets, got ${passphrase.length}`
+    throw new RootKeyRefusal('PASSPHRASE_INVALID', message)
   }
   const key = random.octets(KEY_OCTETS)
   if (passphrase === undefined) {
@@ -95,6 +101,8 @@ export function keyFor(root: SecretBytes, use: string): SecretBytes {
 
 const FILE = 'root.key'
 const KEY_OCTETS = 32
+/** SP 800-63B §5.1.1.1; an empty one from an empty file above all. */
+const PASSPHRASE_OCTETS_MIN = 8
 const LABEL = utf8('photonward/root-key/v1')
 
 const v = Type.Literal(1)
