@@ -4,6 +4,7 @@
  *
  * **What counts as failure.** Each of these ends a test, and is looked for all the time or at the end:
  * - a key is delivered twice to one application, or a master gets one twice;
+ * - an import writes a part of a bundle; a request gets no answer, or a refusal that no port caused;
  * - two ends hold different octets under one key_ID; a key_ID or the octets of a key come again;
  * - a record whose import was acknowledged cannot be read to the letter at its site, ever after;
  * - a transfer that was accepted does not arrive whole, once faults are over; one arrives twice;
@@ -30,8 +31,8 @@
  * follow from the seed.
  *
  * **What a world cannot show**: anything of real sockets, disks, SQL engines other than SQLite,
- * worker threads, TLS; faults inside one commit (the Store port is all or nothing); two runs of one
- * site at a time; stores that were rolled back.
+ * worker threads, TLS; faults inside one commit (the Store port is all or nothing) or inside one
+ * sector of a disk; two runs of one site at a time; stores that were rolled back.
  *
  * @module
  */
