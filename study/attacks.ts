@@ -22,6 +22,8 @@ interface Case {
   readonly expected?: { readonly qber?: number; readonly known?: number }
   /** An attack that only watching the devices shows. */
   readonly onDevices?: true
+  /** Blocks under attack; one if left out. */
+  readonly blocks?: number
 }
 
 const link = linkOf(presetNamed(PRESET))
@@ -84,6 +86,7 @@ const CASES: readonly Case[] = [
     attack: { kind: 'failing-source', fraction: 0.5 },
     expected: { known: 0.5 },
   },
+  { name: 'drift over 12 blocks', attack: { kind: 'drift', radiansPerSecond: 0.03 }, blocks: 12 },
 ]
 
 function run(): StudyResult {
@@ -99,7 +102,7 @@ function run(): StudyResult {
   }
 }
 
-function runsOf({ attack, onDevices }: Case): {
+function runsOf({ attack, onDevices, blocks = 1 }: Case): {
   readonly watched: RangeResult
   readonly unwatched: RangeResult | undefined
 } {
@@ -109,7 +112,7 @@ function runsOf({ attack, onDevices }: Case): {
     seed: 1,
     blockBits: 1e6,
     blocksBefore: 5,
-    blocksDuring: 1,
+    blocksDuring: blocks,
   }
   return {
     watched: runRange({ ...options, watched: true }),

@@ -30,6 +30,26 @@ export const studies: Readonly<Record<string, StudyEntry>> = {
     title: 'Secret key rate against distance: Lim 2014, Rusca 2018, GYS',
     load: () => import('./distance.ts'),
   },
+  systems: {
+    title: 'Published decoy-state systems and our model of them',
+    load: () => import('./systems.ts'),
+  },
+  metro: {
+    title: 'Cambridge metro: three spans',
+    load: () => import('./metro.ts'),
+  },
+  coexistence: {
+    title: 'Data channels on the same fibre: what power the key bears',
+    load: () => import('./coexistence.ts'),
+  },
+  protocols: {
+    title: 'BB84, BBM92, CV, MDI and twin field against the capacity of a link',
+    load: () => import('./protocols.ts'),
+  },
+  cascade: {
+    title: 'Cascade: efficiency by error rate, beside published variants',
+    load: () => import('./cascade.ts'),
+  },
   attacks: {
     title: 'Every attack on one link: what shows, which alarm, what becomes of the key',
     load: () => import('./attacks.ts'),
