@@ -44,7 +44,7 @@ export class ErrorTrend {
     this.#usual = usual + (rate - usual) / AVERAGED_BLOCKS
     if (this.#blocks <= BLOCKS_TO_SETTLE) return
     this.#best = Math.min(this.#best, this.#usual)
-    const drifted = this.#usual - this.#best > DRIFT_LEAST
+    const drifted = this.#usual - this.#best > DRIFT_LEAST + chance / 2
     this.#board.condition('alignment-drift', drifted, { rate: this.#usual, best: this.#best })
   }
 }
@@ -56,4 +56,4 @@ const AVERAGED_BLOCKS = 4
 /** Standard deviations that chance is allowed, and a step beyond them. */
 const SIGMAS = 6
 const STEP_LEAST = 0.005
-const DRIFT_LEAST = 0.01
+const DRIFT_LEAST = 0.005

@@ -122,6 +122,22 @@ test('blinded detectors that do not click at all still show their current', () =
   assert.deepEqual(raised, ['photocurrent raised'])
 })
 
+test('a fibre that was dark for long and is lit again raises nothing about its current', () => {
+  const { monitor: watched, raised } = monitor()
+  const batch = (clicks: number, photocurrentUa: number): void => {
+    watched.rate(clicks, 1_000_000)
+    const half = clicks / 2
+    watched.observables(observed({ clicks: [half, half, 0, 0], doubleClicks: 0, photocurrentUa }))
+  }
+  for (let lit = 0; lit < 20; lit++) batch(10_000, 1)
+  for (const dark of [10, 1000]) {
+    for (let cut = 0; cut < 500; cut++) batch(dark, 0.05)
+    for (let lit = 0; lit < 20; lit++) batch(10_000, 1)
+  }
+  const both = ['rate-collapse raised', 'rate-collapse cleared']
+  assert.deepEqual(raised, [...both, ...both])
+})
+
 test('nothing is learned while the device is not trusted', () => {
   const { monitor: watched, raised } = monitor()
   const few = { clicks: [500, 500, 50, 50] as const, doubleClicks: 3 }
@@ -258,8 +274,8 @@ test('the cutoff of the proportion test is the quantile at 2⁻⁶⁰', () => {
   assert.ok(tail(PROPORTION_CUTOFF) <= 2 ** -60 && tail(PROPORTION_CUTOFF - 1) > 2 ** -60)
 })
 
-/** Feeds error rates of blocks of 20 000 test detections, with chance. @returns what was raised */
-function trend(rates: readonly number[]): string[] {
+/** Feeds error rates of blocks with so many test detections, with chance. @returns what was raised */
+function trend(rates: readonly number[], detections = 20_000): string[] {
   const raised: string[] = []
   const watched = new ErrorTrend(
     new AlarmBoard(({ kind, state }) => raised.push(`${kind} ${state}`)),
@@ -267,8 +283,8 @@ function trend(rates: readonly number[]): string[] {
   const random = new SeededRandom(9)
   for (const rate of rates) {
     let errors = 0
-    for (let at = 0; at < 20_000; at++) if (random.chance(rate)) errors++
-    watched.block({ testErrors: [errors, 0], testDetections: [20_000, 0] })
+    for (let at = 0; at < detections; at++) if (random.chance(rate)) errors++
+    watched.block({ testErrors: [errors, 0], testDetections: [detections, 0] })
   }
   return raised
 }
@@ -277,6 +293,8 @@ const flat = (count: number, rate: number): number[] => Array<number>(count).fil
 
 test('an error rate that jumps is a step, one that creeps up is drift, and chance is neither', () => {
   assert.deepEqual(trend(flat(60, 0.012)), [])
+  const few = (rate: number): number[] => Array<number>(300).fill(rate)
+  assert.deepEqual(trend(few(0.03), 600), [])
   const creeping = Array.from({ length: 40 }, (_, at) => 0.012 + 0.0005 * at)
   assert.deepEqual(trend(creeping), ['alignment-drift raised'])
   const tenth = [...flat(10, 0.012), ...flat(10, 0.037), ...flat(5, 0.012)]

@@ -48,6 +48,8 @@ export class BatchMonitor {
   #rate: number | undefined
   /** How many times the usual rate the last batch had, at least 1: more clicks are more current. */
   #surge = 1
+  /** Whether the last batch had a rate that the link may get used to. */
+  #usualRate = true
   #current: number | undefined
   #doubles: number | undefined
   #balance: number | undefined
@@ -69,16 +71,17 @@ export class BatchMonitor {
     const surged = detections >= CLICKS_MIN && rate > RATE_SURGE * usual
     this.#board.condition('rate-collapse', collapsed, { rate, usual })
     this.#board.condition('rate-surge', surged, { rate, usual })
+    this.#usualRate = !collapsed && !surged
     // An odd rate does not become the usual one.
-    if (!collapsed && !surged) this.#rate = averaged(usual, rate)
+    if (this.#usualRate) this.#rate = averaged(usual, rate)
   }
 
   /** Notes what the receiver observed beside its detections. */
   observables(observables: ReceiverObservables): void {
     const { clicks, doubleClicks, photocurrentUa, arrivals } = observables
-    // A current needs no clicks: blinded detectors may have none.
-    this.#photocurrent(photocurrentUa)
     const total = clicks[0] + clicks[1] + clicks[2] + clicks[3]
+    // A current needs no clicks: blinded detectors may have none. A dark fibre teaches nothing.
+    this.#photocurrent(photocurrentUa, total >= CLICKS_MIN && this.#usualRate)
     if (total < CLICKS_MIN) return
     this.#batches++
     const settled = this.#batches > BATCHES_TO_SETTLE
@@ -115,7 +118,7 @@ export class BatchMonitor {
     if (!lit) this.#incomingNw = averaged(usual, incomingLightNw)
   }
 
-  #photocurrent(photocurrentUa: number): void {
+  #photocurrent(photocurrentUa: number, learns: boolean): void {
     const usual = this.#current ?? photocurrentUa
     const settled = this.#batches >= BATCHES_TO_SETTLE
     const blinded = settled && photocurrentUa > CURRENT_RISE * usual * this.#surge
