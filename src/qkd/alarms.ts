@@ -123,8 +123,7 @@ export class BatchMonitor {
     const settled = this.#batches >= BATCHES_TO_SETTLE
     const blinded = settled && photocurrentUa > CURRENT_RISE * usual * this.#surge
     this.#board.condition('photocurrent', blinded, { photocurrentUa, usual })
-    if (this.#board.trustsDevice && this.#surge < RATE_SURGE)
-      this.#current = averaged(usual, photocurrentUa)
+    if (this.#board.trustsDevice && learns) this.#current = averaged(usual, photocurrentUa)
   }
 
   /** Light that comes early or late favours one detector: the mean moves, or the spread grows. */
