@@ -83,16 +83,30 @@ class WorkerSeat implements EngineSeat {
 }
 
 /**
- * What a device reported moves to the other thread; messages of the peer, which may share memory
- * with others of its stream, are copied.
+ * What a device reported, and secrets, move to the other thread; messages of the peer, which may
+ * share memory with others of its stream, are copied.
  */
-const post = (worker: Worker, message: ToLinkWorker): void =>
+function post(worker: Worker, message: ToLinkWorker): void {
   worker.postMessage(message, message.kind === 'input' ? moved(message.input) : [])
+  // A secret that shares its memory was copied: the engine has its own now, and clears that.
+  if (message.kind !== 'input') return
+  for (const secret of secretsIn(message.input)) if (secret.length > 0) secret.fill(0)
+}
 
 function moved(input: EngineInput): ArrayBuffer[] {
   if (input.kind === 'detections') return wholeBuffers(input.batch.slots, input.batch.outcomes)
-  return input.kind === 'choices' ? wholeBuffers(input.choices.choices) : []
+  if (input.kind === 'choices') return wholeBuffers(input.choices.choices)
+  return wholeBuffers(...secretsIn(input))
 }
+
+/** Hash keys and pads of the sources with which a session begins. */
+const secretsIn = (input: EngineInput): readonly Uint8Array[] =>
+  input.kind === 'started'
+    ? input.sources.flatMap(({ send, receive }) => [
+        ...[send.hashKey, send.pads],
+        ...[receive.hashKey, receive.pads],
+      ])
+    : []
 
 /** The buffers of arrays that have one to themselves, and so may leave this thread with it. */
 export function wholeBuffers(...arrays: readonly ArrayBufferView[]): ArrayBuffer[] {

@@ -61,8 +61,8 @@ function sourceOf(session: Session, link: string): AuthenticationSource {
   const label = `photonward/link-bootstrap/v1/${link}`
   using secret = session.exportSecret(label, 2 * RUN_OCTETS)
   const octets = secret.reveal()
-  const first = runOf(octets.slice(0, RUN_OCTETS))
-  const second = runOf(octets.slice(RUN_OCTETS))
+  const first = runOf(octets.subarray(0, RUN_OCTETS))
+  const second = runOf(octets.subarray(RUN_OCTETS))
   const id = `bootstrap-${session.id}`
   return session.role === 'initiator'
     ? { id, send: first, receive: second }
@@ -70,8 +70,9 @@ function sourceOf(session: Session, link: string): AuthenticationSource {
 }
 
 const runOf = (octets: Uint8Array): PadRun => ({
-  hashKey: octets.subarray(0, 16),
-  pads: octets.subarray(16),
+  // Arrays of their own: they move to the thread of the link, and nothing of them stays here.
+  hashKey: octets.slice(0, 16),
+  pads: octets.slice(16),
   next: 0,
 })
 
