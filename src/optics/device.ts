@@ -1,6 +1,9 @@
 /**
  * The device boundary: what a transmitter and a receiver of pulses report to the layers above.
  *
+ * On a link of entangled pairs both ends detect. One of them still stands in the place of the
+ * transmitter: its string becomes the key, and it is asked for what it saw where the other did.
+ *
  * Real QKD devices report the same. Nothing above this line may see the truth of the channel
  * (loss, photon numbers, Eve): it sees choices, clicks and observables, and must conclude.
  *
@@ -22,10 +25,15 @@ export interface Intensity {
 export interface PulseSettings {
   /** Pulses per second. */
   readonly clockHz: number
-  /** Brightest first: signal, decoy, and with two decoys the vacuum-like one. */
+  /**
+   * Brightest first: signal, decoy, and with two decoys the vacuum-like one. Of entangled pairs one,
+   * which is the mean number of pairs in a slot.
+   */
   readonly intensities: readonly Intensity[]
   /** Probability of the key basis at the transmitter and at the receiver. */
   readonly keyBasisProbability: { readonly transmitter: number; readonly receiver: number }
+  /** What a slot holds. Left out: a weak pulse that the transmitter has made. */
+  readonly source?: 'entangled-pairs'
 }
 
 /** Slots of one batch, at most. */
@@ -85,10 +93,16 @@ export interface TransmitterObservables {
   readonly incomingLightNw: number
 }
 
+/** The choice of a slot in which the transmitter's end of entangled pairs detected nothing. */
+export const NOTHING_SEEN = 0b0100
+
 /** The transmitter's choices at the slots asked for, in the order asked. */
 export interface TransmitterChoices {
   readonly batch: number
-  /** Bit 0: basis (0 = Z, 1 = X). Bit 1: the bit. Bits 2–3: index of the intensity. */
+  /**
+   * Bit 0: basis (0 = Z, 1 = X). Bit 1: the bit. Bits 2–3: index of the intensity. On a link of
+   * entangled pairs: what this end saw in the slot, with `NOTHING_SEEN` where it saw nothing.
+   */
   readonly choices: Uint8Array
   /** Absent where the device does not say. */
   readonly observables?: TransmitterObservables

@@ -33,7 +33,8 @@ export const CLOCK_HZ_MAX = 100e9
 export function checkedSettings(settings: PulseSettings): PulseSettings {
   const { clockHz, intensities, keyBasisProbability } = settings
   requireRange('clockHz', clockHz, 1e-3, CLOCK_HZ_MAX)
-  requireRange('number of intensities', intensities.length, 1, INTENSITIES_MAX)
+  const most = settings.source === 'entangled-pairs' ? 1 : INTENSITIES_MAX
+  requireRange('number of intensities', intensities.length, 1, most)
   let sum = 0
   let brighter = Infinity
   for (const { meanPhotonNumber, probability } of intensities) {

@@ -291,6 +291,7 @@ const settingsValue = (settings: PulseSettings): CborValue => ({
   clockHz: settings.clockHz,
   intensities: settings.intensities.map((intensity) => ({ ...intensity })),
   keyBasisProbability: { ...settings.keyBasisProbability },
+  ...(settings.source === undefined ? {} : { source: settings.source }),
 })
 
 const settingsShape = door(
@@ -301,6 +302,7 @@ const settingsShape = door(
       { maxItems: INTENSITIES_MAX },
     ),
     keyBasisProbability: Exactly({ transmitter: Type.Number(), receiver: Type.Number() }),
+    source: Type.Optional(Type.Literal('entangled-pairs')),
   }),
   'pulse settings',
 )

@@ -24,7 +24,7 @@ import type { Cut } from './cascade/plan.ts'
 import type { Orders } from './cascade/permutation.ts'
 import { blockLayout } from './layout.ts'
 import type { WorkMessage } from './messages.ts'
-import type { LinkParameters } from './parameters.ts'
+import { pulseKindOf, type LinkParameters } from './parameters.ts'
 import type { DiscardCause } from './report.ts'
 import type { SiftedBlock } from './sifted-block.ts'
 import { frameOf, hashOctets, FRAME_HASH_OCTETS } from './verification.ts'
@@ -114,6 +114,7 @@ export function judge(sifted: SiftedBlock, tally: BlockTally, parameters: LinkPa
     epsilons: parameters.epsilons,
     leakBits: tally.reconciliationBits * (parameters.leakCharge === 'two-way' ? 2 : 1),
     verificationBits: tally.verificationBits,
+    pulses: pulseKindOf(parameters),
   })
   if (sum(key.errors) / sum(key.detections) > parameters.qberMax) {
     return { kind: 'none', cause: 'qber-above-limit', keyLength: length }

@@ -16,6 +16,7 @@
  */
 
 import { assert, type RandomSource, type SiteId } from '#base'
+import type { TransmitterChoices } from '#optics'
 import { AlarmBoard } from './alarm-board.ts'
 import { BatchMonitor } from './alarms.ts'
 import { ErrorTrend } from './alarms-trend.ts'
@@ -115,7 +116,7 @@ export class LinkEngine implements Disposable {
         this.#feed(input)
         break
       case 'choices':
-        this.#monitor.choices(input.choices)
+        this.#monitor.choices(this.#seen(input.choices))
         this.#session?.chosen(input.choices)
         break
       case 'choices-unavailable':
@@ -141,6 +142,12 @@ export class LinkEngine implements Disposable {
         this.#end('PEER_GONE', 'The connection has ended', true)
         break
     }
+  }
+
+  /** Choices that say something of the source: of entangled pairs, only where one was seen. */
+  #seen(given: TransmitterChoices): TransmitterChoices {
+    if (this.#parameters.protocol !== 'bbm92') return given
+    return { ...given, choices: given.choices.filter((choice) => (choice & 0b1100) === 0) }
   }
 
   #start({ sources, nextEpoch, nowMs }: EngineInput & { readonly kind: 'started' }): void {

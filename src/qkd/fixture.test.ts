@@ -67,6 +67,25 @@ export const tinyLink = (choices: Partial<LinkChoices> = {}): LinkParameters =>
 
 export const TINY_WEATHER: Weather = { errorRate: 0.001, transmission: 0.1 }
 
+/** Both ends detect halves of entangled pairs. */
+export const pairLink = (choices: Partial<LinkChoices> = {}): LinkParameters =>
+  smallLink({
+    blockBits: 12_000,
+    frameBits: 4096,
+    epsilons: { secrecy: 1e-4, correctness: 1e-6 },
+    reserveOctets: 2 * (16 + 16 * 16),
+    pulses: {
+      clockHz: 4e8,
+      intensities: [{ meanPhotonNumber: 0.01, probability: 1 }],
+      keyBasisProbability: { transmitter: 0.5, receiver: 0.5 },
+      source: 'entangled-pairs',
+    },
+    ...choices,
+  })
+
+/** As `optics` has it where the transmitter's end of entangled pairs detected nothing. */
+export const NOTHING_SEEN = 0b0100
+
 export const randomFrom = (seed: number): RandomSource =>
   simulatedRandom(new SeededRandom(seed).octets(32))
 
@@ -77,6 +96,8 @@ export interface Weather {
   readonly testErrorRate?: number
   /** Transmission of channel and receiver together. */
   readonly transmission: number
+  /** Of entangled pairs: share of the receiver's detections that the other end detected too. */
+  readonly coincident?: number
   /** How much of the decoys arrives, compared with the signal; 1 in an honest channel. */
   readonly decoysLeft?: number
 }
@@ -115,6 +136,9 @@ export function drawBatch(
     const flipped = random.chance(errorRate) ? 1 : 0
     const bit = basis === sentBasis ? sent ^ flipped : random.below(2)
     choices[at] = sentBasis | (sent << 1) | (intensity << 2)
+    if (pulses.source === 'entangled-pairs' && !random.chance(weather.coincident ?? 0.5)) {
+      choices[at] = NOTHING_SEEN
+    }
     outcomes[at] = basis | (bit << 1)
   }
   const quarter = Math.floor(detections / 4)

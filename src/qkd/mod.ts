@@ -1,5 +1,5 @@
 /**
- * Quantum key distribution: the engines of both ends of a decoy-state BB84 link.
+ * Quantum key distribution: the engines of both ends of a link, by decoy-state BB84 or BBM92.
  *
  * detections → sifting → reconciliation → verification → estimation → amplification → key block.
  * Both ends are sans-I/O; every phase is authenticated; every revealed bit is counted.
@@ -41,6 +41,7 @@ export * from './effects.ts'
 export * from './engine.ts'
 export * from './report.ts'
 export * from './explain.ts'
+export * from './chsh.ts'
 export * from './models/expected-block.ts'
 export * from './models/capacity.ts'
 export * from './models/continuous.ts'

@@ -25,6 +25,7 @@ import { sha256 } from '#crypto'
 import type { PulseSettings } from '#optics'
 import type { Epsilons } from './bounds/counts.ts'
 import { BLOCK_BOUNDS, intensitiesFor, type BlockBound } from './bounds/length.ts'
+import type { PulseKind } from './bounds/single-photon.ts'
 import type { PlanAim } from './cascade/plan.ts'
 import { QkdRefusal } from './refusal.ts'
 
@@ -42,11 +43,20 @@ export type AmplificationFamily = 'modular' | 'toeplitz'
  */
 export type LeakCharge = 'one-way' | 'two-way'
 
+/**
+ * How the ends come to their bits. `decoy-bb84`: one sends weak pulses, the other detects. `bbm92`:
+ * both detect halves of entangled pairs; the site named transmitter is the one whose string becomes
+ * the key.
+ */
+export type LinkProtocol = 'decoy-bb84' | 'bbm92'
+
 /** The parameters of one link, the same at both ends. */
 export interface LinkParameters {
   readonly link: LinkId
   readonly transmitter: SiteId
   readonly receiver: SiteId
+  /** Follows from what the devices do; stated, so that both ends and every report say it. */
+  readonly protocol: LinkProtocol
   readonly pulses: PulseSettings
   readonly bound: BlockBound
   /** A block closes with the first batch that brings its sifted key-basis bits to this number. */
@@ -77,8 +87,13 @@ export type LinkChoices = Pick<LinkParameters, 'link' | 'transmitter' | 'receive
 
 /** Complete, checked parameters. @throws QkdRefusal `PARAMETERS_INVALID` */
 export function linkParameters(choices: LinkChoices): LinkParameters {
-  return readLinkParameters({ ...DEFAULTS, ...choices })
+  const ofPairs = choices.pulses.source === 'entangled-pairs' ? PAIR_DEFAULTS : {}
+  return readLinkParameters({ ...DEFAULTS, ...ofPairs, ...choices })
 }
+
+/** What a bound may take the detections of a link for. */
+export const pulseKindOf = ({ protocol }: LinkParameters): PulseKind =>
+  protocol === 'bbm92' ? 'single-photon' : 'weak-coherent'
 
 /** Reads parameters from configuration. @throws QkdRefusal `PARAMETERS_INVALID` */
 export function readLinkParameters(value: unknown): LinkParameters {
@@ -111,6 +126,7 @@ export function parametersHash(parameters: LinkParameters): Uint8Array {
         clockHz: pulses.clockHz,
         keyBasisProbability: { ...pulses.keyBasisProbability },
         intensities: pulses.intensities.map((intensity) => ({ ...intensity })),
+        source: pulses.source ?? 'weak-pulses',
       },
     }),
   )
@@ -120,13 +136,17 @@ export function parametersHash(parameters: LinkParameters): Uint8Array {
 export const padsPerReserve = ({ reserveOctets }: LinkParameters): number => reserveOctets / 32 - 1
 
 function check(parameters: LinkParameters): void {
-  const { pulses, bound, transmitter, receiver, reserveOctets, frameBits } = parameters
+  const { pulses, bound, transmitter, receiver, reserveOctets, frameBits, protocol } = parameters
   const needed = intensitiesFor(bound)
+  const pairs = protocol === 'bbm92'
   const { intensities } = pulses
   let sum = 0
   for (const { probability } of intensities) sum += probability
   const fault =
     (transmitter === receiver && 'two sites') ||
+    (pairs !== (pulses.source === 'entangled-pairs') &&
+      'bbm92 from entangled pairs, and decoy-bb84 from weak pulses') ||
+    (pairs !== (bound === 'tomamichel-2012') && `a bound for ${protocol}, got ${bound}`) ||
     (intensities.length !== needed && `${needed} intensities for ${bound}`) ||
     (Math.abs(sum - 1) > 1e-9 && 'probabilities of intensities that sum to 1') ||
     (intensities.some(
@@ -148,16 +168,18 @@ const openParameters = door(
     link: Text(63, 1),
     transmitter: Text(63, 1),
     receiver: Text(63, 1),
+    protocol: OneOf('decoy-bb84', 'bbm92'),
     pulses: Exactly({
       clockHz: Type.Number({ exclusiveMinimum: 0, maximum: 1e12 }),
       intensities: Type.Array(
         Exactly({
           meanPhotonNumber: Type.Number({ minimum: 0, maximum: 10 }),
-          probability: Probability,
+          probability: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
         }),
-        { minItems: 2, maxItems: 3 },
+        { minItems: 1, maxItems: 3 },
       ),
       keyBasisProbability: Exactly({ transmitter: Probability, receiver: Probability }),
+      source: Type.Optional(Type.Literal('entangled-pairs')),
     }),
     bound: OneOf(...BLOCK_BOUNDS),
     blockBits: Whole(1024, 2 ** 25),
@@ -176,6 +198,7 @@ const openParameters = door(
 )
 
 const DEFAULTS = {
+  protocol: 'decoy-bb84',
   bound: 'wiesemann-2024',
   blockBits: 1_000_000,
   epsilons: { secrecy: 1e-10, correctness: 1e-15 },
@@ -188,4 +211,10 @@ const DEFAULTS = {
   blocksInFlightMax: 8,
   batchesInFlightMax: 8,
   stallMs: 20_000,
+} as const satisfies Partial<LinkParameters>
+
+/** What differs where the devices detect entangled pairs. */
+const PAIR_DEFAULTS = {
+  protocol: 'bbm92',
+  bound: 'tomamichel-2012',
 } as const satisfies Partial<LinkParameters>

@@ -334,6 +334,12 @@ function correctedErrors(
 ) {
   const [low, high] = intensityPlanes
   const errors = keyDetections.map(() => 0)
+  if (errors.length === 1) {
+    for (let at = 0; at < detected.length; at++) {
+      for (let rest = detected[at] ^ key.words[at]; rest !== 0; rest &= rest - 1) errors[0]++
+    }
+    return errors
+  }
   for (let at = 0; at < detected.length; at++) {
     for (let rest = detected[at] ^ key.words[at]; rest !== 0; rest &= rest - 1) {
       const bit = 31 - Math.clz32(rest & -rest)

@@ -6,9 +6,12 @@
  * basis. Bits of the key basis never leave either end. Stands between the device and
  * `reconciliation`; both directions are authenticated when the block closes.
  *
+ * Of entangled pairs both ends detect: a detection that the transmitter's end has none for is as
+ * good as one in another basis. The receiver is not told which it was.
+ *
  * Works on eight detections at a time; see `bit-lanes.ts`.
  *
- * @see Bennett, Brassard, 1984; Lim et al., Phys. Rev. A 89, 022307, §II
+ * @see Bennett, Brassard, Mermin, PRL 68, 557 (1992) for entangled pairs; Bennett, Brassard, 1984; Lim et al., Phys. Rev. A 89, 022307, §II
  * @module
  */
 
@@ -56,7 +59,10 @@ export interface Outcomes {
 export interface SiftAnswer {
   /** One bit for each detection: 1 where the bases agree. */
   readonly matches: Uint8Array
-  /** Low bit of the index of the intensity of each match: 0 signal, 1 decoy, 2 second decoy. */
+  /**
+   * Low bit of the index of the intensity of each match: 0 signal, 1 decoy, 2 second decoy. Empty
+   * on a link of entangled pairs.
+   */
   readonly intensityLow: Uint8Array
   /** High bit of it; empty on a link with two intensities. */
   readonly intensityHigh: Uint8Array
@@ -116,15 +122,18 @@ export function answerSifting(
   const [ownBases, bits, low, ...more] = planesOf(choices, kinds > 2 ? 4 : 3)
   checkChoices(choices, count, [low, ...more])
   const peerBases = planeOf(bases, count)
-  const matches = combined(combined(ownBases, peerBases, 'xor'), firstOnes(count), 'xor')
+  const alike = combined(combined(ownBases, peerBases, 'xor'), firstOnes(count), 'xor')
+  // Of pairs, the only index but 0 says that nothing was seen.
+  const matches = kinds === 1 ? combined(alike, low, 'and-not') : alike
+  const planes = kinds === 1 ? [] : [low, ...more]
   const test = combined(matches, peerBases, 'and')
   const inKey = combined(matches, peerBases, 'and-not')
   const errors = combined(combined(spread(peerBases, testBits), bits, 'xor'), test, 'and')
   append(block.key, inKey, bits)
-  addCounts(block, { inKey, test, errors }, [low, ...more])
+  addCounts(block, { inKey, test, errors }, planes)
   return {
     matches: matches.octets.subarray(0, octetsOf(count)),
-    intensityLow: picked(matches, low),
+    intensityLow: kinds === 1 ? new Uint8Array(0) : picked(matches, low),
     intensityHigh: more.length === 0 ? new Uint8Array(0) : picked(matches, more[0]),
     testBits: picked(test, bits),
   }
@@ -142,9 +151,9 @@ export function acceptSifting(outcomes: Outcomes, answer: SiftAnswer, block: Sif
   const matches = planeOf(answer.matches, count)
   const test = combined(matches, bases, 'and')
   const inKey = combined(matches, bases, 'and-not')
-  const low = spread(matches, answer.intensityLow)
-  const planes = [low]
-  if (block.keyDetections.length > 2) planes.push(spread(matches, answer.intensityHigh))
+  const kinds = block.keyDetections.length
+  const planes = kinds > 1 ? [spread(matches, answer.intensityLow)] : []
+  if (kinds > 2) planes.push(spread(matches, answer.intensityHigh))
   const errors = combined(combined(spread(test, answer.testBits), bits, 'xor'), test, 'and')
   append(block.key, inKey, bits)
   planes.forEach((plane, at) => append(block.intensityPlanes[at], inKey, plane))
@@ -201,7 +210,7 @@ function checkAnswer(answer: SiftAnswer, { count, bases }: Outcomes, kinds: numb
   const matches = planeOf(answer.matches, count)
   const matched = onesIn(matches)
   const whole =
-    isExactly(intensityLow, matched) &&
+    isExactly(intensityLow, kinds > 1 ? matched : 0) &&
     isExactly(intensityHigh, kinds > 2 ? matched : 0) &&
     isExactly(testBits, onesInBoth(matches, bases))
   if (!whole || intensityHigh.some((octet, at) => (octet & intensityLow[at]) !== 0)) throw invalid()

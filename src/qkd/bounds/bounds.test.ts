@@ -371,6 +371,9 @@ test('impossible counts and settings are refused', () => {
   refused('BOUND_NOT_APPLICABLE', () => wiesemann2024({ ...input, intensities: unlikely }))
   refused('BOUND_NOT_APPLICABLE', () => keyLength('asymptotic-lo-ma', input))
   refused('BOUND_NOT_APPLICABLE', () => keyLength('tomamichel-2012', input))
+  refused('BOUND_NOT_APPLICABLE', () =>
+    keyLength('tomamichel-2012', { ...input, pulses: 'weak-coherent' }),
+  )
   assert.equal(keyLength('wiesemann-2024', input).secretBits, wiesemann2024(input).secretBits)
 })
 
