@@ -27,10 +27,8 @@ test('the secrets of a session leave the main thread with it', async () => {
     const sources = [{ id: 'bootstrap-1', send, receive }]
     const stepped = seat.step({ kind: 'started', sources, nextEpoch: 1, nowMs: 0 })
     for (const secret of [send.hashKey, send.pads, shared]) {
-      assert(
-        secret.every((octet) => octet === 0),
-        'nothing is left here',
-      )
+      // An array that has moved has no octets any more, and no way to look at them.
+      assert(secret.length === 0 || secret.every((octet) => octet === 0))
     }
     const { effects, status } = await stepped
     assert.equal(status.padsLeft.send, 64, 'the engine has them')
