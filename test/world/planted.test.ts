@@ -237,6 +237,7 @@ test('a bug that a peer meets is found in the log, and one that a caller meets a
 test('a request that is never answered is found', async () => {
   const silent = withCommits('"vault_edition"', () => new Promise(() => undefined))
   const reports = await reportsOf(bristol, silent, async ({ world, hospitals, charts }) => {
+    await world.run({ seconds: 5 })
     void hospitals[0].importChart(charts[0].charts[0], 0, world.fork())
     await world.run({ minutes: 11 })
   })
