@@ -189,6 +189,7 @@ class End {
       case 'end-session':
         throw new Error(`The session ended: ${effect.message}`)
       case 'session-open':
+      case 'pad-accepted':
       case 'block-usable':
       case 'block-void':
       case 'block-unresolved':
