@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path'
 import type { Command, Option } from 'commander'
 import { format } from 'prettier'
 import type { TSchema } from '#base'
-import { newProgram, type Powers } from '#cli'
+import { EXIT_MEANINGS, newProgram, type Powers } from '#cli'
 import { fibreRoutes, siteRoutes, type Route } from '#contract'
 import { SiteConfigurationShape } from '#site'
 
@@ -43,6 +43,12 @@ function commandsPage(): string {
     '## For every command',
     '',
     optionTable(program.options),
+    '',
+    '## Exit statuses',
+    '',
+    '| status | meaning |',
+    '| --- | --- |',
+    ...Object.entries(EXIT_MEANINGS).map(([status, meaning]) => `| ${status} | ${meaning} |`),
   ]
   const walk = (command: Command, prefix: string): void => {
     for (const inner of command.commands) {

@@ -23,6 +23,22 @@ export const EXIT = {
 
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
 
+/** What each exit status tells a script; shown by the help and in the reference. */
+export const EXIT_MEANINGS: Readonly<Record<ExitStatus, string>> = {
+  [EXIT.ok]: 'ok',
+  [EXIT.failure]: 'failure',
+  [EXIT.usage]: 'usage, or invalid input',
+  [EXIT.notFound]: 'not found',
+  [EXIT.denied]: 'denied',
+  [EXIT.verificationFailed]: 'verification failed',
+  [EXIT.keyRefused]: 'key refused or exhausted',
+  [EXIT.findings]: 'findings',
+  [EXIT.timeout]: 'timeout',
+  [EXIT.unavailable]: 'unavailable',
+  [EXIT.tryAgain]: 'try again',
+  [EXIT.interrupted]: 'interrupted',
+}
+
 export type CliRefusalCode =
   | 'SITE_FOLDER_UNKNOWN'
   | 'SITE_NOT_RUNNING'

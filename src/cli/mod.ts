@@ -4,6 +4,6 @@
  * @module
  */
 
-export { CliRefusal } from './exit.ts'
+export { CliRefusal, EXIT_MEANINGS } from './exit.ts'
 export { newProgram, runCli } from './program.ts'
 export type { Powers } from './commands/setup.ts'

@@ -21,7 +21,7 @@ import { addSiteCommands } from './commands/site.ts'
 import { addStudyCommand } from './commands/study.ts'
 import { addCompletion } from './completion.ts'
 import { newContext, type GlobalFlags } from './context.ts'
-import { EXIT, exitStatusOf } from './exit.ts'
+import { EXIT, EXIT_MEANINGS, exitStatusOf } from './exit.ts'
 import { style } from './output.ts'
 
 /** Runs one command line. @returns the exit status */
@@ -86,6 +86,14 @@ ${style.bold('A site of your own')}
   photonward serve --site bristol/          start the daemon
 
 ${style.bold('Exit statuses')}
-  0 ok  1 failure  2 usage  3 not found  4 denied  5 verification failed  6 key refused or exhausted
-  8 timeout  69 unavailable  75 try again  130 interrupted
+${exitLines()}
 `
+
+/** Three exit statuses a line. */
+function exitLines(): string {
+  const all = Object.entries(EXIT_MEANINGS).map(([status, meaning]) => `${status} ${meaning}`)
+  const lines = Array.from({ length: Math.ceil(all.length / 3) }, (_, at) =>
+    all.slice(3 * at, 3 * at + 3).map((text) => text.padEnd(30)),
+  )
+  return lines.map((line) => `  ${line.join('').trimEnd()}`).join('\n')
+}
