@@ -52,11 +52,23 @@ async function writeUntilKilled(file: string, first: number): Promise<void> {
     for (;;) {
       const number = next++
       await store.commit(pair(number))
-      // Straight to the pipe: what is printed was acknowledged before the process was killed.
-      writeSync(1, `${String(number)}\n`)
+      say(`${String(number)}\n`)
     }
   }
   await Promise.all(Array.from({ length: 16 }, write))
+}
+
+/** Straight to the pipe: what is printed was acknowledged before the process was killed. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line)
+      return
+    } catch (error) {
+      // The pipe is full because the reader is slow; a short line is written whole or not at all.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
 }
 
 type Writer = ChildProcessByStdio<Writable, Readable, null>
