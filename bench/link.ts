@@ -25,6 +25,7 @@ import {
 } from '#qkd'
 import { seededRandom } from '#world/ports'
 import { cpuSeconds, type Benchmark, type Group } from './bench.ts'
+import { oneWay } from './ldpc.ts'
 import { pipelines } from './pipeline.ts'
 import { choicesAt } from './replayed.ts'
 
@@ -32,7 +33,14 @@ export const group: Group = {
   name: 'link',
   open: () =>
     Promise.resolve({
-      list: [...optics(), ...cascade(), ...amplification(), ...engines(), ...pipelines()],
+      list: [
+        ...optics(),
+        ...cascade(),
+        ...oneWay(),
+        ...amplification(),
+        ...engines(),
+        ...pipelines(),
+      ],
     }),
 }
 

@@ -19,6 +19,7 @@ export * from './bounds/asymptotic.ts'
 export { binaryEntropy } from './bounds/entropy.ts'
 export * from './layout.ts'
 export {
+  isBootstrap,
   reserveSource,
   type AuthenticationSource,
   type PadBurn,
@@ -32,6 +33,8 @@ export { cutInto, planFor, type Cut, type Plan, type PlanAim } from './cascade/p
 export { CascadeReceiver } from './cascade/receiver.ts'
 export { sliceFrames, STRIP_FRAMES_MAX, unsliceFrames, type StripShape } from './cascade/slices.ts'
 export { CascadeTransmitter, type StripSetting } from './cascade/transmitter.ts'
+export * from './ldpc/in-process.ts'
+export { codingFor, type Coding } from './ldpc/plan.ts'
 export { decodeGaps } from './gaps.ts'
 export * from './loopback.ts'
 export { MESSAGE_OCTETS_MAX } from './messages.ts'
