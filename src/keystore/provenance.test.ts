@@ -41,6 +41,7 @@ test('a combined key keeps all parts, is as good as its weakest, and its ε add 
     source: 'simulated',
     epsilon: 1e-9 + 1e-6,
     seenBy: [bristol, cambridge, london],
+    authentication: ['pre-shared'],
     links: [part.link],
   })
   assert.equal(summaryText(one), 'hardware, ε 1.0e-9, seen by bristol and cambridge')

@@ -38,13 +38,27 @@ const OriginShape = Exactly({
   source: OneOf(...KEY_SOURCES),
   /** What drew the raw bits and bases. `unattested`: the vendor does not say. */
   randomness: OneOf('quantum', 'operating-system', 'simulated', 'unattested'),
-  /** What the first authentication of the link rests on. */
-  authentication: OneOf('pre-shared', 'ml-dsa', 'vendor', 'courier'),
+  /**
+   * What authenticated the classical channel while the block was made. `wegman-carter-from-…`: tags
+   * under pads that both ends signed for when the session began (ML-DSA and Ed25519), or that
+   * earlier blocks of the link had set aside. `ml-dsa` is what older blocks say of either.
+   */
+  authentication: OneOf(
+    'wegman-carter-from-signatures',
+    'wegman-carter-from-reserve',
+    'ml-dsa',
+    'pre-shared',
+    'vendor',
+    'courier',
+  ),
   /** What must hold of the devices, each a short term: `decoy-bb84`, `detectors-characterised`. */
   assumptions: Type.Array(Text(64, 1), { maxItems: 16 }),
-  /** Probability that the bits are not what an ideal key is: secrecy and correctness together. */
+  /** Probability that the bits are not an ideal key: of secrecy, correctness and forged tags. */
   epsilon: Type.Number({ minimum: 0, maximum: 1 }),
-  /** Every party that has held these bits in clear, both ends included; rising, no repeats. */
+  /**
+   * Every party that has held these bits in clear, rising, no repeats: both ends, and the process
+   * of a simulated fibre.
+   */
   seenBy: Type.Array(Text(63, 1), { maxItems: 64 }),
 })
 /** What is said of all bits of a block. Both ends must say the same. */
@@ -77,6 +91,8 @@ export interface ProvenanceSummary {
   /** Sum over all blocks that went in; at most 1. */
   readonly epsilon: number
   readonly seenBy: readonly SiteId[]
+  /** What authenticated the blocks that went in, each once. */
+  readonly authentication: readonly Origin['authentication'][]
   readonly links: readonly LinkId[]
 }
 
@@ -115,6 +131,7 @@ export function summary({ parts }: Provenance): ProvenanceSummary {
     source: weakest,
     epsilon: Math.min(1, epsilon),
     seenBy: [...new Set(parts.flatMap(({ seenBy }) => seenBy.map(siteId)))].toSorted(),
+    authentication: [...new Set(parts.map((part) => part.authentication))].toSorted(),
     links: [...new Set(parts.map(({ link }) => link))].toSorted(),
   }
 }

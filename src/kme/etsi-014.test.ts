@@ -299,6 +299,7 @@ test('§6.2 extensions: unknown mandatory, unmet mandatory, and optional ones', 
       source: 'seeded-test',
       epsilon: 1e-9,
       seen_by: [bristol, cambridge],
+      authentication: ['pre-shared'],
       links: ['bristol-cambridge'],
     },
   }

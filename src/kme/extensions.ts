@@ -39,8 +39,8 @@ export function wishesOf(request: {
 
 /** The `key_extension` that says where a key comes from. */
 export function provenanceExtension(provenance: Provenance): Readonly<Record<string, unknown>> {
-  const { source, epsilon, seenBy, links } = summary(provenance)
-  return { [PROVENANCE]: { source, epsilon, seen_by: seenBy, links } }
+  const { source, epsilon, seenBy, authentication, links } = summary(provenance)
+  return { [PROVENANCE]: { source, epsilon, seen_by: seenBy, authentication, links } }
 }
 
 const isMet = ({ name, value }: Extension): boolean => KNOWN.get(name)?.(value) === true

@@ -121,13 +121,26 @@ async function end(
     onAlarm: () => undefined,
   })
   const runner = new LinkRunner({
-    ...{ site, peer, parameters, network, peers, keystore, alarms, audit, clock, random, log },
+    ...{
+      device: 'fibre-1',
+      site,
+      peer,
+      parameters,
+      network,
+      peers,
+      keystore,
+      alarms,
+      audit,
+      clock,
+      random,
+      log,
+    },
     ...{ devices: fibre, compute: inlineCompute(random), bootstrap },
   })
   peers.serve('link/open', (from, payload) => runner.answerOpening(from, payload))
   peers.start()
   runner.start()
-  return { runner, log }
+  return { runner, log, alarms }
 }
 
 async function twoEnds() {
@@ -160,6 +173,21 @@ test('a fibre that goes away and comes back is reached by both ends, and a sessi
   assert.deepEqual(states(), ['running', 'running'])
   assert.deepEqual([fibreA.reached.length, fibreB.reached.length], [1, 1])
   assert(a.runner.view().epoch > epoch, 'a session of its own')
+})
+
+test('a link that is bootstrapped again says so; at its very first session that is ordinary', async () => {
+  const { time, a, b, fibreA, states } = await twoEnds()
+  const kinds = () => [a, b].map(({ alarms }) => alarms.standing.map(({ kind }) => kind))
+  await time.advance(5_000)
+  assert.deepEqual(states(), ['running', 'running'])
+  assert.deepEqual(kinds(), [[], []])
+  // No block was made, so no reserve: the next session rests on signatures once more.
+  fibreA.die()
+  await time.advance(5_000)
+  fibreA.away = false
+  await time.advance(45_000)
+  assert.deepEqual(states(), ['running', 'running'])
+  assert.deepEqual(kinds(), [['link.bootstrapped'], ['link.bootstrapped']])
 })
 
 test('a link does not count as running while its receiver is away', async () => {

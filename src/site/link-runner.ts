@@ -12,7 +12,13 @@
 import { assert, logFacts, type Connection, type LinkId, type SiteId } from '#base'
 import type { LinkView } from '#contract'
 import type { ReceiverDevice, TransmitterDevice } from '#optics'
-import type { AuthenticationSource, BlockReport, LinkParameters, LinkStatus } from '#qkd'
+import {
+  isBootstrap,
+  type AuthenticationSource,
+  type BlockReport,
+  type LinkParameters,
+  type LinkStatus,
+} from '#qkd'
 import { LinkAlarms } from './link-alarms.ts'
 import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
 import { clearSources } from './link-pads.ts'
@@ -25,7 +31,7 @@ import type { Network } from '#base'
 
 export interface LinkRunnerInput extends Pick<
   LinkSessionInput,
-  'keystore' | 'clock' | 'random' | 'log' | 'audit'
+  'keystore' | 'clock' | 'random' | 'log' | 'audit' | 'device'
 > {
   readonly site: SiteId
   readonly peer: SiteId
@@ -201,6 +207,7 @@ export class LinkRunner {
 
   async #run(connection: Connection, sources: readonly AuthenticationSource[]): Promise<void> {
     this.#source = sources[sources.length - 1].id
+    void this.#noteBootstrap(isBootstrap(this.#source))
     this.#rates.restart(this.#input.clock.monotonicMs())
     const session = new LinkSession({
       ...this.#input,
@@ -246,9 +253,29 @@ export class LinkRunner {
     this.#rates.note({ atMs, siftedBits, secretBits: applicationBits })
     if (report.outcome === 'distilled') {
       this.#source = `${String(report.epoch)}/${String(report.sequence)}`
+      void this.#noteBootstrap(false)
     }
     this.#alarms.blockEnded(report).catch((error: unknown) => {
       this.#input.log.write('error', 'link.alarm-failed', { link: this.link, ...logFacts(error) })
+    })
+  }
+
+  /** Says so when a link that has had sessions before rests on signatures again. */
+  async #noteBootstrap(isBootstrapped: boolean): Promise<void> {
+    const { alarms, keystore, log } = this.#input
+    const isFirst = keystore.epoch(this.link) === 0
+    const change =
+      isBootstrapped && !isFirst
+        ? alarms.raise({
+            kind: BOOTSTRAPPED,
+            severity: 'warning',
+            subject: this.link,
+            message:
+              'The ends had no reserve of pads in common: until its first block this session rests on signatures',
+          })
+        : alarms.clear(BOOTSTRAPPED, this.link)
+    await change.catch((error: unknown) => {
+      log.write('error', 'link.alarm-failed', { link: this.link, ...logFacts(error) })
     })
   }
 
@@ -274,4 +301,5 @@ export const channelOf = (link: LinkId): string => `link:${link}`
 /** Milliseconds before the next try, doubling to half a minute. */
 const pause = (failures: number): number => Math.min(30_000, 500 * 2 ** Math.min(failures, 6))
 
+const BOOTSTRAPPED = 'link.bootstrapped'
 const FAILURES_TO_BE_DOWN = 3

@@ -8,6 +8,7 @@
  */
 
 import {
+  assert,
   logFacts,
   noteOf,
   type Bits,
@@ -18,23 +19,26 @@ import {
   type RandomSource,
 } from '#base'
 import type { AuditTrail } from '#audit'
-import type { Keystore, KeystoreRefusal } from '#keystore'
+import type { Keystore, KeystoreRefusal, Origin } from '#keystore'
 import type { DetectionBatch, TransmitterDevice } from '#optics'
-import type {
-  Alarm,
-  AuthenticationSource,
-  BlockReport,
-  EngineEffect,
-  EngineInput,
-  KeyBlock,
-  LinkParameters,
-  LinkStatus,
+import {
+  isBootstrap,
+  type Alarm,
+  type AuthenticationSource,
+  type BlockReport,
+  type EngineEffect,
+  type EngineInput,
+  type KeyBlock,
+  type LinkParameters,
+  type LinkStatus,
 } from '#qkd'
 import { boundAfter, PADS_AHEAD } from './link-pads.ts'
 import type { EngineSeat } from './link-ports.ts'
 
 export interface LinkSessionInput {
   readonly parameters: LinkParameters
+  /** Certified name of this end's device: of the process that knows all, if it is simulated. */
+  readonly device: string
   readonly seat: EngineSeat
   readonly connection: Connection
   /** Of the transmitting end. */
@@ -151,7 +155,7 @@ export class LinkSession {
   }
 
   #perform(effect: EngineEffect): void {
-    const { connection, keystore, random } = this.#input
+    const { connection, keystore } = this.#input
     const link = this.#link
     switch (effect.kind) {
       case 'send': {
@@ -168,13 +172,16 @@ export class LinkSession {
         })
       case 'session-open':
         this.#input.opened(effect.epoch)
-        return this.#audit('link.session-opened', { epoch: effect.epoch })
+        return this.#audit('link.session-opened', {
+          epoch: effect.epoch,
+          authentication: this.#input.sources.map(({ id }) => id).join(' '),
+        })
       case 'burn-pads':
         return this.#keep('link.pads-failed', () => this.#burn(effect))
       case 'pad-accepted':
         return this.#remember(effect)
       case 'store-block':
-        return this.#keep('link.store-failed', () => this.#store(effect.block, random))
+        return this.#keep('link.store-failed', () => this.#store(effect.block))
       case 'block-usable':
         return this.#keep('link.confirm-failed', () => keystore.confirm(link, effect))
       case 'block-void': {
@@ -271,9 +278,9 @@ export class LinkSession {
     })
   }
 
-  async #store(block: KeyBlock, random: RandomSource): Promise<void> {
+  async #store(block: KeyBlock): Promise<void> {
     const { epoch, sequence, key, report } = block
-    const origin = originOf(this.#input.parameters, report, random)
+    const origin = originOf(this.#input, report)
     try {
       await this.#input.keystore.ingest({
         link: this.#link,
@@ -323,18 +330,32 @@ export class LinkSession {
 }
 
 /** What both ends say of a block of this link, in the same words. */
-function originOf(parameters: LinkParameters, report: BlockReport, random: RandomSource) {
-  const { transmitter, receiver, bound, epsilons } = parameters
-  const seeded = random.kind === 'simulated'
+export function originOf(
+  input: Pick<LinkSessionInput, 'parameters' | 'device' | 'random' | 'sources'>,
+  { simulated, epsilons }: Pick<BlockReport, 'simulated' | 'epsilons'>,
+): Origin {
+  const { parameters, device, random, sources } = input
+  const { transmitter, receiver, bound } = parameters
+  const isSeeded = random.kind === 'simulated'
+  assert(epsilons.authentication <= AUTHENTICATION_EPSILON, 'what is said of a block is bounded')
   return {
-    source: seeded ? 'seeded-test' : report.simulated ? 'simulated' : 'hardware',
+    source: isSeeded ? 'seeded-test' : simulated ? 'simulated' : 'hardware',
     randomness: random.kind,
-    authentication: 'ml-dsa',
-    assumptions: ['decoy-bb84', bound, ...(report.simulated ? ['simulated-optics'] : [])],
-    epsilon: epsilons.secrecy + epsilons.correctness,
-    seenBy: [transmitter, receiver].toSorted(),
-  } as const satisfies Parameters<Keystore['ingest']>[0]['provenance'] | object
+    // A session has either; blocks of a bootstrapped one never rest on anything else.
+    authentication: sources.some(({ id }) => isBootstrap(id))
+      ? 'wegman-carter-from-signatures'
+      : 'wegman-carter-from-reserve',
+    assumptions: ['decoy-bb84', bound, ...(simulated ? ['simulated-optics'] : [])],
+    epsilon: epsilons.secrecy + epsilons.correctness + AUTHENTICATION_EPSILON,
+    seenBy: [transmitter, receiver, ...(simulated ? [device] : [])].toSorted(),
+  }
 }
+
+/**
+ * Probability that any forged tag of a block is accepted, at most, of both ends and of the session:
+ * twelve, over at most 4 GiB each. Each end knows what its own tags add; this they say alike.
+ */
+const AUTHENTICATION_EPSILON = 2 ** -96
 
 const clear = ({ octets }: Bits): void => void octets.fill(0)
 

@@ -44,6 +44,8 @@ class Ends {
   readonly stores = new Map<SiteName, MemoryStore>()
   /** Where the shared keys come from; none are left if undefined. */
   source: KeySource | undefined = 'hardware'
+  /** A site on the way of the shared keys, if they are relayed. */
+  relay: SiteId | undefined
   keysTaken = 0
 
   constructor() {
@@ -104,12 +106,12 @@ class Ends {
             authentication: 'ml-dsa',
             assumptions: [],
             epsilon: 1e-9,
-            seenBy: [bristol, cambridge],
+            seenBy: [bristol, cambridge, 'fibre-1'],
             link: linkId('bristol-cambridge'),
             epoch: 1,
             sequence: 0,
             from: bristol,
-            to: cambridge,
+            to: this.relay ?? cambridge,
             offset: 0,
             octets: 32,
           },
@@ -160,6 +162,10 @@ test('a key that would not count is not used up, and the site says that it goes 
   ends.source = 'hardware'
   using better = opened(await ends.until(sessions.open(cambridge, wish('clinical'))))
   assert.equal(better.protection.used, 'hybrid-quantum')
+  assert.equal(better.protection.keyPath, 'direct', 'whoever plays the fibre is no relay')
+  ends.relay = siteId('ipswich')
+  using relayed = opened(await ends.until(sessions.open(cambridge, wish('clinical'))))
+  assert.equal(relayed.protection.keyPath, 'relayed')
   assert.deepEqual(alarms.standing, [])
 })
 

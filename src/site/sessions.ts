@@ -161,7 +161,7 @@ export class Sessions {
 
   /** One QKD key where the policy has a use for one and there is one; else none. */
   async #keysFor(party: Party, { dataClass, mode }: SessionWish): Promise<readonly QuantumKey[]> {
-    const { policy, supply, alarms, log } = this.#input
+    const { self, policy, supply, alarms, log } = this.#input
     const offered = this.#atHand(party)
     const decision = decideOrRefuse(policy, { dataClass, wanted: mode, offered })
     if (decision.mode === 'post-quantum') return []
@@ -171,7 +171,7 @@ export class Sessions {
       if (decision.used === 'hybrid-quantum' || offered.length === 0) {
         const key = await supply.getKey({ slave: party.sae, sizeBits: KEY_BITS })
         await alarms.clear(DEGRADED, party.site)
-        return [quantumKey(key)]
+        return [quantumKey(key, [self.site, party.site])]
       }
     } catch (error) {
       code = noteOf(error).code
@@ -212,7 +212,8 @@ export class Sessions {
     const keys: QuantumKey[] = []
     try {
       for (const { keyId } of received.wantedKeys) {
-        keys.push(quantumKey(await this.#input.supply.getKeyWithId({ master: party.sae, keyId })))
+        const key = await this.#input.supply.getKeyWithId({ master: party.sae, keyId })
+        keys.push(quantumKey(key, [self.site, party.site]))
       }
     } catch (error) {
       log.write('warning', 'session.key-not-had', { peer: from, code: noteOf(error).code })
@@ -274,13 +275,20 @@ export class Sessions {
 }
 
 /** A key of the KME as a session takes it. */
-function quantumKey({ keyId, octets, provenance }: SuppliedKey): QuantumKey {
-  const { source, seenBy } = summary(provenance)
+function quantumKey(
+  { keyId, octets, provenance }: SuppliedKey,
+  ends: readonly SiteId[],
+): QuantumKey {
+  const { source } = summary(provenance)
+  // Whose link each part was grown on: the process of a simulated fibre has seen direct keys too.
+  const isDirect = provenance.parts.every(
+    ({ from, to }) => ends.includes(from) && ends.includes(to),
+  )
   return {
     keyId,
     octets,
     source,
-    path: seenBy.length > 2 ? 'relayed' : 'direct',
+    path: isDirect ? 'direct' : 'relayed',
     provenance: sha256(provenanceOctets(provenance)),
   }
 }

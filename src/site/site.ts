@@ -210,6 +210,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       new LinkRunner({
         ...{ site, network, peers, clock, random, log, audit, alarms, keystore, bootstrap },
         peer: siteId(one.peer),
+        device: one.device.name,
         parameters: parametersOf(site, one),
         devices: options.devices,
         compute: options.compute,
