@@ -42,6 +42,14 @@ export const studies: Readonly<Record<string, StudyEntry>> = {
     title: 'Data channels on the same fibre: what power the key bears',
     load: () => import('./coexistence.ts'),
   },
+  air: {
+    title: 'Two roofs in all weathers, and a satellite that passes',
+    load: () => import('./air.ts'),
+  },
+  'three-state': {
+    title: 'Three states or four: what a proven bound leaves',
+    load: () => import('./three-state.ts'),
+  },
   protocols: {
     title: 'BB84, BBM92, CV, MDI and twin field against the capacity of a link',
     load: () => import('./protocols.ts'),

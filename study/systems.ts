@@ -195,8 +195,8 @@ function run(): StudyResult {
     ],
     remarks: [
       ...systems.map(({ name, assumed }) => `${name}: assumed ${assumed}`),
-      'the three-state systems are computed as they report it: four-state formulas with the errors ' +
-        'of the one test state; the study three-state shows what a proven bound leaves of it',
+      'the three-state systems (Grünenfelder, Boaron) are computed by the four-state formula with ' +
+        'the errors of one test state, as is usual; the study three-state shows a stricter bound',
       'the spool of Toshiba over 50 km (> 1 Mb/s) and COW are not drawn: no loss or no bound printed',
     ],
   }

@@ -43,7 +43,7 @@ export function fadeQuantile(fading: Fading, probability: number): number {
   if (fading.scintillation === 0) return 1
   let [low, high] = [0, 1]
   while (fadeProbability(fading, high) < probability) high *= 2
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 40; round++) {
     const middle = (low + high) / 2
     if (fadeProbability(fading, middle) < probability) low = middle
     else high = middle
@@ -56,7 +56,7 @@ export function fadeProbability({ alpha, beta }: Fading, below: number): number 
   if (below <= 0) return 0
   // P = E[Γ-cdf_β(below / x)] over x of Γ_α, in logarithmic steps of x around its mean.
   const range = alpha < 1 ? 40 / alpha : 40 / Math.sqrt(alpha)
-  const steps = 2000
+  const steps = 500
   const norm = alpha * Math.log(alpha) - logGamma(alpha)
   let sum = 0
   let weight = 0

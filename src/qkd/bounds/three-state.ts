@@ -10,9 +10,9 @@
  *
  * each carried over from the rounds that were tested to those that became key. Each of the three
  * counts of single photons is bounded by the decoy for itself, and the difference of two nearly
- * equal ones magnifies what is loose in it: so this bound wants a weak decoy and large blocks.
- * Experiments often leave the last two terms out, taking it that no channel favours `+`: shorter,
- * and not proven by what they measure.
+ * equal ones magnifies what is loose in it: so this bound wants a weak decoy and large blocks. A
+ * shorter evaluation leaves the last two terms out, taking it that no channel favours `+`; a channel
+ * that makes `+` of everything would pass it.
  *
  * Assumed: pulses with random phase whose states are exactly the three, chosen independently of
  * intensity; detection whose probability does not depend on the receiver's basis; a random bit for
