@@ -39,6 +39,8 @@ export type GatewayRefusalCode =
   | 'STORE_UNREADABLE'
   /** Key, certificate, trust anchor or revocation list cannot be used. */
   | 'CREDENTIALS_INVALID'
+  /** A file that was to be shown is no certificate, or cannot be read. */
+  | 'CERTIFICATE_UNREADABLE'
   /** A request on the admin socket is not of the form that its route asks for. */
   | 'REQUEST_INVALID'
   /** A worker thread of a link failed; its session is lost, the next gets a new one. */

@@ -294,9 +294,9 @@ export const cohort = (seed: number, patients: number) => syntheticCohort(seed, 
 /** Every text and date in a FHIR document that must not be readable on a disk. */
 export const textsIn = (octets: Uint8Array): readonly string[] => stringsIn(octets)
 
-/** What a certificate file says. */
+/** What a certificate file says. @throws GatewayRefusal `CERTIFICATE_UNREADABLE` */
 export function inspect(path: string): Promise<Shown> {
-  const certificate = new X509Certificate(readFileSync(path))
+  const certificate = certificateAt(path)
   const key = certificate.publicKey.asymmetricKeyType ?? 'unknown'
   return Promise.resolve([
     ['subject', certificate.subject.replaceAll('\n', ', ')],
@@ -307,6 +307,15 @@ export function inspect(path: string): Promise<Shown> {
     ['valid', `${certificate.validFrom} to ${certificate.validTo}`],
     ['SHA-256', certificate.fingerprint256.replaceAll(':', '').toLowerCase()],
   ])
+}
+
+function certificateAt(path: string): X509Certificate {
+  try {
+    return new X509Certificate(readFileSync(path))
+  } catch (cause) {
+    const message = `Expected a certificate (PEM or DER) at ${path}`
+    throw new GatewayRefusal('CERTIFICATE_UNREADABLE', message, { cause, facts: { path } })
+  }
 }
 
 function addPeer(place: string, { site, kme, peerListener, saes }: SiteConfiguration): void {
