@@ -124,7 +124,8 @@ function choicesOf(
     return record.choices[at]
   })
   const { incomingLightNw } = record
-  return watched ? { batch, choices, observables: { incomingLightNw } } : { batch, choices }
+  if (!watched || incomingLightNw === undefined) return { batch, choices }
+  return { batch, choices, observables: { incomingLightNw } }
 }
 
 /** A link that makes no block in so many batches makes none at all. */

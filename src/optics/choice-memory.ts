@@ -55,7 +55,9 @@ export class ChoiceMemory {
     const choices = choicesIn(record, slots, this.#words)
     forgetChoices(record)
     this.#records.set(batch, undefined)
-    return { batch, choices, observables: { incomingLightNw: record.incomingLightNw } }
+    const { incomingLightNw } = record
+    if (incomingLightNw === undefined) return { batch, choices }
+    return { batch, choices, observables: { incomingLightNw } }
   }
 
   /** Overwrites and forgets everything. */

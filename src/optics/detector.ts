@@ -67,7 +67,7 @@ export interface Receiver {
 }
 
 /** Slots after a click in which nothing can fire: those that begin before the dead time is over. */
-export const deadSlots = (detector: Detector, clockHz: number): number =>
+export const deadSlots = (detector: Pick<Detector, 'deadTimePs'>, clockHz: number): number =>
   Math.max(0, Math.ceil(detector.deadTimePs * 1e-12 * clockHz - 1e-9) - 1)
 
 /** Decay time of trapped carriers, in slots. */
@@ -99,8 +99,10 @@ export const firingProbability = (meanPhotonNumber: number, noiseProbability: nu
   noiseProbability - (1 - noiseProbability) * Math.expm1(-meanPhotonNumber)
 
 /** Clicks of one detector without the transmitter's light: dark counts and stray light. */
-export const noiseProbability = (detector: Detector, backgroundProbability: number): number =>
-  1 - (1 - detector.darkCountProbability) * (1 - backgroundProbability)
+export const noiseProbability = (
+  detector: Pick<Detector, 'darkCountProbability'>,
+  backgroundProbability: number,
+): number => 1 - (1 - detector.darkCountProbability) * (1 - backgroundProbability)
 
 /** @throws OpticsRefusal OPTICS_LINK_INVALID */
 export function checkReceiver(receiver: Receiver, clockHz: number): void {

@@ -15,13 +15,16 @@ import { ChoiceMemory } from './choice-memory.ts'
 import type { ReceiverDevice, TransmitterChoices, TransmitterDevice } from './device.ts'
 import type { Attack } from './eve.ts'
 import { Inbox, type TakeBatch } from './inbox.ts'
-import type { OpticalLink } from './link.ts'
+import { isPairLink, type SimulatedLink } from './named-link.ts'
+import { PairSimulator } from './pair-simulate.ts'
 import { RandomWords } from './random-words.ts'
 import { requireSlotCount } from './record.ts'
 import { OpticsRefusal } from './refusal.ts'
 import { BatchSimulator, type BatchTruth, type SimulatorOptions } from './simulate.ts'
 
-export interface FibreOptions extends SimulatorOptions {
+export interface FibreOptions extends Omit<SimulatorOptions, 'link'> {
+  /** With weak pulses, or with entangled pairs. */
+  readonly link: SimulatedLink
   /** Slots of each batch, up to `BATCH_SLOTS_MAX`. */
   readonly batchSlots: number
   /** Batches whose choices the transmitter remembers; `CHOICE_BATCHES_MAX` if left out. */
@@ -42,11 +45,11 @@ export interface FibreCounts {
 
 /** Both devices of one simulated link, around one simulator. Closing either closes the fibre. */
 export class SimulatedFibre {
-  readonly link: OpticalLink
+  readonly link: SimulatedLink
   readonly batchSlots: number
   readonly transmitter: TransmitterDevice
   readonly receiver: ReceiverDevice
-  readonly #simulator: BatchSimulator
+  readonly #simulator: BatchSimulator | PairSimulator
   readonly #words: RandomWords
   readonly #memory: ChoiceMemory
   readonly #inbox: Inbox
@@ -57,7 +60,10 @@ export class SimulatedFibre {
   /** @throws OpticsRefusal OPTICS_LINK_INVALID, OPTICS_SLOTS_INVALID, OPTICS_RANDOMNESS_REFUSED */
   constructor(options: FibreOptions) {
     requireSlotCount(options.batchSlots)
-    this.#simulator = new BatchSimulator(options)
+    const { link, ...rest } = options
+    this.#simulator = isPairLink(link)
+      ? new PairSimulator({ link, ...rest })
+      : new BatchSimulator({ link, ...rest })
     this.link = options.link
     this.batchSlots = options.batchSlots
     this.#words = new RandomWords(options.random)

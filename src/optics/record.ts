@@ -26,8 +26,8 @@ export interface ChoiceRecord {
   readonly choices: Uint8Array
   /** From which choices in all other slots are drawn. */
   readonly unseen: DrawTable
-  /** What the transmitter's watchdog saw, in nW. */
-  readonly incomingLightNw: number
+  /** What the transmitter's watchdog saw, in nW; left out where there is none. */
+  readonly incomingLightNw?: number
 }
 
 /** Overwrites the choices of a record. */

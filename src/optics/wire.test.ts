@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '#world/ports'
 import { BATCH_SLOTS_MAX, type DetectionBatch } from './device.ts'
+import { roughPairs } from './pair-fixtures.test.ts'
 import { roughLink } from './fixtures.test.ts'
 import { OpticsRefusal } from './refusal.ts'
 import { BatchSimulator } from './simulate.ts'
@@ -62,10 +63,12 @@ const choices: fc.Arbitrary<DeviceMessage> = fc
   )
   .map((given) => ({ kind: 'choices', choices: given }))
 
-const settings: fc.Arbitrary<DeviceMessage> = fc.constant({
-  kind: 'settings',
-  settings: roughLink.settings,
-})
+const settings: fc.Arbitrary<DeviceMessage> = fc
+  .constantFrom(roughLink, roughPairs)
+  .map((link) => ({
+    kind: 'settings',
+    settings: link.settings,
+  }))
 
 const refusal: fc.Arbitrary<DeviceMessage> = fc
   .record({ batch: batchNumber, code: fc.string({ maxLength: 30 }), message: fc.string() })

@@ -1,0 +1,164 @@
+/**
+ * A link of entangled pairs: a source between two receivers, one half of each pair to either.
+ *
+ * A slot is one coincidence window. Into each come pairs by a Poisson law, as from a source whose
+ * pairs are far shorter than a slot, so that many modes share it; pairs of one slot know nothing of
+ * each other. Both halves of a pair agree in either basis, but for the misalignment. At each end a
+ * beam splitter sends every photon to one of the bases, and two threshold detectors measure in each:
+ * four detectors, all of them dead for a while after any click. Chance coincidences (of two pairs,
+ * or with a dark count) need no term of their own: they happen.
+ *
+ * Detections in one slot become one report: both detectors of a basis give a random bit; both bases
+ * give a random bit of a basis drawn by the splitter's odds. Nothing is left out.
+ *
+ * Not modelled: pulsed pumps with bunched pairs, afterpulses, jitter but for the share of pairs that
+ * it parts (`slotShare`), detectors or splitters that are not alike to all light.
+ *
+ * The source is nobody's: it may stand at either site, between them, or be Eve's.
+ *
+ * @see Bennett, Brassard, Mermin, PRL 68, 557 (1992); Ma, Fung, Lo, Phys. Rev. A 76, 012307 (2007)
+ * @module
+ */
+
+import { channelLossDb, checkChannel, transmittance, type FibreChannel } from './channel.ts'
+import { deadSlots, noiseProbability, type Detector } from './detector.ts'
+import type { PulseSettings } from './device.ts'
+import type { Attack } from './eve.ts'
+import { checkedAttack } from './eve.ts'
+import { requireRange } from './range.ts'
+import { OpticsRefusal } from './refusal.ts'
+import { checkedSettings } from './source.ts'
+
+/** Each of the four detectors of one end. */
+export type PairDetector = Pick<
+  Detector,
+  'efficiency' | 'darkCountProbability' | 'deadTimePs' | 'avalancheChargePc' | 'leakageCurrentUa'
+>
+
+/** The way of one half of each pair. */
+export interface PairArm {
+  readonly channel: FibreChannel
+  readonly receiver: {
+    /** Loss from the fibre's end to the detectors. */
+    readonly lossDb: number
+    readonly detector: PairDetector
+  }
+}
+
+export interface PairLink {
+  /** With one intensity: the mean number of pairs in a slot. */
+  readonly settings: PulseSettings
+  /** Share of pairs seen at both ends whose time stamps fall into one slot. */
+  readonly slotShare: number
+  /** Share of pairs with a wrong bit, when both ends measure in one basis. */
+  readonly misalignment: { readonly Z: number; readonly X: number }
+  /** The end whose string becomes the key. */
+  readonly transmitter: PairArm
+  /** The end that announces what it saw, and where Eve sits. */
+  readonly receiver: PairArm
+}
+
+/** Ends of a link, in the order of the arms. */
+export type PairEnd = 'transmitter' | 'receiver'
+
+/** The figures of one end that its model works with. */
+export interface EndFigures {
+  /** Share of photons that are counted: channel, receiver loss and efficiency. */
+  readonly transmittance: number
+  /** Probability that one detector fires in one slot without any pair. */
+  readonly noiseProbability: number
+  /** Share of photons that the splitter sends to the key basis. */
+  readonly keyBasisProbability: number
+  /** Slots after a click in which nothing of this end can fire. */
+  readonly deadSlots: number
+}
+
+/** Derives the figures of one end. */
+export function endFigures(link: PairLink, end: PairEnd): EndFigures {
+  const { channel, receiver } = link[end]
+  const { detector, lossDb } = receiver
+  const { clockHz, keyBasisProbability } = link.settings
+  return {
+    transmittance: transmittance(channelLossDb(channel) + lossDb) * detector.efficiency,
+    noiseProbability: noiseProbability(detector, channel.backgroundProbability),
+    keyBasisProbability: keyBasisProbability[end],
+    deadSlots: deadSlots(detector, clockHz),
+  }
+}
+
+/** Mean number of pairs in a slot. */
+export const meanPairs = ({ settings }: PairLink): number =>
+  settings.intensities[0].meanPhotonNumber
+
+/** Returns the link if it can be simulated. @throws OpticsRefusal OPTICS_LINK_INVALID */
+export function checkedPairLink(link: PairLink): PairLink {
+  const { settings, slotShare, misalignment } = link
+  checkedSettings(settings)
+  if (settings.source !== 'entangled-pairs') {
+    throw new OpticsRefusal('OPTICS_LINK_INVALID', 'Expected a source of entangled pairs')
+  }
+  requireRange('pairs in a slot', meanPairs(link), 0, MEAN_PAIRS_MAX)
+  requireRange('slotShare', slotShare, 0, 1)
+  requireRange('misalignment.Z', misalignment.Z, 0, 0.5)
+  requireRange('misalignment.X', misalignment.X, 0, 0.5)
+  for (const end of ['transmitter', 'receiver'] as const) {
+    const { channel, receiver } = link[end]
+    const { lossDb, detector } = receiver
+    checkChannel(channel)
+    requireRange('receiver lossDb', lossDb, 0, 100)
+    requireRange('efficiency', detector.efficiency, 0, 1)
+    requireRange('darkCountProbability', detector.darkCountProbability, 0, 0.5)
+    requireRange('deadTimePs', detector.deadTimePs, 0, 1e12)
+    requireRange('dead time in slots', deadSlots(detector, settings.clockHz), 0, DEAD_SLOTS_MAX)
+    requireRange('avalancheChargePc', detector.avalancheChargePc, 0, 1e6)
+    requireRange('leakageCurrentUa', detector.leakageCurrentUa, 0, 1e6)
+  }
+  return link
+}
+
+/**
+ * Returns the attack if it can be played on pairs; those on weak pulses, on a transmitter or on
+ * gated detectors cannot.
+ *
+ * @throws OpticsRefusal OPTICS_ATTACK_INVALID
+ */
+export function checkedPairAttack(attack: Attack): Attack {
+  checkedAttack(attack)
+  const played = PAIR_ATTACKS.includes(attack.kind)
+  if (played && !(attack.kind === 'intercept-resend' && 'resendMeanPhotonNumber' in attack)) {
+    return attack
+  }
+  throw new OpticsRefusal(
+    'OPTICS_ATTACK_INVALID',
+    `Expected an attack on entangled pairs: ${PAIR_ATTACKS.join(', ')}`,
+    { facts: { kind: attack.kind } },
+  )
+}
+
+/** The link with the light and the fibre as they are under an attack. */
+export function pairLinkUnder(link: PairLink, attack: Attack): PairLink {
+  if (attack.kind !== 'fibre-cut') return link
+  const { channel } = link.receiver
+  const insertionLossDb = channel.insertionLossDb + attack.lossDb
+  return { ...link, receiver: { ...link.receiver, channel: { ...channel, insertionLossDb } } }
+}
+
+/** The link after the light of one arm has been turned by this angle. */
+export function turnedPairs(link: PairLink, radians: number): PairLink {
+  const astray = (share: number): number => Math.sin(Math.asin(Math.sqrt(share)) + radians) ** 2
+  const { Z, X } = link.misalignment
+  return { ...link, misalignment: { Z: astray(Z), X: astray(X) } }
+}
+
+/**
+ * Share of photons of the receiver's arm that Eve measures in a random basis and sends on as she
+ * found them.
+ */
+export const interceptedShare = (attack: Attack): number =>
+  attack.kind === 'intercept-resend' ? attack.fraction : 0
+
+const PAIR_ATTACKS: readonly Attack['kind'][] = ['none', 'intercept-resend', 'fibre-cut', 'drift']
+
+/** More pairs in a slot than any source is run with. */
+const MEAN_PAIRS_MAX = 1
+const DEAD_SLOTS_MAX = 2 ** 24
