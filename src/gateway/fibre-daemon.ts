@@ -27,14 +27,7 @@ import {
   type Handlers,
   type FibreRoutes,
 } from '#contract'
-import {
-  channelLossDb,
-  linkOf,
-  presetNamed,
-  serveReceiver,
-  serveTransmitter,
-  SimulatedFibre,
-} from '#optics'
+import { namedLink, pathOf, serveReceiver, serveTransmitter, SimulatedFibre } from '#optics'
 import { readDeviceCredentials } from '#site'
 import { openAdmin } from './admin.ts'
 import { attackOf } from './attacks.ts'
@@ -86,9 +79,9 @@ export async function startFibre(
   const shutdown = new Shutdown({ clock, log })
   shutdown.add('close', 'lock', () => lock[Symbol.dispose]())
   shutdown.add('close', 'clock', () => clock[Symbol.dispose]())
-  const preset = presetNamed(configuration.preset)
+  const preset = namedLink(configuration.preset, configuration.clockHz)
   const fibre = new SimulatedFibre({
-    link: linkOf(preset, configuration.clockHz),
+    link: preset.link,
     random: testedRandom(),
     batchSlots: preset.batchSlots,
   })
@@ -244,12 +237,13 @@ function fibreHandlers(input: {
   const { configuration, fibre, pace, connected, stop } = input
   let attack: AttackView = { kind: 'none', fraction: 0 }
   let before = fibre.truth
+  const { lengthKm, lossDb } = pathOf(fibre.link)
   const view = (): FibreView => ({
     link: configuration.link,
     preset: configuration.preset,
     clockHz: fibre.link.settings.clockHz,
-    lengthKm: fibre.link.channel.lengthKm,
-    lossDb: Number(channelLossDb(fibre.link.channel).toFixed(3)),
+    lengthKm,
+    lossDb: Number(lossDb.toFixed(3)),
     attack,
     eve: {
       siftedBits: fibre.truth.sifted - before.sifted,

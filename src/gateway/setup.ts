@@ -11,7 +11,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { kmeId, saeId, siteId } from '#base'
-import { linkOf, presetNamed } from '#optics'
+import { namedLink } from '#optics'
 import {
   enrolDevice,
   enrolSae,
@@ -124,9 +124,9 @@ export async function initSite(folder: string, options: NewSite): Promise<Shown>
 export async function initFibre(folder: string, options: NewFibre): Promise<Shown> {
   const { preset, transmitter, receiver, port } = options
   const link = `${named(siteId, transmitter)}-${named(siteId, receiver)}`
-  const full = linkOf(presetNamed(preset)).settings.clockHz
+  const full = namedLink(preset).link.settings.clockHz
   const clockHz = options.clockHz ?? Math.min(full, CLOCK_HZ_PER_CORE * availableParallelism())
-  linkOf(presetNamed(preset), clockHz)
+  namedLink(preset, clockHz)
   const place = newFolder(folder, CONFIG_FILE)
   const configuration = {
     fibre: `fibre-${link}`.slice(0, 63),
@@ -341,7 +341,7 @@ function joinFibre(places: readonly [string, string], fibre: string): string {
         ...{ link, peer, role, preset },
         device: { name, host: listener.host, port: listener.port },
         ...(clockHz === undefined ? {} : { clockHz }),
-        blockBits: BLOCK_BITS,
+        blockBits: namedLink(preset).blockBits ?? BLOCK_BITS,
       }
       return { ...own, links: [...own.links.filter((one) => one['link'] !== link), joined] }
     })

@@ -8,7 +8,7 @@
  */
 
 import { Exactly, linkId, siteId, Text, Type, Whole, type Static } from '#base'
-import { linkOf, presetNamed } from '#optics'
+import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
 import { MODES } from '#session'
 
@@ -36,7 +36,11 @@ const LinkShape = Exactly({
   preset: Text(64, 1),
   /** Pulses per second, where a machine cannot keep up with the preset's. Same at both ends. */
   clockHz: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
-  bound: Choice(BLOCK_BOUNDS, 'wiesemann-2024'),
+  /**
+   * By which bound keys are made. Left out: `wiesemann-2024` where the preset's source sends weak
+   * pulses, `tomamichel-2012` where it sends entangled pairs.
+   */
+  bound: Type.Optional(Type.Union(BLOCK_BOUNDS.map((bound) => Type.Literal(bound)))),
   blockBits: WholeOr(1_000_000, 1024, 2 ** 25),
   secrecy: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-10 }),
   correctness: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-15 }),
@@ -95,8 +99,8 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
     link: linkId(link.link),
     transmitter: siteId(transmitter),
     receiver: siteId(receiver),
-    pulses: linkOf(presetNamed(preset), clockHz).settings,
-    bound,
+    pulses: namedLink(preset, clockHz).link.settings,
+    ...(bound === undefined ? {} : { bound }),
     blockBits,
     qberMax,
     epsilons: { secrecy: link.secrecy, correctness: link.correctness },

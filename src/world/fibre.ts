@@ -7,9 +7,8 @@
 
 import { linkId, siteId, type LinkId, type SiteId } from '#base'
 import {
-  linkOf,
+  namedLink,
   noAttack,
-  presetNamed,
   serveReceiver,
   serveTransmitter,
   SimulatedFibre,
@@ -60,7 +59,7 @@ export class WorldFibre {
     this.#time = time
     this.#trace = trace
     this.#fibre = new SimulatedFibre({
-      link: linkOf(presetNamed(settings.preset), settings.clockHz),
+      link: namedLink(settings.preset, settings.clockHz).link,
       random: seededRandom(seed, this.link),
       allowSimulatedRandomness: true,
       batchSlots: settings.batchSlots,
