@@ -91,9 +91,17 @@ export function patientsView(patients: readonly PatientView[]): string {
 }
 
 export function itemView(item: ItemView): string {
-  const how = item.protection === null ? 'imported here' : protectionWords(item.protection)
+  const how = item.protection === null ? 'imported here' : waysWords(item)
   const word = item.verified ? style.green('verified') : style.red('NOT VERIFIED')
   return `${item.object} v${String(item.version)}  ${word}  ${item.hash.slice(0, 16)}…  ${how}`
+}
+
+/** What an item is worth; where it took several ways, that of its weakest, and each of them. */
+function waysWords({ protection, protections }: ItemView): string {
+  const words = protection === null ? '' : protectionWords(protection)
+  if (protections.length < 2) return words
+  const ways = protections.map((way, at) => `\n    way ${String(at + 1)}: ${protectionWords(way)}`)
+  return `weakest of ${String(ways.length)} ways: ${words}${ways.join('')}`
 }
 
 export function protectionWords(protection: ProtectionView): string {

@@ -113,6 +113,8 @@ export const ProtectionShape = Exactly({
   suite: Text(64),
   keyIds: Type.Array(UuidText),
   keySource: Text(32),
+  /** `relayed` if any of the keys was in clear at a site between; `none` without keys. */
+  keyPath: Text(32),
   sessionId: UuidText,
   transcript: Text(128),
   at: Time,
@@ -140,8 +142,10 @@ export const ItemShape = Exactly({
   /** Site that sealed it first. */
   origin: Name,
   storedAt: Time,
-  /** How it came here; null where it was imported at this site. */
+  /** The weakest of the ways it took; null where it was imported at this site. */
   protection: Type.Union([ProtectionShape, Type.Null()]),
+  /** Every way it took from site to site, oldest first. */
+  protections: Type.Array(ProtectionShape),
   verified: Type.Boolean(),
 })
 export type ItemView = Static<typeof ItemShape>

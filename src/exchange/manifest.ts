@@ -12,6 +12,7 @@ import {
   concat,
   door,
   Exactly,
+  fromCbor,
   fromDeterministicCbor,
   Octets,
   SecretBytes,
@@ -43,6 +44,7 @@ import {
   type GroupProof,
   type ItemProtection,
 } from '#vault'
+import { readProtection } from '#session'
 import { ExchangeRefusal } from './refusal.ts'
 
 /** One container of a transfer, without its octets. */
@@ -158,6 +160,7 @@ function readBody(plain: Uint8Array): { manifest: Manifest; signature: DualSigna
     const named = body.groups.at(group)
     if (named === undefined) throw new RangeError('An item names no group of its manifest')
     const { statement, mlDsa, ed25519 } = named
+    for (const way of ways) checkWay(way)
     const proof = { statement, signature: { mlDsa, ed25519 }, place, path }
     return { hash, octets, dataKey: SecretBytes.copyOf(key), proof, protections: ways }
   })
@@ -169,6 +172,14 @@ function readBody(plain: Uint8Array): { manifest: Manifest; signature: DualSigna
     items,
   }
   return { manifest, signature: body.signature }
+}
+
+/** What a sender says of former ways is shown later: it must be a record, and say one thing. */
+function checkWay({ mode, used, record }: ItemProtection): void {
+  const read = readProtection(fromCbor(record, PROTECTION_OCTETS_MAX))
+  if (read.mode !== mode || read.used !== used) {
+    throw new RangeError('The record of a way says something else than its summary')
+  }
 }
 
 const contextOf = (transfer: Uuid): Uint8Array => concat(LABEL_SEAL, uuidOctets(transfer))

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { fromCbor, Refusal, siteId, uuid, type Clock } from '#base'
+import { Refusal, siteId, uuid, type Clock } from '#base'
 import { receiptOf, verifyLog } from '#audit'
 import type {
   AlarmView,
@@ -18,15 +18,15 @@ import type {
   LinkView,
   PatientView,
   PoolView,
-  ProtectionView,
   SiteRoutes,
   StatusView,
   TransferView,
 } from '#contract'
 import type { Transfer } from '#exchange'
-import type { Item, PatientEntry } from '#vault'
+import type { PatientEntry } from '#vault'
 import type { Alarm } from './alarms.ts'
 import { explanationOf } from './link-explanation.ts'
+import { itemView, protectionView } from './item-view.ts'
 import type { SiteParts } from './site.ts'
 
 export class AdminRefusal extends Refusal<
@@ -207,28 +207,6 @@ async function* itemsOf({ vault }: SiteParts, patient: string): AsyncGenerator<I
   }
 }
 
-function itemView({
-  object,
-  version,
-  octets,
-  hash,
-  origin,
-  storedAt,
-  protections,
-}: Item): ItemView {
-  const last = protections.at(-1)
-  const protection = last === undefined ? null : protectionView(last.record)
-  // The vault verifies an item before it shows it; one that does not verify is refused there.
-  return { object, version, octets, hash, origin, storedAt, protection, verified: true }
-}
-
-/** The record of a session's protection as the API shows it; it was checked when it was kept. */
-function protectionView(record: Uint8Array): ProtectionView {
-  const read = fromCbor(record, RECORD_MAX) as ProtectionView
-  const { mode, used, suite, keyIds, keySource, sessionId, transcript, at } = read
-  return { mode, used, suite, keyIds, keySource, sessionId, transcript, at }
-}
-
 const patientView = ({ patient, items, origin, since }: PatientEntry): PatientView => ({
   patient,
   items,
@@ -302,4 +280,3 @@ function wholeOf(text: string | undefined, otherwise: number, most: number): num
 const OPERATOR = 'operator'
 const KEY_BITS = 256
 const WATCH_MS = 1000
-const RECORD_MAX = 8192
