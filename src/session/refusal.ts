@@ -3,13 +3,17 @@
 import { Refusal, type Facts } from '#base'
 
 export type SessionRefusalCode =
+  /** The protection policy of this site has no such data class. */
   | 'CLASS_UNKNOWN'
   | 'EXPORT_INVALID'
+  /** `one-time-pad` is reserved and not yet available. */
   | 'MODE_RESERVED'
   | 'POLICY_INVALID'
   | 'PROVENANCE_DIFFERS'
   | 'QUANTUM_KEY_INVALID'
+  /** The data class waits for a QKD key. */
   | 'QUANTUM_KEY_REQUIRED'
+  /** The data class waits for a QKD key that is not simulated. */
   | 'QUANTUM_KEY_SIMULATED'
   | 'QUANTUM_KEY_UNEXPECTED'
   | 'SESSION_CONFIRMATION_FAILED'
