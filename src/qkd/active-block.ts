@@ -112,6 +112,7 @@ export function reportOf(
     reconciliationBits: tally.reconciliationBits,
     verificationBits: tally.verificationBits,
     disclosedFrames: tally.disclosedFrames,
+    ...(tally.undecodedFrames === undefined ? {} : { undecodedFrames: tally.undecodedFrames }),
     ...(efficiency === undefined ? {} : { efficiency }),
     rounds: tally.rounds,
     ...(tally.keyLength === undefined ? {} : { keyLength: tally.keyLength }),

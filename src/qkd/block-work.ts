@@ -23,6 +23,7 @@ import type { KeyLength } from './bounds/counts.ts'
 import type { Cut } from './cascade/plan.ts'
 import type { Orders } from './cascade/permutation.ts'
 import { blockLayout } from './layout.ts'
+import type { Coding } from './ldpc/plan.ts'
 import type { WorkMessage } from './messages.ts'
 import { pulseKindOf, type LinkParameters } from './parameters.ts'
 import type { DiscardCause } from './report.ts'
@@ -68,6 +69,10 @@ export interface BlockWork {
 /** Counts of one block as its post-processing goes on. */
 export interface BlockTally {
   reconciliationBits: number
+  /** Of these, bits of syndromes: the receiver said nothing for them. */
+  syndromeBits: number
+  /** Frames that were not decoded; undefined where nothing was coded. */
+  undecodedFrames: number | undefined
   verificationBits: number
   disclosedFrames: number
   rounds: number
@@ -79,6 +84,8 @@ export interface BlockTally {
 /** The tally of a block whose post-processing has not begun. */
 export const newTally = (): BlockTally => ({
   reconciliationBits: 0,
+  syndromeBits: 0,
+  undecodedFrames: undefined,
   verificationBits: 0,
   disclosedFrames: 0,
   rounds: 0,
@@ -112,7 +119,7 @@ export function judge(sifted: SiftedBlock, tally: BlockTally, parameters: LinkPa
     counts: { key, test: sifted.test },
     intensities: parameters.pulses.intensities,
     epsilons: parameters.epsilons,
-    leakBits: tally.reconciliationBits * (parameters.leakCharge === 'two-way' ? 2 : 1),
+    leakBits: chargedBits(tally, parameters),
     verificationBits: tally.verificationBits,
     pulses: pulseKindOf(parameters),
   })
@@ -123,6 +130,30 @@ export function judge(sifted: SiftedBlock, tally: BlockTally, parameters: LinkPa
     return { kind: 'none', cause: 'too-short', keyLength: length }
   }
   return { kind: 'key', keyLength: length }
+}
+
+/** What error correction costs: the answers, and in `two-way` what their questions betray. */
+function chargedBits(tally: BlockTally, { leakCharge }: LinkParameters): number {
+  const { reconciliationBits, syndromeBits } = tally
+  const betrayedBits = reconciliationBits - syndromeBits
+  return reconciliationBits + (leakCharge === 'two-way' ? betrayedBits : 0)
+}
+
+/** Counts the syndrome of one frame as leaked. */
+export function countSyndrome(tally: BlockTally, { checks }: Coding): void {
+  tally.reconciliationBits += checks
+  tally.syndromeBits += checks
+}
+
+/**
+ * The error rate that the key basis is likely to have: that of the test basis, scaled by how the
+ * two compared in the latest block. A bad guess costs leakage only.
+ */
+export function expectedErrorRate(sifted: SiftedBlock, { latest, parameters }: Lane): number {
+  const test = sifted.testErrorRate
+  if (latest === undefined) return test > 0 ? test : parameters.qberMax / 2
+  if (test === 0 || latest.test === 0) return latest.key
+  return Math.min(parameters.qberMax, latest.key * Math.min(4, test / latest.test))
 }
 
 /** f: what was revealed to correct, over the least that any code could do with. */

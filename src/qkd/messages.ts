@@ -23,6 +23,7 @@ import {
   type CborValue,
   type Static,
 } from '#base'
+import { LDPC_FRAME_BITS_MAX } from './ldpc/plan.ts'
 import { QkdRefusal } from './refusal.ts'
 import { DETECTIONS_MAX } from './sifting.ts'
 
@@ -37,6 +38,7 @@ const Block = { block: Counter }
 const Packed = Octets(0, DETECTIONS_MAX / 8)
 const TagFields = { source: Text(80, 1), pad: Whole(0, 2 ** 20), tag: Octets(16) }
 const Strip = Whole(0, 1023)
+const LdpcFrame = Whole(0, 1024)
 
 /** The shape of each kind of message, without `n` and `k`. */
 const SHAPES = {
@@ -78,7 +80,18 @@ const SHAPES = {
   },
   /** T → R: the device no longer knows the choices of this batch; both ends forget it. */
   unsifted: { batch: Counter },
-  /** R → T: how the block is cut, before its first question. */
+  /** T → R: how the block is coded, before the first syndrome, where errors are corrected one way. */
+  code: {
+    ...Block,
+    frames: LdpcFrame,
+    frameBits: Whole(32, LDPC_FRAME_BITS_MAX),
+    checks: Whole(1, LDPC_FRAME_BITS_MAX),
+  },
+  /** T → R: the syndrome of the next frame. */
+  syndrome: { ...Block, frame: LdpcFrame, octets: Octets(1, LDPC_FRAME_BITS_MAX / 8) },
+  /** R → T: frames that no word was found for; Cascade corrects them. */
+  undecoded: { ...Block, frames: Type.Array(LdpcFrame, { minItems: 1, maxItems: 1024 }) },
+  /** R → T: how the block, or what is left of it, is cut, before its first question. */
   plan: {
     ...Block,
     frames: Whole(1, 32 * 1024),
@@ -136,6 +149,9 @@ export type MessageOf<K extends MessageKind> = Extract<Message, { readonly kind:
 
 /** Messages that the post-processing of a block consists of, but for tags, storage and aborts. */
 export type WorkMessage = MessageOf<
+  | 'code'
+  | 'syndrome'
+  | 'undecoded'
   | 'plan'
   | 'question'
   | 'parities'

@@ -52,6 +52,7 @@ test('the hash of the parameters depends on every one of them, and not on their 
     { qberMax: 0.07 },
     { reserveOctets: 2 * (16 + 16 * 128) },
     { frameBits: 32_768 },
+    { correction: 'ldpc' },
     { reconciliation: 'few-rounds' },
     { leakCharge: 'two-way' },
     { amplification: 'toeplitz' },
@@ -87,6 +88,7 @@ test('parameters of which no key can come, or that are none, are refused', () =>
     { reserveOctets: 512 },
     { frameBits: 1040 },
     { frameBits: 65_568 },
+    { correction: 'turbo' },
     { stallMs: 1.5 },
     { more: 1 },
   ]

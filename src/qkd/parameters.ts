@@ -50,6 +50,13 @@ export type LeakCharge = 'one-way' | 'two-way'
  */
 export type LinkProtocol = 'decoy-bb84' | 'bbm92'
 
+/**
+ * How errors are corrected. `cascade`: by questions and answers, least leak, some hundred round
+ * trips a block. `ldpc`: the transmitter tells the syndromes of all frames at once, more leak, no
+ * round trip but for rare frames, which Cascade corrects after all.
+ */
+export type CorrectionMethod = 'cascade' | 'ldpc'
+
 /** The parameters of one link, the same at both ends. */
 export interface LinkParameters {
   readonly link: LinkId
@@ -67,6 +74,7 @@ export interface LinkParameters {
   readonly qberMax: number
   /** Authentication reserve cut from each block: 2 × (16 + 16 × pads per direction). */
   readonly reserveOctets: number
+  readonly correction: CorrectionMethod
   /** Largest Cascade frame. */
   readonly frameBits: number
   /** What Cascade spends less of. */
@@ -187,6 +195,7 @@ const openParameters = door(
     qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25 }),
     reserveOctets: Whole(2 * (16 + 16 * 16), 2 * (16 + 16 * 4096)),
     frameBits: Whole(1024, 65_536),
+    correction: OneOf('cascade', 'ldpc'),
     reconciliation: OneOf('least-leak', 'few-rounds'),
     leakCharge: OneOf('one-way', 'two-way'),
     amplification: OneOf('modular', 'toeplitz'),
@@ -205,6 +214,7 @@ const DEFAULTS = {
   qberMax: 0.08,
   reserveOctets: 2 * (16 + 16 * 256),
   frameBits: 65_536,
+  correction: 'cascade',
   reconciliation: 'least-leak',
   leakCharge: 'one-way',
   amplification: 'modular',

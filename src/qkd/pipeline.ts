@@ -311,6 +311,9 @@ export class Pipeline {
  * The phase in which a message of a block is said; its transcript is closed by that phase's tags.
  */
 const PHASE_OF: Readonly<Record<WorkMessage['kind'], WorkPhase>> = {
+  code: 'reconciliation',
+  syndrome: 'reconciliation',
+  undecoded: 'reconciliation',
   plan: 'reconciliation',
   question: 'reconciliation',
   parities: 'reconciliation',

@@ -1,7 +1,7 @@
 /**
  * The post-processing of one block at the receiver, which corrects its string to the transmitter's.
  *
- * Asks for parities, compares hashes, counts the errors it found, and computes ℓ from them. Acts on
+ * Asks for parities or decodes syndromes, compares hashes, counts the errors it found, and computes ℓ from them. Acts on
  * answers before they are authenticated: a wrong one makes a wrong string, which the hash refuses,
  * and whoever forged both is found by the tag that closes the phase.
  *
@@ -14,6 +14,8 @@ import {
   countDisclosed,
   countFrameHashes,
   countHash,
+  countSyndrome,
+  expectedErrorRate,
   judge,
   newTally,
   testFails,
@@ -26,6 +28,8 @@ import { cutInto, planFor, stripsOf, type Cut, type Plan } from './cascade/plan.
 import { CascadeReceiver } from './cascade/receiver.ts'
 import { ROUNDS_MAX } from './cascade/transmitter.ts'
 import { sliceFrames, STRIP_FRAMES_MAX, unsliceFrames, type StripShape } from './cascade/slices.ts'
+import { gatherFrames, scatterFrames, SyndromeDecoder } from './ldpc/frames.ts'
+import { isCoding, type Coding } from './ldpc/plan.ts'
 import type { MessageOf, WorkMessage } from './messages.ts'
 import { QkdRefusal } from './refusal.ts'
 import type { SiftedBlock } from './sifted-block.ts'
@@ -57,8 +61,12 @@ export class ReceiverBlock implements BlockWork {
   readonly #sequence: number
   #stage: Stage = 'sifted'
   readonly #authentic = new Set<WorkPhase>()
+  /** As the block is cut for hashes of its frames. */
   readonly #cut: Cut
-  readonly #plan: Plan
+  readonly #errorRate: number
+  /** What Cascade works on: the block, or those of its frames that were not decoded. */
+  #cascade: CascadeWork | undefined
+  #oneWay: { readonly coding: Coding; readonly run: SyndromeDecoder } | undefined
   /** Own bits as they were detected, to count what was corrected. */
   #detected = new Int32Array(0)
   readonly #strips = new Map<number, CascadeReceiver>()
@@ -74,8 +82,7 @@ export class ReceiverBlock implements BlockWork {
     this.sifted = sifted
     this.#lane = lane
     this.#cut = cutInto(sifted.key.length, lane.parameters.frameBits)
-    const { reconciliation } = lane.parameters
-    this.#plan = planFor(this.#cut.frameBits, expectedErrorRate(sifted, lane), reconciliation)
+    this.#errorRate = expectedErrorRate(sifted, lane)
   }
 
   begin(): void {
@@ -88,6 +95,12 @@ export class ReceiverBlock implements BlockWork {
 
   message(message: WorkMessage): void {
     switch (message.kind) {
+      case 'code':
+        this.#onCode(message)
+        break
+      case 'syndrome':
+        this.#onSyndrome(message)
+        break
       case 'parities':
         this.#onParities(message)
         break
@@ -106,6 +119,7 @@ export class ReceiverBlock implements BlockWork {
       case 'seed':
         this.#onSeed(message)
         break
+      case 'undecoded':
       case 'plan':
       case 'question':
       case 'corrected':
@@ -142,24 +156,62 @@ export class ReceiverBlock implements BlockWork {
     this.sifted.clear()
     this.#detected.fill(0)
     this.#strips.clear()
+    this.#cascade?.words.fill(0)
+    this.#oneWay?.run.clear()
   }
 
   #startCorrecting(): void {
     this.#stage = 'correcting'
-    this.#detected = this.sifted.key.used.slice()
-    const { frames, frameBits } = this.#cut
-    const { keptPasses } = this.#plan
-    const blockBits = [...this.#plan.blockBits]
-    this.#say({ kind: 'plan', block: this.#sequence, frames, frameBits, blockBits, keptPasses })
-    const strips = Math.min(stripsOf(this.#cut), STRIPS_IN_FLIGHT_MAX)
-    for (let strip = 0; strip < strips; strip++) this.#startStrip(strip)
+    const { used } = this.sifted.key
+    this.#detected = used.slice()
+    // One way, the transmitter speaks first.
+    if (this.#lane.parameters.correction === 'cascade') this.#startCascade(used, this.#cut)
   }
 
-  #startStrip(strip: number): void {
-    const shape = this.#shapeOf(strip)
-    const run = new CascadeReceiver(sliceFrames(this.#wordsOf(strip, shape), shape), {
+  #onCode({ frames, frameBits, checks }: MessageOf<'code'>): void {
+    const asked = this.#lane.parameters.correction === 'ldpc' && this.#stage === 'correcting'
+    if (!asked || this.#oneWay !== undefined) throw outOfPhase('code')
+    const coding: Coding = { frames, frameBits, checks }
+    const { used, length } = this.sifted.key
+    if (!isCoding(coding, length)) throw invalid('a fitting code')
+    this.#oneWay = { coding, run: new SyndromeDecoder(used, coding, this.#errorRate) }
+  }
+
+  #onSyndrome({ frame, octets }: MessageOf<'syndrome'>): void {
+    const oneWay = this.#oneWay
+    if (this.#stage !== 'correcting' || oneWay === undefined) throw outOfPhase('syndrome')
+    const { coding, run } = oneWay
+    if (frame !== run.taken || frame >= coding.frames) throw outOfPhase('syndrome')
+    if (run.take(octets) === undefined) throw invalid('a syndrome of the announced size')
+    countSyndrome(this.tally, coding)
+    this.tally.undecodedFrames = run.undecoded.length
+    if (run.taken < coding.frames) return
+    run.clear()
+    const { undecoded } = run
+    if (undecoded.length === 0) {
+      this.#endCorrecting()
+      return
+    }
+    this.#say({ kind: 'undecoded', block: this.#sequence, frames: [...undecoded] })
+    const words = gatherFrames(this.sifted.key.used, coding.frameBits, undecoded)
+    this.#startCascade(words, cutInto(32 * words.length, this.#lane.parameters.frameBits))
+  }
+
+  #startCascade(words: Int32Array, cut: Cut): void {
+    const plan = planFor(cut.frameBits, this.#errorRate, this.#lane.parameters.reconciliation)
+    this.#cascade = { words, cut, plan }
+    const { keptPasses, blockBits } = plan
+    const said = { ...cut, blockBits: [...blockBits], keptPasses }
+    this.#say({ kind: 'plan', block: this.#sequence, ...said })
+    const strips = Math.min(stripsOf(cut), STRIPS_IN_FLIGHT_MAX)
+    for (let strip = 0; strip < strips; strip++) this.#startStrip(this.#cascade, strip)
+  }
+
+  #startStrip(cascade: CascadeWork, strip: number): void {
+    const shape = shapeOf(cascade, strip)
+    const run = new CascadeReceiver(sliceFrames(wordsOf(cascade, strip), shape), {
       shape,
-      plan: this.#plan,
+      plan: cascade.plan,
       orders: this.#lane.orders,
     })
     this.#strips.set(strip, run)
@@ -168,7 +220,10 @@ export class ReceiverBlock implements BlockWork {
 
   #onParities({ strip, octets }: MessageOf<'parities'>): void {
     const run = this.#strips.get(strip)
-    if (this.#stage !== 'correcting' || run === undefined) throw outOfPhase('parities')
+    const cascade = this.#cascade
+    if (this.#stage !== 'correcting' || run === undefined || cascade === undefined) {
+      throw outOfPhase('parities')
+    }
     if (run.rounds >= ROUNDS_MAX - 1) {
       this.#lane.discard('rounds-exhausted')
       return
@@ -186,17 +241,26 @@ export class ReceiverBlock implements BlockWork {
     this.tally.reconciliationBits += run.leakBits - before
     this.tally.rounds = Math.max(this.tally.rounds, run.rounds)
     this.#ask(strip, question)
-    if (run.done) this.#endStrip(strip, run)
+    if (run.done) this.#endStrip(cascade, strip, run)
   }
 
-  #endStrip(strip: number, run: CascadeReceiver): void {
-    const shape = this.#shapeOf(strip)
-    unsliceFrames(run.corrected, shape, this.#wordsOf(strip, shape))
+  #endStrip(cascade: CascadeWork, strip: number, run: CascadeReceiver): void {
+    unsliceFrames(run.corrected, shapeOf(cascade, strip), wordsOf(cascade, strip))
     this.#strips.delete(strip)
     this.#stripsEnded++
+    const strips = stripsOf(cascade.cut)
     const next = this.#stripsEnded + this.#strips.size
-    if (next < stripsOf(this.#cut)) this.#startStrip(next)
-    if (this.#stripsEnded < stripsOf(this.#cut)) return
+    if (next < strips) this.#startStrip(cascade, next)
+    if (this.#stripsEnded < strips) return
+    if (this.#oneWay !== undefined) {
+      const { coding, run: decoder } = this.#oneWay
+      const into = this.sifted.key.used
+      scatterFrames(cascade.words, coding.frameBits, { frames: decoder.undecoded, into })
+    }
+    this.#endCorrecting()
+  }
+
+  #endCorrecting(): void {
     this.#stage = 'comparing'
     this.#say({ kind: 'corrected', block: this.#sequence })
   }
@@ -307,17 +371,6 @@ export class ReceiverBlock implements BlockWork {
     return { family, inputBits: this.sifted.key.length, secretBits }
   }
 
-  #shapeOf(strip: number): StripShape {
-    const frames = Math.min(STRIP_FRAMES_MAX, this.#cut.frames - strip * STRIP_FRAMES_MAX)
-    return { frames, frameBits: this.#cut.frameBits }
-  }
-
-  /** The words of a strip, shared with the block. */
-  #wordsOf(strip: number, { frames, frameBits }: StripShape): Int32Array {
-    const from = (strip * STRIP_FRAMES_MAX * frameBits) / 32
-    return this.sifted.key.used.subarray(from, from + (frames * frameBits) / 32)
-  }
-
   #ask(strip: number, octets: Uint8Array): void {
     this.#say({ kind: 'question', block: this.#sequence, strip, octets })
   }
@@ -325,6 +378,24 @@ export class ReceiverBlock implements BlockWork {
   #say(message: WorkMessage): void {
     this.#lane.say(message, 'reconciliation')
   }
+}
+
+/** What Cascade works on. */
+interface CascadeWork {
+  readonly words: Int32Array
+  readonly cut: Cut
+  readonly plan: Plan
+}
+
+function shapeOf({ cut }: CascadeWork, strip: number): StripShape {
+  const frames = Math.min(STRIP_FRAMES_MAX, cut.frames - strip * STRIP_FRAMES_MAX)
+  return { frames, frameBits: cut.frameBits }
+}
+
+/** The words of a strip, shared with the whole. */
+function wordsOf({ words, cut }: CascadeWork, strip: number): Int32Array {
+  const stripWords = (STRIP_FRAMES_MAX * cut.frameBits) / 32
+  return words.subarray(strip * stripWords, (strip + 1) * stripWords)
 }
 
 /** Errors of each intensity: where the corrected bits differ from those detected. */
@@ -347,17 +418,6 @@ function correctedErrors(
     }
   }
   return errors
-}
-
-/**
- * The error rate that the key basis is likely to have: that of the test basis, scaled by how the
- * two compared in the latest block. A bad guess costs leakage only.
- */
-function expectedErrorRate(sifted: SiftedBlock, { latest, parameters }: Lane): number {
-  const test = sifted.testErrorRate
-  if (latest === undefined) return test > 0 ? test : parameters.qberMax / 2
-  if (test === 0 || latest.test === 0) return latest.key
-  return Math.min(parameters.qberMax, latest.key * Math.min(4, test / latest.test))
 }
 
 /** Strips of one block worked on at once: bounds what a long block holds in memory. */

@@ -77,6 +77,8 @@ export interface BlockReport {
   readonly reconciliationBits: number
   readonly verificationBits: number
   readonly disclosedFrames: number
+  /** Frames that one-way correction left to Cascade. Present where that was the method. */
+  readonly undecodedFrames?: number
   /** f: parities and disclosed frames over n·h(QBER). Present with a key error rate above 0. */
   readonly efficiency?: number
   /** Questions that Cascade asked, of the strip that asked most. */

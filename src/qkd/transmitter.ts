@@ -1,7 +1,7 @@
 /**
  * The post-processing of one block at the transmitter, whose string becomes the key.
  *
- * Answers questions about parities, proves its block by a hash, computes ℓ from the counts that
+ * Answers questions about parities or tells syndromes, proves its block by a hash, computes ℓ from the counts that
  * both ends hold, and draws the seed. Acts on questions before they are authenticated: each answer
  * counts as leaked whoever asked.
  *
@@ -13,6 +13,8 @@ import {
   countDisclosed,
   countFrameHashes,
   countHash,
+  countSyndrome,
+  expectedErrorRate,
   judge,
   newTally,
   sum,
@@ -22,9 +24,11 @@ import {
   type Lane,
   type WorkPhase,
 } from './block-work.ts'
-import { stripsOf, type Cut, type Plan } from './cascade/plan.ts'
+import { cutInto, stripsOf, type Cut, type Plan } from './cascade/plan.ts'
 import { sliceFrames, STRIP_FRAMES_MAX } from './cascade/slices.ts'
 import { CascadeTransmitter } from './cascade/transmitter.ts'
+import { gatherFrames, SyndromeTeller } from './ldpc/frames.ts'
+import { codingFor, type Coding } from './ldpc/plan.ts'
 import type { MessageOf, WorkMessage } from './messages.ts'
 import { QkdRefusal } from './refusal.ts'
 import type { SiftedBlock } from './sifted-block.ts'
@@ -55,8 +59,12 @@ export class TransmitterBlock implements BlockWork {
   readonly #sequence: number
   #stage: Stage = 'sifted'
   readonly #authentic = new Set<WorkPhase>()
+  /** As the block is cut for hashes of its frames. */
   #cut: Cut | undefined
-  #plan: Plan | undefined
+  #coding: Coding | undefined
+  /** What Cascade is to work on: the block, or those of its frames that were not decoded. */
+  #uncorrected: { readonly words: Int32Array; readonly bits: number } | undefined
+  #cascade: { readonly words: Int32Array; readonly cut: Cut; readonly plan: Plan } | undefined
   /** Strips in work, and those that have ended (undefined). */
   readonly #strips = new Map<number, CascadeTransmitter | undefined>()
   #hashesSent = 0
@@ -78,6 +86,9 @@ export class TransmitterBlock implements BlockWork {
 
   message(message: WorkMessage): void {
     switch (message.kind) {
+      case 'undecoded':
+        this.#onUndecoded(message)
+        break
       case 'plan':
         this.#onPlan(message)
         break
@@ -96,6 +107,8 @@ export class TransmitterBlock implements BlockWork {
       case 'errors':
         this.#onErrors(message)
         break
+      case 'code':
+      case 'syndrome':
       case 'parities':
       case 'hash':
       case 'frameHashes':
@@ -123,24 +136,67 @@ export class TransmitterBlock implements BlockWork {
 
   tagged(phase: WorkPhase): void {
     this.#authentic.add(phase)
-    if (phase === 'reconciliation') {
-      this.#lane.tag('reconciliation')
-      this.#stage = 'estimating'
-    } else if (phase === 'estimation') {
-      this.#sendSeed(this.#shape())
-    } else if (phase === 'amplification') {
-      this.#finish()
+    switch (phase) {
+      case 'sifting':
+        this.#startCorrecting()
+        break
+      case 'reconciliation':
+        this.#lane.tag('reconciliation')
+        this.#stage = 'estimating'
+        break
+      case 'estimation':
+        this.#sendSeed(this.#shape())
+        break
+      case 'amplification':
+        this.#finish()
+        break
     }
   }
 
   clear(): void {
     this.sifted.clear()
     this.#strips.clear()
+    this.#uncorrected?.words.fill(0)
+  }
+
+  #startCorrecting(): void {
+    this.#stage = 'correcting'
+    const { used, length } = this.sifted.key
+    const { parameters } = this.#lane
+    if (parameters.correction === 'cascade') {
+      this.#uncorrected = { words: used, bits: length }
+      return
+    }
+    const errorRate = expectedErrorRate(this.sifted, this.#lane)
+    const coding = codingFor(length, errorRate, sum(this.sifted.testDetections))
+    this.#coding = coding
+    this.#cut = cutInto(length, parameters.frameBits)
+    this.#say({ kind: 'code', block: this.#sequence, ...coding })
+    const teller = new SyndromeTeller(used, coding)
+    for (let frame = 0; frame < coding.frames; frame++) {
+      countSyndrome(this.tally, coding)
+      this.#say({ kind: 'syndrome', block: this.#sequence, frame, octets: teller.tell(frame) })
+    }
+    this.tally.undecodedFrames = 0
+  }
+
+  #onUndecoded({ frames }: MessageOf<'undecoded'>): void {
+    const coding = this.#coding
+    this.#expect(this.#stage === 'correcting' && this.#uncorrected === undefined, 'undecoded')
+    const sound = frames.every(
+      (frame, at) => frame < (coding?.frames ?? 0) && (at === 0 || frame > frames[at - 1]),
+    )
+    if (coding === undefined || !sound) throw invalid('frames of this block')
+    this.tally.undecodedFrames = frames.length
+    const words = gatherFrames(this.sifted.key.used, coding.frameBits, frames)
+    this.#uncorrected = { words, bits: 32 * words.length }
   }
 
   #onPlan({ frames, frameBits, blockBits, keptPasses }: MessageOf<'plan'>): void {
-    this.#expect(this.#stage === 'sifted' && this.#authentic.has('sifting'), 'plan')
-    const bits = this.sifted.key.length
+    const left = this.#uncorrected
+    this.#expect(this.#stage === 'correcting' && this.#cascade === undefined, 'plan')
+    if (left === undefined) throw outOfPhase('plan')
+    const { words, bits } = left
     const sized = frameBits % 32 === 0 && frameBits <= Math.max(32, this.#lane.parameters.frameBits)
     const fits = frames * frameBits >= bits && (frames - 1) * frameBits < bits
     const ordered = blockBits.every(
@@ -148,9 +204,9 @@ export class TransmitterBlock implements BlockWork {
     )
     if (!sized || !fits || !ordered || keptPasses > blockBits.length)
       throw invalid('a fitting plan')
-    this.#cut = { frames, frameBits }
-    this.#plan = { blockBits, keptPasses }
-    this.#stage = 'correcting'
+    const cut: Cut = { frames, frameBits }
+    this.#cut ??= cut
+    this.#cascade = { words, cut, plan: { blockBits, keptPasses } }
   }
 
   #onQuestion({ strip, octets }: MessageOf<'question'>): void {
@@ -168,8 +224,9 @@ export class TransmitterBlock implements BlockWork {
   }
 
   #strip(strip: number): CascadeTransmitter {
-    const [cut, plan] = [this.#cut, this.#plan]
-    if (cut === undefined || plan === undefined || strip >= stripsOf(cut)) throw invalid('a strip')
+    if (this.#cascade === undefined) throw outOfPhase('question')
+    const { words: all, cut, plan } = this.#cascade
+    if (strip >= stripsOf(cut)) throw invalid('a strip')
     if (this.#strips.has(strip)) {
       const known = this.#strips.get(strip)
       if (known === undefined) throw invalid('a strip that has not ended')
@@ -181,7 +238,7 @@ export class TransmitterBlock implements BlockWork {
       frameBits: cut.frameBits,
     }
     const from = (first * cut.frameBits) / 32
-    const words = this.sifted.key.used.subarray(from, from + (shape.frames * cut.frameBits) / 32)
+    const words = all.subarray(from, from + (shape.frames * cut.frameBits) / 32)
     const { orders } = this.#lane
     const run = new CascadeTransmitter(sliceFrames(words, shape), { shape, plan, orders })
     this.#strips.set(strip, run)
@@ -189,10 +246,13 @@ export class TransmitterBlock implements BlockWork {
   }
 
   #onCorrected(): void {
-    const cut = this.#cut
-    this.#expect(this.#stage === 'correcting' && cut !== undefined, 'corrected')
+    this.#expect(this.#stage === 'correcting' && this.#cut !== undefined, 'corrected')
     const ended = [...this.#strips.values()].filter((run) => run === undefined).length
-    if (cut === undefined || ended !== stripsOf(cut)) throw invalid('all strips to have ended')
+    // With nothing left for Cascade all frames were decoded.
+    const strips = this.#cascade === undefined ? 0 : stripsOf(this.#cascade.cut)
+    if (ended !== strips || (this.#uncorrected !== undefined && this.#cascade === undefined)) {
+      throw invalid('all strips to have ended')
+    }
     this.#strips.clear()
     this.#stage = 'verifying'
     this.#sendHash()

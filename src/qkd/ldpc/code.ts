@@ -184,9 +184,10 @@ function shuffled(count: number, random: SeededRandom): Int32Array {
 /** Degrees that suit a share of checks: the fewer checks, the more columns of many edges. */
 export function sharesFor({ rows, columns }: CodeShape): readonly DegreeShare[] {
   const checks = rows / columns
+  const many = 0.16 + 0.6 * (0.33 - checks) + Math.max(0, 0.095 - checks)
   return [
     { degree: 2, share: 0.9 * checks },
-    { degree: 12, share: Math.min(0.32, Math.max(0.1, 0.16 + 0.6 * (0.33 - checks))) },
+    { degree: 12, share: Math.min(0.37, Math.max(0.1, many)) },
   ]
 }
 

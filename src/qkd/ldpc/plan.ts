@@ -77,7 +77,7 @@ export const LDPC_FRAME_BITS_MAX = 131_072
 
 /** Smallest share of errors at which frames of 125,000 bits were decoded, by share of checks. */
 const THRESHOLDS: readonly (readonly [share: number, factor: number])[] = [
-  [0.005, 1.32],
+  [0.005, 1.215],
   [0.01, 1.148],
   [0.02, 1.105],
   [0.03, 1.094],
