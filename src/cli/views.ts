@@ -38,11 +38,13 @@ export function linkView(link: LinkView): string {
   const causes = Object.entries(link.blocksDiscarded).map(([cause, n]) => `${cause} ${String(n)}`)
   return listing([
     ['link', `${link.link} to ${link.peer}, ${link.role}`],
+    ['protocol', link.protocol === 'bbm92' ? 'BBM92, entangled pairs' : 'BB84 with decoys'],
     ['state', stateWord(link.state)],
     ['optics', link.simulated ? 'simulated: its keys are computational' : 'hardware'],
     ['clock', scaled(link.clockHz, 'Hz')],
     ['epoch', String(link.epoch)],
     ['QBER', percent(link.qber)],
+    ...(link.protocol === 'bbm92' ? [['S (CHSH)', chshWord(link.chsh)] as const] : []),
     ['sifted', scaled(link.siftedBitsPerSecond, 'b/s')],
     ['secret', scaled(link.secretBitsPerSecond, 'b/s')],
     ['secret in all', scaled(link.secretBits, 'bit')],
@@ -53,6 +55,12 @@ export function linkView(link: LinkView): string {
     ['batches lost', String(link.batchesLost)],
   ])
 }
+
+/** 2.83 is the most that nature allows, 2 the most that any shared dice would show. */
+const chshWord = (chsh: number | null): string =>
+  chsh === null
+    ? '–'
+    : `${chsh.toFixed(3)}, inferred from the error rates of both bases, not a loophole-free test`
 
 export function poolsView(pools: readonly PoolView[]): string {
   if (pools.length === 0) return 'No key pools: no peer is linked'

@@ -14,6 +14,7 @@ export const LinkShape = Exactly({
   link: Name,
   peer: Name,
   role: OneOf('transmitter', 'receiver'),
+  protocol: OneOf('decoy-bb84', 'bbm92'),
   /** `suspect`: an alarm of suspected tampering stands; keys of the link wait. */
   state: OneOf('connecting', 'running', 'suspect', 'down'),
   /** Whether the optics are simulated: then its keys are computational. */
@@ -22,6 +23,11 @@ export const LinkShape = Exactly({
   clockHz: Type.Number(),
   /** Of the last block, in the key basis; null before the first. */
   qber: Type.Union([Type.Number(), Type.Null()]),
+  /**
+   * S of the last block, of entangled pairs: inferred from the error rates of both bases, not a
+   * loophole-free test. Null before the first, and of weak pulses.
+   */
+  chsh: Type.Union([Type.Number(), Type.Null()]),
   siftedBitsPerSecond: Type.Number(),
   secretBitsPerSecond: Type.Number(),
   blocksDistilled: Count,

@@ -9,6 +9,7 @@ import type { ExplanationView } from '#contract'
 import {
   discardMeanings,
   explainLength,
+  inferredChsh,
   KEY_BITS_MIN,
   type BlockReport,
   type LinkParameters,
@@ -36,20 +37,23 @@ export function explanationOf(parameters: LinkParameters, report: BlockReport): 
     ],
     secretBits: stopped ? 0 : (length?.secretBits ?? 0),
     verdict: stopped ? cause : (length?.verdict ?? 'unknown'),
-    why: stopped ? (discardMeanings[cause] ?? cause) : (length?.why ?? ''),
+    why: stopped ? discardMeanings[cause] : (length?.why ?? ''),
   }
 }
 
-function counted({ pulses, epsilons }: LinkParameters, report: BlockReport): Section {
+function counted({ pulses, epsilons, protocol }: LinkParameters, report: BlockReport): Section {
   const { counts, keyErrorRate, testErrorRate, efficiency } = report
+  const pairs = protocol === 'bbm92'
   const terms = [
     { name: 'epsilonSecrecy', value: epsilons.secrecy, meaning: 'ε_sec granted to the block' },
     { name: 'epsilonCorrectness', value: epsilons.correctness, meaning: 'ε_cor granted to it' },
-    { name: 'slots', value: report.slots, meaning: 'pulses sent' },
+    { name: 'slots', value: report.slots, meaning: pairs ? 'coincidence windows' : 'pulses sent' },
     { name: 'detections', value: report.detections, meaning: 'detections announced' },
   ]
   for (const [at, { meanPhotonNumber, probability }] of pulses.intensities.entries()) {
-    const words = `μ = ${String(meanPhotonNumber)}, sent with ${String(probability)}`
+    const words = pairs
+      ? `${String(meanPhotonNumber)} pairs in a window`
+      : `μ = ${String(meanPhotonNumber)}, sent with ${String(probability)}`
     const of = (basis: 'key' | 'test', what: 'detections' | 'errors') =>
       terms.push({
         name: `${basis}${what === 'errors' ? 'Errors' : 'Detections'}${String(at + 1)}`,
@@ -67,6 +71,11 @@ function counted({ pulses, epsilons }: LinkParameters, report: BlockReport): Sec
   }
   const meaning = 'error rate of the test basis, as announced'
   terms.push({ name: 'testErrorRate', value: testErrorRate, meaning })
+  if (pairs && keyErrorRate !== undefined) {
+    const chsh = inferredChsh(keyErrorRate, testErrorRate)
+    const words = 'S inferred from the error rates of both bases, not a loophole-free test'
+    terms.push({ name: 'chsh', value: chsh, meaning: words })
+  }
   if (efficiency !== undefined) {
     terms.push({ name: 'efficiency', value: efficiency, meaning: 'f of error correction' })
   }

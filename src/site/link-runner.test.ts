@@ -14,7 +14,14 @@ import {
 } from '#base'
 import type { AuditTrail } from '#audit'
 import { keystoreMigrations, openKeystore } from '#keystore'
-import { linkOf, presetNamed, type ReceiverDevice, type TransmitterDevice } from '#optics'
+import {
+  linkOf,
+  namedLink,
+  presetNamed,
+  type PulseSettings,
+  type ReceiverDevice,
+  type TransmitterDevice,
+} from '#optics'
 import { linkParameters, type AuthenticationSource, type PadRun } from '#qkd'
 import {
   MemoryDisk,
@@ -41,22 +48,27 @@ const parameters = linkParameters({
 
 /** A device that nothing comes from, and that can go away. */
 class Dark implements TransmitterDevice, ReceiverDevice {
-  readonly settings = pulses
+  readonly settings: PulseSettings
   readonly #gone = Promise.withResolvers<void>()
   readonly closed = this.#gone.promise
   readonly close = this.#gone.resolve
   readonly choicesAt = () => Promise.reject(new Error('dark'))
   readonly receive = () => undefined
+
+  constructor(settings: PulseSettings) {
+    this.settings = settings
+  }
 }
 
 /** The fibre of the link: gives a device to whoever reaches it, while it is there. */
 class DarkFibre implements Devices {
   readonly reached: Dark[] = []
   away = false
+  settings: PulseSettings = pulses
 
   readonly #reach = (): Promise<Dark> => {
     if (this.away) return Promise.reject(new Error('Nobody answers'))
-    const device = new Dark()
+    const device = new Dark(this.settings)
     this.reached.push(device)
     return Promise.resolve(device)
   }
@@ -210,4 +222,32 @@ test('a transmitter that goes away while the peer is asked is reached anew', asy
   await time.advance(5_000)
   assert.equal(fibreA.reached.length, 1)
   assert.deepEqual(states(), ['running', 'running'])
+})
+
+test('a device of another kind, or with other settings, is not used; the right one is', async () => {
+  const pairs = namedLink('metro-bbm92').link.settings
+  const brighter = pulses.intensities.map((one, at) =>
+    at === 0 ? { ...one, meanPhotonNumber: 2 * one.meanPhotonNumber } : one,
+  )
+  const others = [
+    pairs,
+    { ...pulses, source: 'entangled-pairs' as const },
+    { ...pulses, intensities: brighter },
+    { ...pulses, clockHz: 2 * pulses.clockHz },
+    { ...pulses, keyBasisProbability: { transmitter: 0.5, receiver: 0.5 } },
+  ]
+  for (const settings of others) {
+    for (const which of ['fibreA', 'fibreB'] as const) {
+      const ends = await twoEnds()
+      const { time, states, a, b } = ends
+      ends[which].settings = settings
+      await time.advance(5_000)
+      assert.notDeepEqual(states(), ['running', 'running'])
+      const { log } = which === 'fibreA' ? a : b
+      assert(log.lines.some(({ facts }) => facts['code'] === 'DEVICE_SETTINGS_DIFFER'))
+      ends[which].settings = pulses
+      await time.advance(60_000)
+      assert.deepEqual(states(), ['running', 'running'])
+    }
+  }
 })

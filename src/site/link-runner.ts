@@ -13,6 +13,7 @@ import { assert, logFacts, type Connection, type LinkId, type SiteId } from '#ba
 import type { LinkView } from '#contract'
 import type { ReceiverDevice, TransmitterDevice } from '#optics'
 import {
+  inferredChsh,
   isBootstrap,
   type AuthenticationSource,
   type BlockReport,
@@ -20,6 +21,7 @@ import {
   type LinkStatus,
 } from '#qkd'
 import { LinkAlarms } from './link-alarms.ts'
+import { fittingDevice } from './link-device.ts'
 import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
 import { clearSources } from './link-pads.ts'
 import type { Devices, EngineSeat, LinkCompute } from './link-ports.ts'
@@ -131,11 +133,13 @@ export class LinkRunner {
       link: this.link,
       peer,
       role: this.role,
+      protocol: parameters.protocol,
       state: this.#state(),
       simulated: this.#lastReport?.simulated ?? true,
       epoch: status?.epoch ?? 0,
       clockHz: parameters.pulses.clockHz,
       qber: this.#lastReport?.keyErrorRate ?? this.#lastReport?.testErrorRate ?? null,
+      chsh: chshOf(parameters, this.#lastReport),
       siftedBitsPerSecond: rates.sifted,
       secretBitsPerSecond: rates.secret,
       blocksDistilled: status?.blocksDistilled ?? 0,
@@ -173,7 +177,10 @@ export class LinkRunner {
   async #dial(): Promise<void> {
     const { peer, network, devices } = this.#input
     try {
-      this.#transmitter ??= this.#watched(await devices.transmitter(this.link))
+      const { parameters } = this
+      this.#transmitter ??= this.#watched(
+        fittingDevice(await devices.transmitter(this.link), parameters),
+      )
       const sources = await askToOpen(this.#input, peer, this.link)
       const connection = await network.dial(peer, channelOf(this.link))
       // The device may have gone while the peer was asked.
@@ -235,7 +242,8 @@ export class LinkRunner {
   /** The receiving end's device feeds whatever session runs; without one its batches are dropped. */
   async #reachReceiver(): Promise<void> {
     try {
-      const device = await this.#input.devices.receiver(this.link)
+      const reached = await this.#input.devices.receiver(this.link)
+      const device = fittingDevice(reached, this.parameters)
       this.#receiver = device
       device.receive((batch) => this.#session?.feed(batch))
       await device.closed
@@ -293,6 +301,12 @@ export class LinkRunner {
       if (!this.#stopped) void task()
     })
   }
+}
+
+/** S of the last block that was corrected; null where there is none, or no pairs are measured. */
+function chshOf({ protocol }: LinkParameters, report: BlockReport | undefined): number | null {
+  if (protocol !== 'bbm92' || report?.keyErrorRate === undefined) return null
+  return inferredChsh(report.keyErrorRate, report.testErrorRate)
 }
 
 /** The channel on which the two ends of a link talk. */

@@ -227,7 +227,6 @@ function configurationOf(
         role: transmitter === site ? ('transmitter' as const) : ('receiver' as const),
         device: { name: fibreOf(link), ...nowhere },
         ...{ preset, clockHz, blockBits },
-        bound: 'wiesemann-2024' as const,
         secrecy: 1e-10,
         correctness: 1e-15,
         qberMax: 0.08,
