@@ -100,6 +100,27 @@ test('a study prints its figures and writes its plots', async () => {
   }
 })
 
+test('every study by expectation gives numbers only, and no plot without a line', async () => {
+  const names = ['systems', 'metro', 'coexistence', 'air', 'three-state', 'protocols']
+  for (const name of names) {
+    const { study } = await studies[name].load()
+    const { comparisons, plots, remarks } = study.run()
+    assert(comparisons.length > 0 && plots.length > 0 && remarks.length > 0, name)
+    for (const { what, ours, published } of comparisons) {
+      assert(Number.isFinite(ours) && ours >= 0, what)
+      // Within a factor of three of whatever was published: else the model is of something else.
+      if (published !== null) assert(ours > published / 3 && ours < published * 3, what)
+    }
+    for (const drawn of plots) {
+      assert(wellFormed(drawPlot(drawn)), drawn.name)
+      assert(
+        drawn.series.some(({ points }) => points.length > 5),
+        drawn.name,
+      )
+    }
+  }
+})
+
 /** Every tag closed in order: enough for the tags that plots use. */
 function wellFormed(svg: string): boolean {
   const open: string[] = []

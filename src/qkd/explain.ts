@@ -86,7 +86,7 @@ const VERDICTS: Readonly<Record<LengthVerdict, string>> = {
 }
 
 /** Why a block was discarded, each as a sentence. */
-export const discardMeanings: Readonly<Partial<Record<string, string>>> = {
+export const discardMeanings: Readonly<Record<DiscardCause, string>> = {
   'qber-above-limit': 'The error rate was above the limit: Eve, or a device out of tune',
   'too-short': 'The key length does not cover the authentication reserve and a little key',
   'rounds-exhausted': 'Error correction did not end in time: the errors were far from expected',
@@ -99,4 +99,4 @@ export const discardMeanings: Readonly<Partial<Record<string, string>>> = {
   'session-ended': 'The session ended before the block was stored',
   'not-stored': 'The host could not store the block',
   'device-suspect': 'A device did not work as the proofs assume',
-} satisfies Partial<Record<DiscardCause | 'device-suspect', string>>
+}
