@@ -116,7 +116,13 @@ export const siteRoutes = {
     path: '/v1/transfers',
     summary: "Send a patient's whole record to another site",
     query: none,
-    body: Exactly({ patient: UuidText, to: Text(63, 1), mode: Type.Optional(ModeShape) }),
+    body: Exactly({
+      patient: UuidText,
+      to: Text(63, 1),
+      mode: Type.Optional(ModeShape),
+      /** Class of data in both sites' policies; `clinical` unless said. */
+      dataClass: Type.Optional(Text(32, 1)),
+    }),
     answer: TransferShape,
   }),
   transfers: route({

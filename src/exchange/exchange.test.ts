@@ -256,6 +256,8 @@ test('a stranger, a class without policy and a patient who is not here are refus
     code: 'RECORD_NOT_FOUND',
   })
   assert.equal(await countIn(bristol, 'transfer'), 0)
+  const asLink = { ...wish, dataClass: 'link-authentication' }
+  await assert.rejects(() => bristol.exchange.send(asLink), { code: 'TRANSFER_INVALID' })
   const noClass = await bristol.exchange.send({ ...wish, dataClass: 'gossip' })
   const reserved = await bristol.exchange.send({ ...wish, mode: 'one-time-pad' })
   await pair.time.advance(100)

@@ -27,7 +27,7 @@ import {
   type Uuid,
 } from '#base'
 import { containerHash } from '#envelope'
-import type { Protection, Session } from '#session'
+import { LINK_CLASS, type Protection, type Session } from '#session'
 import type { ItemProtection, ReceivedItem } from '#vault'
 import type { ExchangeContext } from './context.ts'
 import {
@@ -153,6 +153,10 @@ export class Inbox implements Disposable {
     if (opened.dataClass !== session.dataClass || session.purpose !== 'transfer') {
       disposeKeys(opened)
       throw offerInvalid('The session is for another class of data')
+    }
+    if (opened.dataClass === LINK_CLASS) {
+      disposeKeys(opened)
+      throw linkClass('OFFER_INVALID')
     }
     if (total > TRANSFER_OCTETS_MAX) {
       disposeKeys(opened)
@@ -412,6 +416,9 @@ const otherSites = (): ExchangeRefusal =>
 
 const offerUnknown = (): ExchangeRefusal =>
   new ExchangeRefusal('OFFER_UNKNOWN', 'No such offer is open here; offer the transfer again')
+/** No record travels under what a link's own authentication is content with. */
+export const linkClass = (code: 'TRANSFER_INVALID' | 'OFFER_INVALID'): ExchangeRefusal =>
+  new ExchangeRefusal(code, `The class ${LINK_CLASS} is no class of records`)
 const offerInvalid = (why: string): ExchangeRefusal => new ExchangeRefusal('OFFER_INVALID', why)
 
 const NONE = new Uint8Array(0)

@@ -26,10 +26,10 @@ import {
   type Uuid,
 } from '#base'
 import { rewrap, WrapCounter, WrappingKey } from '#envelope'
-import { strongerMode, type ProtectionMode, type Session } from '#session'
+import { LINK_CLASS, strongerMode, type ProtectionMode, type Session } from '#session'
 import type { PreparedExport } from '#vault'
 import type { ExchangeContext } from './context.ts'
-import { how } from './inbox.ts'
+import { how, linkClass } from './inbox.ts'
 import {
   disposeKeys,
   ITEM_OCTETS_MAX,
@@ -102,6 +102,7 @@ export class Outbox {
     if (to === site || keysOf(to) === undefined) {
       throw new ExchangeRefusal('TRANSFER_INVALID', 'No such site is known as a receiver')
     }
+    if (dataClass === LINK_CLASS) throw linkClass('TRANSFER_INVALID')
     if ((await vault.patients({ at: patient })).length === 0) {
       throw new ExchangeRefusal('RECORD_NOT_FOUND', 'There is no such patient')
     }

@@ -33,6 +33,7 @@ export {
 export {
   decide,
   decideOrRefuse,
+  LINK_CLASS,
   openPolicy,
   POLICY_OCTETS_MAX,
   signPolicy,

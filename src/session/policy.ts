@@ -153,6 +153,9 @@ function checkTerms({ site, version, acceptSimulated, classes }: PolicyTerms): v
 const invalid = (why: string): SessionRefusal =>
   new SessionRefusal('POLICY_INVALID', `The protection policy is not accepted: ${why}`)
 
+/** The data class of a link's own authentication. Records are of any other. */
+export const LINK_CLASS = 'link-authentication'
+
 /** Names of data classes: our own words, nothing of a patient. */
 export const DataClassText = Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' })
 export const POLICY_OCTETS_MAX = 16_384

@@ -9,6 +9,8 @@ export type SessionRefusalCode =
   /** `one-time-pad` is reserved and not yet available. */
   | 'MODE_RESERVED'
   | 'POLICY_INVALID'
+  /** A peer names an older policy than it did before: its configuration was put back. */
+  | 'POLICY_ROLLED_BACK'
   | 'PROVENANCE_DIFFERS'
   | 'QUANTUM_KEY_INVALID'
   /** The data class waits for a QKD key. */

@@ -13,7 +13,7 @@ import { exportFrom, type SessionKeys } from './schedule.ts'
 export interface SessionInput {
   readonly role: 'initiator' | 'responder'
   readonly hello: Hello
-  readonly answer: Pick<Answer, 'mode' | 'used' | 'keyIds'>
+  readonly answer: Pick<Answer, 'mode' | 'used' | 'keyIds' | 'policyVersion'>
   readonly keys: SessionKeys
   readonly at: EpochMs
 }
@@ -27,6 +27,8 @@ export class Session implements Disposable {
   readonly dataClass: string
   readonly epoch: number
   readonly protection: Protection
+  /** Version of the peer's protection policy, as it signed it. */
+  readonly peerPolicyVersion: number
   readonly #send: SecretBytes
   readonly #receive: SecretBytes
   readonly #exporter: SecretBytes
@@ -39,6 +41,7 @@ export class Session implements Disposable {
     this.purpose = hello.purpose
     this.dataClass = hello.dataClass
     this.epoch = hello.epoch
+    this.peerPolicyVersion = (mine ? answer : hello).policyVersion
     this.#send = SecretBytes.take(mine ? keys.initiatorToResponder : keys.responderToInitiator)
     this.#receive = SecretBytes.take(mine ? keys.responderToInitiator : keys.initiatorToResponder)
     this.#exporter = SecretBytes.take(keys.exporter)

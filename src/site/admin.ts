@@ -91,13 +91,13 @@ function recordHandlers(parts: SiteParts) {
         yield { resource: text }
       }
     },
-    send: async (_query, { patient, to, mode }) =>
+    send: async (_query, { patient, to, mode, dataClass = 'clinical' }) =>
       transferView(
         await exchange.send({
           patient: uuid(patient),
           to: siteId(to),
           mode,
-          dataClass: 'clinical',
+          dataClass,
           actor: OPERATOR,
         }),
       ),

@@ -9,7 +9,7 @@
 
 import { cborDoor, Exactly, Refusal, Text, toCbor, uuid, UuidText, type SiteId } from '#base'
 import type { AuthenticationSource, PadRun } from '#qkd'
-import type { Session } from '#session'
+import { LINK_CLASS, type Session } from '#session'
 import type { Bootstrap } from './link-opening.ts'
 import type { Peers } from './peers.ts'
 import type { Sessions } from './sessions.ts'
@@ -40,7 +40,7 @@ export function newBootstrap(input: { peers: Peers; sessions: Sessions }): Boots
     initiate: async (peer, link) => {
       const wish = {
         purpose: PURPOSE,
-        dataClass: 'link-authentication',
+        dataClass: LINK_CLASS,
         mode: 'post-quantum',
       } as const
       using session = await sessions.open(peer, wish)

@@ -18,7 +18,7 @@ import { openPolicy, signPolicy, type ProtectionMode, type Session } from '#sess
 import { MemoryLog, MemoryStore, seededRandom, SimulatedNetwork, SimulatedTime } from '#world/ports'
 import { alarmMigrations, Alarms } from './alarms.ts'
 import { Peers } from './peers.ts'
-import { sessionMigrations, Sessions } from './sessions.ts'
+import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
 
 const bristol = siteId('bristol')
 const cambridge = siteId('cambridge')
@@ -167,6 +167,45 @@ test('a key that would not count is not used up, and the site says that it goes 
   using relayed = opened(await ends.until(sessions.open(cambridge, wish('clinical'))))
   assert.equal(relayed.protection.keyPath, 'relayed')
   assert.deepEqual(alarms.standing, [])
+})
+
+test('a peer that names an older policy than before is refused, also after a restart', async () => {
+  const ends = new Ends()
+  const terms = (version: number) => ({ acceptSimulated: false, version })
+  await ends.start(cambridge, terms(3))
+  const first = await ends.start(bristol, terms(5))
+  opened(await ends.until(first.sessions.open(cambridge, wish('clinical'))))[Symbol.dispose]()
+  first.peers.stop()
+  ends.wires.silence(bristol)
+  const older = await ends.start(bristol, terms(4))
+  const refused = await ends.until(older.sessions.open(cambridge, wish('clinical')))
+  assert.equal(codeOf(refused), 'POLICY_ROLLED_BACK')
+  ends.wires.silence(cambridge)
+  await ends.start(cambridge, terms(2))
+  const again = await ends.until(older.sessions.open(cambridge, wish('clinical')))
+  assert.equal(codeOf(again), 'POLICY_ROLLED_BACK')
+  older.peers.stop()
+  ends.wires.silence(bristol)
+  const newer = await ends.start(bristol, terms(5))
+  const answered = await ends.until(newer.sessions.open(cambridge, wish('clinical')))
+  assert.equal(codeOf(answered), 'POLICY_ROLLED_BACK', 'the responder’s policy counts as well')
+  ends.wires.silence(cambridge)
+  await ends.start(cambridge, terms(3))
+  opened(await ends.until(newer.sessions.open(cambridge, wish('clinical'))))[Symbol.dispose]()
+})
+
+test('a site does not start under an older policy than it had', async () => {
+  const store = new MemoryStore(sessionMigrations)
+  const signer = newDualSigner()
+  const policy = (version: number) => {
+    const classes = { clinical: 'prefer-quantum' } as const
+    const octets = signPolicy({ site: bristol, acceptSimulated: false, version, classes }, signer)
+    return openPolicy(octets, { site: bristol, keys: verifierOf(signer), leastVersion: 1 })
+  }
+  const at = { site: bristol, store }
+  for (const version of [1, 4, 4]) await noteOwnPolicy(at, policy(version))
+  await assert.rejects(noteOwnPolicy(at, policy(3)), { code: 'POLICY_INVALID' })
+  await noteOwnPolicy(at, policy(5))
 })
 
 test('whether a session could be opened is known without a key, and only with a peer', async () => {

@@ -129,6 +129,7 @@ export class Sessions {
     const answer = await peers.request(peer, 'session/hello', begun.hello)
     const { confirm, session } = complete(state, answer, clock.now())
     try {
+      await this.#inTurn(peer, () => this.#notePolicy(peer, session.peerPolicyVersion))
       await peers.request(peer, 'session/confirm', confirm)
     } catch (error) {
       session[Symbol.dispose]()
@@ -199,7 +200,7 @@ export class Sessions {
   async #answer(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
     const { self, policy, signer, store, log } = this.#input
     const { party, keys: peerKeys } = this.#peer(from)
-    const { own, theirs } = await this.#epochs(from)
+    const { own, theirs, policyVersion } = await this.#epochs(from)
     const received = receiveHello(octets, {
       self,
       peer: party,
@@ -207,8 +208,9 @@ export class Sessions {
       policy,
       epochAfter: theirs,
     })
-    const { epoch, session } = received.hello
-    await store.commit([bind(PUT_EPOCHS, self.site, from, own, epoch)])
+    const { epoch, session, policyVersion: named } = received.hello
+    checkPolicy(from, { named, seen: policyVersion })
+    await store.commit([bind(PUT_EPOCHS, self.site, from, own, epoch, named)])
     const keys: QuantumKey[] = []
     try {
       for (const { keyId } of received.wantedKeys) {
@@ -253,15 +255,26 @@ export class Sessions {
 
   async #nextEpoch(peer: SiteId): Promise<number> {
     const { self, store } = this.#input
-    const { own, theirs } = await this.#epochs(peer)
-    await store.commit([bind(PUT_EPOCHS, self.site, peer, own + 1, theirs)])
+    const { own, theirs, policyVersion } = await this.#epochs(peer)
+    await store.commit([bind(PUT_EPOCHS, self.site, peer, own + 1, theirs, policyVersion)])
     return own + 1
   }
 
-  async #epochs(peer: SiteId): Promise<{ readonly own: number; readonly theirs: number }> {
+  /** Remembers the highest version of a peer's policy, durably. @throws SessionRefusal for less */
+  async #notePolicy(peer: SiteId, named: number): Promise<void> {
+    const { self, store } = this.#input
+    const { own, theirs, policyVersion: seen } = await this.#epochs(peer)
+    checkPolicy(peer, { named, seen })
+    if (named > seen) await store.commit([bind(PUT_EPOCHS, self.site, peer, own, theirs, named)])
+  }
+
+  async #epochs(peer: SiteId): Promise<Epochs> {
     const { self, store } = this.#input
     const row = (await store.read(bind(EPOCHS, self.site, peer))).at(0)
-    return { own: Number(row?.['own'] ?? 0), theirs: Number(row?.['theirs'] ?? 0) }
+    const [own, theirs, policyVersion] = ['own', 'theirs', 'policy_version'].map((column) =>
+      Number(row?.[column] ?? 0),
+    )
+    return { own, theirs, policyVersion }
   }
 
   async #inTurn<T>(peer: SiteId, work: () => Promise<T>): Promise<T> {
@@ -272,6 +285,35 @@ export class Sessions {
     )
     return mine
   }
+}
+
+/**
+ * Refuses to start under an older policy than this site had before, and remembers this one.
+ *
+ * @throws SessionRefusal `POLICY_INVALID`
+ */
+export async function noteOwnPolicy(
+  { site, store }: { readonly site: SiteId; readonly store: Store },
+  { version }: ProtectionPolicy,
+): Promise<void> {
+  const row = (await store.read(bind(EPOCHS, site, site))).at(0)
+  const before = Number(row?.['policy_version'] ?? 0)
+  if (version < before) {
+    throw new SessionRefusal(
+      'POLICY_INVALID',
+      `Expected a policyVersion of at least ${before}, which was in force before, got ${version}`,
+    )
+  }
+  if (version > before) await store.commit([bind(PUT_EPOCHS, site, site, 0, 0, version)])
+}
+
+function checkPolicy(peer: SiteId, { named, seen }: { named: number; seen: number }): void {
+  if (named >= seen) return
+  throw new SessionRefusal(
+    'POLICY_ROLLED_BACK',
+    `The policy of the peer is version ${named}; version ${seen} was seen before`,
+    { facts: { peer, named, seen } },
+  )
 }
 
 /** A key of the KME as a session takes it. */
@@ -296,25 +338,40 @@ function quantumKey(
 const dispose = (begun: Begun): void =>
   (begun.kind === 'open' ? begun.session : begun.state)[Symbol.dispose]()
 
+interface Epochs {
+  readonly own: number
+  readonly theirs: number
+  /** The highest that the peer has signed. */
+  readonly policyVersion: number
+}
+
 interface SessionTables {
-  session_epoch: { site_id: string; peer: string; own: number; theirs: number }
+  session_epoch: {
+    site_id: string
+    /** Of this site itself only the version of its policy is kept. */
+    peer: string
+    own: number
+    theirs: number
+    policy_version: number
+  }
 }
 const db = tablesOf<SessionTables>()
 const EPOCHS = statement(
   db
     .selectFrom('session_epoch')
-    .select(['own', 'theirs'])
+    .select(['own', 'theirs', 'policy_version'])
     .where('site_id', '=', '')
     .where('peer', '=', ''),
 )
 const PUT_EPOCHS = statement(
   db
     .insertInto('session_epoch')
-    .values({ site_id: '', peer: '', own: 0, theirs: 0 })
+    .values({ site_id: '', peer: '', own: 0, theirs: 0, policy_version: 0 })
     .onConflict((conflict) =>
       conflict.columns(['site_id', 'peer']).doUpdateSet((row) => ({
         own: row.ref('excluded.own'),
         theirs: row.ref('excluded.theirs'),
+        policy_version: row.ref('excluded.policy_version'),
       })),
     ),
 )
@@ -331,6 +388,10 @@ export const sessionMigrations: readonly Migration[] = [
         PRIMARY KEY (site_id, peer)
       )`,
     ],
+  },
+  {
+    id: 'session-2',
+    statements: ['ALTER TABLE session_epoch ADD COLUMN policy_version BIGINT NOT NULL DEFAULT 0'],
   },
 ]
 

@@ -37,9 +37,8 @@ import { Exchange, exchangeMigrations } from '#exchange'
 import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
 import { createKme, fixedDirectory, type Kme, type SaeDirectory } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
-import { openPolicy, signPolicy, type Party, type ProtectionPolicy } from '#session'
+import type { Party, ProtectionPolicy } from '#session'
 import { openVault, vaultMigrations, type Vault } from '#vault'
-import { verifierOf } from '#crypto'
 import { adminHandlers } from './admin.ts'
 import { alarmMigrations, Alarms } from './alarms.ts'
 import { newBootstrap } from './bootstrap.ts'
@@ -51,8 +50,9 @@ import { LogKeeper } from './log-keeper.ts'
 import type { Material } from './material.ts'
 import { serveClock } from './peer-clock.ts'
 import { Peers } from './peers.ts'
+import { policyOf } from './policy.ts'
 import { keyFor } from './root-key.ts'
-import { sessionMigrations, Sessions } from './sessions.ts'
+import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
 
 /** All tables of a site, in the order in which they are made. */
 export const siteMigrations: readonly Migration[] = [
@@ -186,6 +186,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const peers = new Peers({ network, clock, log, peers: peerIds })
   serveClock(peers, clock)
   const known = knownSites(material)
+  const policy = policyOf(configuration, material.keys.statement)
+  await noteOwnPolicy({ site, store }, policy)
   const keeper = newKeeper(options, { audit, alarms, peers, known })
   using wrappingRoot = keyFor(root, 'keystore')
   using vaultRoot = keyFor(root, 'vault')
@@ -194,7 +196,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const wake = (): void => waiting.exchange?.keysCame()
   const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
   const kme = newKme(options, { keystore, peers })
-  const sessions = newSessions(options, { kme, alarms, peers, known })
+  const sessions = newSessions(options, { kme, alarms, peers, known, policy })
   const vault = await openVault({
     ...{ site, store, disk, clock, random, audit },
     rootKey: vaultRoot,
@@ -329,9 +331,9 @@ function directoryOf({ site, kme, peers, saes }: SiteConfiguration): SaeDirector
 
 function newSessions(
   { configuration, ports, material }: SiteOptions,
-  parts: { kme: Kme; alarms: Alarms; peers: Peers; known: Known },
+  parts: { kme: Kme; alarms: Alarms; peers: Peers; known: Known; policy: ProtectionPolicy },
 ): Sessions {
-  const { kme, alarms, peers, known } = parts
+  const { kme, alarms, peers, known, policy } = parts
   const { store, clock, random, log } = ports
   const { keys } = material
   const partyOf = (site: SiteId): Party | undefined => {
@@ -341,27 +343,12 @@ function newSessions(
   const self = { site: siteId(configuration.site), kme: kmeId(configuration.kme) }
   const sae = saeId(siteSae(configuration.site))
   return new Sessions({
-    ...{ store, clock, random, log, alarms, peers, partyOf },
+    ...{ store, clock, random, log, alarms, peers, partyOf, policy },
     self: { ...self, sae },
     supply: kme.supplyFor(sae),
-    policy: policyOf(configuration, material),
     signer: keys.statement,
     keysOf: (site) => known.get(site)?.statement,
   })
-}
-
-/** The policy of the configuration, signed by this site. */
-function policyOf(configuration: SiteConfiguration, { keys }: Material): ProtectionPolicy {
-  const site = siteId(configuration.site)
-  const version = configuration.policyVersion
-  const terms = {
-    site,
-    version,
-    acceptSimulated: configuration.profile === 'demo',
-    classes: configuration.policy,
-  }
-  const octets = signPolicy(terms, keys.statement)
-  return openPolicy(octets, { site, keys: verifierOf(keys.statement), leastVersion: version })
 }
 
 function newExchange(

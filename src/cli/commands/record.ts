@@ -131,12 +131,14 @@ function addSend(record: Command, context: () => Context): void {
     .description("Send a patient's whole record to another site")
     .requiredOption('--to <site>', 'the receiving site')
     .option('--mode <mode>', 'require-quantum, prefer-quantum or post-quantum (default: policy)')
+    .option('--class <class>', 'class of data in the policies of both sites', 'clinical')
     .option('--no-wait', 'return at once; see photonward transfer list')
     .option('--timeout <seconds>', 'how long to wait for the receipt', '60')
     .action(async (patient: string, options: SendOptions) => {
       const { out, site } = context()
-      const { to, mode } = options
-      const body = mode === undefined ? { patient, to } : { patient, to, mode: mode as ModeName }
+      const { to, mode, class: dataClass } = options
+      const wish = { patient, to, dataClass }
+      const body = mode === undefined ? wish : { ...wish, mode: mode as ModeName }
       const begun = await site().call('send', {}, body)
       const end = options.wait ? await follow(context(), begun, Number(options.timeout)) : begun
       out.data(end, (one) => transfersView([one]))
@@ -147,6 +149,7 @@ function addSend(record: Command, context: () => Context): void {
 interface SendOptions {
   readonly to: string
   readonly mode?: string
+  readonly class: string
   readonly wait: boolean
   readonly timeout: string
 }
