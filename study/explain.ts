@@ -8,9 +8,11 @@ import {
   checkedLink,
   channelLossDb,
   expectLink,
-  linkOf,
-  presetNamed,
+  isPairLink,
+  namedLink,
+  pathOf,
   type OpticalLink,
+  type PairLink,
 } from '#optics'
 import type { ExplanationView } from '#contract'
 import {
@@ -23,11 +25,14 @@ import {
   type BlockBound,
   type ExpectedBlock,
 } from '#qkd'
+import { expectedPairBlock, pairSections, stretched } from './explain-pairs.ts'
+import { section, type Section } from './explain-section.ts'
 
 export interface ExplainRequest {
   readonly preset: string
   readonly lengthKm: number | undefined
-  readonly bound: string
+  /** Left out: that of the preset's protocol. */
+  readonly bound: string | undefined
   readonly blockBits: number
   readonly efficiency: number
   readonly optimise: boolean
@@ -39,12 +44,13 @@ export interface ExplainRequest {
  * @throws OpticsRefusal for an unknown preset, QkdRefusal for a bound that does not fit it
  */
 export function explainPreset(request: ExplainRequest): ExplanationView {
+  const preset = namedLink(request.preset).link
+  if (isPairLink(preset)) return explainPairs(preset, request)
   const { blockBits, efficiency, lengthKm } = request
-  const bound = boundNamed(request.bound)
-  const preset = linkOf(presetNamed(request.preset))
+  const bound = boundNamed(request.bound ?? 'wiesemann-2024')
   const channel = { ...preset.channel, ...(lengthKm === undefined ? {} : { lengthKm }) }
   const link = checkedLink({ ...preset, channel })
-  const epsilons = { secrecy: 1e-10, correctness: 1e-15 }
+  const epsilons = EPSILONS
   const evaluate = (settings: OpticalLink['settings']): ExpectedBlock => {
     const { pulses } = expectLink({ ...link, settings })
     return expectedBlock({ settings, pulses, bound, blockBits, efficiency, epsilons })
@@ -52,16 +58,44 @@ export function explainPreset(request: ExplainRequest): ExplanationView {
   const { settings, block } = request.optimise
     ? optimiseSettings({ start: link.settings, evaluate })
     : { settings: link.settings, block: evaluate(link.settings) }
+  return explained(request, link.channel.lengthKm, block, [
+    lightSection({ ...link, settings }),
+    pulseSection({ ...link, settings }),
+  ])
+}
+
+function explainPairs(preset: PairLink, request: ExplainRequest): ExplanationView {
+  const { bound = 'tomamichel-2012', blockBits, efficiency, optimise } = request
+  if (boundNamed(bound) !== 'tomamichel-2012') {
+    throw new QkdRefusal('BOUND_NOT_APPLICABLE', `Expected tomamichel-2012 for pairs, got ${bound}`)
+  }
+  if (optimise) {
+    throw new QkdRefusal(
+      'BOUND_NOT_APPLICABLE',
+      'Expected a link with decoys to search settings of',
+    )
+  }
+  const link = stretched(preset, request.lengthKm)
+  const block = expectedPairBlock(link, { blockBits, efficiency, epsilons: EPSILONS })
+  return explained(request, pathOf(link).lengthKm, block, pairSections(link))
+}
+
+/** The explanation of a block, after what is peculiar to its light. */
+function explained(
+  { preset, efficiency }: ExplainRequest,
+  lengthKm: number,
+  block: ExpectedBlock,
+  light: readonly Section[],
+): ExplanationView {
   const length = explainLength(block.keyLength, 8 * RESERVE_OCTETS + KEY_BITS_MIN)
   return {
-    subject: `preset ${request.preset}, ${String(link.channel.lengthKm)} km`,
+    subject: `preset ${preset}, ${String(lengthKm)} km`,
     from: 'expectation',
     outcome: 'expected',
     bound: length.bound,
     sections: [
-      lightSection({ ...link, settings }),
-      pulseSection({ ...link, settings }),
-      blockSection(block, epsilons, efficiency),
+      ...light,
+      blockSection(block, EPSILONS, efficiency),
       { title: 'Key length', terms: length.terms.map((term) => ({ ...term })) },
     ],
     secretBits: length.secretBits,
@@ -69,13 +103,6 @@ export function explainPreset(request: ExplainRequest): ExplanationView {
     why: length.why,
   }
 }
-
-type Section = ExplanationView['sections'][number]
-
-const section = (
-  title: string,
-  terms: readonly (readonly [name: string, value: number, meaning: string])[],
-): Section => ({ title, terms: terms.map(([name, value, meaning]) => ({ name, value, meaning })) })
 
 function lightSection(link: OpticalLink): Section {
   const { channel, receiver, settings } = link
@@ -152,5 +179,7 @@ function boundNamed(name: string): BlockBound {
   throw new QkdRefusal('PARAMETERS_INVALID', `Expected a bound: ${BLOCK_BOUNDS.join(', ')}`)
 }
 
-/** The reserve of a link with default parameters. */
-const RESERVE_OCTETS = 2 * (16 + 16 * 256)
+const EPSILONS = { secrecy: 1e-10, correctness: 1e-15 }
+
+/** The reserve that a site cuts from each block. */
+const RESERVE_OCTETS = 2 * (16 + 16 * 64)

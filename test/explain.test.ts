@@ -57,6 +57,34 @@ test('searched settings give no lower secret rate than those of any preset', () 
   }
 })
 
+test('pairs are explained by their own bound, and by no other', () => {
+  for (const preset of ['metro-bbm92', 'thuringia-69km']) {
+    const asked = { ...request, preset, bound: undefined, blockBits: 1e6 }
+    const { bound, sections, verdict, secretBits } = open(explainPreset(asked))
+    assert.deepEqual([bound, verdict], ['tomamichel-2012', 'key'])
+    assert(secretBits > 1e5)
+    const terms = sections.flatMap((one) => one.terms)
+    assert(terms.every(({ value, meaning }) => Number.isFinite(value) && meaning !== ''))
+    const chsh = terms.find(({ name }) => name === 'chsh')?.value ?? NaN
+    assert(chsh > 2 && chsh < 2 * Math.SQRT2)
+    for (const other of ['wiesemann-2024', 'rusca-2018', 'lim-2014']) {
+      assert.throws(() => explainPreset({ ...asked, bound: other }), QkdRefusal)
+    }
+    assert.throws(() => explainPreset({ ...asked, optimise: true }), QkdRefusal)
+    const near = explainPreset({ ...asked, lengthKm: 5 }).secretBits
+    const far = explainPreset({ ...asked, lengthKm: 400 })
+    assert(near > 0 && far.secretBits === 0)
+    assert.match(far.why, /^No key: /)
+  }
+})
+
+test('what was published for Thuringia comes out of blocks of 200,000 bits', () => {
+  const asked = { ...request, preset: 'thuringia-69km', bound: undefined, blockBits: 200_000 }
+  const terms = explainPreset(asked).sections.flatMap((one) => one.terms)
+  const rate = terms.find(({ name }) => name === 'secretBitsPerSecond')?.value ?? NaN
+  assert(Math.abs(rate - 22.2) < 0.5, `${rate} b/s`)
+})
+
 test('an unknown preset, an unknown bound and one that does not fit are refused', () => {
   assert.throws(() => explainPreset({ ...request, preset: 'nowhere' }), OpticsRefusal)
   assert.throws(() => explainPreset({ ...request, bound: 'tomamichel-2012' }), QkdRefusal)

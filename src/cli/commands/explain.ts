@@ -16,7 +16,8 @@ export interface ExplainOptions {
   readonly preset: string
   /** Another length of the preset's fibre. */
   readonly lengthKm: number | undefined
-  readonly bound: string
+  /** Left out: that of the preset's protocol. */
+  readonly bound: string | undefined
   readonly blockBits: number
   /** f of error correction. */
   readonly efficiency: number
@@ -35,7 +36,7 @@ export function addExplainCommand(program: Command, link: Command, powers: Expla
     .description(`${siteRoutes.explainLink.summary}; or a preset's average block`)
     .option('--preset <name>', 'explain the average block of a preset instead of a running link')
     .option('--km <length>', 'another length of its fibre, in kilometres')
-    .option('--bound <name>', 'wiesemann-2024, rusca-2018 or lim-2014', 'wiesemann-2024')
+    .option('--bound <name>', "wiesemann-2024, rusca-2018 or lim-2014; of the preset's protocol")
     .option('--block-bits <bits>', 'sifted bits of the block', '1000000')
     .option('--efficiency <f>', 'efficiency f of error correction', '1.06')
     .option('--optimise', 'search intensities, probabilities and basis bias first')
@@ -57,7 +58,7 @@ export function addExplainCommand(program: Command, link: Command, powers: Expla
 interface ExplainFlags {
   readonly preset?: string
   readonly km?: string
-  readonly bound: string
+  readonly bound?: string
   readonly blockBits: string
   readonly efficiency: string
   readonly optimise?: boolean

@@ -88,6 +88,7 @@ export function expectedBlock(model: BlockModel): ExpectedBlock {
     intensities,
     epsilons,
     leakBits,
+    pulses: settings.source === 'entangled-pairs' ? 'single-photon' : 'weak-coherent',
     ...(verificationBits === undefined ? {} : { verificationBits }),
   })
   const seconds = pulsesSent / clockHz
