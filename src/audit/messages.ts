@@ -28,7 +28,9 @@ export type CosignRefusal =
   | 'checkpoint-invalid'
   /** `oldSize` is not what was last seen; `heldSize` is (409). */
   | 'size-other'
-  /** Older than what was last seen: never signed backwards (409). */
+  /** Signed before what was last seen: it comes late, and says nothing of the log (409). */
+  | 'checkpoint-late'
+  /** Fewer entries than what was last seen, and signed after it: the log lost some (409). */
   | 'size-behind'
   /** The proof does not lead from what was last seen to the checkpoint (422). Suspect a fork. */
   | 'proof-invalid'
@@ -97,6 +99,7 @@ const Refused = Exactly({
     'origin-unknown',
     'checkpoint-invalid',
     'size-other',
+    'checkpoint-late',
     'size-behind',
     'proof-invalid',
     'fork',

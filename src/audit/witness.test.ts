@@ -123,7 +123,25 @@ test('a witness never signs backwards', async () => {
   const note = old[0]['note'] as Uint8Array
   for (const oldSize of [0, 3, 5]) {
     const { reply } = await witness.cosign({ oldSize, proof: [], note })
-    assert.deepEqual(reply, { outcome: 'refused', reason: 'size-behind', heldSize: 5 })
+    assert.deepEqual(reply, { outcome: 'refused', reason: 'checkpoint-late', heldSize: 5 })
+  }
+})
+
+test('a smaller tree that was signed later is of a log that lost entries, not late', async () => {
+  const place = new Place()
+  const log = await place.filled(5)
+  const witness = witnessOf(log)
+  await cosign(log, witness)
+  const { at } = (await log.newest()) ?? assert.fail()
+  const head = { origin: log.verifier.name, size: 3, root: new Uint8Array(32) }
+  for (const [seconds, reason] of [
+    [-1, 'checkpoint-late'],
+    [0, 'checkpoint-late'],
+    [1, 'size-behind'],
+  ] as const) {
+    const note = utf8(signCheckpoint(place.signer, head, epochMs(at + seconds * 1000)))
+    const { reply } = await witness.cosign({ oldSize: 5, proof: [], note })
+    assert.equal(reasonOf(reply), reason)
   }
 })
 

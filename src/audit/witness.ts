@@ -6,7 +6,9 @@
  * so two requests at once cannot roll it back.
  *
  * A witness vouches for append-only, not for truth or completeness; one that loses its store has
- * forgotten, and would sign a fork.
+ * forgotten, and would sign a fork. Whether a smaller tree comes late or of a log that was set back
+ * it tells by the time in the log's own signature; neither is ever signed. A log that lies about the
+ * time is not suspected for it, and not cosigned any more.
  *
  * @see C2SP tlog-witness, tlog-cosignature
  * @module
@@ -22,7 +24,12 @@ import {
   type Store,
 } from '#base'
 import { verifyConsistency } from '#crypto'
-import { checkpointText, treeHeadOf, verifyCheckpoint } from './checkpoint.ts'
+import {
+  checkpointText,
+  treeHeadOf,
+  verifyCheckpoint,
+  type VerifiedCheckpoint,
+} from './checkpoint.ts'
 import {
   assertSigner,
   ed25519Line,
@@ -96,7 +103,7 @@ async function cosign(options: WitnessOptions, request: CosignRequest): Promise<
   if (check.kind === 'refused') return refusal('checkpoint-invalid')
   for (let attempt = 1; ; attempt++) {
     try {
-      return await decide(options, check.checkpoint, request)
+      return await decide(options, { log, head: check.checkpoint }, request)
     } catch (error) {
       // Another request got there first: decide again on what it left.
       if (refusedWith(error, 'STORE_CONFLICT') && attempt < ATTEMPTS_MAX) continue
@@ -107,12 +114,14 @@ async function cosign(options: WitnessOptions, request: CosignRequest): Promise<
 
 async function decide(
   options: WitnessOptions,
-  head: TreeHead,
+  { log, head }: { readonly log: NoteVerifier; readonly head: VerifiedCheckpoint },
   request: CosignRequest,
 ): Promise<Witnessing> {
   const { site, store, clock, signer } = options
   const held = await heldOf(options, head.origin)
-  const reason = objection(head, request, held)
+  const found = objection(head, request, held)
+  const isLate = found === 'size-behind' && held !== undefined && head.at <= signedAt(held, log)
+  const reason = isLate ? 'checkpoint-late' : found
   if (reason === 'fork' && held !== undefined) {
     const { origin, size } = head
     const evidence = { origin, size, held: held.note, offered: request.note }
@@ -144,6 +153,12 @@ function objection(
   } catch {
     return 'proof-invalid'
   }
+}
+
+/** When a log signed what is held of it, by its own clock; never, if its keys are others now. */
+function signedAt({ note }: Held, log: NoteVerifier): number {
+  const check = verifyCheckpoint(note, { log })
+  return check.kind === 'verified' ? check.checkpoint.at : -1
 }
 
 /** What is remembered of a log, read from the note itself; the columns must say the same. */

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { siteId, type SiteId } from '#base'
-import { AuditLog, auditMigrations, cosignerNameOf, newWitness, noteVerifierOf } from '#audit'
+import {
+  AuditLog,
+  auditMigrations,
+  cosignerNameOf,
+  cosignRequest,
+  newWitness,
+  noteVerifierOf,
+  readCosignReply,
+  writeCosignRequest,
+} from '#audit'
 import { signingKeyPairOf } from '#crypto'
 import { MemoryLog, MemoryStore, seededRandom, SimulatedNetwork, SimulatedTime } from '#world/ports'
 import { alarmMigrations, Alarms } from './alarms.ts'
@@ -132,10 +141,52 @@ test('a rewritten log alarms its own site and its witness, once', async () => {
 test('a log that was set back to fewer entries alarms its site and its witness', async () => {
   const { world, witness, site } = await twoSites()
   site.peers.stop()
+  await world.time.advance(2_000)
   const restored = await Site.open(bristol, cambridge, world)
   await restored.live(world, 1, 'ward')
   assert.deepEqual([restored.standing, witness.standing], [[DOUBTED], [SUSPECT]])
   assert.match(restored.alarms.standing[0].message, /fewer entries than were cosigned/)
+})
+
+test('a request that comes again, long after later ones, makes nobody suspect', async () => {
+  const { world, witness, site } = await twoSites()
+  world.wires.weather = ({ octets }) => [
+    { delayMs: 1, octets },
+    { delayMs: 5_000, octets },
+  ]
+  for (let round = 0; round < 8; round++) {
+    await site.live(world, 2, 'ward')
+    await world.time.advance(1_500)
+  }
+  await world.time.advance(10_000)
+  assert.equal(site.keeper.cosigned.get(cambridge), 19)
+  assert.deepEqual([site.standing, witness.standing], [[], []])
+  assert.deepEqual(await witness.alarms.newest(10), [])
+})
+
+test('a suspicion ends when the log proves that it continues what was cosigned', async () => {
+  const { world, witness, site } = await twoSites()
+  site.peers.stop()
+  const rewritten = await Site.open(bristol, cambridge, world)
+  await rewritten.live(world, 5, 'forger')
+  assert.deepEqual(witness.standing, [SUSPECT])
+  rewritten.peers.stop()
+  world.wires.silence(bristol)
+  const peers = new Peers({
+    network: world.wires.of(bristol),
+    clock: world.time.view(),
+    log: new MemoryLog(),
+    peers: [cambridge],
+  })
+  const at = world.time.view().now()
+  await site.log.record({ kind: 'test.entry', at, actor: 'ward', facts: {} })
+  await site.log.checkpoint()
+  const question = await cosignRequest(site.log, cosignerNameOf(originOf(cambridge)))
+  assert(question.kind === 'request')
+  const asked = peers.request(cambridge, 'audit/cosign', writeCosignRequest(question.request))
+  await world.time.advance(100)
+  assert.equal(readCosignReply(await asked).outcome, 'cosigned')
+  assert.deepEqual(witness.standing, [])
 })
 
 test('a witness that cannot be reached is no alarm', async () => {

@@ -66,6 +66,7 @@ export class LogKeeper {
       const { reply, evidence } = await witness.cosign(readCosignRequest(payload))
       if (evidence !== undefined) await this.#reportFork(evidence.origin, evidence.size)
       else if (reply.outcome === 'refused') await this.#suspect(from, reply.reason)
+      else await this.#input.alarms.clear(SUSPECTED, from)
       return writeCosignReply(reply)
     })
     peers.serve('audit/seen', async (_, payload) => {
@@ -172,9 +173,22 @@ export class LogKeeper {
       reason: reply.reason,
     })
     const problem = REWRITTEN[reply.reason]
-    if (problem !== undefined) {
+    if (problem !== undefined && !(await this.#isLate(reply))) {
       await this.#doubted(site, `${site} does not cosign this log: ${problem}`)
     }
+  }
+
+  /** Whether a question was overtaken: by now this log has all that the witness has seen. */
+  async #isLate({
+    reason,
+    heldSize,
+  }: {
+    reason: CosignRefusal
+    heldSize: number
+  }): Promise<boolean> {
+    if (!BEHIND.has(reason)) return false
+    const newest = await this.#input.log.newest()
+    return newest !== undefined && newest.size >= heldSize
   }
 
   /** A witness remembers another log than this one: it was rewritten, restored, or is forged. */
@@ -190,9 +204,9 @@ export class LogKeeper {
   /** The same seen from the other side, where this site is the witness. */
   async #suspect(peer: SiteId, reason: CosignRefusal): Promise<void> {
     const problem = REWRITTEN[reason]
-    if (problem === undefined) return
+    if (problem === undefined || reason === 'checkpoint-late') return
     await this.#input.alarms.raise({
-      kind: 'log.peer-suspect',
+      kind: SUSPECTED,
       severity: 'critical',
       subject: peer,
       message: `The log of ${peer} was not cosigned: ${problem}`,
@@ -220,12 +234,19 @@ export class LogKeeper {
 /** This site's log, doubted by a witness: the subject. */
 const DOUBTED = 'log.doubted'
 
+/** A log that this site witnesses: until it proves that it continues what was cosigned. */
+const SUSPECTED = 'log.peer-suspect'
+
 /** Refusals that a log gives cause for only if it lost entries or changed them. */
 const REWRITTEN: Readonly<Partial<Record<CosignRefusal, string>>> = {
+  'checkpoint-late': 'it has fewer entries than were cosigned',
   'size-behind': 'it has fewer entries than were cosigned',
   'proof-invalid': 'it does not continue the entries that were cosigned',
   fork: 'it signed two histories of one size',
 }
+
+/** These say so of the question; whether of the log as well, the log knows. */
+const BEHIND: ReadonlySet<CosignRefusal> = new Set(['checkpoint-late', 'size-behind'])
 
 const behind = (witness: SiteId, seen: number, size: number): LogRefusal =>
   new LogRefusal(
