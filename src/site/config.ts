@@ -42,6 +42,8 @@ const LinkShape = Exactly({
    */
   bound: Type.Optional(Type.Union(BLOCK_BOUNDS.map((bound) => Type.Literal(bound)))),
   blockBits: WholeOr(1_000_000, 1024, 2 ** 25),
+  /** By questions and answers, or one way, for links with a long way to go. Same at both ends. */
+  reconciliation: Type.Optional(Choice(['cascade', 'ldpc'] as const, 'cascade')),
   secrecy: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-10 }),
   correctness: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-15 }),
   qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),
@@ -93,7 +95,7 @@ export type LinkConfiguration = Static<typeof LinkShape>
 
 /** The parameters of a link, which both ends must find the same. @throws QkdRefusal, OpticsRefusal */
 export function parametersOf(site: string, link: LinkConfiguration): LinkParameters {
-  const { peer, role, preset, clockHz, bound, blockBits, qberMax } = link
+  const { peer, role, preset, clockHz, bound, blockBits, qberMax, reconciliation } = link
   const [transmitter, receiver] = role === 'transmitter' ? [site, peer] : [peer, site]
   return linkParameters({
     link: linkId(link.link),
@@ -103,6 +105,7 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
     ...(bound === undefined ? {} : { bound }),
     blockBits,
     qberMax,
+    ...(reconciliation === undefined ? {} : { correction: reconciliation }),
     epsilons: { secrecy: link.secrecy, correctness: link.correctness },
     reserveOctets: RESERVE_OCTETS,
     // A batch lasts milliseconds, a busy machine's answer tens of them.

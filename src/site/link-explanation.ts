@@ -42,7 +42,7 @@ export function explanationOf(parameters: LinkParameters, report: BlockReport): 
 }
 
 function counted({ pulses, epsilons, protocol }: LinkParameters, report: BlockReport): Section {
-  const { counts, keyErrorRate, testErrorRate, efficiency } = report
+  const { counts, keyErrorRate, testErrorRate, efficiency, undecodedFrames } = report
   const pairs = protocol === 'bbm92'
   const terms = [
     { name: 'epsilonSecrecy', value: epsilons.secrecy, meaning: 'ε_sec granted to the block' },
@@ -78,6 +78,10 @@ function counted({ pulses, epsilons, protocol }: LinkParameters, report: BlockRe
   }
   if (efficiency !== undefined) {
     terms.push({ name: 'efficiency', value: efficiency, meaning: 'f of error correction' })
+  }
+  if (undecodedFrames !== undefined) {
+    const meaning = 'frames that one-way correction left to Cascade'
+    terms.push({ name: 'undecodedFrames', value: undecodedFrames, meaning })
   }
   return { title: 'Counts', terms: terms.filter(({ value }) => Number.isFinite(value)) }
 }
