@@ -36,6 +36,21 @@ test('the effective configuration names what it leaves to defaults', (t) => {
   assert.deepEqual([effective.profile, effective.links[0].qberMax], ['production', 0.08])
 })
 
+test('a link of pairs needs no bound, and takes only its own', (t) => {
+  const pairs = { ...link, preset: 'metro-bbm92' }
+  const checksOf = (change: object) => explained(t, { ...site, links: [{ ...pairs, ...change }] })
+  assert.deepEqual(checksOf({}).checks, [])
+  assert.deepEqual(checksOf({ bound: 'tomamichel-2012' }).checks, [])
+  for (const wrong of [
+    { bound: 'wiesemann-2024' },
+    { preset: 'cambridge-metro', bound: 'tomamichel-2012' },
+  ]) {
+    const [{ state, says }] = checksOf(wrong).checks
+    assert.equal(state, 'fail')
+    assert.match(says, /expected a bound for (bbm92|decoy-bb84), got /)
+  }
+})
+
 test('what is wrong beyond the form is said, one line each', (t) => {
   const cases: readonly (readonly [object, 'warn' | 'fail', RegExp])[] = [
     [{ peers: [peer, peer] }, 'fail', /the peer cambridge is there twice/],

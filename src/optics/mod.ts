@@ -3,7 +3,8 @@
  *
  * `device` is the boundary: the layers above work with any two devices that keep to it. Behind it
  * stands the simulation: a link (`link`, `preset`) is drawn batch by batch (`simulate`) under an
- * attack (`eve`), and `SimulatedFibre` makes two devices of it.
+ * attack (`eve`), and `SimulatedFibre` makes two devices of it. `pairs` and what is named after it do
+ * the same for a source of entangled pairs; `named-link` knows links of both kinds by name.
  *
  * Simulated optics yield computational keys: whoever knows the state of the random source knows
  * every key.

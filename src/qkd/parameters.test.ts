@@ -115,12 +115,15 @@ test('protocol, source and bound belong together, whichever of them is changed',
   const { source, ...unsaid } = pairs.pulses
   assert.equal(source, 'entangled-pairs')
   assert.notEqual(hashOf({ ...pairs, pulses: unsaid }), hashOf(pairs))
+  const one = [{ meanPhotonNumber: 0.01, probability: 1 }]
   const two = [
     { meanPhotonNumber: 0.02, probability: 0.5 },
     { meanPhotonNumber: 0.01, probability: 0.5 },
   ]
   const bad: readonly object[] = [
     { ...weak, bound: 'tomamichel-2012' },
+    // The one that would betray its keys: weak pulses, as many as can be taken for single photons.
+    { ...weak, bound: 'tomamichel-2012', pulses: { ...weak.pulses, intensities: one } },
     { ...weak, protocol: 'bbm92' },
     { ...weak, pulses: { ...weak.pulses, source } },
     { ...weak, protocol: 'bbm92', bound: 'tomamichel-2012' },
