@@ -30,7 +30,6 @@ import {
   newWitness,
   verifyLog,
   type LogKeys,
-  type NoteVerifier,
 } from '#audit'
 import type { Handlers, SiteRoutes } from '#contract'
 import { Exchange, exchangeMigrations } from '#exchange'
@@ -45,6 +44,13 @@ import { newBootstrap } from './bootstrap.ts'
 import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
 import { openingLink } from './link-opening.ts'
 import type { Devices, LinkCompute } from './link-ports.ts'
+import {
+  formerKeysOf,
+  formerLogOf,
+  knownSiteMigrations,
+  rememberStatements,
+  type FormerStatement,
+} from './known-sites.ts'
 import { LinkRunner } from './link-runner.ts'
 import { LogKeeper } from './log-keeper.ts'
 import type { Material } from './material.ts'
@@ -62,6 +68,7 @@ export const siteMigrations: readonly Migration[] = [
   ...sessionMigrations,
   ...vaultMigrations,
   ...exchangeMigrations,
+  ...knownSiteMigrations,
 ]
 
 export interface SiteOptions {
@@ -186,6 +193,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const peers = new Peers({ network, clock, log, peers: peerIds })
   serveClock(peers, clock)
   const known = knownSites(material)
+  const former = await rememberStatements({ site, store, random, log, root }, [...known.values()])
   const policy = policyOf(configuration, material.keys.statement)
   await noteOwnPolicy({ site, store }, policy)
   const keeper = newKeeper(options, { audit, alarms, peers, known })
@@ -202,6 +210,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     rootKey: vaultRoot,
     signer: material.keys.statement,
     verifiersOf: (of) => keysOf(known, of),
+    formerVerifiersOf: (of) => formerKeysOf(former, of),
     acceptOnlySynthetic: configuration.profile === 'demo',
   })
   const exchange = newExchange(options, { audit, vault, sessions, peers, known })
@@ -219,7 +228,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       }),
   )
   serveLinks(peers, links)
-  const logKeys = logKeysOf(material, known)
+  const logKeys = logKeysOf(material, former)
   const startedAt = clock.now()
   return new Site({
     ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
@@ -234,7 +243,7 @@ export function verifyLogOf(
 ): ReturnType<typeof verifyLog> {
   const { configuration, material } = options
   const source = { site: siteId(configuration.site), store }
-  return verifyLog(source, logKeysOf(material, knownSites(material)))
+  return verifyLog(source, logKeysOf(material, [...knownSites(material).values()]))
 }
 
 type Known = ReadonlyMap<SiteId, SiteStatement>
@@ -388,13 +397,11 @@ class LinkRefusal extends Refusal<'LINK_UNKNOWN'> {
   override readonly name = 'LinkRefusal'
 }
 
-function logKeysOf({ own, peers }: Material, known: Known): LogKeys {
-  const logs = new Map<string, NoteVerifier>()
-  for (const one of known.values()) logs.set(one.audit.origin, logVerifierOf(one))
+function logKeysOf({ own, peers }: Material, former: readonly FormerStatement[]): LogKeys {
   return {
     log: logVerifierOf(own),
     witnesses: peers.map(cosignerVerifierOf),
-    logOf: (origin) => logs.get(origin),
+    logOf: (origin) => formerLogOf(former, origin),
   }
 }
 

@@ -20,6 +20,14 @@ export interface VaultLog extends AuditTrail {
 /** Keys under which a site's groups verify, newest first; none for a site we do not know. */
 export type VerifiersOf = (site: SiteId) => readonly DualVerifier[]
 
+/** Keys under which something stored may be signed: those of today, then those of before. */
+export const storedVerifiersOf =
+  ({ verifiersOf, formerVerifiersOf }: Pick<VaultPorts, 'verifiersOf' | 'formerVerifiersOf'>) =>
+  (site: SiteId): readonly DualVerifier[] => [
+    ...verifiersOf(site),
+    ...(formerVerifiersOf?.(site) ?? []),
+  ]
+
 /** The ports and identities of one vault. */
 export interface VaultPorts {
   readonly site: SiteId
@@ -30,6 +38,11 @@ export interface VaultPorts {
   readonly audit: VaultLog
   readonly signer: DualSigner
   readonly verifiersOf: VerifiersOf
+  /**
+   * Keys under which a site's groups verified before, for what is stored here: it was verified when
+   * it came, and does not become unsigned when a statement ends. Default none.
+   */
+  readonly formerVerifiersOf?: VerifiersOf
   /** Refuses whatever is not certainly about an invented patient: the demo profile. */
   readonly acceptOnlySynthetic: boolean
 }

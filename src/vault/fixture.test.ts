@@ -40,6 +40,8 @@ export interface TestSite {
 
 /** Keys of all sites of a test. */
 export const known = new Map<SiteId, DualVerifier[]>()
+/** Keys that sites had before. */
+export const former = new Map<SiteId, DualVerifier[]>()
 
 export async function newSite(
   site: SiteId = BRISTOL,
@@ -82,6 +84,7 @@ export async function newSite(
       signer,
       rootKey,
       verifiersOf: (of) => known.get(of) ?? [],
+      formerVerifiersOf: (of) => former.get(of) ?? [],
       acceptOnlySynthetic: synthetic,
     })
   }

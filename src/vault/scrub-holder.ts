@@ -8,7 +8,7 @@ import { bind, hex, sameOctets, statement, uuidOctets, type SiteId, type Uuid } 
 import { sha256 } from '#crypto'
 import { ownershipOf } from '#health'
 import { resourceOf, type Body } from './body.ts'
-import type { VaultContext } from './context.ts'
+import { storedVerifiersOf, type VaultContext, type VerifiersOf } from './context.ts'
 import { faultOf, type Fault } from './findings.ts'
 import { isProven, isSigned, type GroupProof } from './group.ts'
 import type { HolderKey } from './keyring.ts'
@@ -46,10 +46,10 @@ export interface HolderScrub {
 export class GoodStatements {
   /** Digests of what was verified, with its signatures; at most `GOOD_STATEMENTS_MAX`. */
   readonly #good = new Set<string>()
-  readonly #verifiersOf: VaultContext['verifiersOf']
+  readonly #verifiersOf: VerifiersOf
 
-  constructor({ verifiersOf }: VaultContext) {
-    this.#verifiersOf = verifiersOf
+  constructor(context: VaultContext) {
+    this.#verifiersOf = storedVerifiersOf(context)
   }
 
   /** Whether both signatures of a site hold, found now or before for the same octets. */

@@ -20,7 +20,7 @@ import {
   type Uuid,
 } from '#base'
 import type { AuditEntry } from '#audit'
-import type { VaultContext } from './context.ts'
+import { storedVerifiersOf, type VaultContext } from './context.ts'
 import { faultOf, type Fault, type Findings } from './findings.ts'
 import { isSigned, readStatement, statementHash } from './group.ts'
 import { idIn, numberOf, octetsOf, siteIn } from './rows.ts'
@@ -42,7 +42,7 @@ export async function strayFaults(context: VaultContext): Promise<readonly Fault
       const tenant = siteIn(row, 'origin')
       const text = octetsOf(row, 'statement')
       const signature = { mlDsa: octetsOf(row, 'ml_dsa'), ed25519: octetsOf(row, 'ed25519') }
-      const isGood = isSigned(context.verifiersOf(tenant), { statement: text, signature })
+      const isGood = isSigned(storedVerifiersOf(context)(tenant), { statement: text, signature })
       const read = readStatement(text)
       if (isGood && read.site === tenant && read.group === idIn(row, 'group_id')) continue
       faults.push({ place, problem: 'the signatures do not hold' })

@@ -15,6 +15,7 @@ import {
   carried,
   dump,
   faultsOf,
+  former,
   importCohort,
   IPSWICH,
   known,
@@ -200,6 +201,27 @@ test('what claims to be sealed here and was not is refused', async () => {
   const restored = await newSite(BRISTOL)
   known.set(BRISTOL, [verifierOf(bristol.signer)])
   await assert.rejects(restored.vault.stageImport({ from: CAMBRIDGE, ...by }, items), refused)
+})
+
+test('stored records stay proven when the statement of their site is over; new ones do not come', async () => {
+  const bristol = await newSite(BRISTOL)
+  const cambridge = await newSite(CAMBRIDGE)
+  const [patient, later] = await importCohort(bristol.vault, 2)
+  await send(bristol, cambridge, patient)
+  const keys = [verifierOf(bristol.signer)]
+  known.set(BRISTOL, [])
+  const faults = await faultsOf(await cambridge.reopen())
+  assert(faults.length > 0 && faults.every((fault) => fault.startsWith('vault_foreign')))
+  former.set(BRISTOL, keys)
+  try {
+    const reopened = await cambridge.reopen()
+    assert.deepEqual(await faultsOf(reopened), [])
+    const items = carried(await exported(bristol, later))
+    await assert.rejects(reopened.stageImport({ from: BRISTOL, ...by }, items), refused)
+  } finally {
+    former.clear()
+    known.set(BRISTOL, keys)
+  }
 })
 
 test('the demo profile receives invented patients only', async () => {

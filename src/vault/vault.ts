@@ -6,7 +6,7 @@
 
 import type { SecretBytes, SiteId, Uuid } from '#base'
 import { sweepBlobs } from './blobs.ts'
-import type { VaultContext, VaultPorts } from './context.ts'
+import { storedVerifiersOf, type VaultContext, type VaultPorts } from './context.ts'
 import {
   exportItems,
   prepareExport,
@@ -48,12 +48,12 @@ export interface VaultOptions extends VaultPorts {
  */
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { rootKey, ...ports } = options
-  const { site, store, verifiersOf } = ports
+  const { site, store } = ports
   const keyring = await openKeyring(ports, rootKey)
   try {
     const tags = await keyring.tags()
     await sweepBlobs(ports)
-    const groups = new Groups(site, store, verifiersOf)
+    const groups = new Groups(site, store, storedVerifiersOf(ports))
     const context = { ...ports, keyring, tags, groups }
     await enterRegime(context)
     return new Vault(context)
