@@ -89,4 +89,4 @@ const BLOCK_BITS = 1_000_000
 /** Detections of the test basis by which the rate would be known. */
 const SAMPLE = 250_000
 const CASCADE_F = 1.05
-const RUNS = 3
+const RUNS = 5

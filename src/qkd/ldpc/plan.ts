@@ -82,10 +82,10 @@ export const LDPC_FRAME_BITS_MAX = 131_072
 const FACTORS: readonly (readonly [share: number, factor: number])[] = [
   [0.005, 1.23],
   [0.01, 1.155],
-  [0.02, 1.16],
-  [0.03, 1.165],
-  [0.05, 1.185],
-  [0.08, 1.195],
+  [0.02, 1.15],
+  [0.03, 1.155],
+  [0.05, 1.165],
+  [0.08, 1.175],
 ]
 /** What short frames cost more. */
 const SHORT_COST = 0.15
