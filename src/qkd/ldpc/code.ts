@@ -196,5 +196,5 @@ export const DEGREE_MAX = 128
 
 const CODE_SEED = 20_091_214
 /** Shifts tried for an edge. */
-const TRIES = 24
+const TRIES = 12
 const FOUR_CYCLE_COST = 10_000

@@ -298,4 +298,4 @@ function errorsAt(random: SeededRandom, length: number, rate: number): Int32Arra
   return errors
 }
 
-const CODE_DIGEST = ['002776ed20816ca4', 'ddb8a222062a1444', 'a86a83988f739059']
+const CODE_DIGEST = ['b749a292e0ae8fd4', 'cf0c39ec14f821fb', '8187b4f63807f420']

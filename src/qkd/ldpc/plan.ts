@@ -54,13 +54,20 @@ export function isCoding({ frames, frameBits, checks }: Coding, bits: number): b
   )
 }
 
-/** The code for such frames. Positions behind the frame's bits are 0 at both ends. */
+/**
+ * The code for such frames, on a coarse grid, so that blocks of much the same length and error rate
+ * share one. Positions behind the frame's bits are 0 at both ends; checks beyond those told are not
+ * used.
+ */
 export function shapeOf({ frameBits, checks }: Omit<Coding, 'frames'>): CodeShape {
   let lift = LIFT_MAX
   while (lift > LIFT_MIN && frameBits < COLUMNS_MIN * lift) lift /= 2
   const columns = Math.max(COLUMNS_LEAST, Math.ceil(frameBits / lift))
-  return { lift, columns, rows: Math.max(ROWS_MIN, Math.ceil(checks / lift)) }
+  const rows = Math.max(ROWS_MIN, Math.ceil(checks / lift))
+  return { lift, columns: roundUp(columns, COLUMNS_STEP), rows: roundUp(rows, ROWS_STEP) }
 }
+
+const roundUp = (value: number, step: number): number => step * Math.ceil(value / step)
 
 /** Checks told to long frames, as a multiple of the least possible. */
 function factorAt(share: number): number {
@@ -77,10 +84,10 @@ export const LDPC_FRAME_BITS_MAX = 131_072
 
 /**
  * Checks told over the least possible, by share of errors. Frames of 125,000 bits are decoded with
- * 1.215, 1.15, 1.105, 1.095, 1.116, 1.127; the rest spares half of the iterations.
+ * 1.17, 1.15, 1.105, 1.095, 1.11, 1.135; the rest spares half of the iterations.
  */
 const FACTORS: readonly (readonly [share: number, factor: number])[] = [
-  [0.005, 1.23],
+  [0.005, 1.2],
   [0.01, 1.155],
   [0.02, 1.15],
   [0.03, 1.155],
@@ -101,4 +108,6 @@ const LIFT_MAX = 256
 const LIFT_MIN = 32
 const COLUMNS_MIN = 200
 const COLUMNS_LEAST = 64
+const COLUMNS_STEP = 16
+const ROWS_STEP = 2
 const ROWS_MIN = Math.ceil((6.5 * COLUMNS_LEAST) / DEGREE_MAX)
