@@ -31,6 +31,8 @@ import {
 /** What a comparison of marks has shown. */
 export type HighWaterOutcome =
   | { readonly kind: 'agreed' }
+  /** The very mark that was seen last: it says nothing new. */
+  | { readonly kind: 'repeated' }
   /** A mark of the same run that came late: it says nothing. */
   | { readonly kind: 'stale' }
   /** This end, or the other, was rolled back; so many blocks were voided here. */
@@ -72,13 +74,12 @@ export async function compareHighWater(
   if (order === 'stale') return { kind: 'stale' }
   if (isOwnBehind(room, link, theirs)) return rolledBack(room, link, theirs, 'own-roll-back')
   if (order === 'behind') return rolledBack(room, link, theirs, 'peer-roll-back')
-  if (order === 'ahead') {
-    const { mark: seen, run: seen_run } = theirs
-    await room.store.commit([updateLink(room.site, link.link, { seen, seen_run })])
-    if (seen > link.seen) {
-      link.seen = seen
-      link.seenRun = seen_run.slice()
-    }
+  if (order === 'same') return { kind: 'repeated' }
+  const { mark: seen, run: seen_run } = theirs
+  await room.store.commit([updateLink(room.site, link.link, { seen, seen_run })])
+  if (seen > link.seen) {
+    link.seen = seen
+    link.seenRun = seen_run.slice()
   }
   return { kind: 'agreed' }
 }

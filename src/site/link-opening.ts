@@ -14,6 +14,7 @@ import {
   Exactly,
   linkId,
   Octets,
+  Refusal,
   Text,
   toCbor,
   Type,
@@ -25,6 +26,11 @@ import type { Keystore } from '#keystore'
 import type { AuthenticationSource } from '#qkd'
 import { padMarks, takeSources } from './link-pads.ts'
 import type { Peers } from './peers.ts'
+
+/** A request to open a link came late, or again. */
+export class OpeningRefusal extends Refusal<'OPENING_STALE'> {
+  override readonly name = 'OpeningRefusal'
+}
 
 /** Makes the same fresh bootstrap source at both ends, by a signed hybrid exchange. */
 export interface Bootstrap {
@@ -64,10 +70,14 @@ export async function answerOpening(
 ): Promise<Uint8Array> {
   const question = openQuestion(payload)
   const link = linkId(question.link)
+  const { kind } = await keystore.compareHighWater(from, question.mark)
+  // What it says of blocks was true once: by now it would void what has been made since.
+  if (kind === 'stale' || kind === 'repeated') {
+    throw new OpeningRefusal('OPENING_STALE', 'A later request to open the link was answered')
+  }
   await quiesce(link, [])
   // Reports are made before either end settles: both decide from the same two.
   const blocks = keystore.blockReport(link)
-  await keystore.compareHighWater(from, question.mark)
   await keystore.settle(link, question.blocks)
   const own = await sourcesOf(keystore, link)
   // As they stood before: the other end has to begin where this end has not heard it.

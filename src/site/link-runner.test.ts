@@ -149,10 +149,14 @@ async function end(
     },
     ...{ devices: fibre, compute: inlineCompute(random), bootstrap },
   })
-  peers.serve('link/open', (from, payload) => runner.answerOpening(from, payload))
+  const openings: Uint8Array[] = []
+  peers.serve('link/open', (from, payload) => {
+    openings.push(payload)
+    return runner.answerOpening(from, payload)
+  })
   peers.start()
   runner.start()
-  return { runner, log, alarms }
+  return { runner, log, alarms, openings }
 }
 
 async function twoEnds() {
@@ -250,4 +254,19 @@ test('a device of another kind, or with other settings, is not used; the right o
       assert.deepEqual(states(), ['running', 'running'])
     }
   }
+})
+
+test('a request to open that comes late, or again, is refused, and the session goes on', async () => {
+  const { time, a, b, fibreA, states } = await twoEnds()
+  await time.advance(5_000)
+  fibreA.reached.splice(0)[0].close()
+  await time.advance(10_000)
+  const { epoch } = a.runner.view()
+  const [first, last, ...more] = b.openings
+  assert.deepEqual(more, [])
+  for (const payload of [first, last]) {
+    await assert.rejects(b.runner.answerOpening(bristol, payload), { code: 'OPENING_STALE' })
+  }
+  await time.advance(5_000)
+  assert.deepEqual([states(), a.runner.view().epoch], [['running', 'running'], epoch])
 })
