@@ -52,7 +52,7 @@ export function buildCode(shape: CodeShape, shares = sharesFor(shape)): Code {
   const places = shuffled(columns, random)
   const byRow: { column: number; shift: number }[][] = Array.from({ length: rows }, () => [])
   degrees.forEach((degree, at) => {
-    const chain = degree === 2 ? at % rows : undefined
+    const chain = degree === 2 ? at : undefined
     const chosen = graph.rowsFor(degree, { chain, random })
     const shifts = graph.shiftsFor(chosen, random)
     chosen.forEach((row, k) => byRow[row].push({ column: places[at], shift: shifts[k] }))
@@ -93,7 +93,9 @@ class Graph {
   ): number[] {
     const chosen: number[] = []
     if (chain !== undefined) {
-      chosen.push(chain, (chain + 1) % this.#rows)
+      // Not through the last row, which may be told in part: one edge would be left.
+      const rows = this.#rows - 1
+      chosen.push(chain % rows, (chain + 1) % rows)
     } else {
       const keys = Float64Array.from(this.#filled, (count) => count + random.unit() * 0.9)
       const order = Array.from(keys.keys()).sort((a, b) => keys[a] - keys[b])

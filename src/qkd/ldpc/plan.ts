@@ -55,16 +55,15 @@ export function isCoding({ frames, frameBits, checks }: Coding, bits: number): b
 }
 
 /**
- * The code for such frames, on a coarse grid, so that blocks of much the same length and error rate
- * share one. Positions behind the frame's bits are 0 at both ends; checks beyond those told are not
- * used.
+ * The code for such frames; those of much the same length share one. Positions behind the frame's
+ * bits are 0 at both ends; checks beyond those told, less than a row, are not used.
  */
 export function shapeOf({ frameBits, checks }: Omit<Coding, 'frames'>): CodeShape {
   let lift = LIFT_MAX
   while (lift > LIFT_MIN && frameBits < COLUMNS_MIN * lift) lift /= 2
   const columns = Math.max(COLUMNS_LEAST, Math.ceil(frameBits / lift))
   const rows = Math.max(ROWS_MIN, Math.ceil(checks / lift))
-  return { lift, columns: roundUp(columns, COLUMNS_STEP), rows: roundUp(rows, ROWS_STEP) }
+  return { lift, columns: roundUp(columns, COLUMNS_STEP), rows }
 }
 
 const roundUp = (value: number, step: number): number => step * Math.ceil(value / step)
@@ -109,5 +108,4 @@ const LIFT_MIN = 32
 const COLUMNS_MIN = 200
 const COLUMNS_LEAST = 64
 const COLUMNS_STEP = 16
-const ROWS_STEP = 2
 const ROWS_MIN = Math.ceil((6.5 * COLUMNS_LEAST) / DEGREE_MAX)
