@@ -13,14 +13,8 @@ import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { DAY_MS, epochMs, type Clock } from '#base'
 import { createAuthority, initSite, issue, issueSae, openDisk, testedRandom } from '#gateway'
-import {
-  credentialsIn,
-  enrolDevice,
-  enrolSae,
-  readDeviceCredentials,
-  readMaterial,
-  readRootKey,
-} from '#site'
+import { enrolDevice, enrolSae, readDeviceCredentials } from '#site'
+import { peerCredentials } from '../support/credentials.ts'
 import { knock } from '../support/handshake.ts'
 import { credentialsAt, Sae, type SaeCredentials } from '../support/north.ts'
 import { photonward } from '../support/processes.ts'
@@ -187,21 +181,6 @@ test('whoever may not come in is shown out, and nothing changes', async (t) => {
     },
   )
 })
-
-/** Key, certificates and anchors of a site between sites, as its daemon has them. */
-async function peerCredentials({ folder }: Pick<TestSite, 'folder'>, site: string) {
-  const disk = openDisk(folder)
-  using root = await readRootKey(disk, undefined)
-  const clock = {
-    now: () => epochMs(Date.now()),
-    monotonicMs: () => 0,
-    after: () => () => undefined,
-  }
-  const about = { site, kme: `kme.${site}`, root }
-  const material = await readMaterial(disk, about, { clock, report: () => undefined })
-  const { key, cert, ca } = credentialsIn(material).peer
-  return { key, cert, ca }
-}
 
 /** A site of some name, enrolled with some authority. */
 async function newSite({ folder }: TwoSites, { name, under }: { name: string; under: string }) {

@@ -38,10 +38,15 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   const free: number[] = []
   for (let port = 18_000 + (process.pid % 1000) * 10; free.length < count; port++) {
     if (port > 31_000) port = 18_000
-    if (await isFree(port)) free.push(port)
+    if (given.has(port) || !(await isFree(port))) continue
+    given.add(port)
+    free.push(port)
   }
   return free
 }
+
+/** Ports that this process has given away: perhaps nobody listens there yet. */
+const given = new Set<number>()
 
 function isFree(port: number): Promise<boolean> {
   const server = createServer()
