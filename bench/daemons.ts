@@ -7,7 +7,7 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -96,6 +96,7 @@ export async function makeSites(): Promise<BenchSites> {
     const sae = `${name}.bench`
     const options = { name, peerPort, northPort, profile: 'demo', passphrase: undefined } as const
     await initSite(at(name), options)
+    unlimited(join(at(name), 'photonward.json'))
     await addSae(at(name), sae)
     await issue(at('authority'), at(name))
     await issueSae(at('authority'), sae, at(sae))
@@ -108,6 +109,13 @@ export async function makeSites(): Promise<BenchSites> {
   await issue(at('authority'), at('fibre'))
   await joinSites(first.folder, second.folder, at('fibre'))
   return new BenchSites(folder, [first, second])
+}
+
+/** One application is all there is: it may ask as fast as it can, for all there is. */
+function unlimited(file: string): void {
+  const configuration = JSON.parse(readFileSync(file, 'utf8')) as object
+  const limits = { saeShare: 1, saeRequestsPerSecond: 1_000_000 }
+  writeFileSync(file, JSON.stringify({ ...configuration, ...limits }))
 }
 
 /** Asks a daemon over its admin socket. Rejects unless it answers with 200. */

@@ -160,7 +160,8 @@ export const TransferShape = Exactly({
   transfer: UuidText,
   direction: OneOf('out', 'in'),
   peer: Name,
-  patient: UuidText,
+  /** By the reference of this site; null while it is not known, as of what is coming in. */
+  patient: Type.Union([UuidText, Type.Null()]),
   mode: ModeShape,
   state: OneOf('waiting', 'sending', 'delivered', 'receiving', 'imported', 'refused'),
   /** Why it waits or was refused; empty otherwise. */

@@ -37,7 +37,7 @@ export interface LinkPool {
   readonly epoch: number
 }
 
-/** The figures of one pool. Costs the same however many blocks are stored. */
+/** The figures of one pool. The cost does not depend on how many blocks are stored. */
 export function pool(room: Room, peer: SiteId): Pool {
   const links = linksTo(room, peer)
   const octets = links.reduce((sum, { free }) => sum + free, 0)
@@ -47,7 +47,7 @@ export function pool(room: Room, peer: SiteId): Pool {
     applicationBits: Math.max(0, octets * 8 - room.limits.criticalBits),
     peerBits: links.reduce((sum, { peerFree }) => sum + peerFree, 0) * 8,
     heldBlocks: links.reduce((sum, { held }) => sum + held, 0),
-    waitingKeys: room.keys.size,
+    waitingKeys: [...room.keys.values()].filter(({ link }) => link.peer === peer).length,
     pendingVoids: pendingVoidCount(room, peer),
     links: links.map((link) => ({
       link: link.link,
@@ -60,12 +60,22 @@ export function pool(room: Room, peer: SiteId): Pool {
   }
 }
 
-/** `stored_key_count` of GS QKD 014: how many keys of a size applications could have now. */
-export function storedKeys(room: Room, peer: SiteId, sizeBits: number): number {
+/**
+ * `stored_key_count` of GS QKD 014: how many keys of a size could be had now.
+ *
+ * @param use   applications are left without the critical level of the pool
+ */
+export function storedKeys(
+  room: Room,
+  peer: SiteId,
+  sizeBits: number,
+  use: 'application' | 'relay' = 'application',
+): number {
+  const critical = use === 'relay' ? 0 : Math.ceil(room.limits.criticalBits / 8)
   const keyOctets = sizeBits / 8
   const links = linksTo(room, peer).toSorted((a, b) => b.free - a.free)
   const octets = links.reduce((sum, { free }) => sum + free, 0)
-  let left = Math.max(0, octets - Math.ceil(room.limits.criticalBits / 8))
+  let left = Math.max(0, octets - critical)
   let keys = 0
   for (const { free } of links) {
     const number = Math.floor(Math.min(free, left) / keyOctets)
@@ -75,9 +85,9 @@ export function storedKeys(room: Room, peer: SiteId, sizeBits: number): number {
   return keys
 }
 
-/** Where the next key of a size could come from; none if there are not enough octets for one. */
+/** Where the next key of a size could come from for the site itself; none if there is none. */
 export function keySources(room: Room, peer: SiteId, sizeBits: number): readonly KeySource[] {
-  if (storedKeys(room, peer, sizeBits) === 0) return []
+  if (storedKeys(room, peer, sizeBits, 'relay') === 0) return []
   const found = new Set<KeySource>()
   for (const { queue, head } of linksTo(room, peer)) {
     for (const block of queue.slice(head)) {

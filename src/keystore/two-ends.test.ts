@@ -31,6 +31,7 @@ import {
   readWithdrawal,
   type Keystore,
   type KeystoreAlarm,
+  type KeystoreLink,
   type KeystoreLimits,
   type Origin,
 } from '#keystore'
@@ -90,6 +91,8 @@ export class End {
   readonly store = new MemoryStore([...keystoreMigrations, leafTable])
   readonly disk = new MemoryDisk()
   readonly alarms: KeystoreAlarm[] = []
+  /** Links to further sites, from the next opening on. */
+  otherLinks: readonly KeystoreLink[] = []
   readonly time: SimulatedTime
   readonly clock: ReturnType<SimulatedTime['view']>
   readonly site: SiteId
@@ -142,6 +145,7 @@ export class End {
           receiver: cambridge,
           reserveOctets: this.reserveOctets,
         },
+        ...this.otherLinks,
       ],
       limits: this.limits,
       onAlarm: (alarm) => this.alarms.push(alarm),

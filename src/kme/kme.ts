@@ -29,6 +29,7 @@ import { readJson, type JsonValue } from './json.ts'
 import type { PeerTransport } from './peering.ts'
 import { HTTP_STATUS, invalidRequest, KmeRefusal } from './refusal.ts'
 import { routeOf, type Route } from './routes.ts'
+import type { Shares } from './shares.ts'
 import { fetchKeys, makeKeys, peerOf, type KeySupply, type Supply } from './supply.ts'
 import {
   readKeyIdQuery,
@@ -59,6 +60,8 @@ export interface KmeOptions {
   readonly lifeMs?: number
   /** Refuses a call by saying after how many seconds to try again. Without it nobody is limited. */
   readonly limitRate?: (sae: SaeId) => number | undefined
+  /** What each application may take of a pool. Without it nobody is limited. */
+  readonly shares?: Pick<Shares, 'left' | 'take'>
 }
 
 /** The KME of one site. */
@@ -148,7 +151,12 @@ function status({ options, supply, limits }: Desk, master: SaeId, { sae: slave }
   const { keystore, directory } = supply
   const peer = peerOf(supply, master, slave)
   const maxKeys = keystore.storableKeys(peer, limits.keySizeBits)
-  const storedKeys = Math.min(keystore.storedKeys(peer, limits.keySizeBits), maxKeys)
+  const left = options.shares?.left(master, peer, keystore.pool(peer).applicationBits)
+  const storedKeys = Math.min(
+    keystore.storedKeys(peer, limits.keySizeBits),
+    left === undefined ? maxKeys : Math.floor(left / limits.keySizeBits),
+    maxKeys,
+  )
   const targetKme = directory.kmeOf(peer) ?? peer
   return toStatus({ sourceKme: options.kme, targetKme, master, slave, storedKeys, maxKeys }, limits)
 }
@@ -159,7 +167,7 @@ interface Answer {
 }
 
 async function encKeys(
-  { supply, limits, dialect }: Desk,
+  { options, supply, limits, dialect }: Desk,
   master: SaeId,
   { sae: slave, method }: Route,
   request: HttpRequest,
@@ -169,7 +177,22 @@ async function encKeys(
       ? readKeyQuery(request.query, limits, dialect)
       : readKeyRequest(bodyOf(request), limits, dialect)
   const wishes = wishesOf(asked)
-  return { keys: await makeKeys(supply, { master, slave, ...asked }), wishes }
+  const make = () => makeKeys(supply, { master, slave, ...asked })
+  const { shares } = options
+  if (shares === undefined) return { keys: await make(), wishes }
+  const peer = peerOf(supply, master, slave)
+  const bits = asked.number * asked.sizeBits
+  if (bits > shares.left(master, peer, supply.keystore.pool(peer).applicationBits)) {
+    throw new KmeRefusal('KME_KEYS_EXHAUSTED', 'Not enough keys are left for this SAE now')
+  }
+  // Counted at once: requests that are under way together must not each have the whole share.
+  shares.take(master, peer, bits)
+  try {
+    return { keys: await make(), wishes }
+  } catch (error) {
+    shares.take(master, peer, -bits)
+    throw error
+  }
 }
 
 async function decKeys(
@@ -252,7 +275,8 @@ function supplyFor(supply: Supply, sae: SaeId): KeySupply {
       return peer === undefined ? [] : keystore.keySources(peer, sizeBits)
     },
     getKey: async ({ slave, sizeBits }) => {
-      const request = { master: sae, slave, additionalSlaves: [], number: 1, sizeBits }
+      const about = { master: sae, slave, additionalSlaves: [], number: 1, sizeBits }
+      const request = { ...about, use: 'relay' as const }
       const [key] = await makeKeys(supply, request)
       return key
     },

@@ -80,9 +80,11 @@ export async function makeKeys(
     readonly additionalSlaves: readonly SaeId[]
     readonly number: number
     readonly sizeBits: number
+    /** The site's own sessions may use what applications are left without. */
+    readonly use?: 'application' | 'relay'
   },
 ): Promise<readonly DeliveredKey[]> {
-  const { master, slave, additionalSlaves, number, sizeBits } = request
+  const { master, slave, additionalSlaves, number, sizeBits, use = 'application' } = request
   const peer = peerOf(supply, master, slave)
   const slaves = [slave, ...additionalSlaves]
   if (new Set(slaves).size < slaves.length) throw invalidRequest('A slave SAE is named twice')
@@ -91,7 +93,7 @@ export async function makeKeys(
     throw invalidRequest('additional_slave_SAE_IDs: expected SAEs at the KME of the slave SAE')
   }
   const { keystore, lifeMs } = supply
-  const wanted = { peer, master, slaves, sizeBits, number, lifeMs }
+  const wanted = { peer, master, slaves, sizeBits, number, lifeMs, use }
   return refusing(supply, async () => {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (keystore.pool(peer).pendingVoids > 0) await sendVoids(supply, peer)

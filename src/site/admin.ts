@@ -220,7 +220,7 @@ function transferView(transfer: Transfer): TransferView {
   return {
     transfer: transfer.transfer,
     ...{ direction, peer, mode, state, reason, items, itemsDone, octets, createdAt },
-    patient: patient ?? transfer.transfer,
+    patient: patient ?? null,
     finishedAt: transfer.finishedAt ?? null,
     protection: protection === undefined ? null : protectionView(protection),
   }

@@ -85,6 +85,15 @@ export const SiteConfigurationShape = Exactly({
     },
   ),
   policyVersion: WholeOr(1, 1, Number.MAX_SAFE_INTEGER),
+  /**
+   * The most that one application may have of a pool, of what is there and what it has lately had
+   * (half after a minute); 1 is no limit.
+   */
+  saeShare: Type.Number({ minimum: 0.01, maximum: 1, default: 0.5 }),
+  /** Requests a second that one application may keep up; twice as many at once. */
+  saeRequestsPerSecond: WholeOr(1000, 1, 1_000_000),
+  /** Bits of each pool that applications cannot have: left for the site's own sessions. */
+  reserveBits: WholeOr(4096, 0, 2 ** 31),
   /** How often new log entries are put under a signed, witnessed checkpoint. */
   checkpointMs: WholeOr(1000, 100, 3_600_000),
   logLevel: Choice(['debug', 'info', 'warning', 'error'] as const, 'info'),

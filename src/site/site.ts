@@ -34,7 +34,7 @@ import {
 import type { Handlers, SiteRoutes } from '#contract'
 import { Exchange, exchangeMigrations } from '#exchange'
 import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
-import { createKme, fixedDirectory, type Kme, type SaeDirectory } from '#kme'
+import { createKme, fixedDirectory, Shares, type Kme, type SaeDirectory } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
 import type { Party, ProtectionPolicy } from '#session'
 import { openVault, vaultMigrations, type Vault } from '#vault'
@@ -297,6 +297,7 @@ function openStoreOfKeys(
       const { link, transmitter, receiver, reserveOctets } = parametersOf(site, one)
       return { link, transmitter, receiver, reserveOctets, peer: siteId(one.peer) }
     }),
+    limits: { criticalBits: configuration.reserveBits },
     onChange: wake,
     onAlarm: ({ kind, link, message }) => {
       // The link's own alarm says why its keys wait.
@@ -312,8 +313,12 @@ function newKme(
   { keystore, peers }: { keystore: Keystore; peers: Peers },
 ): Kme {
   const site = siteId(configuration.site)
+  const { saeShare, saeRequestsPerSecond: requestsPerSecond } = configuration
+  const shares = new Shares(ports.clock, { saeShare, requestsPerSecond })
   const kme = createKme({
     site,
+    shares,
+    limitRate: shares.request,
     kme: kmeId(configuration.kme),
     keystore,
     directory: directoryOf(configuration),

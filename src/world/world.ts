@@ -239,6 +239,9 @@ function configurationOf(
       'link-authentication': 'post-quantum',
     },
     policyVersion: 1,
+    saeShare: 0.5,
+    saeRequestsPerSecond: 1000,
+    reserveBits: 1024,
     checkpointMs,
     logLevel: 'info',
   }

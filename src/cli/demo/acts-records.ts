@@ -87,7 +87,9 @@ export const protectionOf = ({ protection }: TransferView): string =>
 
 /** The patient's reference at the receiving site. */
 async function patientAt(site: SitePlayer, { transfer }: TransferView): Promise<string> {
-  return (await site.admin.call('transfer', { transfer }, null)).patient
+  const { patient } = await site.admin.call('transfer', { transfer }, null)
+  if (patient === null) throw new Error('The transfer has not arrived')
+  return patient
 }
 
 async function opened(site: SitePlayer, patient: string): Promise<readonly string[]> {

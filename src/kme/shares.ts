@@ -1,0 +1,69 @@
+/**
+ * How much one application may take: so many requests a second, and a share of what is stored.
+ *
+ * No application empties a pool alone: of what is there now and what it has lately had together, it
+ * gets its share, and more as time passes and keys grow. What it has had counts half after a minute.
+ *
+ * Does not divide a pool among many: each gets its share of what the others have left.
+ *
+ * @module
+ */
+
+import type { Clock, SaeId, SiteId } from '#base'
+
+/** What a site allows to each of its applications. */
+export interface SharesLimits {
+  /** Above 0, at most 1, which is no limit. */
+  readonly saeShare: number
+  /** Requests a second that are kept up; twice as many at once. */
+  readonly requestsPerSecond: number
+}
+
+/** What each application has had. In memory only: a restart forgets it. */
+export class Shares {
+  readonly #clock: Clock
+  readonly #limits: SharesLimits
+  readonly #requests = new Map<SaeId, { tokens: number; atMs: number }>()
+  readonly #taken = new Map<string, { bits: number; atMs: number }>()
+
+  constructor(clock: Clock, limits: SharesLimits) {
+    this.#clock = clock
+    this.#limits = limits
+  }
+
+  /** Counts a request. @returns seconds to wait if it is one too many */
+  readonly request = (sae: SaeId): number | undefined => {
+    const { requestsPerSecond: rate } = this.#limits
+    const nowMs = this.#clock.monotonicMs()
+    const { tokens, atMs } = this.#requests.get(sae) ?? { tokens: 2 * rate, atMs: nowMs }
+    const there = Math.min(2 * rate, tokens + ((nowMs - atMs) / 1000) * rate)
+    const isAllowed = there >= 1
+    this.#requests.set(sae, { tokens: isAllowed ? there - 1 : there, atMs: nowMs })
+    return isAllowed ? undefined : (1 - there) / rate
+  }
+
+  /** Bits that an application may have of a pool in which so many are. */
+  left(sae: SaeId, peer: SiteId, availableBits: number): number {
+    const taken = this.#takenBits(nameOf(sae, peer))
+    const share = this.#limits.saeShare * (availableBits + taken) - taken
+    return Math.min(availableBits, Math.max(0, share))
+  }
+
+  /** Counts bits that an application has had; fewer than 0 where it did not get them after all. */
+  take(sae: SaeId, peer: SiteId, bits: number): void {
+    const name = nameOf(sae, peer)
+    const all = Math.max(0, this.#takenBits(name) + bits)
+    if (all < 1) this.#taken.delete(name)
+    else this.#taken.set(name, { bits: all, atMs: this.#clock.monotonicMs() })
+  }
+
+  #takenBits(name: string): number {
+    const held = this.#taken.get(name)
+    if (held === undefined) return 0
+    return held.bits * 2 ** -((this.#clock.monotonicMs() - held.atMs) / HALF_LIFE_MS)
+  }
+}
+
+const nameOf = (sae: SaeId, peer: SiteId): string => `${peer} ${sae}`
+
+const HALF_LIFE_MS = 60_000
