@@ -34,3 +34,14 @@ test('a link corrects by Cascade unless it is told to correct one way, and both 
   assert.equal(hashes[0], hashes[1])
   assert.notEqual(hashes[1], hashes[2])
 })
+
+test('a link may charge both ways and hash linearly, and both ends see it', () => {
+  const parameters = (change: Partial<LinkConfiguration>) =>
+    parametersOf('bristol', { ...LINK, ...change })
+  const usual = parameters({})
+  assert.deepEqual([usual.leakCharge, usual.amplification], ['one-way', 'modular'])
+  const careful = parameters({ leakCharge: 'two-way', amplification: 'toeplitz' })
+  assert.deepEqual([careful.leakCharge, careful.amplification], ['two-way', 'toeplitz'])
+  const hashes = [{}, { leakCharge: 'two-way' }, { amplification: 'toeplitz' }] as const
+  assert.equal(new Set(hashes.map((one) => hex(parametersHash(parameters(one))))).size, 3)
+})

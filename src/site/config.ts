@@ -44,6 +44,13 @@ const LinkShape = Exactly({
   blockBits: WholeOr(1_000_000, 1024, 2 ** 25),
   /** By questions and answers, or one way, for links with a long way to go. Same at both ends. */
   reconciliation: Type.Optional(Choice(['cascade', 'ldpc'] as const, 'cascade')),
+  /**
+   * What error correction reveals: each parity once, or also where the receiver's questions say
+   * errors are (`two-way`: twice, and no argument needed why not). Same at both ends.
+   */
+  leakCharge: Type.Optional(Choice(['one-way', 'two-way'] as const, 'one-way')),
+  /** Hash family of privacy amplification; `toeplitz` is linear. Same at both ends. */
+  amplification: Type.Optional(Choice(['modular', 'toeplitz'] as const, 'modular')),
   secrecy: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-10 }),
   correctness: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-15 }),
   qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),
@@ -104,7 +111,8 @@ export type LinkConfiguration = Static<typeof LinkShape>
 
 /** The parameters of a link, which both ends must find the same. @throws QkdRefusal, OpticsRefusal */
 export function parametersOf(site: string, link: LinkConfiguration): LinkParameters {
-  const { peer, role, preset, clockHz, bound, blockBits, qberMax, reconciliation } = link
+  const { peer, role, preset, clockHz, bound, blockBits, qberMax } = link
+  const { reconciliation, leakCharge, amplification } = link
   const [transmitter, receiver] = role === 'transmitter' ? [site, peer] : [peer, site]
   return linkParameters({
     link: linkId(link.link),
@@ -115,6 +123,8 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
     blockBits,
     qberMax,
     ...(reconciliation === undefined ? {} : { correction: reconciliation }),
+    ...(leakCharge === undefined ? {} : { leakCharge }),
+    ...(amplification === undefined ? {} : { amplification }),
     epsilons: { secrecy: link.secrecy, correctness: link.correctness },
     reserveOctets: RESERVE_OCTETS,
     // A batch lasts milliseconds, a busy machine's answer tens of them.
