@@ -209,16 +209,7 @@ test('a site that cannot start again is found', async () => {
 })
 
 test('a bug that a peer meets is found in the log, and one that a caller meets at once', async () => {
-  const bug: Plant = (ports) => ({
-    ...ports,
-    store: {
-      ...ports.store,
-      read: (one) =>
-        one.sql.includes('"session_epoch"')
-          ? Promise.reject(new TypeError('planted'))
-          : ports.store.read(one),
-    },
-  })
+  const bug = withCommits('"session_epoch"', () => Promise.reject(new TypeError('planted')))
   const send = async ({ world, hospitals, charts }: Life): Promise<void> => {
     const kept = world.passing(hospitals[0].importChart(charts[0].charts[0], 0, world.fork()))
     await world.passing(hospitals[0].send(await kept, world.sites[1], 'require-quantum'))
