@@ -89,3 +89,10 @@ test('the site’s own sessions have what applications are left without', async 
   const [mine, others] = [two.a, two.b].map((end) => end.keystore.pool(end.keystore.peers[0]))
   assert.deepEqual([mine.waitingKeys, others.waitingKeys], [0, 1])
 })
+
+test('nobody calls in the name of an application inside the daemon', async () => {
+  const two = await pair({ kme: { inside: [master] } }, 2)
+  assertRefused(await call(two.a, master, { path: statusOf(slave) }), 401)
+  using key = (await two.a.kme.supplyFor(master).getKey({ slave, sizeBits: 256 })).octets
+  assert.equal(key.length, 32)
+})

@@ -85,7 +85,11 @@ const hierarchyOf = (stored: StoredHierarchy): Hierarchy => ({
   issuer: stored.issuer.slice(),
   crl: stored.crl.slice(),
   issuerKey: certificateKeyOf(stored.issuerKey),
-  issued: stored.issued.map((one) => ({ ...one, notAfter: epochMs(one.notAfter) })),
+  issued: stored.issued.map(({ keys, ...one }) => ({
+    ...one,
+    notAfter: epochMs(one.notAfter),
+    ...(keys === undefined ? {} : { keys }),
+  })),
   revoked: stored.revoked.map(revokedOf),
   revokedIssuers: stored.revokedIssuers.map(revokedOf),
 })
@@ -129,7 +133,13 @@ const StoredHierarchyShape = Exactly({
   rootCrlNumber: Whole(1),
   generation: Whole(1),
   issued: Type.Array(
-    Exactly({ serial: Serial, profile: Text(16), name: Text(128), notAfter: Whole(0) }),
+    Exactly({
+      serial: Serial,
+      profile: Text(16),
+      name: Text(128),
+      notAfter: Whole(0),
+      keys: Type.Optional(Text(64)),
+    }),
     { maxItems: RECORDS_MAX },
   ),
   revoked: Revoked,

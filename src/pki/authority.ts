@@ -36,6 +36,8 @@ export interface IssuedRecord {
   /** The name it is for, as in its URI. */
   readonly name: string
   readonly notAfter: EpochMs
+  /** Of a site's statement and listener: digest of all its public keys, in hexadecimal. */
+  readonly keys?: string
 }
 
 export interface RevokedRecord extends RevokedSerial {

@@ -216,7 +216,7 @@ test('an authority grants only what its operator expects', async () => {
 })
 
 test('a site accepts a grant only for its own keys and names, under roots it trusts', async () => {
-  const { authority } = await federation
+  const { authority } = await createAuthority('Test Federation', { now: NOW, random })
   const granted = await grantSite(authority, readEnrolment(request, NOW), {
     expected: bristol,
     now: NOW,

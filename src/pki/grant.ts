@@ -7,6 +7,7 @@
 import {
   cborDoor,
   Exactly,
+  hex,
   Octets,
   sameOctets,
   toCbor,
@@ -16,6 +17,7 @@ import {
   type SiteId,
 } from '#base'
 import type { AuditEvent } from '#audit'
+import { sha256 } from '#crypto'
 import { crlsOf, validity, type Act, type Authority, type HierarchyName } from './authority.ts'
 import { CERTIFICATE_OCTETS_MAX } from './certificate.ts'
 import { verifyChain, type CertificateUsage } from './chain.ts'
@@ -27,6 +29,7 @@ import {
   issueLeaf,
   recorded,
   spkiOfRequest,
+  standingIn,
   type Credentials,
 } from './issuing.ts'
 import { identityUri } from './identity.ts'
@@ -61,8 +64,11 @@ export interface Grant {
 /**
  * Issues a site's certificates and statement.
  *
+ * A name that stands for other keys is not granted again: those have to be revoked first. The same
+ * keys are granted as often as they ask, which is how certificates are renewed.
+ *
  * @param expected   what the operator knows of the site, not what the request says
- * @throws PkiRefusal `ENROLMENT_OTHER`
+ * @throws PkiRefusal `ENROLMENT_OTHER`, `SITE_NAME_TAKEN`
  */
 export async function grantSite(
   authority: Authority,
@@ -79,16 +85,18 @@ export async function grantSite(
       facts: { expected: expected.site, got: site, federation },
     })
   }
+  const keys = keysDigest(enrolment)
+  checkFree(authority, { site, kme, keys, now: act.now })
   const request = enrolment.tlsRequest
   const names = { dns: unique([site, ...dns]) }
   const tls = await issueLeaf(authority, { identity: { kind: 'site', site }, names, request }, act)
   const northNames = { dns: unique(['localhost', ...north.dns]), ip: unique(LOOPBACK, north.ip) }
   const listener = await issueLeaf(
     tls.authority,
-    { identity: { kind: 'kme', kme }, names: northNames, request: enrolment.northRequest },
+    { identity: { kind: 'kme', kme }, names: northNames, request: enrolment.northRequest, keys },
     act,
   )
-  const stated = stateSite(listener.authority, enrolment, { tls, act })
+  const stated = stateSite(listener.authority, enrolment, { tls, act, keys })
   const next = stated.authority
   const held = (name: HierarchyName, chain: readonly Uint8Array[]): HeldChain => ({
     chain,
@@ -150,9 +158,14 @@ export const northCredentials = ({ north }: Grant, keys: SiteKeys): Credentials 
 function stateSite(
   authority: Authority,
   enrolment: Enrolment,
-  { tls, act }: { readonly tls: { serial: string; notAfter: EpochMs }; readonly act: Act },
+  about: {
+    readonly tls: { serial: string; notAfter: EpochMs }
+    readonly act: Act
+    readonly keys: string
+  },
 ) {
   const { federation, site, kme, origin, statement, audit, kem } = enrolment
+  const { tls, act, keys } = about
   const { sites } = authority
   const serial = newSerial(act.random)
   const body: SiteStatement = {
@@ -169,12 +182,44 @@ function stateSite(
     kem,
   }
   const name = identityUri({ kind: 'site', site })
-  const record = { serial, profile: 'statement', name, notAfter: tls.notAfter }
+  const record = { serial, profile: 'statement', name, notAfter: tls.notAfter, keys }
   return {
     authority: { ...authority, sites: recorded(sites, record, act.now) },
     statement: signStatement(body, { certificate: sites.issuer, key: sites.issuerKey }),
     event: issuedEvent(authority, record, act.now),
   }
+}
+
+/** All public keys of a site, as one name for them. */
+function keysDigest({ tlsRequest, northRequest, statement, audit, kem }: Enrolment): string {
+  const tls = spkiOfRequest(tlsRequest, 'ml-dsa-65')
+  const north = spkiOfRequest(northRequest, 'ecdsa-p256')
+  const { mlDsa, ed25519 } = statement
+  return hex(sha256(toCbor([tls, north, mlDsa, ed25519, audit.mlDsa44, audit.ed25519, kem])))
+}
+
+/** Neither the site's name nor its KME's may stand for anybody else. */
+function checkFree(
+  authority: Authority,
+  asked: {
+    readonly site: SiteId
+    readonly kme: KmeId
+    readonly keys: string
+    readonly now: EpochMs
+  },
+): void {
+  const { site, kme, keys, now } = asked
+  const standing = [
+    ...standingIn(authority, { kind: 'site', site }, now).filter((one) => one.profile !== 'site'),
+    ...standingIn(authority, { kind: 'kme', kme }, now),
+  ]
+  const other = standing.find((record) => record.keys !== keys)
+  if (other === undefined) return
+  throw new PkiRefusal(
+    'SITE_NAME_TAKEN',
+    `${other.name} stands for other keys; whoever is to replace them has them revoked first`,
+    { facts: { name: other.name, serial: other.serial } },
+  )
 }
 
 function checkHeld(

@@ -80,6 +80,8 @@ export async function issueLeaf(
     readonly identity: Identity
     readonly names: AlternativeNames
     readonly request: Uint8Array
+    /** Digest of the keys of the site that it belongs to. */
+    readonly keys?: string
   },
   act: Act,
 ): Promise<Issued> {
@@ -154,6 +156,18 @@ export const serialsOf = (authority: Authority, identity: Identity): readonly st
       .filter((serial) => !isRevoked(hierarchy, serial))
   })
 
+/** What stands in a name: neither over nor revoked. */
+export const standingIn = (authority: Authority, identity: Identity, now: EpochMs) =>
+  HIERARCHIES.flatMap((name) => {
+    const hierarchy = authority[name]
+    return hierarchy.issued.filter(
+      (record) =>
+        record.name === identityUri(identity) &&
+        record.notAfter >= now &&
+        !isRevoked(hierarchy, record.serial),
+    )
+  })
+
 /** Signs both issuers' lists anew; the host does so daily, and hands them to every site. */
 export async function refreshCrls(authority: Authority, now: EpochMs): Promise<Authority> {
   let next = authority
@@ -214,11 +228,12 @@ async function issue(
     readonly identity: Identity
     readonly names: AlternativeNames
     readonly spki: Uint8Array
+    readonly keys?: string
   },
   { now, random }: Act,
 ): Promise<Issued> {
   checkNames(leaf.names)
-  const { identity, names, spki } = leaf
+  const { identity, names, spki, keys } = leaf
   const { hierarchy: place, days, usages } = PROFILES[identity.kind]
   const hierarchy = authority[place]
   const uri = identityUri(identity)
@@ -236,7 +251,13 @@ async function issue(
     },
     hierarchy.issuerKey,
   )
-  const record = { serial, profile: identity.kind, name: uri, notAfter: times.notAfter }
+  const record = {
+    serial,
+    profile: identity.kind,
+    name: uri,
+    notAfter: times.notAfter,
+    ...(keys === undefined ? {} : { keys }),
+  }
   const next = { ...authority, [place]: recorded(hierarchy, record, now) }
   const events = [issuedEvent(authority, record, now)]
   const chain = [der, hierarchy.issuer]

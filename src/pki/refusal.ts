@@ -7,6 +7,10 @@ export type PkiRefusalCode =
   | 'ENROLMENT_INVALID'
   /** An enrolment request of another site, or for other names, than the operator expects. */
   | 'ENROLMENT_OTHER'
+  /** The name stands for other keys: those have to be revoked first. */
+  | 'SITE_NAME_TAKEN'
+  /** An application may not be named as the daemon of a site is (`photonward.<site>`). */
+  | 'SAE_NAME_RESERVED'
   /** What an authority sent back does not fit the keys, the names or the trusted roots. */
   | 'GRANT_INVALID'
   /** Sealed octets do not open: another key, or changed. */

@@ -133,7 +133,12 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
 }
 
 /** The SAE through which the daemon of a site itself takes keys, for its sessions. */
-export const siteSae = (site: string): string => `photonward.${site}`
+export const siteSae = (site: string): string => `${DAEMON}${site}`
+
+/** Whether an SAE is named as the daemon of a site is. */
+export const isDaemonSae = (sae: string): boolean => sae.toLowerCase().startsWith(DAEMON)
+
+const DAEMON = 'photonward.'
 
 /** Hash key and 64 pads each way, of which a block spends five: a drought of a dozen blocks is survived. */
 const RESERVE_OCTETS = 2 * (16 + 16 * 64)

@@ -13,6 +13,7 @@ import {
   makeSite,
   publishLists,
   renewRequest,
+  requestIn,
   revokeSerial,
 } from './enrolment.ts'
 import { credentialsIn, readDeviceCredentials, readMaterial } from './material.ts'
@@ -148,7 +149,68 @@ test('a site that enrols long after the last lists were signed can start', async
   assert(bristol.files.has('revocation.cbor'))
 })
 
-async function makeAnew({ authority, bristol, clock, random }: Federation): Promise<void> {
+test('a name that stands for other keys is granted to nobody before those are revoked', async () => {
+  const federation = await Federation.make()
+  const { authority, bristol, clock, random } = federation
+  const granted = bristol.files.get('grant.cbor')
+  const impostor = new MemoryDisk()
+  await makeSite(impostor, namesOf('bristol'), { clock, random, passphrase: undefined })
+  const taken = { code: 'SITE_NAME_TAKEN' }
+  await assert.rejects(enrolSite(authority, impostor, federation), taken)
+  const kme = { ...namesOf('ipswich'), kme: kmeId('kme.bristol') }
+  const listener = new MemoryDisk()
+  await makeSite(listener, kme, { clock, random, passphrase: undefined })
+  await assert.rejects(enrolSite(authority, listener, federation), taken)
+  assert.deepEqual([...impostor.files.keys()].includes('grant.cbor'), false)
+  assert.deepEqual(bristol.files.get('grant.cbor'), granted)
+  // The site itself is granted as often as it asks.
+  await enrolSite(authority, bristol, federation)
+  await revokeAll(federation, ['photonward:site:bristol', 'photonward:kme:kme.bristol'])
+  await enrolSite(authority, impostor, federation)
+})
+
+test('what is granted is what was compared', async () => {
+  const federation = await Federation.make()
+  const { authority, bristol, clock, random } = federation
+  const { fingerprint } = await requestIn(bristol, clock)
+  const other = { clock, random, fingerprint: 'ab'.repeat(32) }
+  await assert.rejects(enrolSite(authority, bristol, other), { code: 'FINGERPRINT_DIFFERS' })
+  const same = await enrolSite(authority, bristol, { clock, random, fingerprint })
+  assert.equal(same.fingerprint, fingerprint)
+})
+
+test('no application is certified under the name of a daemon', async () => {
+  const { authority, clock, random } = await Federation.make()
+  for (const sae of ['photonward.bristol', 'photonward.x', 'PhotonWard.bristol']) {
+    await assert.rejects(enrolSae(authority, { sae, clock, random }), { code: 'SAE_NAME_RESERVED' })
+  }
+  await enrolSae(authority, { sae: 'ward.photonward.bristol', clock, random })
+})
+
+test('an authority under a passphrase acts with it alone', async () => {
+  const { clock, random } = await Federation.make()
+  const authority = new MemoryDisk()
+  const passphrase = utf8('a phrase of several words')
+  await makeAuthority(authority, 'photonward', { clock, random, passphrase })
+  const about = { sae: 'bristol.ward', clock, random }
+  await assert.rejects(enrolSae(authority, about), { code: 'PASSPHRASE_NEEDED' })
+  const wrong = { ...about, passphrase: utf8('another') }
+  await assert.rejects(enrolSae(authority, wrong), { code: 'PASSPHRASE_DENIED' })
+  await enrolSae(authority, { ...about, passphrase })
+  await publishLists(authority, [], { clock, random, passphrase })
+  assert.equal((await issuedBy(authority, passphrase)).length, 1)
+})
+
+async function revokeAll(federation: Federation, names: readonly string[]): Promise<void> {
+  for (const { name, serial, revokedAt } of await issuedBy(federation.authority)) {
+    if (!names.includes(name) || revokedAt !== undefined) continue
+    await revokeSerial(federation.authority, serial, federation)
+  }
+}
+
+async function makeAnew(federation: Federation): Promise<void> {
+  const { authority, bristol, clock, random } = federation
+  await revokeAll(federation, ['photonward:site:bristol', 'photonward:kme:kme.bristol'])
   bristol.files.clear()
   await makeSite(bristol, namesOf('bristol'), { clock, random, passphrase: undefined })
   await enrolSite(authority, bristol, { clock, random })

@@ -38,6 +38,7 @@ import {
   sealAuthority,
   sealRoots,
   sealSiteKeys,
+  PkiRefusal,
   verifyStatement,
   type Authority,
   type Credentials,
@@ -51,6 +52,7 @@ import { noteActs } from './authority-log.ts'
 import {
   anchorsOctets,
   credentialsOctets,
+  EnrolmentRefusal,
   FILES,
   listsOctets,
   needed,
@@ -61,21 +63,24 @@ import {
   withLists,
   type Lists,
 } from './material.ts'
+import { isDaemonSae } from './config.ts'
 import { createRootKey, keyFor, readRootKey } from './root-key.ts'
 
 /** What acting on folders needs of the world. */
 export interface Means {
   readonly clock: Clock
   readonly random: RandomSource
+  /** Of the authority's root key, where it is under one. */
+  readonly passphrase?: Uint8Array | undefined
 }
 
 /** Makes the folder of an authority. @returns fingerprints of its two roots */
 export async function makeAuthority(
   disk: Disk,
   federation: string,
-  { clock, random }: Means,
+  { clock, random, passphrase }: Means,
 ): Promise<Readonly<Record<HierarchyName, string>>> {
-  using root = await createRootKey(disk, random, undefined)
+  using root = await createRootKey(disk, random, passphrase)
   const created = await createAuthority(federation, { now: clock.now(), random })
   const { authority, roots } = created
   using rootsKey = keyFor(root, 'authority-roots')
@@ -125,17 +130,34 @@ async function putRequest(
   return readEnrolment(request, clock.now()).fingerprint
 }
 
-/** Grants what the request in a site's folder asks for, and puts it there. */
+/** What the request in a site's folder asks for, as its operator is asked about it. */
+export async function requestIn(siteDisk: Disk, clock: Clock): Promise<Enrolment> {
+  const request = await needed(siteDisk, FILES.request, 'REQUEST_MISSING', 'an enrolment request')
+  return readEnrolment(request, clock.now())
+}
+
+/**
+ * Grants what the request in a site's folder asks for, and puts it there.
+ *
+ * @param fingerprint   of the request that the operators have compared
+ * @throws EnrolmentRefusal `FINGERPRINT_DIFFERS`; PkiRefusal `SITE_NAME_TAKEN` among others
+ */
 export async function enrolSite(
   authorityDisk: Disk,
   siteDisk: Disk,
-  { clock, random }: Means,
+  { clock, random, passphrase, fingerprint }: Means & { readonly fingerprint?: string },
 ): Promise<Enrolment> {
-  using root = await readRootKey(authorityDisk, undefined)
+  using root = await readRootKey(authorityDisk, passphrase)
   const authority = await freshAuthority(authorityDisk, root, clock)
   const request = await needed(siteDisk, FILES.request, 'REQUEST_MISSING', 'an enrolment request')
   const enrolment = readEnrolment(request, clock.now())
   const { site, kme } = enrolment
+  if (fingerprint !== undefined && fingerprint !== enrolment.fingerprint) {
+    throw new EnrolmentRefusal(
+      'FINGERPRINT_DIFFERS',
+      'The request is not the one that was compared',
+    )
+  }
   const expected = { site, kme }
   const act = { now: clock.now(), random, expected }
   const granted = await grantSite(authority, enrolment, act)
@@ -151,9 +173,9 @@ export async function enrolSite(
 export async function enrolDevice(
   authorityDisk: Disk,
   deviceDisk: Disk,
-  { device, clock, random }: Means & { readonly device: string },
+  { device, clock, random, passphrase }: Means & { readonly device: string },
 ): Promise<string> {
-  using root = await readRootKey(authorityDisk, undefined)
+  using root = await readRootKey(authorityDisk, passphrase)
   const authority = await freshAuthority(authorityDisk, root, clock)
   const act = { now: clock.now(), random }
   const identity = { kind: 'device', device: siteId(device) } as const
@@ -163,12 +185,21 @@ export async function enrolDevice(
   return issued.serial
 }
 
+/** The daemon of a site takes its own keys under such a name. @throws PkiRefusal `SAE_NAME_RESERVED` */
+export function checkSaeName(sae: string): void {
+  if (!isDaemonSae(sae)) return
+  throw new PkiRefusal('SAE_NAME_RESERVED', 'Names of this form are those of daemons', {
+    facts: { sae },
+  })
+}
+
 /** Issues a client certificate for an application; the host writes it where it belongs. */
 export async function enrolSae(
   authorityDisk: Disk,
-  { sae, clock, random }: Means & { readonly sae: string },
+  { sae, clock, random, passphrase }: Means & { readonly sae: string },
 ): Promise<{ readonly credentials: Credentials; readonly serial: string }> {
-  using root = await readRootKey(authorityDisk, undefined)
+  checkSaeName(sae)
+  using root = await readRootKey(authorityDisk, passphrase)
   const authority = await readAuthority(authorityDisk, root)
   const act = { now: clock.now(), random }
   const identity = { kind: 'sae', sae: saeId(sae) } as const
@@ -181,9 +212,9 @@ export async function enrolSae(
 export async function revokeSerial(
   authorityDisk: Disk,
   serial: string,
-  { clock, random }: Means,
+  { clock, random, passphrase }: Means,
 ): Promise<void> {
-  using root = await readRootKey(authorityDisk, undefined)
+  using root = await readRootKey(authorityDisk, passphrase)
   const authority = await readAuthority(authorityDisk, root)
   const act = { now: clock.now(), reason: 'cessation-of-operation' } as const
   const revoked = await revoke(authority, serial, act)
@@ -202,8 +233,11 @@ export interface IssuedView {
 }
 
 /** Everything that an authority has issued and that is not over, oldest first. */
-export async function issuedBy(authorityDisk: Disk): Promise<readonly IssuedView[]> {
-  using root = await readRootKey(authorityDisk, undefined)
+export async function issuedBy(
+  authorityDisk: Disk,
+  passphrase?: Uint8Array,
+): Promise<readonly IssuedView[]> {
+  using root = await readRootKey(authorityDisk, passphrase)
   const authority = await readAuthority(authorityDisk, root)
   return (['sites', 'north'] as const).flatMap((hierarchy) => {
     const { issued, revoked } = authority[hierarchy]
@@ -221,9 +255,9 @@ export async function issuedBy(authorityDisk: Disk): Promise<readonly IssuedView
 export async function publishLists(
   authorityDisk: Disk,
   targets: readonly Disk[],
-  { clock, random }: Means,
+  { clock, random, passphrase }: Means,
 ): Promise<void> {
-  using root = await readRootKey(authorityDisk, undefined)
+  using root = await readRootKey(authorityDisk, passphrase)
   const now = clock.now()
   const authority = await refreshCrls(await readAuthority(authorityDisk, root), now)
   const facts = { sitesList: authority.sites.crlNumber, northList: authority.north.crlNumber }

@@ -41,6 +41,8 @@ import { keyFor } from './root-key.ts'
 export type EnrolmentRefusalCode =
   | 'AUTHORITY_MISSING'
   | 'REQUEST_MISSING'
+  /** The request in a folder is another than the one whose fingerprint was compared. */
+  | 'FINGERPRINT_DIFFERS'
   | 'GRANT_MISSING'
   | 'ANCHORS_MISSING'
   | 'SITE_KEYS_MISSING'

@@ -14,6 +14,7 @@ export {
 } from './config.ts'
 export { readActs, type Act } from './authority-log.ts'
 export {
+  checkSaeName,
   enrolDevice,
   enrolSae,
   enrolSite,
@@ -23,6 +24,7 @@ export {
   makeSite,
   publishLists,
   renewRequest,
+  requestIn,
   revokeSerial,
   type IssuedView,
   type Means,

@@ -319,6 +319,7 @@ function newKme(
     site,
     shares,
     limitRate: shares.request,
+    inside: [saeId(siteSae(configuration.site))],
     kme: kmeId(configuration.kme),
     keystore,
     directory: directoryOf(configuration),
