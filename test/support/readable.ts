@@ -58,11 +58,21 @@ export function readable(site: Stolen, search: NeedleSearch): readonly Found[] {
   for (const file of filesIn(site.folder)) {
     const name = `${site.name}/${relative(site.folder, file)}`
     found.push(...search.in(Buffer.from(name), 'a name'))
-    const octets = readFileSync(file)
+    const octets = contents(file)
     found.push(...search.in(name.endsWith('.log') ? withoutTimes(octets) : octets, name))
   }
   found.push(...search.in(withoutTimes(Buffer.from(site.daemon.output)), `${site.name} says`))
   return found
+}
+
+/** Of a file that a running daemon has renamed or removed meanwhile: nothing. */
+function contents(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
+    throw error
+  }
 }
 
 /**
