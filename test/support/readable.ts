@@ -84,7 +84,10 @@ const withoutTimes = (octets: Buffer): Buffer =>
 
 /** Octets of the files of a site. */
 export const octetsOf = (folder: string): number =>
-  filesIn(folder).reduce((sum, file) => sum + statSync(file).size, 0)
+  filesIn(folder).reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  )
 
 /** Parts of a value that are shorter are ordinary words, such as the type in a reference. */
 const PART_OCTETS_MIN = 10
