@@ -111,7 +111,7 @@ test('a root key under a passphrase is opened by it alone', async (t) => {
   await createAuthority(authority)
   const init = ['init', site, '--name', 'exeter', '--passphrase-file', '-']
   assert.equal((await photonward(init, { input: `${PASSPHRASE}\n` })).status, 0)
-  assert.equal((await photonward(['pki', 'issue', authority, site])).status, 0)
+  assert.equal((await photonward(['--yes', 'pki', 'issue', authority, site])).status, 0)
   const serve = ['--site', site, '--no-input', 'serve']
   const withFile = [...serve, '--passphrase-file']
   for (const wanted of [
@@ -157,11 +157,26 @@ test('nothing is made where something is, of a name that cannot be, or without a
     { args: ['pki', 'init', authority], status: 69, code: 'FOLDER_IN_USE' },
     { args: ['pki', 'issue', authority, authority], status: 1, code: 'REQUEST_MISSING' },
     {
-      args: ['pki', 'issue', bristol.folder, cambridge.folder],
+      args: ['--yes', 'pki', 'issue', bristol.folder, cambridge.folder],
       status: 1,
       code: 'AUTHORITY_MISSING',
     },
-    { args: ['pki', 'issue', absent, cambridge.folder], status: 3, code: 'FOLDER_UNKNOWN' },
+    {
+      args: ['--yes', 'pki', 'issue', absent, cambridge.folder],
+      status: 3,
+      code: 'FOLDER_UNKNOWN',
+    },
+    { args: ['pki', 'issue', authority, cambridge.folder], status: 2, code: 'CONFIRMATION_NEEDED' },
+    {
+      args: ['pki', 'issue', authority, cambridge.folder, '--fingerprint', 'ab'.repeat(32)],
+      status: 4,
+      code: 'FINGERPRINT_DENIED',
+    },
+    {
+      args: ['pki', 'issue-sae', authority, 'photonward.bristol', made],
+      status: 4,
+      code: 'SAE_NAME_RESERVED',
+    },
     { args: ['pki', 'issue-sae', authority, `a ${SECRET}`, made], status: 2, code: 'NAME_INVALID' },
     { args: ['site', 'add-sae', bristol.folder, `a ${SECRET}`], status: 2, code: 'NAME_INVALID' },
   ]
