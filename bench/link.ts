@@ -125,6 +125,8 @@ interface Frames {
 }
 
 let seed = 1
+/** Kept, as a session keeps them. */
+const orders = new Orders(systemRandom.octets(32))
 
 /** Random bits and a copy with independent errors. */
 function frames(errorRate: number, count: number): Frames {
@@ -148,7 +150,7 @@ const reconcile = ({ sent, received }: Frames, errorRate: number) =>
     receiver: received,
     errorRate,
     frameBits: FRAME_BITS,
-    orders: new Orders(systemRandom.octets(32)),
+    orders,
   })
 
 function amplification(): readonly Benchmark[] {

@@ -77,8 +77,8 @@ const cells = (...texts: readonly string[]): string =>
     .join(' ')
     .trimEnd()
 
-/** Three significant digits, with thousands grouped. */
+/** Three significant digits, four of small figures, with thousands grouped. */
 function figure(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en-GB')
-  return String(Number(value.toPrecision(3)))
+  return String(Number(value.toPrecision(value < 10 ? 4 : 3)))
 }
