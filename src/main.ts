@@ -19,16 +19,21 @@ const gateway = () => import('#gateway')
 
 const powers: Powers = {
   version,
-  createAuthority: async (folder) => (await gateway()).createAuthority(folder),
+  createAuthority: async (folder, passphrase) =>
+    (await gateway()).createAuthority(folder, passphrase),
   initSite: async (folder, options) => (await gateway()).initSite(folder, options),
   initFibre: async (folder, options) => (await gateway()).initFibre(folder, options),
-  issue: async (authority, folder) => (await gateway()).issue(authority, folder),
+  requestOf: async (folder) => (await gateway()).requestOf(folder),
+  issue: async (authority, folder, about) => (await gateway()).issue(authority, folder, about),
   requestAnew: async (folder, passphrase) => (await gateway()).requestAnew(folder, passphrase),
-  issued: async (authority) => (await gateway()).issued(authority),
+  issued: async (authority, passphrase) => (await gateway()).issued(authority, passphrase),
   actsOf: async (authority) => (await gateway()).actsOf(authority),
-  issueSae: async (authority, sae, into) => (await gateway()).issueSae(authority, sae, into),
-  revoke: async (authority, serial) => (await gateway()).revokeCertificate(authority, serial),
-  publish: async (authority, folders) => (await gateway()).publish(authority, folders),
+  issueSae: async (authority, sae, into, passphrase) =>
+    (await gateway()).issueSae(authority, sae, into, passphrase),
+  revoke: async (authority, serial, passphrase) =>
+    (await gateway()).revokeCertificate(authority, serial, passphrase),
+  publish: async (authority, folders, passphrase) =>
+    (await gateway()).publish(authority, folders, passphrase),
   addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
   inspect: async (path) => (await gateway()).inspect(path),
   joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),

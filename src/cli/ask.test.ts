@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
-import { confirmByName, terminalFor, type Terminal } from './ask.ts'
+import { confirmByName, confirmRequest, terminalFor, type Terminal } from './ask.ts'
 import { askSite } from './commands/ask-site.ts'
 
 /** A terminal at which each answer is typed once its question stands there. */
@@ -48,6 +48,15 @@ test('what cannot be undone wants its name typed, or --yes', async () => {
   await assert.rejects(confirmByName({}, what, undefined), { code: 'CONFIRMATION_NEEDED' })
   const wrong = typing([/Type x to go on/, `y${ENTER}`], [/Type x, or Ctrl-C/, '\x03'])
   await assert.rejects(confirmByName({}, what, wrong), { code: 'INTERRUPTED' })
+})
+
+test('a request is granted once its fingerprint was seen and its site named, or with --yes', async () => {
+  const asked = { site: 'bristol', fingerprint: 'ab'.repeat(32) }
+  await confirmRequest({ yes: true }, asked, undefined)
+  await confirmRequest({}, asked, typing([/Type bristol if/, `bristol${ENTER}`]))
+  await assert.rejects(confirmRequest({}, asked, undefined), { code: 'CONFIRMATION_NEEDED' })
+  const wrong = typing([/Type bristol if/, `b${ENTER}`], [/Type bristol, or/, '\x03'])
+  await assert.rejects(confirmRequest({}, asked, wrong), { code: 'INTERRUPTED' })
 })
 
 test('nobody is asked with --no-input or --json', () => {

@@ -90,6 +90,30 @@ export async function confirmByName(
   })
 }
 
+/**
+ * Makes sure that the fingerprint of a request was compared with what its operator reads: by
+ * `--yes`, or by the site's name being typed below it.
+ *
+ * @throws CliRefusal `CONFIRMATION_NEEDED` where nobody may be asked, `INTERRUPTED`
+ */
+export async function confirmRequest(
+  flags: GlobalFlags,
+  { site, fingerprint }: { readonly site: string; readonly fingerprint: string },
+  terminal = terminalFor(flags),
+): Promise<void> {
+  if (flags.yes === true) return
+  if (terminal === undefined) {
+    throw new CliRefusal('CONFIRMATION_NEEDED', 'The fingerprint of the request is not compared', {
+      facts: { site, fingerprint },
+      next: 'the same with --fingerprint <SHA-256 that its operator reads>, or with --yes',
+    })
+  }
+  await askText(terminal, {
+    message: `Type ${site} if its operator reads the same`,
+    problem: (answer) => (answer === site ? undefined : `Type ${site}, or Ctrl-C to leave it`),
+  })
+}
+
 const sameAs =
   (first: string) =>
   (given: string | undefined): string | undefined =>

@@ -46,6 +46,8 @@ export type CliRefusalCode =
   | 'SITE_ANSWER_INVALID'
   | 'ARGUMENT_INVALID'
   | 'FILE_UNREADABLE'
+  /** The fingerprint of a request is not the one that its operator reads. */
+  | 'FINGERPRINT_DENIED'
   /** Something irreversible was asked for without `--yes`, where nobody could be asked. */
   | 'CONFIRMATION_NEEDED'
   | 'INTERRUPTED'
@@ -96,7 +98,8 @@ const BY_CODE: readonly (readonly [RegExp, ExitStatus])[] = [
   [/^(ARGUMENT|CONFIG|SHAPE|CONFIRMATION)_/, EXIT.usage],
   [/_INVALID$|_TOO_LARGE$|_UNREADABLE$|_UNWRITABLE$/, EXIT.usage],
   [/_(UNKNOWN|NOT_FOUND|ABSENT)$/, EXIT.notFound],
-  [/_(DENIED|FORBIDDEN|REVOKED|NOT_SYNTHETIC)$/, EXIT.denied],
+  [/_(DENIED|FORBIDDEN|REVOKED|NOT_SYNTHETIC|NAME_TAKEN|NAME_RESERVED)$/, EXIT.denied],
+  [/^FINGERPRINT_/, EXIT.denied],
   [/^VERIFICATION_|^PROOF_|DECRYPTION_FAILED/, EXIT.verificationFailed],
   [/KEYS?_(REFUSED|EXHAUSTED)|QUANTUM_REQUIRED/, EXIT.keyRefused],
   [/TIMEOUT$/, EXIT.timeout],

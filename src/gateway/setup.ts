@@ -13,6 +13,7 @@ import { join, resolve } from 'node:path'
 import { kmeId, saeId, siteId } from '#base'
 import { namedLink } from '#optics'
 import {
+  checkSaeName,
   enrolDevice,
   enrolSae,
   enrolSite,
@@ -23,6 +24,7 @@ import {
   publishLists,
   readActs,
   renewRequest,
+  requestIn,
   revokeSerial,
   SiteConfigurationShape,
   stringsIn,
@@ -68,16 +70,22 @@ function named<T>(check: (text: string) => T, text: string): T {
   }
 }
 
-const means = () => ({ clock: new SystemClock(), random: testedRandom() })
+/** @param passphrase   of the authority's root key, where it is under one */
+const means = (passphrase?: Uint8Array) => ({
+  clock: new SystemClock(),
+  random: testedRandom(),
+  passphrase,
+})
 
-export async function createAuthority(folder: string): Promise<Shown> {
+export async function createAuthority(folder: string, passphrase?: Uint8Array): Promise<Shown> {
   const place = newFolder(folder, 'authority.sealed')
-  const roots = await makeAuthority(openDisk(place), FEDERATION, means())
+  const roots = await makeAuthority(openDisk(place), FEDERATION, means(passphrase))
   return [
     ['authority', place],
     ['federation', FEDERATION],
     ['root between sites', `ML-DSA-87, SHA-256 ${roots.sites}`],
     ['root northbound', `ECDSA P-256, SHA-256 ${roots.north}`],
+    ['root key', passphrase === undefined ? 'in the folder, unprotected' : 'under the passphrase'],
     ['next', `photonward init <folder> --name <site>`],
   ]
 }
@@ -162,19 +170,39 @@ function clockText(clockHz: number, fullHz: number, chosenHere: boolean): string
  */
 const CLOCK_HZ_PER_CORE = 200e6
 
-/** Issues for whatever kind of folder it is. */
-export async function issue(authority: string, folder: string): Promise<Shown> {
+/** What the request in a folder asks for; undefined for a fibre, which asks for nothing. */
+export async function requestOf(
+  folder: string,
+): Promise<{ readonly site: string; readonly fingerprint: string } | undefined> {
+  const place = existing(folder)
+  if (isFibre(place)) return undefined
+  const { site, fingerprint } = await requestIn(openDisk(place), new SystemClock())
+  return { site, fingerprint }
+}
+
+/**
+ * Issues for whatever kind of folder it is.
+ *
+ * @param about.fingerprint   of the request that was compared; any other is refused
+ */
+export async function issue(
+  authority: string,
+  folder: string,
+  about: { readonly fingerprint?: string; readonly passphrase?: Uint8Array | undefined } = {},
+): Promise<Shown> {
+  const { passphrase, ...compared } = about
   const [authorityDisk, place] = [openDisk(existing(authority)), existing(folder)]
   const disk = openDisk(place)
   if (isFibre(place)) {
     const { fibre } = readConfigurationFile(join(place, CONFIG_FILE), FibreConfigurationShape)
-    const serial = await enrolDevice(authorityDisk, disk, { ...means(), device: fibre })
+    const device = { ...means(passphrase), device: fibre }
+    const serial = await enrolDevice(authorityDisk, disk, device)
     return [
       ['device', fibre],
       ['serial', serial],
     ]
   }
-  const enrolment = await enrolSite(authorityDisk, disk, means())
+  const enrolment = await enrolSite(authorityDisk, disk, { ...means(passphrase), ...compared })
   return [
     ['site', enrolment.site],
     ['request', `SHA-256 ${enrolment.fingerprint}`],
@@ -184,9 +212,15 @@ export async function issue(authority: string, folder: string): Promise<Shown> {
 }
 
 /** Writes key and certificates of an application as PEM files that curl and others read. */
-export async function issueSae(authority: string, sae: string, into: string): Promise<Shown> {
+export async function issueSae(
+  authority: string,
+  sae: string,
+  into: string,
+  passphrase?: Uint8Array,
+): Promise<Shown> {
   named(saeId, sae)
-  const { credentials, serial } = await enrolSae(openDisk(existing(authority)), { ...means(), sae })
+  const about = { ...means(passphrase), sae }
+  const { credentials, serial } = await enrolSae(openDisk(existing(authority)), about)
   const place = resolve(into)
   mkdirSync(place, { recursive: true, mode: 0o700 })
   const files = {
@@ -232,13 +266,18 @@ function namesIn({ site, kme, federation, logOrigin, dns }: SiteConfiguration) {
 }
 
 /** Certificates and statements that an authority has issued and that are not over. */
-export const issued = (authority: string) => issuedBy(openDisk(existing(authority)))
+export const issued = (authority: string, passphrase?: Uint8Array) =>
+  issuedBy(openDisk(existing(authority)), passphrase)
 
 /** What an authority did, and the first line of its log that does not fit. */
 export const actsOf = (authority: string) => readActs(openDisk(existing(authority)))
 
-export async function revokeCertificate(authority: string, serial: string): Promise<Shown> {
-  await revokeSerial(openDisk(existing(authority)), serial, means())
+export async function revokeCertificate(
+  authority: string,
+  serial: string,
+  passphrase?: Uint8Array,
+): Promise<Shown> {
+  await revokeSerial(openDisk(existing(authority)), serial, means(passphrase))
   return [
     ['revoked', serial],
     ['next', `photonward pki publish ${authority} <folder>…`],
@@ -246,9 +285,13 @@ export async function revokeCertificate(authority: string, serial: string): Prom
 }
 
 /** Signs fresh revocation lists and hands them to folders; running daemons notice by themselves. */
-export async function publish(authority: string, folders: readonly string[]): Promise<Shown> {
+export async function publish(
+  authority: string,
+  folders: readonly string[],
+  passphrase?: Uint8Array,
+): Promise<Shown> {
   const targets = folders.map((folder) => openDisk(existing(folder)))
-  await publishLists(openDisk(existing(authority)), targets, means())
+  await publishLists(openDisk(existing(authority)), targets, means(passphrase))
   return [['lists published to', folders.join(', ')]]
 }
 
@@ -276,7 +319,7 @@ export async function joinSites(
 /** Lets an application of this site ask for keys; peers learn of it when the sites are joined. */
 export function addSae(folder: string, sae: string): Promise<Shown> {
   const place = existing(folder)
-  named(saeId, sae)
+  checkSaeName(named(saeId, sae))
   change(place, (own) => ({
     ...own,
     saes: [...own.saes.filter((one) => one.sae !== sae), { sae, site: own.site }],

@@ -1,7 +1,7 @@
 /** Commands about certificates: of the authority, and of whom it certifies. @module */
 
 import type { Command } from 'commander'
-import { confirmByName } from '../ask.ts'
+import { confirmByName, confirmRequest, terminalFor } from '../ask.ts'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { dateTime, listing, style, table } from '../output.ts'
@@ -27,17 +27,34 @@ export interface ActsOfAuthority {
   readonly brokenAt: number | undefined
 }
 
-/** What only the real world can do. */
+/** What only the real world can do. A passphrase is that of the authority's root key. */
 export interface PkiPowers {
-  readonly createAuthority: (folder: string) => Promise<Shown>
+  readonly createAuthority: (folder: string, passphrase?: Uint8Array) => Promise<Shown>
+  /** What the request in a folder asks for; undefined where none is needed. */
+  readonly requestOf: (
+    folder: string,
+  ) => Promise<{ readonly site: string; readonly fingerprint: string } | undefined>
   /** Issues certificates for a site's or fibre's folder, and brings its trust up to date. */
-  readonly issue: (authority: string, folder: string) => Promise<Shown>
-  /** Signs a fresh enrolment request in a site's folder. */
+  readonly issue: (
+    authority: string,
+    folder: string,
+    about?: { readonly fingerprint?: string; readonly passphrase?: Uint8Array | undefined },
+  ) => Promise<Shown>
+  /** Signs a fresh enrolment request in a site's folder. @param passphrase of the site's root key */
   readonly requestAnew: (folder: string, passphrase: Uint8Array | undefined) => Promise<Shown>
-  readonly issueSae: (authority: string, saeId: string, into: string) => Promise<Shown>
-  readonly revoke: (authority: string, serial: string) => Promise<Shown>
-  readonly publish: (authority: string, folders: readonly string[]) => Promise<Shown>
-  readonly issued: (authority: string) => Promise<readonly IssuedLine[]>
+  readonly issueSae: (
+    authority: string,
+    saeId: string,
+    into: string,
+    passphrase?: Uint8Array,
+  ) => Promise<Shown>
+  readonly revoke: (authority: string, serial: string, passphrase?: Uint8Array) => Promise<Shown>
+  readonly publish: (
+    authority: string,
+    folders: readonly string[],
+    passphrase?: Uint8Array,
+  ) => Promise<Shown>
+  readonly issued: (authority: string, passphrase?: Uint8Array) => Promise<readonly IssuedLine[]>
   readonly actsOf: (authority: string) => Promise<ActsOfAuthority>
   readonly inspect: (path: string) => Promise<Shown>
   readonly readPassphrase: (file: string) => Uint8Array
@@ -51,48 +68,44 @@ export function addPkiCommands(program: Command, powers: PkiPowers): void {
     .command('pki')
     .description('Certificates of sites, devices and applications')
     .addHelpText('after', PKI_HELP)
+  const phrase = ({ passphraseFile: file }: Protected): Uint8Array | undefined =>
+    file === undefined ? undefined : powers.readPassphrase(file)
   pki
     .command('init <folder>')
     .description('Make an authority: ML-DSA root and issuer, and the north hierarchy')
-    .action(async (folder: string) => show(await powers.createAuthority(folder)))
+    .option(...PASSPHRASE)
+    .action(async (folder: string, options: Protected) =>
+      show(await powers.createAuthority(folder, phrase(options))),
+    )
   pki
     .command('request <folder>')
     .description('Sign a fresh enrolment request of a site, to renew its certificates')
-    .option('--passphrase-file <file>', 'passphrase of the root key; - for stdin')
-    .action(async (folder: string, { passphraseFile: file }: { passphraseFile?: string }) => {
-      const passphrase = file === undefined ? undefined : powers.readPassphrase(file)
-      show(await powers.requestAnew(folder, passphrase))
-    })
-  pki
-    .command('issue <authority> <folder>')
-    .description('Check the enrolment request in a folder and put its certificates there')
-    .action(async (authority: string, folder: string) =>
-      show(await powers.issue(authority, folder)),
+    .option(...PASSPHRASE)
+    .action(async (folder: string, options: Protected) =>
+      show(await powers.requestAnew(folder, phrase(options))),
     )
-  pki
-    .command('issue-sae <authority> <sae> <into>')
-    .description('Make a client certificate for an application that asks for keys')
-    .action(async (authority: string, sae: string, into: string) =>
-      show(await powers.issueSae(authority, sae, into)),
-    )
-  addBooks(pki, powers, context)
+  addIssuing(pki, powers, { context, show, phrase })
+  addBooks(pki, powers, { context, phrase })
   pki
     .command('revoke <authority> <serial>')
     .description('Revoke a certificate; sites learn of it from the next revocation list')
-    .action(async (authority: string, serial: string) => {
+    .option(...PASSPHRASE)
+    .action(async (authority: string, serial: string, options: Protected) => {
       const { flags } = context()
-      const { name, profile } = await standing(powers, authority, serial)
+      const passphrase = phrase(options)
+      const { name, profile } = await standing(powers, { authority, serial, passphrase })
       await confirmByName(flags, {
         what: `This revokes the ${profile} certificate of ${name}`,
         name,
       })
-      show(await powers.revoke(authority, serial))
+      show(await powers.revoke(authority, serial, passphrase))
     })
   pki
     .command('publish <authority> <folders...>')
     .description('Sign fresh revocation lists and hand them to sites and fibres; do so daily')
-    .action(async (authority: string, folders: string[]) =>
-      show(await powers.publish(authority, folders)),
+    .option(...PASSPHRASE)
+    .action(async (authority: string, folders: string[], options: Protected) =>
+      show(await powers.publish(authority, folders, phrase(options))),
     )
   pki
     .command('inspect <path>')
@@ -100,13 +113,69 @@ export function addPkiCommands(program: Command, powers: PkiPowers): void {
     .action(async (path: string) => show(await powers.inspect(path)))
 }
 
+interface Protected {
+  readonly passphraseFile?: string
+}
+
+interface Tools {
+  readonly context: () => Context
+  readonly show: (facts: Shown) => void
+  readonly phrase: (options: Protected) => Uint8Array | undefined
+}
+
+/** What an authority gives out. */
+function addIssuing(pki: Command, powers: PkiPowers, { context, show, phrase }: Tools): void {
+  pki
+    .command('issue <authority> <folder>')
+    .description('Grant the enrolment request in a folder, once its fingerprint is compared')
+    .option('--fingerprint <sha256>', 'of the request, as the operator of the site reads it')
+    .option(...PASSPHRASE)
+    .action(async (authority: string, folder: string, options: IssueOptions) => {
+      const asked = await powers.requestOf(folder)
+      if (asked !== undefined) await compare(context(), asked, options.fingerprint)
+      const compared = asked === undefined ? {} : { fingerprint: asked.fingerprint }
+      const passphrase = phrase(options)
+      show(await powers.issue(authority, folder, { ...compared, passphrase }))
+    })
+  pki
+    .command('issue-sae <authority> <sae> <into>')
+    .description('Make a client certificate for an application that asks for keys')
+    .option(...PASSPHRASE)
+    .action(async (authority: string, sae: string, into: string, options: Protected) =>
+      show(await powers.issueSae(authority, sae, into, phrase(options))),
+    )
+}
+
+interface IssueOptions extends Protected {
+  readonly fingerprint?: string
+}
+
+/** Nothing is granted that nobody has compared. @throws CliRefusal */
+async function compare(
+  { flags, out }: Context,
+  asked: { readonly site: string; readonly fingerprint: string },
+  read: string | undefined,
+): Promise<void> {
+  if (read === undefined) {
+    const terminal = terminalFor(flags)
+    if (terminal !== undefined) out.say(`${asked.site} asks under SHA-256 ${asked.fingerprint}`)
+    await confirmRequest(flags, asked, terminal)
+    return
+  }
+  if (read.toLowerCase().replaceAll(/[^0-9a-f]/g, '') === asked.fingerprint) return
+  throw new CliRefusal('FINGERPRINT_DENIED', 'The request has another fingerprint', {
+    facts: { site: asked.site, fingerprint: asked.fingerprint },
+  })
+}
+
 /** What an authority keeps: what it has issued, and what it did. */
-function addBooks(pki: Command, powers: PkiPowers, context: () => Context): void {
+function addBooks(pki: Command, powers: PkiPowers, { context, phrase }: Omit<Tools, 'show'>): void {
   pki
     .command('list <authority>')
     .description('Certificates and statements that stand, with their serial numbers')
-    .action(async (authority: string) =>
-      context().out.data(await powers.issued(authority), issuedView),
+    .option(...PASSPHRASE)
+    .action(async (authority: string, options: Protected) =>
+      context().out.data(await powers.issued(authority, phrase(options)), issuedView),
     )
   pki
     .command('log <authority>')
@@ -118,8 +187,12 @@ function addBooks(pki: Command, powers: PkiPowers, context: () => Context): void
     })
 }
 
-async function standing(powers: PkiPowers, authority: string, serial: string): Promise<IssuedLine> {
-  const all = await powers.issued(authority)
+async function standing(
+  powers: PkiPowers,
+  about: { authority: string; serial: string; passphrase: Uint8Array | undefined },
+): Promise<IssuedLine> {
+  const { authority, serial, passphrase } = about
+  const all = await powers.issued(authority, passphrase)
   const found = all.find((one) => one.serial === serial.toLowerCase())
   if (found !== undefined && found.revokedAt === undefined) return found
   throw new CliRefusal('SERIAL_UNKNOWN', 'No standing certificate has this serial number', {
@@ -148,6 +221,7 @@ function actsView({ acts, brokenAt }: ActsOfAuthority): string {
   return [...lines, verdict].join('\n')
 }
 
+const PASSPHRASE = ['--passphrase-file <file>', 'passphrase of the root key; - for stdin'] as const
 const PKI_HELP = `
 ${style.bold('Examples')}
   photonward pki init authority/                     once, on a machine of its own
