@@ -5,6 +5,10 @@
  * and nobody else (`rewrap`), under a session key. With the patient's own objects go those shared
  * ones that they refer to, directly or through each other: the clinicians, the organisations.
  *
+ * An object about several patients goes with each of them, whole: it names the others to the other
+ * site. It could not be cut without breaking the signature over it, nor left out without sending a
+ * record with a hole that nobody sees.
+ *
  * @module
  */
 

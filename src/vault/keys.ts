@@ -133,7 +133,8 @@ export const traceKeyOf = (key: SecretBytes): Uint8Array => derive(key, TRACE_KE
 /**
  * What stands in the log for a holder: nothing to anybody without the holder's key.
  *
- * @param salt   32 random octets, beside it in the log, so that two entries cannot be linked
+ * @param salt   32 random octets, beside it in the log, so that no two entries say the same; a
+ *   detail of the holder's may follow them
  */
 export const trace = (traceKey: Uint8Array, salt: Uint8Array): Uint8Array =>
   hmac('sha256', traceKey, salt)

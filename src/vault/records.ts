@@ -9,7 +9,17 @@
  * @module
  */
 
-import { bind, hex, statement, uuidOctets, type EpochMs, type SiteId, type Uuid } from '#base'
+import {
+  bind,
+  concat,
+  hex,
+  statement,
+  uint32,
+  uuidOctets,
+  type EpochMs,
+  type SiteId,
+  type Uuid,
+} from '#base'
 import { identifiersOf, NHS_NUMBER_SYSTEM } from '#health'
 import { resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
@@ -78,8 +88,8 @@ export async function readRecord(
   using key = await openerOf(context, object)
   const body = openVersion(verified, key)
   const { version } = verified
-  const facts = { object: object.id, edition: version }
-  await store.commit(traceEntries(context, { kind: 'vault.opened', actor, facts }, [key]))
+  const detail = concat(uuidOctets(object.id), uint32(version))
+  await store.commit(traceEntries(context, { kind: 'vault.opened', actor, detail }, [key]))
   return { ...body, object: object.id, version }
 }
 

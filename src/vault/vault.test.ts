@@ -304,6 +304,20 @@ test('in the log a patient is a value that never repeats', async () => {
   for (const { facts } of traces) assert(!JSON.stringify(facts).includes(patients[0]))
 })
 
+test('two entries about one object say nothing in common but what they did', async () => {
+  const { vault, log } = await newSite()
+  await vault.importRecords(resource(patient('p', '9990000018')), by)
+  for (let count = 0; count < 2; count++) await vault.readRecord({ type: 'Patient', id: 'p' }, by)
+  const [{ event: one }, { event: other }] = await log.entries({ kind: 'vault.opened' })
+  assert.deepEqual([one.kind, one.actor], [other.kind, other.actor])
+  const values = new Set(Object.values(one.facts))
+  assert.deepEqual(
+    Object.values(other.facts).filter((value) => values.has(value)),
+    [],
+  )
+  assert.notDeepEqual(one.commitment, other.commitment)
+})
+
 test('the demo profile takes invented patients and their records, and nothing else', async () => {
   const { vault } = await newSite(BRISTOL, { synthetic: true })
   const known = patient('p', '9990000018')

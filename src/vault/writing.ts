@@ -92,8 +92,11 @@ export async function writeGroup(
 }
 
 /**
- * One entry of the log for each patient touched, who appears under a salt, unlinkably, and only for
- * as long as the patient's key exists.
+ * One entry of the log for each patient touched, who appears under a salt: what two entries say does
+ * not show that they are about one patient, and says nothing once the patient's key is gone. Where
+ * they stand often shows it: entries of one commit lie side by side, those of one transfer name it.
+ *
+ * @param about.detail   which of the patient's objects it was; kept under the same salt
  */
 export function traceEntries(
   context: VaultContext,
@@ -101,13 +104,15 @@ export function traceEntries(
     readonly kind: string
     readonly actor: string
     readonly facts?: Readonly<Record<string, string | number>>
+    readonly detail?: Uint8Array
   },
   holders: readonly HolderKey[],
 ): Statement[] {
   const { audit, clock, random } = context
   return holders.map((key) => {
     const salt = random.octets(SALT_OCTETS)
-    const facts = { ...about.facts, salt: base64(salt) }
+    const detail = about.detail && { detail: base64(key.trace(concat(salt, about.detail))) }
+    const facts = { ...about.facts, ...detail, salt: base64(salt) }
     const commitment = key.trace(salt)
     return audit.append({
       kind: about.kind,
