@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DAY_MS, HOUR_MS, kmeId, siteId, textOf, utf8 } from '#base'
+import { readGrant } from '#pki'
 import { MemoryDisk, seededRandom, SimulatedTime } from '#world/ports'
 import { readActs } from './authority-log.ts'
 import {
@@ -16,7 +17,7 @@ import {
   requestIn,
   revokeSerial,
 } from './enrolment.ts'
-import { credentialsIn, readDeviceCredentials, readMaterial } from './material.ts'
+import { chainCheckOf, credentialsIn, readDeviceCredentials, readMaterial } from './material.ts'
 import { readRootKey } from './root-key.ts'
 
 const namesOf = (site: string) => ({
@@ -94,6 +95,22 @@ test('a site starts after its first week if, and only if, lists were published i
   // And it is never too late to publish.
   await federation.publish()
   assert.deepEqual((await federation.start()).refused, [])
+})
+
+test('a peer is met after the first week once the published lists are brought into force', async () => {
+  const federation = await Federation.make()
+  const { cambridge, clock } = federation
+  const chain = readGrant(cambridge.files.get('grant.cbor') ?? assert.fail()).sites.chain
+  const { material: first } = await federation.start()
+  const check = (material: typeof first) => chainCheckOf(material, clock)(chain, 'server')
+  assert.equal(check(first), undefined)
+  await federation.time.advance(6 * DAY_MS)
+  await federation.publish()
+  await federation.time.advance(2 * DAY_MS)
+  // What a running daemon reads when it finds the new lists.
+  const { material: reloaded } = await federation.start()
+  assert.equal(check(reloaded), undefined)
+  assert.equal(check(first), 'crl-expired')
 })
 
 test('lists of another authority, or older ones, are not published', async () => {
