@@ -22,14 +22,24 @@ interface Finished {
   readonly file?: string
   readonly skip?: string | boolean
   readonly todo?: string | boolean
-  readonly details: { readonly type?: string; readonly error?: unknown }
+  readonly details: {
+    readonly type?: string
+    readonly error?: unknown
+    readonly duration_ms?: number
+  }
+}
+
+/** What a file's tests came to. */
+interface FileTally {
+  passed: number
+  milliseconds: number
 }
 
 // node:test loads a reporter by its default export.
 // eslint-disable-next-line no-restricted-syntax
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const counts: Counts = { passed: 0, failed: 0, skipped: [] }
-  const perFile = new Map<string, number>()
+  const perFile = new Map<string, FileTally>()
   for await (const event of source) {
     if (event.type === 'test:stdout' || event.type === 'test:stderr') {
       yield event.data.message
@@ -42,7 +52,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       if (event.type === 'test:fail' && isFile(test)) counts.failed++
       continue
     }
-    const file = test.file === undefined ? '?' : relative(process.cwd(), test.file)
+    const tally = tallyOf(perFile, test.file)
+    if (test.nesting === 0) tally.milliseconds += test.details.duration_ms ?? 0
     if (event.type === 'test:fail') {
       counts.failed++
       yield failure(test)
@@ -53,12 +64,22 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       yield `  skipped: ${counts.skipped.at(-1) ?? ''}\n`
     } else {
       counts.passed++
-      perFile.set(file, (perFile.get(file) ?? 0) + 1)
+      tally.passed++
     }
   }
-  for (const [file, passed] of perFile) yield `  ${String(passed).padStart(4)} passed  ${file}\n`
+  for (const [file, { passed, milliseconds }] of perFile) {
+    const seconds = `${(milliseconds / 1000).toFixed(1)} s`
+    yield `  ${String(passed).padStart(4)} passed ${seconds.padStart(8)}  ${file}\n`
+  }
   const to = process.env['PHOTONWARD_COUNTS']
   if (to !== undefined) writeFileSync(to, JSON.stringify(counts))
+}
+
+function tallyOf(perFile: Map<string, FileTally>, path = '?'): FileTally {
+  const file = path === '?' ? path : relative(process.cwd(), path)
+  const tally = perFile.get(file) ?? { passed: 0, milliseconds: 0 }
+  perFile.set(file, tally)
+  return tally
 }
 
 /** With process isolation the runner reports each file as a test of its own. */

@@ -14,8 +14,24 @@ export interface OutputFlags {
   readonly quiet: boolean
 }
 
+/**
+ * Whether to colour: where both streams are a terminal that can, or FORCE_COLOR asks for it;
+ * never with NO_COLOR. That a CI system is running us is no reason: its logs are read as text.
+ */
+export function wantsColour(
+  environment: Readonly<Record<string, string | undefined>>,
+  terminal: boolean,
+): boolean {
+  if (isSet(environment['NO_COLOR'])) return false
+  return isSet(environment['FORCE_COLOR']) || (terminal && environment['TERM'] !== 'dumb')
+}
+
+const isSet = (value: string | undefined): boolean => value !== undefined && value !== ''
+
 /** Styles that vanish where there is no terminal. */
-export const style = pc
+export const style = pc.createColors(
+  wantsColour(process.env, process.stdout.isTTY && process.stderr.isTTY),
+)
 
 export interface Output {
   readonly flags: OutputFlags

@@ -12,7 +12,7 @@ import { Hopeless, LIMIT_MS, until } from './until.ts'
 
 const main = resolve(import.meta.dirname, '../../src/main.ts')
 /** The flags with which the launcher `./photonward` starts Node. */
-const FLAGS = ['--no-experimental-ffi', '--disable-proto=throw']
+const FLAGS = ['--no-experimental-ffi', '--disable-proto=throw', '--max-semi-space-size=2']
 
 /** The arguments of Node that run a photonward command. */
 export const commandLine = (args: readonly string[]): string[] => [...FLAGS, main, ...args]
@@ -71,10 +71,14 @@ export async function run(
   })
 }
 
-/** The environment without what would change how a command behaves or finds its site. */
+/**
+ * The environment without what would change how a command behaves or finds its site; and as in
+ * a CI system, which must not change it.
+ */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(NODE_|PHOTONWARD_)/.test(name))
-  return Object.fromEntries(kept)
+  const changing = /^(NODE_|PHOTONWARD_|FORCE_COLOR$|NO_COLOR$)/
+  const kept = Object.entries(process.env).filter(([name]) => !changing.test(name))
+  return { ...Object.fromEntries(kept), CI: 'true' }
 }
 
 /** A daemon as a child process: started, killed and started again over the same folder. */
