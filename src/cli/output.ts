@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isatty } from 'node:tty'
 import pc from 'picocolors'
 import { noteOf, Refusal } from '#base'
 import { CliRefusal } from './exit.ts'
@@ -29,9 +30,7 @@ export function wantsColour(
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== ''
 
 /** Styles that vanish where there is no terminal. */
-export const style = pc.createColors(
-  wantsColour(process.env, process.stdout.isTTY && process.stderr.isTTY),
-)
+export const style = pc.createColors(wantsColour(process.env, isatty(1) && isatty(2)))
 
 export interface Output {
   readonly flags: OutputFlags
