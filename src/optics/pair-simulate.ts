@@ -30,6 +30,7 @@ import { noiseFrom, RandomWords, requireRandomness } from './random-words.ts'
 import { requireSlotCount } from './record.ts'
 import { movedOctets } from './report.ts'
 import type { SimulatedBatch, SimulatorOptions } from './simulate.ts'
+import { Turning } from './turning.ts'
 
 export interface PairSimulatorOptions extends Omit<SimulatorOptions, 'link'> {
   readonly link: PairLink
@@ -46,9 +47,7 @@ export class PairSimulator {
   #law: PairLaw
   #gap: Geometric
   #batch = 0
-  /** Angle by which the light has been turned so far, and that of the law at hand. */
-  #radians = 0
-  #radiansOfLaw = 0
+  readonly #turning = new Turning()
 
   /** @throws OpticsRefusal OPTICS_LINK_INVALID, OPTICS_RANDOMNESS_REFUSED */
   constructor({ link, random, allowSimulatedRandomness = false }: PairSimulatorOptions) {
@@ -74,8 +73,7 @@ export class PairSimulator {
   /** Changes what Eve does, from the next batch on. @throws OpticsRefusal OPTICS_ATTACK_INVALID */
   setAttack(attack: Attack): void {
     this.#attack = checkedPairAttack(attack)
-    this.#radians = 0
-    this.#radiansOfLaw = 0
+    this.#turning.reset()
     this.#takeLaw(pairLinkUnder(this.link, attack))
   }
 
@@ -160,13 +158,10 @@ export class PairSimulator {
     }
   }
 
+  /** Where the light turns, the law follows in small steps. */
   #drift(slotCount: number): void {
-    if (this.#attack.kind !== 'drift') return
-    const { radiansPerSecond } = this.#attack
-    this.#radians += (radiansPerSecond * slotCount) / this.link.settings.clockHz
-    if (this.#radians - this.#radiansOfLaw < DRIFT_STEP_RADIANS) return
-    this.#radiansOfLaw = this.#radians
-    this.#takeLaw(turnedPairs(this.link, this.#radians))
+    const radians = this.#turning.over(this.#attack, slotCount / this.link.settings.clockHz)
+    if (radians !== undefined) this.#takeLaw(turnedPairs(this.link, radians))
   }
 
   #takeLaw(link: PairLink): void {
@@ -284,6 +279,3 @@ const NOTHING_ELSEWHERE: DrawTable = drawTable(
   [Array.from({ length: 32 }, (_, cell) => (cell === NOTHING_SEEN ? 1 : 0))],
   30,
 )
-
-/** A turn by less is not worth a new law: an error rate of 5 % changes by 0.1 %. */
-const DRIFT_STEP_RADIANS = 0.002

@@ -36,6 +36,7 @@ import { checkedLink, type OpticalLink } from './link.ts'
 import { noiseFrom, RandomWords, requireRandomness } from './random-words.ts'
 import { requireSlotCount, type ChoiceRecord } from './record.ts'
 import { Report } from './report.ts'
+import { Turning } from './turning.ts'
 
 /** One batch as both ends see it, and what only the simulation knows. */
 export interface SimulatedBatch {
@@ -81,9 +82,7 @@ export class BatchSimulator {
   readonly #avalanches = new AvalancheList()
   readonly #traps = new TrapList()
   readonly #report = new Report()
-  /** Angle by which the light has been turned so far, and that of the law at hand. */
-  #radians = 0
-  #radiansOfLaw = 0
+  readonly #turning = new Turning()
   /** Clicks by Eve's shifted pulses in this batch. */
   #early = 0
   #late = 0
@@ -119,8 +118,7 @@ export class BatchSimulator {
     const { afterpulseProbability } = linkUnder(this.link, attack).receiver.detector
     this.#capture = new RareEvent(afterpulseProbability, this.#noise)
     this.#attack = attack
-    this.#radians = 0
-    this.#radiansOfLaw = 0
+    this.#turning.reset()
   }
 
   /**
@@ -140,14 +138,11 @@ export class BatchSimulator {
     return drawn
   }
 
-  /** Turns the light a little further, if it turns; the law follows in small steps. */
+  /** Where the light turns, the law follows in small steps. */
   #drift(slotCount: number): void {
-    if (this.#attack.kind !== 'drift') return
-    const { radiansPerSecond } = this.#attack
-    this.#radians += (radiansPerSecond * slotCount) / this.link.settings.clockHz
-    if (this.#radians - this.#radiansOfLaw < DRIFT_STEP_RADIANS) return
-    this.#radiansOfLaw = this.#radians
-    this.#law = pulseLaw(turned(this.link, this.#radians), this.#attack)
+    const radians = this.#turning.over(this.#attack, slotCount / this.link.settings.clockHz)
+    if (radians === undefined) return
+    this.#law = pulseLaw(turned(this.link, radians), this.#attack)
     this.#gap = new Geometric(this.#law.clickProbability)
   }
 
@@ -329,6 +324,3 @@ export class BatchSimulator {
 
 /** In the packed choices of a lit slot: an avalanche has been stamped in another slot. */
 const STRAYED = 128
-
-/** A turn by less is not worth a new law: an error rate of 5 % changes by 0.1 %. */
-const DRIFT_STEP_RADIANS = 0.002
