@@ -8,17 +8,18 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { fibreRoutes, siteRoutes, type PoolView } from '#contract'
+import { ADMIN_SOCKET, freePorts, newClient, type Client } from '#cli'
+import { fibreRoutes, siteRoutes, type SiteRoutes } from '#contract'
 import { addSae, createAuthority, initFibre, initSite, issue, issueSae, joinSites } from '#gateway'
+import { until } from '../test/support/until.ts'
 
 /** One site: where it is, and how to ask it. */
 export interface BenchSite {
   readonly name: string
   readonly folder: string
+  readonly admin: Client<SiteRoutes>
   readonly northPort: number
   readonly sae: string
   /** Folder with key.pem, cert.pem and ca.pem of its application. */
@@ -36,25 +37,31 @@ export class BenchSites implements Disposable {
   }
 
   /** Starts the daemon of a site. @returns milliseconds until it served requests */
-  async startSite({ name, folder }: BenchSite): Promise<number> {
+  async startSite({ name, folder, admin }: BenchSite): Promise<number> {
     const begun = performance.now()
     this.#start(name, ['--site', folder, 'serve'])
-    await until(() => ask(folder, siteRoutes.status.path))
+    await until(`${name} serves`, () => admin.call('status', {}, null), LIMIT_MS, LOOK_MS)
     return performance.now() - begun
   }
 
   async startFibre(): Promise<void> {
     const folder = join(this.#folder, 'fibre')
     this.#start('fibre', ['fibre', 'serve', folder])
-    await until(() => ask(folder, fibreRoutes.fibre.path))
+    const admin = newClient(fibreRoutes, join(folder, ADMIN_SOCKET))
+    await until('the fibre serves', () => admin.call('fibre', {}, null), LIMIT_MS, LOOK_MS)
   }
 
   /** Waits until so many keys lie in the pool of a site. */
   async grow(site: BenchSite, keys: number): Promise<void> {
-    await until(async () => {
-      const pools = (await ask(site.folder, siteRoutes.pools.path)) as readonly PoolView[]
-      return (pools.at(0)?.availableKeys ?? 0) >= keys || undefined
-    })
+    await until(
+      `${site.name} has ${String(keys)} keys`,
+      async () => {
+        const pools = await site.admin.call('pools', {}, null)
+        return (pools.at(0)?.availableKeys ?? 0) >= keys
+      },
+      LIMIT_MS,
+      LOOK_MS,
+    )
   }
 
   /** Processor seconds that a process and its threads have taken so far; Linux only. */
@@ -100,7 +107,8 @@ export async function makeSites(): Promise<BenchSites> {
     await addSae(at(name), sae)
     await issue(at('authority'), at(name))
     await issueSae(at('authority'), sae, at(sae))
-    return { name, folder: at(name), northPort, sae, certificates: at(sae) }
+    const admin = newClient(siteRoutes, join(at(name), ADMIN_SOCKET))
+    return { name, folder: at(name), admin, northPort, sae, certificates: at(sae) }
   }
   const first = await site('bristol', ports[0], ports[1])
   const second = await site('cambridge', ports[2], ports[3])
@@ -116,53 +124,6 @@ function unlimited(file: string): void {
   const configuration = JSON.parse(readFileSync(file, 'utf8')) as object
   const limits = { saeShare: 1, saeRequestsPerSecond: 1_000_000 }
   writeFileSync(file, JSON.stringify({ ...configuration, ...limits }))
-}
-
-/** Asks a daemon over its admin socket. Rejects unless it answers with 200. */
-export function ask(folder: string, path: string, body?: Uint8Array): Promise<unknown> {
-  const socketPath = join(folder, 'admin.sock')
-  const method = body === undefined ? 'GET' : 'POST'
-  const { promise, resolve: answer, reject } = Promise.withResolvers<unknown>()
-  const call = request({ socketPath, path, method }, (response) => {
-    const chunks: Buffer[] = []
-    response.on('data', (chunk: Buffer) => chunks.push(chunk))
-    response.once('error', reject)
-    response.once('end', () => {
-      const text = Buffer.concat(chunks).toString('utf8')
-      if (response.statusCode === 200) answer(JSON.parse(text.split('\n')[0]))
-      else reject(new Error(`${path}: ${String(response.statusCode)} ${text.slice(0, 200)}`))
-    })
-  })
-  call.once('error', reject)
-  call.end(body)
-  return promise
-}
-
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = performance.now() + LIMIT_MS
-  for (;;) {
-    try {
-      const found = await look()
-      if (found !== undefined) return found
-    } catch (error) {
-      if (performance.now() > deadline) throw error
-    }
-    if (performance.now() > deadline) throw new Error('A daemon did not get there in time')
-    await new Promise((resume) => setTimeout(resume, LOOK_MS))
-  }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>((resume) => server.listen(0, '127.0.0.1', resume))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resume) => server.close(resume))))
-  return ports
 }
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts')

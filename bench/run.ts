@@ -6,14 +6,8 @@
  */
 
 import { cpus } from 'node:os'
+import type { BenchOutput } from '#cli'
 import { measure, type Group, type Result } from './bench.ts'
-
-/** Where the figures go. */
-export interface BenchOutput {
-  readonly json: boolean
-  readonly say: (text: string) => void
-  readonly print: (text: string) => void
-}
 
 export type Groups = Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
 

@@ -9,9 +9,8 @@
 
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { siteRoutes } from '#contract'
 import { syntheticCohort } from '#site'
-import { ask, makeSites } from './daemons.ts'
+import { makeSites } from './daemons.ts'
 import type { Group } from './bench.ts'
 
 export const group: Group = {
@@ -29,9 +28,8 @@ export const group: Group = {
       const begun = performance.now()
       let resources = 0
       for (const bundle of bundles) {
-        const path = siteRoutes.importRecords.path
-        const outcome = (await ask(site.folder, path, bundle)) as { readonly written: number }
-        resources += outcome.written
+        const { written } = await site.admin.call('importRecords', {}, bundle)
+        resources += written
       }
       const seconds = (performance.now() - begun) / 1000
       last = { startMs, cpuMs: ((sites.cpuSeconds(site.name) - before) / resources) * 1000 }

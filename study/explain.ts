@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ExplainOptions } from '#cli'
 import {
   checkedLink,
   channelLossDb,
@@ -28,22 +29,12 @@ import {
 import { expectedPairBlock, pairSections, stretched } from './explain-pairs.ts'
 import { section, type Section } from './explain-section.ts'
 
-export interface ExplainRequest {
-  readonly preset: string
-  readonly lengthKm: number | undefined
-  /** Left out: that of the preset's protocol. */
-  readonly bound: string | undefined
-  readonly blockBits: number
-  readonly efficiency: number
-  readonly optimise: boolean
-}
-
 /**
  * Computes the average block and explains it.
  *
  * @throws OpticsRefusal for an unknown preset, QkdRefusal for a bound that does not fit it
  */
-export function explainPreset(request: ExplainRequest): ExplanationView {
+export function explainPreset(request: ExplainOptions): ExplanationView {
   const preset = namedLink(request.preset).link
   if (isPairLink(preset)) return explainPairs(preset, request)
   const { blockBits, efficiency, lengthKm } = request
@@ -64,7 +55,7 @@ export function explainPreset(request: ExplainRequest): ExplanationView {
   ])
 }
 
-function explainPairs(preset: PairLink, request: ExplainRequest): ExplanationView {
+function explainPairs(preset: PairLink, request: ExplainOptions): ExplanationView {
   const { bound = 'tomamichel-2012', blockBits, efficiency, optimise } = request
   if (boundNamed(bound) !== 'tomamichel-2012') {
     throw new QkdRefusal('BOUND_NOT_APPLICABLE', `Expected tomamichel-2012 for pairs, got ${bound}`)
@@ -82,7 +73,7 @@ function explainPairs(preset: PairLink, request: ExplainRequest): ExplanationVie
 
 /** The explanation of a block, after what is peculiar to its light. */
 function explained(
-  { preset, efficiency }: ExplainRequest,
+  { preset, efficiency }: ExplainOptions,
   lengthKm: number,
   block: ExpectedBlock,
   light: readonly Section[],

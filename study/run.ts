@@ -7,16 +7,9 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StudyOptions } from '#cli'
 import { drawPlot } from './plot.ts'
 import type { Comparison, Study, StudyResult } from './study.ts'
-
-export interface StudyOptions {
-  readonly json: boolean
-  /** Folder for the plots; made if it is not there. */
-  readonly out: string
-  readonly say: (text: string) => void
-  readonly print: (text: string) => void
-}
 
 /** A study that can be asked for: its line in the list, and how to load it. */
 export interface StudyEntry {

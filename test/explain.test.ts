@@ -6,9 +6,10 @@ import { door } from '#base'
 import { ExplanationShape } from '#contract'
 import { OpticsRefusal, presetNames } from '#optics'
 import { QkdRefusal } from '#qkd'
-import { explainPreset, type ExplainRequest } from '../study/explain.ts'
+import type { ExplainOptions } from '#cli'
+import { explainPreset } from '../study/explain.ts'
 
-const request: ExplainRequest = {
+const request: ExplainOptions = {
   preset: 'lab-25km',
   lengthKm: undefined,
   bound: 'wiesemann-2024',

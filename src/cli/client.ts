@@ -6,7 +6,7 @@
 
 import { request, type IncomingMessage } from 'node:http'
 import { door, type TSchema } from '#base'
-import type { AnswerOf, BodyOf, QueryOf, Route } from '#contract'
+import { requestPath, type AnswerOf, type BodyOf, type QueryOf, type Route } from '#contract'
 import { CliRefusal } from './exit.ts'
 
 type AnyRoute = Route<TSchema, TSchema, TSchema>
@@ -54,21 +54,12 @@ async function exchange(
   query: Readonly<Record<string, string | undefined>>,
   body: unknown,
 ): Promise<IncomingMessage> {
-  const left = new URLSearchParams()
-  let place = path
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    const named = place.replace(`:${name}`, encodeURIComponent(value))
-    if (named === place) left.set(name, value)
-    place = named
-  }
-  const search = left.size === 0 ? '' : `?${left.toString()}`
   const octets = body instanceof Uint8Array ? body : jsonOctets(body)
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const call = request({
     socketPath,
     method,
-    path: place + search,
+    path: requestPath(path, query),
     headers: {
       accept: 'application/json',
       ...(octets === undefined ? {} : { 'content-length': String(octets.length) }),

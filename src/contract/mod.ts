@@ -9,4 +9,5 @@
 export * from './checks.ts'
 export * from './route.ts'
 export * from './routes.ts'
+export * from './setup.ts'
 export * from './shapes.ts'

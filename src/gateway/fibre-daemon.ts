@@ -23,6 +23,7 @@ import {
 import {
   fibreRoutes,
   type AttackView,
+  type FibreFacts,
   type FibreView,
   type Handlers,
   type FibreRoutes,
@@ -57,14 +58,6 @@ export const FibreConfigurationShape = Exactly({
   clockHz: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   listener: Exactly({ host: Text(255, 1), port: Whole(0, 65_535) }),
 })
-
-export interface FibreFacts {
-  readonly fibre: string
-  readonly link: string
-  readonly preset: string
-  readonly address: string
-  readonly folder: string
-}
 
 /** Starts a simulated fibre. */
 export async function startFibre(

@@ -11,6 +11,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { kmeId, saeId, siteId } from '#base'
+import type { NewFibre, NewSite, Shown } from '#contract'
 import { namedLink } from '#optics'
 import {
   checkSaeName,
@@ -39,26 +40,6 @@ import { openFolder } from './folder.ts'
 import { testedRandom } from './random.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { CONFIG_FILE } from './site-daemon.ts'
-
-/** Facts to show, in order. */
-type Shown = readonly (readonly [string, string])[]
-
-export interface NewSite {
-  readonly name: string
-  readonly peerPort: number
-  readonly northPort: number
-  readonly profile: 'demo' | 'production'
-  readonly passphrase: Uint8Array | undefined
-}
-
-export interface NewFibre {
-  readonly preset: string
-  readonly transmitter: string
-  readonly receiver: string
-  readonly port: number
-  /** Pulses per second; left out, as many of the preset's as this machine simulates in real time. */
-  readonly clockHz?: number | undefined
-}
 
 /** A name as an operator has typed it. @throws GatewayRefusal `NAME_INVALID` */
 function named<T>(check: (text: string) => T, text: string): T {

@@ -6,7 +6,7 @@
 
 import { join } from 'node:path'
 import { linkId, siteId, type LinkId, type Ports, type SecretBytes, type SiteId } from '#base'
-import { siteRoutes } from '#contract'
+import { siteRoutes, type SiteFacts } from '#contract'
 import { remoteReceiver, remoteTransmitter } from '#optics'
 import {
   chainCheckOf,
@@ -45,19 +45,8 @@ export interface DaemonOptions {
   readonly version: string
 }
 
-/** What the operator sees when a daemon stands. */
-export interface DaemonFacts {
-  readonly site: string
-  readonly profile: string
-  readonly folder: string
-  readonly peerAddress: string
-  readonly northAddress: string
-  readonly adminSocket: string
-  readonly rootFingerprint: string
-}
-
 export interface Daemon {
-  readonly facts: DaemonFacts
+  readonly facts: SiteFacts
   /** Resolves when the daemon has shut down. */
   readonly ended: Promise<void>
   stop(reason: string): Promise<void>
@@ -265,7 +254,7 @@ function devicesOf(configuration: SiteConfiguration, network: TlsNetwork): Devic
 function factsOf(
   { configuration, folder }: Assembly,
   open: { network: TlsNetwork; http: HttpListener; material: Material },
-): DaemonFacts {
+): SiteFacts {
   return {
     site: configuration.site,
     profile: configuration.profile,

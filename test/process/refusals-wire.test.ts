@@ -9,11 +9,12 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { SeededRandom } from '#base'
+import { freePorts } from '#cli'
 import { peerCredentials } from '../support/credentials.ts'
 import { Interceptor, questionIn, untouched, type Question } from '../support/interceptor.ts'
 import { cohort, textsByName } from '../support/records.ts'
 import { changesNothing } from '../support/standing.ts'
-import { freePorts, makeTwoSites, type TestSite } from '../support/two-sites.ts'
+import { makeTwoSites, type TestSite } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
 
 /** Everything that a transfer, the keys for it and the log between the sites need. */

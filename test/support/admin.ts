@@ -7,7 +7,7 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
 import type { AnswerOf, BodyOf, FibreRoutes, QueryOf, SiteRoutes } from '#contract'
-import { fibreRoutes, siteRoutes } from '#contract'
+import { fibreRoutes, requestPath, siteRoutes } from '#contract'
 
 export interface RawAnswer {
   readonly status: number
@@ -91,7 +91,7 @@ export class Admin<T extends Table> {
     const route = this.#table[name] as AnyRoute
     const { status, body: text } = await ask(this.socketPath, {
       method: route.method,
-      path: pathOf(route.path, query as Readonly<Record<string, string | undefined>>),
+      path: requestPath(route.path, query as Readonly<Record<string, string | undefined>>),
       body: bodyOf(body),
     })
     const texts = route.stream === true ? text.split('\n').filter((line) => line !== '') : [text]
@@ -108,18 +108,6 @@ export type FibreAdmin = Admin<FibreRoutes>
 
 export const siteAdmin = (folder: string): SiteAdmin => new Admin(folder, siteRoutes)
 export const fibreAdmin = (folder: string): FibreAdmin => new Admin(folder, fibreRoutes)
-
-function pathOf(path: string, query: Readonly<Record<string, string | undefined>>): string {
-  const left = new URLSearchParams()
-  let place = path
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    const named = place.replace(`:${name}`, encodeURIComponent(value))
-    if (named === place) left.set(name, value)
-    place = named
-  }
-  return left.size === 0 ? place : `${place}?${left.toString()}`
-}
 
 function bodyOf(body: unknown): Uint8Array | string | undefined {
   if (body === null) return undefined

@@ -8,10 +8,10 @@
  */
 
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { freePorts } from '#cli'
 import type { FindingView, StatusView, TransferView } from '#contract'
 import { addSae, createAuthority, initFibre, initSite, issue, issueSae, joinSites } from '#gateway'
 import { fibreAdmin, siteAdmin, type FibreAdmin, type SiteAdmin } from './admin.ts'
@@ -28,34 +28,6 @@ export function newFolder(t: TestContext): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'photonward-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-/**
- * So many free ports, below those that the system gives to outgoing connections: a daemon that is
- * started again must find its port free.
- */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const free: number[] = []
-  for (let port = 18_000 + (process.pid % 1000) * 10; free.length < count; port++) {
-    if (port > 31_000) port = 18_000
-    if (given.has(port) || !(await isFree(port))) continue
-    given.add(port)
-    free.push(port)
-  }
-  return free
-}
-
-/** Ports that this process has given away: perhaps nobody listens there yet. */
-const given = new Set<number>()
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  server.once('error', () => resolve(false))
-  server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
-    server.close(() => resolve(true))
-  })
-  return promise
 }
 
 /** One hospital: its folder, its daemon, its operator, and an application on its ward. */

@@ -1,5 +1,5 @@
 /**
- * Waiting for a condition, with a limit: the only way in which these tests wait.
+ * Waiting for a condition, with a limit: the only way in which tests and benchmarks wait.
  *
  * @module
  */
@@ -25,6 +25,7 @@ export async function until<T>(
   what: string,
   look: () => Promise<T> | T,
   limitMs = LIMIT_MS,
+  lookMs = LOOK_MS,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = performance.now() + limitMs
   let last: unknown = 'never true'
@@ -42,6 +43,6 @@ export async function until<T>(
     if (performance.now() > deadline) {
       throw new Error(`Waited ${limitMs} ms in vain: ${what}`, { cause: last })
     }
-    await pause(LOOK_MS)
+    await pause(lookMs)
   }
 }

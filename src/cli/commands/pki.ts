@@ -1,12 +1,11 @@
 /** Commands about certificates: of the authority, and of whom it certifies. @module */
 
 import type { Command } from 'commander'
+import type { Shown } from '#contract'
 import { confirmByName, confirmRequest, terminalFor } from '../ask.ts'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { dateTime, listing, style, table } from '../output.ts'
-
-type Shown = readonly (readonly [string, string])[]
 
 /** A certificate or statement that an authority has issued and that is not over. */
 export interface IssuedLine {

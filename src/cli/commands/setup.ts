@@ -5,7 +5,7 @@
  */
 
 import type { Command } from 'commander'
-import type { FindingView } from '#contract'
+import type { FibreFacts, FindingView, NewFibre, NewSite, Shown, SiteFacts } from '#contract'
 import { terminalFor } from '../ask.ts'
 import { newContext, type Context, type GlobalFlags } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
@@ -17,50 +17,13 @@ import type { ExplainPowers } from './explain.ts'
 import { addPkiCommands, type PkiPowers } from './pki.ts'
 import type { StudyPowers } from './study.ts'
 
-/** Facts to show, in order. */
-export type Shown = readonly (readonly [string, string])[]
-
-export interface InitOptions {
-  readonly name: string
-  readonly peerPort: number
-  readonly northPort: number
-  readonly profile: 'demo' | 'production'
-  readonly passphrase: Uint8Array | undefined
-}
-
-export interface FibreOptions {
-  readonly preset: string
-  readonly transmitter: string
-  readonly receiver: string
-  readonly port: number
-  readonly clockHz?: number | undefined
-}
-
 export interface DemoOptions {
   readonly keep: boolean
   readonly folder: string | undefined
   readonly patients: number
 }
 
-/** What a daemon says of itself once it serves. */
-export interface SiteFacts {
-  readonly site: string
-  readonly profile: string
-  readonly folder: string
-  readonly peerAddress: string
-  readonly northAddress: string
-  readonly adminSocket: string
-  readonly rootFingerprint: string
-}
-
-export interface FibreFacts {
-  readonly fibre: string
-  readonly link: string
-  readonly preset: string
-  readonly address: string
-  readonly folder: string
-}
-
+/** Where the figures of a benchmark go. */
 export interface BenchOutput {
   readonly json: boolean
   readonly say: (text: string) => void
@@ -70,8 +33,8 @@ export interface BenchOutput {
 /** What only the real world can do. */
 export interface Powers extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers, PkiPowers {
   readonly version: string
-  readonly initSite: (folder: string, options: InitOptions) => Promise<Shown>
-  readonly initFibre: (folder: string, options: FibreOptions) => Promise<Shown>
+  readonly initSite: (folder: string, options: NewSite) => Promise<Shown>
+  readonly initFibre: (folder: string, options: NewFibre) => Promise<Shown>
   readonly addSae: (folder: string, sae: string) => Promise<Shown>
   /** Makes two enrolled sites known to each other, and a link between them if one is named. */
   readonly joinSites: (first: string, second: string, fibre: string | undefined) => Promise<Shown>
@@ -179,7 +142,7 @@ function addInit(
       const { flags } = context()
       const asked: SiteAnswers =
         options.name === undefined ? await askForSite(flags, options) : options
-      const chosen: InitOptions = {
+      const chosen: NewSite = {
         name: asked.name ?? '',
         peerPort: wholeNumber(asked.peerPort, 'peer-port', 1, 65_535),
         northPort: wholeNumber(asked.northPort, 'north-port', 1, 65_535),

@@ -11,7 +11,7 @@ import { EXIT } from '../exit.ts'
 /** How a study is run, and where its words go. */
 export interface StudyOptions {
   readonly json: boolean
-  /** Folder for the plots. */
+  /** Folder for the plots; made if it is not there. */
   readonly out: string
   readonly say: (text: string) => void
   readonly print: (text: string) => void

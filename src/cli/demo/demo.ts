@@ -18,7 +18,8 @@ import { eavesdrop, prove } from './acts-proof.ts'
 import { exchangeRecords, sealRecords } from './acts-records.ts'
 import type { Play } from './play.ts'
 import { Stage } from './stage.ts'
-import { fibrePlayer, freePorts, sitePlayer, Troupe } from './troupe.ts'
+import { freePorts } from './ports.ts'
+import { fibrePlayer, sitePlayer, Troupe } from './troupe.ts'
 
 /** Runs the demo. @returns the exit status */
 export async function runDemo(options: DemoOptions, powers: Powers, out: Output): Promise<number> {

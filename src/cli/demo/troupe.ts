@@ -6,7 +6,6 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fibreRoutes, siteRoutes, type FibreRoutes, type SiteRoutes } from '#contract'
@@ -103,20 +102,6 @@ export class Troupe {
     const said = readFileSync(join(folder, OUTPUT), 'utf8').trim().split('\n').at(-1) ?? ''
     throw new CliRefusal('DEMO_FAILED', `${name} ended by itself: ${said}`)
   }
-}
-
-/** Ports of this machine that nobody listens on at the moment. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>((resume) => server.listen(0, '127.0.0.1', resume))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resume) => server.close(resume))))
-  return ports
 }
 
 export const sleep = (ms: number): Promise<void> =>

@@ -1,0 +1,48 @@
+/**
+ * What the commands that make and run sites say and are told: plain facts, no code that makes one.
+ *
+ * @module
+ */
+
+/** Facts to show, in order. */
+export type Shown = readonly (readonly [string, string])[]
+
+/** What makes a new site. */
+export interface NewSite {
+  readonly name: string
+  readonly peerPort: number
+  readonly northPort: number
+  readonly profile: 'demo' | 'production'
+  /** Of the root key; left out, it lies in the folder. */
+  readonly passphrase: Uint8Array | undefined
+}
+
+/** What makes a new simulated fibre. */
+export interface NewFibre {
+  readonly preset: string
+  readonly transmitter: string
+  readonly receiver: string
+  readonly port: number
+  /** Pulses per second; left out, as many of the preset's as this machine simulates in real time. */
+  readonly clockHz?: number | undefined
+}
+
+/** What the daemon of a site says of itself once it serves. */
+export interface SiteFacts {
+  readonly site: string
+  readonly profile: string
+  readonly folder: string
+  readonly peerAddress: string
+  readonly northAddress: string
+  readonly adminSocket: string
+  readonly rootFingerprint: string
+}
+
+/** What the daemon of a fibre says of itself once it serves. */
+export interface FibreFacts {
+  readonly fibre: string
+  readonly link: string
+  readonly preset: string
+  readonly address: string
+  readonly folder: string
+}
