@@ -23,7 +23,7 @@ export function linksView(links: readonly LinkView[]): string {
   const rows = links.map((link) => [
     link.link,
     link.peer,
-    stateWord(link.state),
+    `${stateWord(link.state)}${reasonWord(link)}`,
     percent(link.qber),
     scaled(link.siftedBitsPerSecond, 'b/s'),
     scaled(link.secretBitsPerSecond, 'b/s'),
@@ -39,7 +39,7 @@ export function linkView(link: LinkView): string {
   return listing([
     ['link', `${link.link} to ${link.peer}, ${link.role}`],
     ['protocol', link.protocol === 'bbm92' ? 'BBM92, entangled pairs' : 'BB84 with decoys'],
-    ['state', stateWord(link.state)],
+    ['state', `${stateWord(link.state)} since ${dateTime(link.since)}${reasonWord(link)}`],
     ['optics', link.simulated ? 'simulated: its keys are computational' : 'hardware'],
     ['clock', scaled(link.clockHz, 'Hz')],
     ['epoch', String(link.epoch)],
@@ -48,6 +48,7 @@ export function linkView(link: LinkView): string {
     ['sifted', scaled(link.siftedBitsPerSecond, 'b/s')],
     ['secret', scaled(link.secretBitsPerSecond, 'b/s')],
     ['secret in all', scaled(link.secretBits, 'bit')],
+    ['ε spent', link.epsilonSpent.toExponential(2)],
     ['efficiency f', link.efficiency === null ? '–' : link.efficiency.toFixed(3)],
     ['blocks distilled', String(link.blocksDistilled)],
     ['blocks discarded', causes.length === 0 ? '0' : causes.join(', ')],
@@ -55,6 +56,8 @@ export function linkView(link: LinkView): string {
     ['batches lost', String(link.batchesLost)],
   ])
 }
+
+const reasonWord = ({ reason }: LinkView): string => (reason === '' ? '' : ` (${reason})`)
 
 /** 2.83 is the most that nature allows, 2 the most that any shared dice would show. */
 const chshWord = (chsh: number | null): string =>
@@ -204,9 +207,10 @@ const discarded = ({ blocksDiscarded }: LinkView): number =>
 const factText = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value)
 
-function stateWord(state: LinkView['state']): string {
+/** The state of a link, in the colour of what is to be done about it. */
+export function stateWord(state: LinkView['state']): string {
   if (state === 'running') return style.green(state)
-  return state === 'connecting' ? style.yellow(state) : style.red(state)
+  return state === 'suspended' || state === 'down' ? style.red(state) : style.yellow(state)
 }
 
 function severityWord(severity: AlarmView['severity']): string {

@@ -7,6 +7,7 @@
  */
 
 export * from './checks.ts'
+export * from './link-history.ts'
 export * from './route.ts'
 export * from './routes.ts'
 export * from './setup.ts'

@@ -5,6 +5,7 @@
  */
 
 import { Exactly, Text, Type, UuidText } from '#base'
+import { LinkHistoryShape } from './link-history.ts'
 import { rawBody, route } from './route.ts'
 import {
   AlarmShape,
@@ -60,6 +61,20 @@ export const siteRoutes = {
     query: Exactly({ link: Text(63, 1) }),
     body: nothing,
     answer: ExplanationShape,
+  }),
+  linkHistory: route({
+    method: 'GET',
+    path: '/v1/links/:link/history',
+    summary: 'What a link has done: blocks, alarms, changes of state, and their sums',
+    query: Exactly({
+      link: Text(63, 1),
+      /** Epoch milliseconds; entries before are left out. */
+      since: Type.Optional(Text(16)),
+      /** The newest so many; 100 unless said. */
+      limit: Type.Optional(Text(8)),
+    }),
+    body: nothing,
+    answer: LinkHistoryShape,
   }),
   pools: route({
     method: 'GET',

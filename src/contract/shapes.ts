@@ -5,6 +5,7 @@
  */
 
 import { Exactly, OneOf, Text, Type, UuidText, Whole, type Static } from '#base'
+import { LinkStateShape } from './link-history.ts'
 
 const Count = Whole(0)
 const Time = Whole(0)
@@ -15,8 +16,12 @@ export const LinkShape = Exactly({
   peer: Name,
   role: OneOf('transmitter', 'receiver'),
   protocol: OneOf('decoy-bb84', 'bbm92'),
-  /** `suspect`: an alarm of suspected tampering stands; keys of the link wait. */
-  state: OneOf('connecting', 'running', 'suspect', 'down'),
+  /** `suspended`: an alarm of suspected tampering stands; keys of the link wait. */
+  state: LinkStateShape,
+  /** Why it stands so, in a neutral term such as the kind of an alarm; empty while it runs well. */
+  reason: Text(128),
+  /** Since when it has been in this state. */
+  since: Time,
   /** Whether the optics are simulated: then its keys are computational. */
   simulated: Type.Boolean(),
   epoch: Count,
@@ -36,6 +41,8 @@ export const LinkShape = Exactly({
   /** Reconciliation efficiency f of the last block; null before the first. */
   efficiency: Type.Union([Type.Number(), Type.Null()]),
   secretBits: Count,
+  /** Sum of the ε of all keys that this end has ever made on the link. */
+  epsilonSpent: Type.Number(),
   authenticationSource: Text(64),
   padsLeft: Count,
   batchesLost: Count,

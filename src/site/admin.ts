@@ -26,6 +26,8 @@ import type { Transfer } from '#exchange'
 import type { PatientEntry } from '#vault'
 import type { Alarm } from './alarms.ts'
 import { explanationOf } from './link-explanation.ts'
+import { HISTORY_ENTRIES_MAX } from './link-history.ts'
+import type { LinkRunner } from './link-runner.ts'
 import { itemView, protectionView } from './item-view.ts'
 import type { SiteParts } from './site.ts'
 
@@ -47,12 +49,14 @@ function siteHandlers(parts: SiteParts) {
     status: () => statusOf(parts),
     links: () => Promise.resolve(links.map((link) => link.view())),
     watchLinks: (_query, _body, signal) => watchLinks(parts, signal),
-    explainLink: ({ link: name }) => {
-      const link = links.find((one) => one.link === name)
-      if (link === undefined) {
-        throw new AdminRefusal('LINK_UNKNOWN', 'This site has no link of that name')
-      }
-      const { lastReport, parameters } = link
+    linkHistory: async ({ link, since, limit }) => {
+      const { history } = linkNamed(parts, link)
+      const from = wholeOf(since, 0, Number.MAX_SAFE_INTEGER)
+      const entries = await history.entries(from, wholeOf(limit, 100, HISTORY_ENTRIES_MAX))
+      return { link, totals: history.totals, entries: [...entries] }
+    },
+    explainLink: ({ link }) => {
+      const { lastReport, parameters } = linkNamed(parts, link)
       if (lastReport !== undefined) return Promise.resolve(explanationOf(parameters, lastReport))
       throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
     },
@@ -63,6 +67,12 @@ function siteHandlers(parts: SiteParts) {
       return Promise.resolve({ stopping: true })
     },
   } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+function linkNamed({ links }: SiteParts, name: string): LinkRunner {
+  const link = links.find((one) => one.link === name)
+  if (link !== undefined) return link
+  throw new AdminRefusal('LINK_UNKNOWN', 'This site has no link of that name')
 }
 
 function recordHandlers(parts: SiteParts) {

@@ -51,7 +51,17 @@ export class LinkAlarms {
 
   /** Whether suspicion of tampering stands, or keys of the link wait for whatever cause. */
   isSuspect(): boolean {
-    return this.#isSuspected() || this.#quarantine() !== undefined
+    return this.suspicion !== undefined
+  }
+
+  /** The alarm, or whatever else, for which keys of the link wait. */
+  get suspicion(): string | undefined {
+    return [...this.#standing].find((kind) => SUSPICIOUS.has(kind)) ?? this.#quarantine()
+  }
+
+  /** Alarms of this run that stand, have an end, and suspend nothing. */
+  get complaints(): readonly AlarmKind[] {
+    return [...this.#ongoing].filter((kind) => !SUSPICIOUS.has(kind))
   }
 
   take({ kind, state, facts }: Alarm): Promise<void> {
@@ -129,10 +139,6 @@ export class LinkAlarms {
     this.#standing.delete(kind)
     this.#inherited.delete(kind)
     this.#unstored.delete(kind)
-  }
-
-  #isSuspected(): boolean {
-    return [...this.#standing].some((kind) => SUSPICIOUS.has(kind))
   }
 
   /** Why the keys of the link wait in the key store, if they do. */

@@ -33,6 +33,7 @@ import {
 } from '#world/ports'
 import { Alarms, alarmMigrations } from './alarms.ts'
 import type { Bootstrap } from './link-opening.ts'
+import { LinkHistory, linkHistoryMigrations } from './link-history.ts'
 import { inlineCompute, type Devices } from './link-ports.ts'
 import { LinkRunner } from './link-runner.ts'
 import { Peers } from './peers.ts'
@@ -115,7 +116,12 @@ async function end(
   world: { time: SimulatedTime; network: Network; fibre: DarkFibre; bootstrap: Bootstrap },
 ) {
   const { time, network, fibre, bootstrap } = world
-  const store = new MemoryStore([...keystoreMigrations, ...alarmMigrations, leafTable])
+  const store = new MemoryStore([
+    ...keystoreMigrations,
+    ...alarmMigrations,
+    ...linkHistoryMigrations,
+    leafTable,
+  ])
   const log = new MemoryLog()
   const clock = time.view()
   const random = seededRandom(site === bristol ? 1 : 2)
@@ -148,6 +154,7 @@ async function end(
       log,
     },
     ...{ devices: fibre, compute: inlineCompute(random), bootstrap },
+    history: await LinkHistory.open({ site, link, store, log }),
   })
   const openings: Uint8Array[] = []
   peers.serve('link/open', (from, payload) => {
@@ -211,7 +218,7 @@ test('a link does not count as running while its receiver is away', async () => 
   await time.advance(5_000)
   fibreB.die()
   await time.advance(100)
-  assert.deepEqual(states(), ['running', 'connecting'])
+  assert.deepEqual(states(), ['running', 'recovering'])
   fibreB.away = false
   await time.advance(10_000)
   assert.deepEqual(states(), ['running', 'running'])

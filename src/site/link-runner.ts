@@ -15,13 +15,17 @@ import type { ReceiverDevice, TransmitterDevice } from '#optics'
 import {
   inferredChsh,
   isBootstrap,
+  type Alarm,
   type AuthenticationSource,
   type BlockReport,
+  type DiscardCause,
   type LinkParameters,
   type LinkStatus,
 } from '#qkd'
 import { LinkAlarms } from './link-alarms.ts'
 import { fittingDevice } from './link-device.ts'
+import type { LinkHistory } from './link-history.ts'
+import { lifeAfter, meaningOf, newLife, type LinkLife } from './link-life.ts'
 import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
 import { clearSources } from './link-pads.ts'
 import type { Devices, EngineSeat, LinkCompute } from './link-ports.ts'
@@ -44,6 +48,7 @@ export interface LinkRunnerInput extends Pick<
   readonly compute: LinkCompute
   readonly bootstrap: Bootstrap
   readonly alarms: Alarms
+  readonly history: LinkHistory
 }
 
 export class LinkRunner {
@@ -62,6 +67,9 @@ export class LinkRunner {
   #status: LinkStatus | undefined
   #lastReport: BlockReport | undefined
   #source = ''
+  #life: LinkLife
+  /** Why the last block that says something of the link gave no key, if it gave none. */
+  #lastCause: string | undefined
   #open = false
   #stopped = false
   #failures = 0
@@ -76,6 +84,7 @@ export class LinkRunner {
     this.#seat = input.compute.open(site, parameters)
     this.#alarms = new LinkAlarms({ link: this.link, alarms, keystore })
     this.#rates = new LinkRates(clock.monotonicMs())
+    this.#life = newLife(clock.now())
   }
 
   start(): void {
@@ -99,6 +108,7 @@ export class LinkRunner {
     this.#transmitter?.close()
     this.#receiver?.close()
     this.#seat.close()
+    await this.#input.history.settled()
   }
 
   /** Answers the peer's request to open this link. */
@@ -121,6 +131,10 @@ export class LinkRunner {
     return this.#lastReport
   }
 
+  get history(): LinkHistory {
+    return this.#input.history
+  }
+
   get parameters(): LinkParameters {
     return this.#input.parameters
   }
@@ -129,12 +143,13 @@ export class LinkRunner {
     const { parameters, peer, clock } = this.#input
     const rates = this.#rates.at(clock.monotonicMs())
     const status = this.#status
+    const { state, reason, since } = this.#lookAgain()
     return {
       link: this.link,
       peer,
       role: this.role,
       protocol: parameters.protocol,
-      state: this.#state(),
+      ...{ state, reason, since },
       simulated: this.#lastReport?.simulated ?? true,
       epoch: status?.epoch ?? 0,
       clockHz: parameters.pulses.clockHz,
@@ -146,16 +161,49 @@ export class LinkRunner {
       blocksDiscarded: { ...status?.blocksDiscarded },
       efficiency: status?.efficiency ?? null,
       secretBits: status?.account.applicationBits ?? 0,
+      epsilonSpent: this.history.totals.epsilonSpent,
       authenticationSource: this.#source,
       padsLeft: status === undefined ? 0 : status.padsLeft.send,
       batchesLost: status?.batchesDropped ?? 0,
     }
   }
 
-  #state(): LinkView['state'] {
-    if (this.#alarms.isSuspect()) return 'suspect'
-    if (this.#open && this.#hasDevice()) return 'running'
-    return this.#failures > FAILURES_TO_BE_DOWN ? 'down' : 'connecting'
+  /** Sees how the link stands, and notes what has changed. */
+  #lookAgain(): LinkLife {
+    const { clock, history } = this.#input
+    const before = this.#life
+    if (this.#stopped) return before
+    const now = clock.now()
+    const after = lifeAfter(
+      before,
+      {
+        suspicion: this.#alarms.suspicion,
+        hasDevice: this.#hasDevice(),
+        hasSession: this.#open,
+        failures: this.#failures,
+        isAligning: false,
+        complaints: this.#alarms.complaints,
+        lastCause: this.#lastCause,
+      },
+      now,
+    )
+    if (after === before) return before
+    this.#life = after
+    const { state, reason } = after
+    history.turn({ kind: 'state', at: now, state, reason })
+    const meaning = meaningOf(before, after)
+    if (meaning !== undefined) this.#record(meaning, before, after)
+    return after
+  }
+
+  #record(kind: string, before: LinkLife, { reason, since }: LinkLife): void {
+    const { audit, log } = this.#input
+    const { link } = this
+    const facts = { link, from: before.state, ...(reason === '' ? {} : { cause: reason }) }
+    log.write('info', kind, facts)
+    audit.record({ kind, at: since, actor: link, facts }).catch((error: unknown) => {
+      log.write('error', 'link.audit-failed', { link, ...logFacts(error) })
+    })
   }
 
   #hasDevice(): boolean {
@@ -223,20 +271,30 @@ export class LinkRunner {
       transmitter: this.#transmitter,
       sources,
       report: (report) => this.#reported(report),
-      alarm: (alarm) =>
-        void this.#alarms.take(alarm).catch((error: unknown) => this.#failed(error)),
+      alarm: (alarm) => this.#alarmed(alarm),
       status: (status) => {
         this.#status = status
       },
       opened: () => {
         this.#open = true
         this.#failures = 0
+        this.#lookAgain()
       },
     })
     this.#session = session
     await session.ended
     if (this.#session === session) this.#session = undefined
     this.#open = false
+    this.#lookAgain()
+  }
+
+  #alarmed(alarm: Alarm): void {
+    const { clock, history } = this.#input
+    history.turn({ kind: 'alarm', at: clock.now(), alarm: alarm.kind, change: alarm.state })
+    this.#alarms
+      .take(alarm)
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => this.#lookAgain())
   }
 
   /** The receiving end's device feeds whatever session runs; without one its batches are dropped. */
@@ -245,9 +303,11 @@ export class LinkRunner {
       const reached = await this.#input.devices.receiver(this.link)
       const device = fittingDevice(reached, this.parameters)
       this.#receiver = device
+      this.#lookAgain()
       device.receive((batch) => this.#session?.feed(batch))
       await device.closed
       this.#receiver = undefined
+      this.#lookAgain()
     } catch (error) {
       this.#failed(error)
     }
@@ -263,9 +323,15 @@ export class LinkRunner {
       this.#source = `${String(report.epoch)}/${String(report.sequence)}`
       void this.#noteBootstrap(false)
     }
-    this.#alarms.blockEnded(report).catch((error: unknown) => {
-      this.#input.log.write('error', 'link.alarm-failed', { link: this.link, ...logFacts(error) })
-    })
+    if (report.cause === undefined || TELLING.has(report.cause)) this.#lastCause = report.cause
+    const { clock, history } = this.#input
+    history.block(report, report.slots / this.parameters.pulses.clockHz, clock.now())
+    this.#alarms
+      .blockEnded(report)
+      .catch((error: unknown) => {
+        this.#input.log.write('error', 'link.alarm-failed', { link: this.link, ...logFacts(error) })
+      })
+      .finally(() => this.#lookAgain())
   }
 
   /** Says so when a link that has had sessions before rests on signatures again. */
@@ -293,6 +359,7 @@ export class LinkRunner {
     // The device may have gone as well: reach it anew.
     this.#transmitter?.close()
     this.#transmitter = undefined
+    this.#lookAgain()
   }
 
   #soon(delayMs: number, task: () => Promise<void>): void {
@@ -316,4 +383,15 @@ export const channelOf = (link: LinkId): string => `link:${link}`
 const pause = (failures: number): number => Math.min(30_000, 500 * 2 ** Math.min(failures, 6))
 
 const BOOTSTRAPPED = 'link.bootstrapped'
-const FAILURES_TO_BE_DOWN = 3
+/** Causes that say something of the link, not only of the end of a session. */
+const TELLING: ReadonlySet<DiscardCause> = new Set([
+  'qber-above-limit',
+  'device-suspect',
+  'too-short',
+  'rounds-exhausted',
+  'authentication-failed',
+  'verification-failed',
+  'estimates-disagree',
+  'message-refused',
+  'not-stored',
+])

@@ -42,6 +42,7 @@ import { adminHandlers } from './admin.ts'
 import { alarmMigrations, Alarms } from './alarms.ts'
 import { newBootstrap } from './bootstrap.ts'
 import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
+import { LinkHistory, linkHistoryMigrations } from './link-history.ts'
 import { openingLink } from './link-opening.ts'
 import type { Devices, LinkCompute } from './link-ports.ts'
 import {
@@ -64,6 +65,7 @@ import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
 export const siteMigrations: readonly Migration[] = [
   ...auditMigrations,
   ...alarmMigrations,
+  ...linkHistoryMigrations,
   ...keystoreMigrations,
   ...sessionMigrations,
   ...vaultMigrations,
@@ -216,16 +218,20 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const exchange = newExchange(options, { audit, vault, sessions, peers, known })
   waiting.exchange = exchange
   const bootstrap = newBootstrap({ peers, sessions })
-  const links = configuration.links.map(
-    (one) =>
-      new LinkRunner({
+  const links = await Promise.all(
+    configuration.links.map(async (one) => {
+      const parameters = parametersOf(site, one)
+      const { link } = parameters
+      return new LinkRunner({
         ...{ site, network, peers, clock, random, log, audit, alarms, keystore, bootstrap },
         peer: siteId(one.peer),
         device: one.device.name,
-        parameters: parametersOf(site, one),
+        parameters,
         devices: options.devices,
         compute: options.compute,
-      }),
+        history: await LinkHistory.open({ site, link, store, log }),
+      })
+    }),
   )
   serveLinks(peers, links)
   const logKeys = logKeysOf(material, former)

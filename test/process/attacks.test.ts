@@ -66,7 +66,7 @@ test('sites find each attack, let no key of it through, and recover by themselve
       if (!suspect) continue
       await until(`${attack}: ${site.name} gives no key out`, async () => {
         const [{ state }, [pool]] = [await linkOf(site), await site.admin.call('pools', {}, null)]
-        return state === 'suspect' && !pool.serving
+        return state === 'suspended' && !pool.serving
       })
     }
     await fibre.admin.call('attack', {}, { kind: 'none', fraction: 0 })

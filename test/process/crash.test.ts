@@ -125,7 +125,7 @@ test('daemons killed at any moment lose and double nothing', { timeout: 600_000 
     for (const site of [bristol, cambridge]) {
       await until(`${site.name} notices that its device is gone`, async () => {
         const [link] = (await site.status()).links
-        return link.state === 'connecting' || link.state === 'down'
+        return link.state === 'recovering' || link.state === 'down'
       })
     }
     const before = await bitsOf(bristol)
@@ -158,7 +158,7 @@ async function come(moment: Moment, load: HospitalLoad): Promise<void> {
     if (isWork(moment)) return load.isUnderWay(moment)
     const [link] = (await site.status()).links
     // A link that opens has no epoch of this run yet; one that grows has made a block in it.
-    return moment === 'opening' ? link.state === 'connecting' : link.blocksDistilled > 0
+    return moment === 'opening' ? link.state === 'starting' : link.blocksDistilled > 0
   })
 }
 

@@ -25,7 +25,7 @@ test('two hospitals serve keys from entangled pairs, until Eve measures one half
       assert(here.chsh > 2.7 && here.chsh < 2 * Math.SQRT2, `S = ${here.chsh}`)
 
       world.fibres[0].setAttack({ kind: 'intercept-resend', fraction: 1 })
-      const suspect = () => views().some(({ state }) => state === 'suspect')
+      const suspect = () => views().some(({ state }) => state === 'suspended')
       assert(await world.until(suspect, { minutes: 30 }), 'an eavesdropper is noticed')
       const grown = views().map(({ blocksDistilled }) => blocksDistilled)
       await world.run({ minutes: 4 })

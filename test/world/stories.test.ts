@@ -29,7 +29,7 @@ test('while Eve listens, transfers wait or go marked; once she has gone, keys gr
       fibre.setAttack({ kind: 'intercept-resend', fraction: 1 })
       const suspect = await world.until(
         () => {
-          return site.serving?.parts.links[0].view().state === 'suspect'
+          return site.serving?.parts.links[0].view().state === 'suspended'
         },
         { minutes: 60 },
       )

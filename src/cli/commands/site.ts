@@ -5,6 +5,7 @@ import { siteRoutes } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
 import { addExplainCommand, type ExplainPowers } from './explain.ts'
+import { addHistoryCommand } from './link-history.ts'
 import { alarmsView, linksView, linkView, statusView } from '../views.ts'
 
 export function addSiteCommands(program: Command, powers: ExplainPowers): void {
@@ -65,5 +66,6 @@ function addLink(program: Command, context: () => Context): Command {
       const { out, site } = context()
       for await (const links of site().stream('watchLinks', {}, null)) out.line(links, linksView)
     })
+  addHistoryCommand(link, context)
   return link
 }

@@ -17,7 +17,7 @@ export async function eavesdrop(play: Play): Promise<void> {
   stage.command(`photonward attack run intercept-resend --fibre ${fibre.folder}`)
   const begun = performance.now()
   await fibre.admin.call('attack', {}, { kind: 'intercept-resend', fraction: 1 })
-  await watch(play, ({ state }) => state === 'suspect')
+  await watch(play, ({ state }) => state === 'suspended')
   seen.secondsToAlarm = (performance.now() - begun) / 1000
   const { alarms } = await bristol.admin.call('status', {}, null)
   for (const alarm of alarms.filter(({ kind }) => kind.startsWith('link.'))) {

@@ -6,6 +6,7 @@
 
 import type { LinkView } from '#contract'
 import { bar, percent, scaled, style } from '../output.ts'
+import { stateWord } from '../views.ts'
 import type { DemoOptions, Powers } from '../commands/setup.ts'
 import type { Stage } from './stage.ts'
 import type { FibrePlayer, SitePlayer, Troupe } from './troupe.ts'
@@ -50,7 +51,7 @@ export function linkLines(link: LinkView, keys: number, clockShare: number): rea
   const lost = Object.values(link.blocksDiscarded).reduce((sum, count) => sum + count, 0)
   const error = qber ?? 0
   const paint = error > 0.08 ? style.red : style.green
-  const state = link.state === 'suspect' ? style.red('suspect') : style.green(link.state)
+  const state = stateWord(link.state)
   const speed = `${(clockShare * 100).toFixed(0)} % of real time`
   return [
     `QBER   ${paint(bar(error / 0.25, 20))} ${percent(qber)}`,
