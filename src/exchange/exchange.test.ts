@@ -312,3 +312,32 @@ async function assertArrivedOnce(pair: Pair, patient: Uuid): Promise<void> {
 }
 
 const NOBODY = '00000000-0000-4000-8000-000000000000'
+
+test('an import in hand when its site stops ends whole, and a later one is tried again', async () => {
+  const pair = await Pair.open()
+  const there = pair.site('cambridge')
+  const methods: string[] = []
+  const stopping = Promise.withResolvers<void>()
+  pair.wire = async ({ method }, deliver) => {
+    methods.push(method)
+    const answer = deliver()
+    if (method === 'exchange/commit') stopping.resolve(there.exchange.stop())
+    return answer
+  }
+  const { bristol, patient, transfer } = await sent(pair)
+  await pair.time.advance(5000)
+  await stopping.promise
+  assert.equal(methods.filter((method) => method === 'exchange/commit').length, 1)
+  assert.equal((await bristol.exchange.transfer(transfer)).state, 'delivered')
+  await assertArrivedOnce(pair, patient)
+
+  const request = { patient, to: cambridge, dataClass: 'clinical', mode: undefined, actor: 'test' }
+  const later = await bristol.exchange.send(request)
+  await pair.time.advance(5000)
+  const { state, reason } = await bristol.exchange.transfer(later.transfer)
+  assert.deepEqual([state, reason], ['waiting', 'EXCHANGE_STOPPING'])
+  pair.wire = (_, deliver) => deliver()
+  await pair.restart(there.party.site)
+  await pair.time.advance(60_000)
+  assert.equal((await bristol.exchange.transfer(later.transfer)).state, 'delivered')
+})

@@ -74,9 +74,7 @@ export class Exchange {
   }
 
   async stop(): Promise<void> {
-    this.#inbox.stop()
-    await this.#outbox.stop()
-    this.#inbox[Symbol.dispose]()
+    await Promise.all([this.#inbox.stop(), this.#outbox.stop()])
   }
 
   #withProgress(transfer: Transfer): Transfer {

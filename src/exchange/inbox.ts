@@ -72,7 +72,7 @@ interface Taken {
   readonly protection: Protection
 }
 
-export class Inbox implements Disposable {
+export class Inbox {
   readonly #context: ExchangeContext
   /** By transfer; oldest first. A sender that finds its offer gone offers again. */
   readonly #taken = new Map<Uuid, Taken>()
@@ -90,9 +90,13 @@ export class Inbox implements Disposable {
     void this.#sweep()
   }
 
-  stop(): void {
+  /** Takes nothing more; resolves once what was in hand has ended, and forgets all keys then. */
+  async stop(): Promise<void> {
     this.#stopped = true
     this.#sweeping?.()
+    await Promise.all(this.#turns.values())
+    for (const { manifest } of this.#taken.values()) disposeKeys(manifest)
+    this.#taken.clear()
   }
 
   async offer(from: SiteId, octets: Uint8Array): Promise<Uint8Array> {
@@ -133,11 +137,6 @@ export class Inbox implements Disposable {
         return this.#import(known, this.#takenFrom(from, transfer))
       }),
     )
-  }
-
-  [Symbol.dispose](): void {
-    for (const { manifest } of this.#taken.values()) disposeKeys(manifest)
-    this.#taken.clear()
   }
 
   #open(
@@ -366,6 +365,10 @@ export class Inbox implements Disposable {
   }
 
   #inTurn<T>(peer: SiteId, work: () => Promise<T>): Promise<T> {
+    if (this.#stopped) {
+      const message = 'This site is going down; it takes transfers again once it is back'
+      return Promise.reject(new ExchangeRefusal('EXCHANGE_STOPPING', message))
+    }
     const mine = (this.#turns.get(peer) ?? Promise.resolve()).then(work)
     this.#turns.set(
       peer,

@@ -13,6 +13,8 @@ export type ExchangeRefusalCode =
   | 'ITEM_INVALID'
   | 'ITEMS_MISSING'
   | 'RECEIPT_INVALID'
+  /** The site is going down: the sender tries again. */
+  | 'EXCHANGE_STOPPING'
   /** No patient of that reference is here. */
   | 'RECORD_NOT_FOUND'
   /** The record cannot be read here: what to do is a matter of this site alone. */

@@ -11,6 +11,7 @@
  */
 
 import {
+  AssertionFailure,
   hex,
   lengthPrefixed,
   sameOctets,
@@ -264,6 +265,8 @@ function openedBody(
     const body = decodeBody(open({ container, by, expected: {} }).plaintext)
     return { ...body, value: resourceOf(body) }
   } catch (cause) {
+    // A fault of ours is not the item's: the sender would give it up for good.
+    if (cause instanceof AssertionFailure) throw cause
     throw refused(object, 'does not open', cause)
   }
 }

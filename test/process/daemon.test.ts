@@ -48,7 +48,8 @@ test('a daemon under load ends with 0 at SIGTERM, and nothing acknowledged is lo
   assert.deepEqual(load.problems, [])
   assert.deepEqual(keys.problems, [])
   for (const { transfer } of load.sent) {
-    assert.equal((await bristol.finished(transfer)).state, 'delivered')
+    const { state, reason } = await bristol.finished(transfer)
+    assert.equal(state, 'delivered', `ended for ${reason}`)
   }
   const { patients: held } = await bristol.status()
   assert(held >= load.patients.length)
