@@ -122,11 +122,29 @@ export interface TransmitterDevice {
   close(): void
 }
 
+/** What an alignment took. */
+export interface Alignment {
+  /** Number of the first batch that came after it. Earlier ones came before, or never come. */
+  readonly firstBatch: number
+  /** Pulse slots that went to test light: no key comes of them. */
+  readonly slots: number
+}
+
 /** The receiver. It drops batches (a gap in their numbers) when nobody takes them in time. */
 export interface ReceiverDevice {
   readonly settings: PulseSettings
   /** Calls back for each batch in turn, waiting for the returned promise before the next. */
   receive(take: (detections: DetectionBatch) => Promise<void> | void): void
+  /**
+   * Turns polarisation or phase until both ends' bases agree again, by bright test light between
+   * the two devices, which settle between them who sends and who turns. Batches that would have
+   * held those slots are missing; their numbers are used up.
+   *
+   * A device that says it is aligned is believed about nothing: whether the error rate has come
+   * back is for the layers above to see. Rejects with an `OpticsRefusal`: OPTICS_ALIGNMENT_FAILED
+   * where it cannot align, OPTICS_REQUESTS_TOO_MANY while it is at it.
+   */
+  align(): Promise<Alignment>
   /** Resolves when the device has gone: from then on no batch comes. */
   readonly closed: Promise<void>
   close(): void

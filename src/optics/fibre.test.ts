@@ -151,6 +151,7 @@ test('a receiver that nobody empties drops whole batches and counts them', async
     batchesDropped: 6,
     batchesQueued: 4,
     batchesRemembered: 4,
+    alignments: 0,
   })
   const taken: number[] = []
   fibre.receiver.receive(({ batch }) => void taken.push(batch))

@@ -12,7 +12,7 @@
  */
 
 import { ChoiceMemory } from './choice-memory.ts'
-import type { ReceiverDevice, TransmitterChoices, TransmitterDevice } from './device.ts'
+import type { Alignment, ReceiverDevice, TransmitterChoices, TransmitterDevice } from './device.ts'
 import type { Attack } from './eve.ts'
 import { Inbox, type TakeBatch } from './inbox.ts'
 import { isPairLink, type SimulatedLink } from './named-link.ts'
@@ -41,6 +41,7 @@ export interface FibreCounts {
   readonly batchesDropped: number
   readonly batchesQueued: number
   readonly batchesRemembered: number
+  readonly alignments: number
 }
 
 /** Both devices of one simulated link, around one simulator. Closing either closes the fibre. */
@@ -54,6 +55,9 @@ export class SimulatedFibre {
   readonly #memory: ChoiceMemory
   readonly #inbox: Inbox
   #batchesDropped = 0
+  /** The alignment under way, and how many more batches it takes. */
+  #alignment: (PromiseWithResolvers<Alignment> & { batchesLeft: number }) | undefined
+  #alignments = 0
   #truth: BatchTruth = { sifted: 0, knownToEve: 0 }
   #closed = false
 
@@ -76,7 +80,8 @@ export class SimulatedFibre {
     const { closed } = this.#inbox
     this.transmitter = { settings, choicesAt, closed, close }
     const receive = (take: TakeBatch): void => this.#inbox.open(take)
-    this.receiver = { settings, receive, closed, close }
+    const align = (): Promise<Alignment> => this.#align()
+    this.receiver = { settings, receive, align, closed, close }
   }
 
   get attack(): Attack {
@@ -104,20 +109,25 @@ export class SimulatedFibre {
       batchesDropped: this.#batchesDropped,
       batchesQueued: this.#inbox.queued,
       batchesRemembered: this.#memory.held,
+      alignments: this.#alignments,
     }
   }
 
   /**
    * Makes the next batch. Returns what only the simulation knows of it, or undefined if the
-   * receiver dropped it.
+   * receiver dropped it, or the devices spent it on aligning themselves.
    *
    * @throws OpticsRefusal OPTICS_CLOSED
    */
   produce(): BatchTruth | undefined {
     if (this.#closed) throw closedRefusal()
+    if (this.#alignment !== undefined) {
+      this.#skip()
+      if (--this.#alignment.batchesLeft === 0) this.#aligned(this.#alignment)
+      return undefined
+    }
     if (this.#inbox.full) {
-      this.#memory.pass(this.#simulator.batch)
-      this.#simulator.skip()
+      this.#skip()
       this.#batchesDropped++
       return undefined
     }
@@ -134,10 +144,37 @@ export class SimulatedFibre {
   /** Ends both devices and overwrites everything that is still held. */
   close(): void {
     this.#closed = true
+    this.#alignment?.reject(closedRefusal())
+    this.#alignment = undefined
     this.#inbox.close()
     this.#memory.clear()
     this.#simulator.clear()
     this.#words.clear()
+  }
+
+  #skip(): void {
+    this.#memory.pass(this.#simulator.batch)
+    this.#simulator.skip()
+  }
+
+  #align(): Promise<Alignment> {
+    if (this.#closed) return Promise.reject(closedRefusal())
+    if (this.#alignment !== undefined) {
+      const message = 'The devices are aligning themselves already'
+      return Promise.reject(new OpticsRefusal('OPTICS_REQUESTS_TOO_MANY', message))
+    }
+    const batchesLeft = Math.ceil(ALIGNMENT_SECONDS / this.batchSeconds)
+    const alignment = { ...Promise.withResolvers<Alignment>(), batchesLeft }
+    this.#alignment = alignment
+    return alignment.promise
+  }
+
+  #aligned({ resolve }: PromiseWithResolvers<Alignment>): void {
+    this.#alignment = undefined
+    this.#alignments++
+    this.#simulator.align()
+    const slots = Math.ceil(ALIGNMENT_SECONDS / this.batchSeconds) * this.batchSlots
+    resolve({ firstBatch: this.#simulator.batch, slots })
   }
 
   #answer(batch: number, slots: Uint32Array): TransmitterChoices {
@@ -148,6 +185,9 @@ export class SimulatedFibre {
 
 const closedRefusal = (): OpticsRefusal =>
   new OpticsRefusal('OPTICS_CLOSED', 'The device has been closed')
+
+/** How long an alignment takes; assumed. In whole batches, so at a slow clock it may be longer. */
+export const ALIGNMENT_SECONDS = 0.5
 
 /** Batches whose choices a transmitter remembers. */
 export const CHOICE_BATCHES_MAX = 256

@@ -73,8 +73,13 @@ export class PairSimulator {
   /** Changes what Eve does, from the next batch on. @throws OpticsRefusal OPTICS_ATTACK_INVALID */
   setAttack(attack: Attack): void {
     this.#attack = checkedPairAttack(attack)
+    this.align()
+  }
+
+  /** Undoes whatever the light has turned so far, from the next batch on; nothing else of Eve's. */
+  align(): void {
     this.#turning.reset()
-    this.#takeLaw(pairLinkUnder(this.link, attack))
+    this.#takeLaw(pairLinkUnder(this.link, this.#attack))
   }
 
   /**

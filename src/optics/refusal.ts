@@ -13,6 +13,7 @@ export type OpticsRefusalCode =
   | 'OPTICS_SLOTS_INVALID'
   | 'OPTICS_MESSAGE_INVALID'
   | 'OPTICS_REQUESTS_TOO_MANY'
+  | 'OPTICS_ALIGNMENT_FAILED'
   | 'OPTICS_CLOSED'
 
 /** A device, real or simulated, refused what was asked of it, or a message was not of its form. */

@@ -12,6 +12,7 @@
 
 import type { Connection } from '#base'
 import type {
+  Alignment,
   DetectionBatch,
   PulseSettings,
   ReceiverDevice,
@@ -49,6 +50,8 @@ export function serveReceiver(device: ReceiverDevice, connection: Connection): v
   connection.receive((octets) => {
     const message = decoded(octets)
     if (message?.kind === 'taken' && ahead.delete(message.batch)) room?.()
+    else if (message?.kind === 'align')
+      void alignmentOf(device).then((said) => sent(connection, said))
     else connection.close()
   })
   device.receive(async (detections) => {
@@ -118,7 +121,14 @@ export async function remoteTransmitter(connection: Connection): Promise<Transmi
 export async function remoteReceiver(connection: Connection): Promise<ReceiverDevice> {
   const taker = Promise.withResolvers<TakeBatch>()
   let take: TakeBatch | undefined
+  let asked: PromiseWithResolvers<Alignment> | undefined
   const settings = await settingsFrom(connection, async (message) => {
+    if (asked !== undefined && (message.kind === 'aligned' || message.kind === 'not-aligned')) {
+      if (message.kind === 'aligned') asked.resolve(message.alignment)
+      else asked.reject(alignmentRefusalFrom(message.refusal))
+      asked = undefined
+      return
+    }
     if (message.kind !== 'detections') {
       connection.close()
       return
@@ -127,8 +137,25 @@ export async function remoteReceiver(connection: Connection): Promise<ReceiverDe
     await (take ?? (await taker.promise))(message.detections)
     await sent(connection, { kind: 'taken', batch })
   })
+  void connection.closed.then(() => {
+    asked?.reject(closedRefusal())
+    asked = undefined
+  })
+  const align = async (): Promise<Alignment> => {
+    if (asked !== undefined) {
+      const message = 'The devices are aligning themselves already'
+      throw new OpticsRefusal('OPTICS_REQUESTS_TOO_MANY', message)
+    }
+    const question = Promise.withResolvers<Alignment>()
+    question.promise.catch(() => undefined)
+    asked = question
+    if (await sent(connection, { kind: 'align' })) return question.promise
+    asked = undefined
+    throw closedRefusal()
+  }
   return {
     settings,
+    align,
     receive: (next) => {
       take = next
       taker.resolve((detections: DetectionBatch) => take?.(detections))
@@ -173,6 +200,15 @@ async function answerTo(
   }
 }
 
+async function alignmentOf(device: ReceiverDevice): Promise<DeviceMessage> {
+  try {
+    return { kind: 'aligned', alignment: await device.align() }
+  } catch (error) {
+    if (!(error instanceof OpticsRefusal)) throw error
+    return { kind: 'not-aligned', refusal: { code: error.code, message: error.message } }
+  }
+}
+
 /** Whether the message was sent; false once the connection has ended. */
 async function sent(connection: Connection, message: DeviceMessage): Promise<boolean> {
   try {
@@ -201,6 +237,9 @@ function refusalFrom({ code, message, batch }: { code: string; message: string; 
   const known = RELAYED_CODES.find((relayed) => relayed === code)
   return new OpticsRefusal(known ?? 'OPTICS_MESSAGE_INVALID', message, { facts: { batch } })
 }
+
+const alignmentRefusalFrom = ({ code, message }: { code: string; message: string }) =>
+  new OpticsRefusal(code === 'OPTICS_REQUESTS_TOO_MANY' ? code : 'OPTICS_ALIGNMENT_FAILED', message)
 
 const closedRefusal = (): OpticsRefusal =>
   new OpticsRefusal('OPTICS_CLOSED', 'The connection to the device has ended')

@@ -113,12 +113,16 @@ export class BatchSimulator {
 
   /** Changes what Eve does, from the next batch on. @throws OpticsRefusal OPTICS_ATTACK_INVALID */
   setAttack(attack: Attack): void {
-    this.#law = pulseLaw(this.link, checkedAttack(attack))
-    this.#gap = new Geometric(this.#law.clickProbability)
+    this.#attack = checkedAttack(attack)
     const { afterpulseProbability } = linkUnder(this.link, attack).receiver.detector
     this.#capture = new RareEvent(afterpulseProbability, this.#noise)
-    this.#attack = attack
+    this.align()
+  }
+
+  /** Undoes whatever the light has turned so far, from the next batch on; nothing else of Eve's. */
+  align(): void {
     this.#turning.reset()
+    this.#takeLaw(this.link)
   }
 
   /**
@@ -141,8 +145,11 @@ export class BatchSimulator {
   /** Where the light turns, the law follows in small steps. */
   #drift(slotCount: number): void {
     const radians = this.#turning.over(this.#attack, slotCount / this.link.settings.clockHz)
-    if (radians === undefined) return
-    this.#law = pulseLaw(turned(this.link, radians), this.#attack)
+    if (radians !== undefined) this.#takeLaw(turned(this.link, radians))
+  }
+
+  #takeLaw(link: OpticalLink): void {
+    this.#law = pulseLaw(link, this.#attack)
     this.#gap = new Geometric(this.#law.clickProbability)
   }
 

@@ -76,7 +76,17 @@ const refusal: fc.Arbitrary<DeviceMessage> = fc
 
 const taken: fc.Arbitrary<DeviceMessage> = batchNumber.map((batch) => ({ kind: 'taken', batch }))
 
-const message = fc.oneof(detections, request, choices, settings, refusal, taken)
+const alignments: fc.Arbitrary<DeviceMessage> = fc.oneof(
+  fc.constant({ kind: 'align' } as const),
+  fc
+    .record({ firstBatch: batchNumber, slots: batchNumber })
+    .map((alignment) => ({ kind: 'aligned', alignment: { ...alignment } }) as const),
+  fc
+    .record({ code: fc.string({ maxLength: 30 }), message: fc.string() })
+    .map((given) => ({ kind: 'not-aligned', refusal: { ...given } }) as const),
+)
+
+const message = fc.oneof(detections, request, choices, settings, refusal, taken, alignments)
 
 /** Decodes octets that may be anything. What is accepted must be in its one encoding. */
 function decodeAnything(octets: Uint8Array): boolean {

@@ -13,6 +13,9 @@
  *   4 settings        to each end once, first of all
  *   5 refusal         of one choice request
  *   6 taken           batch: the receiving end has taken it, and another may follow
+ *   7 align           asks the receiver to align the devices
+ *   8 aligned         the first batch after it, and the slots that it took
+ *   9 not aligned     why it did not
  *
  * Every message has one encoding only, and decoders refuse all others. Messages hold raw key bits:
  * the socket must be inside TLS. Nothing here authenticates the peer.
@@ -34,6 +37,7 @@ import {
 } from '#base'
 import {
   BATCH_SLOTS_MAX,
+  type Alignment,
   type ArrivalTimes,
   type DetectionBatch,
   type PulseSettings,
@@ -70,6 +74,9 @@ export type DeviceMessage =
   | { readonly kind: 'settings'; readonly settings: PulseSettings }
   | { readonly kind: 'refusal'; readonly refusal: ChoiceRefusal }
   | { readonly kind: 'taken'; readonly batch: number }
+  | { readonly kind: 'align' }
+  | { readonly kind: 'aligned'; readonly alignment: Alignment }
+  | { readonly kind: 'not-aligned'; readonly refusal: Omit<ChoiceRefusal, 'batch'> }
 
 /** Longest message: a batch with a detection in every slot, one octet each. */
 export const DEVICE_MESSAGE_OCTETS_MAX = 80 + BATCH_SLOTS_MAX
@@ -96,6 +103,16 @@ export function encodeDeviceMessage(message: DeviceMessage): Uint8Array {
       setWhole(view, 1, message.batch)
       return octets
     }
+    case 'align':
+      return begin(KIND_ALIGN, 1).octets
+    case 'aligned': {
+      const { octets, view } = begin(KIND_ALIGNED, ALIGNED_OCTETS)
+      setWhole(view, 1, message.alignment.firstBatch)
+      setWhole(view, 9, message.alignment.slots)
+      return octets
+    }
+    case 'not-aligned':
+      return encodeCbor(KIND_NOT_ALIGNED, { ...message.refusal })
   }
 }
 
@@ -121,6 +138,13 @@ export function decodeDeviceMessage(octets: Uint8Array): DeviceMessage {
     case KIND_TAKEN:
       if (octets.length !== TAKEN_OCTETS) throw invalidMessage('length')
       return { kind: 'taken', batch: wholeAt(viewOf(octets), 1) }
+    case KIND_ALIGN:
+      if (octets.length !== 1) throw invalidMessage('length')
+      return { kind: 'align' }
+    case KIND_ALIGNED:
+      return { kind: 'aligned', alignment: decodeAlignment(octets) }
+    case KIND_NOT_ALIGNED:
+      return { kind: 'not-aligned', refusal: decodeCbor(octets, openNotAligned) }
     default:
       throw invalidMessage('kind')
   }
@@ -243,6 +267,12 @@ function decodeChoices(octets: Uint8Array): TransmitterChoices {
   return { batch, choices, ...(given ? { observables: { incomingLightNw } } : {}) }
 }
 
+function decodeAlignment(octets: Uint8Array): Alignment {
+  if (octets.length !== ALIGNED_OCTETS) throw invalidMessage('length')
+  const view = viewOf(octets)
+  return { firstBatch: wholeAt(view, 1), slots: wholeAt(view, 9) }
+}
+
 function decodeHead(octets: Uint8Array): { readonly batch: number; readonly count: number } {
   if (octets.length < COUNT_HEAD) throw invalidMessage('length')
   const view = viewOf(octets)
@@ -276,14 +306,14 @@ const viewOf = (octets: Uint8Array): DataView =>
   new DataView(octets.buffer, octets.byteOffset, octets.byteLength)
 
 function setWhole(view: DataView, at: number, value: number): void {
-  assert(Number.isSafeInteger(value) && value >= 0, 'a batch number is whole')
+  assert(Number.isSafeInteger(value) && value >= 0, 'batches and slots are whole')
   view.setUint32(at, value % 2 ** 32, true)
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
 }
 
 function wholeAt(view: DataView, at: number): number {
   const high = view.getUint32(at + 4, true)
-  if (high >= 2 ** 21) throw invalidMessage('batch number')
+  if (high >= 2 ** 21) throw invalidMessage('whole number')
   return high * 2 ** 32 + view.getUint32(at, true)
 }
 
@@ -314,13 +344,20 @@ const openRefusal = door(
   'choice refusal',
 )
 
+const openNotAligned = door(Exactly({ code: Text(64), message: Text(512) }), 'alignment refusal')
+
 const KIND_DETECTIONS = 1
 const KIND_REQUEST = 2
 const KIND_CHOICES = 3
 const KIND_SETTINGS = 4
 const KIND_REFUSAL = 5
 const KIND_TAKEN = 6
+const KIND_ALIGN = 7
+const KIND_ALIGNED = 8
+const KIND_NOT_ALIGNED = 9
 const TAKEN_OCTETS = 9
+/** Kind, batch, slots. */
+const ALIGNED_OCTETS = 17
 
 /** Kind, batch, flags, eight counts, photocurrent, mean and spread of arrival times. */
 const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 3 * 8

@@ -55,6 +55,7 @@ class Dark implements TransmitterDevice, ReceiverDevice {
   readonly close = this.#gone.resolve
   readonly choicesAt = () => Promise.reject(new Error('dark'))
   readonly receive = () => undefined
+  readonly align = () => Promise.resolve({ firstBatch: 0, slots: 0 })
 
   constructor(settings: PulseSettings) {
     this.settings = settings
