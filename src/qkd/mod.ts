@@ -36,6 +36,17 @@ export { CascadeTransmitter, type StripSetting } from './cascade/transmitter.ts'
 export * from './ldpc/in-process.ts'
 export { codingFor, type Coding } from './ldpc/plan.ts'
 export { decodeGaps } from './gaps.ts'
+export * from './gaussian/ends.ts'
+export {
+  estimateChannel,
+  PairSums,
+  type ChannelEstimate,
+  type Interval,
+  type Regression,
+} from './gaussian/estimate.ts'
+export * from './gaussian/length.ts'
+export * from './gaussian/parameters.ts'
+export * from './gaussian/watch.ts'
 export * from './loopback.ts'
 export { MESSAGE_OCTETS_MAX } from './messages.ts'
 export { SiftedBlock } from './sifted-block.ts'
@@ -47,7 +58,8 @@ export * from './explain.ts'
 export * from './chsh.ts'
 export * from './models/expected-block.ts'
 export * from './models/capacity.ts'
-export * from './models/continuous.ts'
+export { gaussianRate, type GaussianLink, type GaussianRate } from './models/continuous.ts'
+export * from './models/continuous-block.ts'
 export * from './models/entangled.ts'
 export * from './models/mdi.ts'
 export { maximise, type Peak, type Search } from './models/nelder-mead.ts'

@@ -10,7 +10,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { QkdRefusal } from '../refusal.ts'
-import { gaussianBlockRate, gaussianRate, type GaussianLink } from './continuous.ts'
+import { gaussianBlockRate } from './continuous-block.ts'
+import { gaussianRate, type GaussianLink } from './continuous.ts'
 
 type Matrix = readonly (readonly number[])[]
 
@@ -195,12 +196,13 @@ test('the edge of confidence has its normal quantile, and lies on the side of Ev
   assert(Math.abs(block.quantile - 6.466951) < 1e-5)
   assert(block.transmittanceLower < link.transmittance)
   assert(block.excessNoiseUpper > link.excessNoise)
-  assert(block.worst.holevo > gaussianRate(link).holevo)
+  assert(block.length.holevo > gaussianRate(link).holevo)
   const m = 5e7
   const noise = 1.05 + 0.6 * link.transmittance * 0.01
   const slope = Math.sqrt(0.6 * link.transmittance) - block.quantile * Math.sqrt(noise / (m * 4))
   assert(Math.abs(block.transmittanceLower - slope ** 2 / 0.6) < 1e-12)
-  assert(Math.abs(block.price - 7 * Math.sqrt(Math.log2(2e10) / m)) < 1e-12)
+  const price = 7 * Math.sqrt(Math.log2(2e10) / m) + (2 / m) * Math.log2(1e10)
+  assert(Math.abs(block.length.smoothing + block.length.amplification - price) < 1e-12)
 })
 
 test('an impossible Gaussian link is refused', () => {
