@@ -42,6 +42,7 @@ const OriginShape = Exactly({
    * What authenticated the classical channel while the block was made. `wegman-carter-from-…`: tags
    * under pads that both ends signed for when the session began (ML-DSA and Ed25519), or that
    * earlier blocks of the link had set aside. `ml-dsa` is what older blocks say of either.
+   * `relay-wrap`: an authenticated encryption from end to end, by a signed hybrid session.
    */
   authentication: OneOf(
     'wegman-carter-from-signatures',
@@ -50,6 +51,7 @@ const OriginShape = Exactly({
     'pre-shared',
     'vendor',
     'courier',
+    'relay-wrap',
   ),
   /** What must hold of the devices, each a short term: `decoy-bb84`, `detectors-characterised`. */
   assumptions: Type.Array(Text(64, 1), { maxItems: 16 }),
@@ -60,9 +62,25 @@ const OriginShape = Exactly({
    * of a simulated fibre.
    */
   seenBy: Type.Array(Text(63, 1), { maxItems: 64 }),
+  /**
+   * Of relayed bits, which are the exclusive or of all shares: how each share came. Every party in
+   * `heldBy` has held it, wrapped from end to end; whoever held all has only the wrap before it.
+   */
+  shares: Type.Optional(
+    Type.Array(
+      Exactly({
+        way: Type.Array(Text(63, 1), { minItems: 2, maxItems: 32 }),
+        heldBy: Type.Array(Text(63, 1), { maxItems: 256 }),
+        source: OneOf(...KEY_SOURCES),
+        epsilon: Type.Number({ minimum: 0, maximum: 1 }),
+      }),
+      { minItems: 1, maxItems: 8 },
+    ),
+  ),
 })
 /** What is said of all bits of a block. Both ends must say the same. */
 export type Origin = Static<typeof OriginShape>
+type Share = NonNullable<Origin['shares']>[number]
 
 const openOrigin = door(OriginShape, 'provenance of a block')
 
@@ -91,6 +109,11 @@ export interface ProvenanceSummary {
   /** Sum over all blocks that went in; at most 1. */
   readonly epsilon: number
   readonly seenBy: readonly SiteId[]
+  /**
+   * Who, besides, has held every share of some relayed part: they lack nothing but the wrap. Empty
+   * where no part was relayed, or its ways had nobody in common.
+   */
+  readonly heldWrappedBy: readonly SiteId[]
   /** What authenticated the blocks that went in, each once. */
   readonly authentication: readonly Origin['authentication'][]
   readonly links: readonly LinkId[]
@@ -103,8 +126,19 @@ export function originOf(value: unknown): Origin {
     ...origin,
     assumptions: [...new Set(origin.assumptions)].toSorted(),
     seenBy: [...new Set(origin.seenBy.map(siteId))].toSorted(),
+    ...(origin.shares === undefined ? {} : { shares: origin.shares.map(shareOf) }),
   }
 }
+
+const shareOf = ({ way, heldBy, ...rest }: Share): Share => ({
+  ...rest,
+  way: way.map(siteId),
+  heldBy: [...new Set(heldBy.map(siteId))].toSorted(),
+})
+
+/** Who has held every one of these shares. */
+const heldAll = ([first, ...others]: readonly Share[]): readonly SiteId[] =>
+  first.heldBy.map(siteId).filter((one) => others.every(({ heldBy }) => heldBy.includes(one)))
 
 /** Deterministic octets of an origin: stored beside a block and compared by the ends. */
 export const originOctets = (origin: Origin): Uint8Array => toCbor({ v: 1, origin })
@@ -127,10 +161,13 @@ export function summary({ parts }: Provenance): ProvenanceSummary {
   const epsilon = [...blocks.values()].reduce((sum, one) => sum + one, 0)
   const weakest = weakestSource(parts.map((part) => part.source))
   assert(weakest !== undefined, 'a key comes from somewhere')
+  const seenBy = [...new Set(parts.flatMap((part) => part.seenBy.map(siteId)))].toSorted()
+  const holders = parts.flatMap(({ shares = [] }) => (shares.length > 0 ? heldAll(shares) : []))
   return {
     source: weakest,
     epsilon: Math.min(1, epsilon),
-    seenBy: [...new Set(parts.flatMap(({ seenBy }) => seenBy.map(siteId)))].toSorted(),
+    seenBy,
+    heldWrappedBy: [...new Set(holders)].filter((one) => !seenBy.includes(one)).toSorted(),
     authentication: [...new Set(parts.map((part) => part.authentication))].toSorted(),
     links: [...new Set(parts.map(({ link }) => link))].toSorted(),
   }
@@ -166,7 +203,7 @@ export function readProvenance(octets: Uint8Array): Provenance {
 const placeOf = ({ link, epoch, sequence }: ProvenancePart): string =>
   `${link}/${epoch}/${sequence}`
 
-const ORIGIN_OCTETS_MAX = 8192
+const ORIGIN_OCTETS_MAX = 131_072
 const PROVENANCE_OCTETS_MAX = 2 ** 20
 
 const openStored = door(

@@ -1,0 +1,270 @@
+/**
+ * The sending end of relayed blocks for one distant site: keeps the pool full before it is asked for.
+ *
+ * A block is the exclusive or of fresh random shares. Each is wrapped from end to end and sent on a
+ * way of its own; when all have arrived the other end stores the block, this end stores it, and then
+ * both put it to use, the other end first. Whatever happens in between, a block that not both have
+ * is never used: after any failure whose outcome is not known the pair is opened anew, which settles
+ * what both hold, and the next block has a place of its own. No share is ever sent twice.
+ *
+ * @module
+ */
+
+import { bitsOf, logFacts, noteOf, type SecretBytes, type SiteId, type Uuid } from '#base'
+import type { RelayOptions, RelayPair } from './context.ts'
+import { sendOn } from './forward.ts'
+import { readCollected, xorAndClear } from './inward.ts'
+import {
+  blockOctets,
+  openingOctets,
+  readOpening,
+  readStory,
+  type HopAnswer,
+  type ShareStory,
+} from './messages.ts'
+import { originOf } from './origin.ts'
+import { RelayRefusal } from './refusal.ts'
+import { isStoryOf, wrapShare, WRAP_OCTETS, type RelayedBlock } from './wrap.ts'
+
+/** How a pair stands: `waiting` has had a reason not to go on, `full` none to. */
+export type OutwardState = 'opening' | 'relaying' | 'full' | 'waiting'
+
+/** What an operator sees of a pair. */
+export interface OutwardView {
+  readonly peer: SiteId
+  readonly state: OutwardState
+  /** Code of the last failure; undefined once a block has been relayed since. */
+  readonly reason: string | undefined
+  readonly blocks: number
+  readonly octets: number
+  /** The ways of the last block. */
+  readonly ways: readonly (readonly SiteId[])[]
+}
+
+export class Outward {
+  readonly pair: RelayPair
+  readonly #options: RelayOptions
+  #wrap: { readonly session: Uuid; readonly secret: SecretBytes; blocks: number } | undefined
+  /** Set while the pair is open: the epoch, and the place of the next block. */
+  #open: { readonly epoch: number; sequence: number } | undefined
+  #state: OutwardState = 'opening'
+  #reason: string | undefined
+  #ways: readonly (readonly SiteId[])[] = []
+  #blocks = 0
+  #octets = 0
+  #failures = 0
+  #running = false
+  #stopped = false
+  #cancel: (() => void) | undefined
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(options: RelayOptions, pair: RelayPair) {
+    this.#options = options
+    this.pair = pair
+  }
+
+  view(): OutwardView {
+    const { peer } = this.pair
+    const { state, reason, ways, blocks, octets } = {
+      ...{ state: this.#state, reason: this.#reason, ways: this.#ways },
+      ...{ blocks: this.#blocks, octets: this.#octets },
+    }
+    return { peer, state, reason, ways, blocks, octets }
+  }
+
+  /** Looks whether there is something to do; to be called when keys have gone, or links come. */
+  kick(): void {
+    if (this.#running || this.#stopped || this.#failures > 0) return
+    this.#go()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancel?.()
+    await this.#ended
+    this.#dropWrap()
+  }
+
+  #go(): void {
+    this.#running = true
+    this.#cancel?.()
+    this.#ended = this.#run().finally(() => {
+      this.#running = false
+      if (this.#stopped) return
+      const afterMs = Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** this.#failures)
+      this.#cancel = this.#options.clock.after(afterMs, () => this.#go())
+    })
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#options
+    try {
+      if (this.#open === undefined) await this.#reopen()
+      while (!this.#hasStopped() && this.#isWanted()) {
+        this.#state = 'relaying'
+        await this.#relay()
+        this.#failures = 0
+        this.#reason = undefined
+      }
+      this.#state = 'full'
+    } catch (error) {
+      const { code } = noteOf(error)
+      this.#failures++
+      this.#state = 'waiting'
+      this.#reason = code
+      log.write('info', 'relay.waits', { peer: this.pair.peer, ...logFacts(error) })
+    }
+  }
+
+  #hasStopped(): boolean {
+    return this.#stopped
+  }
+
+  #isWanted(): boolean {
+    const { keystore } = this.#options
+    return keystore.pool(this.pair.peer).availableBits < this.pair.targetBits
+  }
+
+  /** Settles with the peer what both hold. */
+  async #reopen(): Promise<void> {
+    const { keystore, ask } = this.#options
+    const { outward: link, peer } = this.pair
+    this.#state = 'opening'
+    const question = openingOctets({
+      ...{ link, epoch: keystore.epoch(link), blocks: keystore.blockReport(link) },
+      mark: await keystore.highWater(link),
+    })
+    const answer = readOpening(await ask(peer, 'relay/open', question, OPEN_TIMEOUT_MS))
+    await keystore.compareHighWater(peer, answer.mark)
+    await keystore.settle(link, answer.blocks)
+    await keystore.beginEpoch(link, answer.epoch)
+    this.#open = { epoch: answer.epoch, sequence: 0 }
+  }
+
+  async #relay(): Promise<void> {
+    const { site, ways: waysTo, random } = this.#options
+    const { outward: link, peer, shares, blockOctets: size } = this.pair
+    const ways = waysTo(peer, shares, size + WRAP_OCTETS)
+    if (ways.length === 0) throw new RelayRefusal('RELAY_NO_WAY', 'No way leads to the site now')
+    const { session, secret } = await this.#wrapFor()
+    const open = this.#open
+    if (open === undefined) throw new RelayRefusal('RELAY_EPOCH_PASSED', 'The pair is not open')
+    const { epoch } = open
+    const sequence = open.sequence++
+    const block: RelayedBlock = {
+      link,
+      from: site,
+      to: peer,
+      epoch,
+      sequence,
+      session,
+      shares: ways.length,
+    }
+    const parts = ways.map(() => random.octets(size))
+    try {
+      await this.#send(block, { ways, parts, secret })
+      const story = await this.#collected(block, { ways, secret })
+      await this.#keep(block, { story, key: parts.reduce(xorAndClear) })
+    } finally {
+      for (const part of parts) part.fill(0)
+    }
+    this.#ways = ways
+    this.#blocks++
+    this.#octets += size
+  }
+
+  async #send(
+    block: RelayedBlock,
+    by: {
+      readonly ways: readonly (readonly SiteId[])[]
+      readonly parts: readonly Uint8Array[]
+      readonly secret: SecretBytes
+    },
+  ): Promise<void> {
+    const answers = await Promise.all(
+      by.ways.map((way, index) => {
+        const wrapped = wrapShare(by.secret.reveal(), block, index, by.parts[index])
+        return sendOn(this.#options, { block, index, way, at: 0, trail: [] }, wrapped)
+      }),
+    )
+    const failed = answers.find(
+      (one): one is HopAnswer & { kind: 'failed' } => one.kind === 'failed',
+    )
+    if (failed === undefined) return
+    // The far end has begun anew since: it takes nothing before the pair is open again.
+    if (failed.code === 'RELAY_EPOCH_PASSED') this.#open = undefined
+    const message = `A share got stuck at ${failed.at}: ${failed.code}`
+    throw new RelayRefusal('RELAY_STUCK', message, { facts: { at: failed.at, why: failed.code } })
+  }
+
+  /** Asks the other end to store the block. @returns what both note of it */
+  async #collected(
+    block: RelayedBlock,
+    by: { readonly ways: readonly (readonly SiteId[])[]; readonly secret: SecretBytes },
+  ): Promise<readonly ShareStory[]> {
+    try {
+      const answer = await this.#options.ask(
+        block.to,
+        'relay/collect',
+        blockOctets(block),
+        ASK_TIMEOUT_MS,
+      )
+      const { story, mac } = readCollected(answer)
+      const told = isStoryOf(by.secret.reveal(), block, { story, mac }) ? readStory(story) : []
+      const isSame =
+        told.length === by.ways.length &&
+        told.every(({ way }, index) => sameWay(way, by.ways[index]))
+      if (isSame) return told
+      throw new RelayRefusal('RELAY_STORY_DIFFERS', 'The other end tells another story of a block')
+    } catch (error) {
+      // It may have stored it: only an opening can tell.
+      this.#open = undefined
+      if (noteOf(error).code === 'RELAY_WRAP_UNKNOWN') this.#dropWrap()
+      throw error
+    }
+  }
+
+  /** Stores the block here, and puts it to use at both ends, the other end first. */
+  async #keep(
+    block: RelayedBlock,
+    by: { readonly story: readonly ShareStory[]; readonly key: Uint8Array },
+  ): Promise<void> {
+    const { keystore, ask } = this.#options
+    const { link, epoch, sequence } = block
+    try {
+      await keystore.ingest({
+        ...{ link, epoch, sequence, key: bitsOf(by.key) },
+        provenance: originOf(by.story),
+      })
+      await ask(block.to, 'relay/confirm', blockOctets(block), ASK_TIMEOUT_MS)
+      await keystore.confirm(link, block)
+    } catch (error) {
+      this.#open = undefined
+      throw error
+    } finally {
+      by.key.fill(0)
+    }
+  }
+
+  async #wrapFor(): Promise<{ readonly session: Uuid; readonly secret: SecretBytes }> {
+    if (this.#wrap !== undefined && this.#wrap.blocks >= BLOCKS_PER_WRAP) this.#dropWrap()
+    this.#wrap ??= { ...(await this.#options.wraps.open(this.pair.peer)), blocks: 0 }
+    this.#wrap.blocks++
+    return this.#wrap
+  }
+
+  #dropWrap(): void {
+    this.#wrap?.secret[Symbol.dispose]()
+    this.#wrap = undefined
+  }
+}
+
+const sameWay = (a: readonly SiteId[], b: readonly SiteId[]): boolean =>
+  a.length === b.length && a.every((site, at) => site === b[at])
+
+const OPEN_TIMEOUT_MS = 20_000
+const ASK_TIMEOUT_MS = 10_000
+const PAUSE_MS = 500
+const PAUSE_MS_MAX = 30_000
+/** Blocks under the secret of one session: each share has a key of its own from it. */
+const BLOCKS_PER_WRAP = 256

@@ -1,0 +1,32 @@
+/** @module */
+
+import { Refusal } from '#base'
+
+export type RelayRefusalCode =
+  /** A message is not what a relay may be asked. */
+  | 'RELAY_MESSAGE_INVALID'
+  /** No such pair of sites is configured here. */
+  | 'RELAY_PAIR_UNKNOWN'
+  /** A hop's tag does not fit: something on the way changed it. */
+  | 'RELAY_TAG_WRONG'
+  /** A share does not open under the key of both ends: a relay lied, or the ends differ. */
+  | 'RELAY_SHARE_FORGED'
+  /** Not every share of the block has come, or they are not here any more. */
+  | 'RELAY_SHARES_MISSING'
+  /** The wrap's session is not known here: the sender makes another. */
+  | 'RELAY_WRAP_UNKNOWN'
+  /** The pair was opened anew since: nothing of before is taken. */
+  | 'RELAY_EPOCH_PASSED'
+  /** What the other end says of a block is not what was sent. */
+  | 'RELAY_STORY_DIFFERS'
+  /** No way with enough pads leads there now. */
+  | 'RELAY_NO_WAY'
+  /** A share did not reach its end. */
+  | 'RELAY_STUCK'
+  /** Too many shares of this neighbour are in hand. */
+  | 'RELAY_BUSY'
+
+/** A relayed block, or a message of one, was refused; nothing of it is used. */
+export class RelayRefusal extends Refusal<RelayRefusalCode> {
+  override readonly name = 'RelayRefusal'
+}
