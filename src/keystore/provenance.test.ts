@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KEY_SOURCES, linkId, siteId } from '#base'
+import { KEY_SOURCES, linkId, siteId, type SiteId } from '#base'
 import {
   combined,
   provenanceOctets,
@@ -41,6 +41,7 @@ test('a combined key keeps all parts, is as good as its weakest, and its ε add 
     source: 'simulated',
     epsilon: 1e-9 + 1e-6,
     seenBy: [bristol, cambridge, london],
+    heldWrappedBy: [],
     authentication: ['pre-shared'],
     links: [part.link],
   })
@@ -78,6 +79,25 @@ test('a provenance says the same after its journey, and one octet more is refuse
   ]) {
     assert.throws(() => originOf(wrong))
   }
+})
+
+test('of a relayed part, who has held all its shares is named unless it has seen the bits anyway', () => {
+  const [london, oxford] = ['london', 'oxford'].map(siteId)
+  const share = (...between: readonly SiteId[]) => ({
+    way: [bristol, ...between, cambridge],
+    heldBy: [bristol, ...between, cambridge],
+    source: 'hardware' as const,
+    epsilon: 1e-9,
+  })
+  const held = (...shares: ReturnType<typeof share>[]) =>
+    summary({ parts: [{ ...part, seenBy: [bristol, cambridge], shares }] }).heldWrappedBy
+  assert.deepEqual(held(share(london)), [london])
+  assert.deepEqual(held(share(london), share(oxford)), [])
+  assert.deepEqual(held(share(london, oxford), share(oxford)), [oxford])
+  assert.deepEqual(held(share()), [])
+  const relayed = originOf({ ...origin, shares: [share(london)] })
+  assert.deepEqual(readOrigin(originOctets(relayed)), relayed)
+  assert.throws(() => originOf({ ...origin, shares: [] }))
 })
 
 test('a block is divided into reserves, halves and segments without gap or overlap', () => {

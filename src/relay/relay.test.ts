@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { siteId } from '#base'
+import { siteId, type SiteId } from '#base'
 import { summary } from '#keystore'
 import { gone, keysBetween, Net } from './fixture.test.ts'
 
@@ -134,16 +134,15 @@ for (const [what, change] of [
 test('a node that changes what it passes on is found at the far end', async () => {
   const net = await square()
   // London seals the wrong share itself: its tag is good, the wrap is not.
-  const { relay, id } = net.site('london')
+  const { relay, keystore } = net.site('london')
   const honest = relay.handlers['relay/hop']
   let lied = 0
   Object.assign(relay.handlers, {
-    'relay/hop': (from: typeof id, payload: Uint8Array) => {
+    'relay/hop': (from: SiteId, payload: Uint8Array) => {
       lied++
       return honest(from, payload)
     },
   })
-  const { keystore } = net.site('london')
   const issue = keystore.issue.bind(keystore)
   Object.assign(keystore, {
     // A node knows its pads: what it changes in the first octets changes the share beneath.
