@@ -398,6 +398,7 @@ test('a key tells where each of its parts comes from, the same at both ends', as
     source: 'seeded-test',
     epsilon: 2e-9,
     seenBy: [bristol, cambridge],
+    heldWrappedBy: [],
     authentication: [origin.authentication],
     links: [link],
   })
