@@ -32,8 +32,11 @@ export interface PulseSettings {
   readonly intensities: readonly Intensity[]
   /** Probability of the key basis at the transmitter and at the receiver. */
   readonly keyBasisProbability: { readonly transmitter: number; readonly receiver: number }
-  /** What a slot holds. Left out: a weak pulse that the transmitter has made. */
-  readonly source?: 'entangled-pairs'
+  /**
+   * What a slot holds. Left out: a weak pulse that the transmitter has made, in one of four states.
+   * `three-states`: of the test basis only the state of bit 0.
+   */
+  readonly source?: 'entangled-pairs' | 'three-states'
 }
 
 /** Slots of one batch, at most. */
@@ -100,8 +103,9 @@ export const NOTHING_SEEN = 0b0100
 export interface TransmitterChoices {
   readonly batch: number
   /**
-   * Bit 0: basis (0 = Z, 1 = X). Bit 1: the bit. Bits 2–3: index of the intensity. On a link of
-   * entangled pairs: what this end saw in the slot, with `NOTHING_SEEN` where it saw nothing.
+   * Bit 0: basis (0 = Z, 1 = X). Bit 1: the bit, which with three states is 0 in the test basis.
+   * Bits 2–3: index of the intensity. On a link of entangled pairs: what this end saw in the slot,
+   * with `NOTHING_SEEN` where it saw nothing.
    */
   readonly choices: Uint8Array
   /** Absent where the device does not say. */

@@ -15,7 +15,7 @@ import type { Arrival } from './arrival.ts'
 import { blinds, DARK, fakedArrivals, linkUnderLight, unnoticedReplies } from './blinding.ts'
 import { transmittance } from './channel.ts'
 import { gateFactor } from './detector.ts'
-import type { Basis, Intensity } from './device.ts'
+import type { Basis, Intensity, PulseSettings } from './device.ts'
 import { figuresOf, type OpticalLink } from './link.ts'
 import { OpticsRefusal } from './refusal.ts'
 import { splitArrivals, splittingPlan, tappedArrivals } from './splitting.ts'
@@ -144,9 +144,11 @@ export function turned(link: OpticalLink, radians: number): OpticalLink {
   return { ...link, receiver: { ...link.receiver, misalignment } }
 }
 
-/** Probability that the transmitter's bit is 1. */
-export const chanceOfOne = (attack: Attack): number =>
-  attack.kind === 'failing-source' ? (1 - attack.fraction) / 2 : 0.5
+/** Probability that the transmitter's bit is 1. Of three states, that of bit 0 alone tests. */
+export function chanceOfOne(attack: Attack, basis: Basis, { source }: PulseSettings): number {
+  if (source === 'three-states' && basis === 'X') return 0
+  return attack.kind === 'failing-source' ? (1 - attack.fraction) / 2 : 0.5
+}
 
 /** What may arrive in place of one sent pulse. The link is that without Eve. */
 export function arrivalsOf(attack: Attack, sent: SentPulse, link: OpticalLink): readonly Arrival[] {

@@ -4,7 +4,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noAttack, type Attack } from './eve.ts'
 import { expectLink } from './expectation.ts'
-import { roughLink, runSimulator, sigmasFrom, testLink, twoDecoys } from './fixtures.test.ts'
+import {
+  roughLink,
+  runSimulator,
+  sigmasFrom,
+  testLink,
+  threeStates,
+  twoDecoys,
+} from './fixtures.test.ts'
 import type { OpticalLink } from './link.ts'
 
 /** Holds every figure of a run against its expectation. Returns how far the worst is off. */
@@ -40,6 +47,11 @@ function expectedFigures(
       const wrong = new RegExp(`^detected ${of} bit (0 as 1|1 as 0)`)
       figures.push([`errors, ${of}`, wrong, pulses * error])
     }
+    const pulses = slots * probability * transmitter * (1 - receiver)
+    const { gain, zero } = expected.pulses[index].crossed
+    const of = `intensity ${index} bases ZX`
+    figures.push([`gain, ${of}`, new RegExp(`^detected ${of}`), pulses * gain])
+    figures.push([`zeros, ${of}`, new RegExp(`^detected ${of} bit . as 0`), pulses * zero])
   }
   return figures
 }
@@ -117,12 +129,35 @@ for (const attack of attacks) {
       background: 0.001,
       detector: { efficiency: 0.9, afterpulseProbability: 0.02, deadTimePs: 5000 },
     })
-    for (const link of [near, far]) {
+    for (const link of [near, far, threeStates(near), threeStates(far)]) {
       const { sigmas, what } = worst(link, attack, 3)
       assert.ok(sigmas < 5, what)
     }
   })
 }
+
+test('with three states, clicks of other slots favour the detector of the one test state', () => {
+  const link = testLink({
+    lossDb: 8,
+    detector: { afterpulseProbability: 0.1, neighbourSlotProbability: 0.1 },
+  })
+  const three = threeStates({
+    ...link,
+    settings: { ...link.settings, keyBasisProbability: { transmitter: 0.3, receiver: 0.3 } },
+  })
+  for (const seed of [1, 2]) {
+    const { sigmas, what } = worst(three, noAttack, seed)
+    assert.ok(sigmas < 5, what)
+  }
+  const [{ X, crossed }] = expectLink(three).pulses
+  assert.ok(crossed.zero > 0.52 * crossed.gain)
+  // Four states have no such favourite, and more errors.
+  const { source, ...settings } = three.settings
+  assert.equal(source, 'three-states')
+  const [four] = expectLink({ ...three, settings }).pulses
+  assert.ok(Math.abs(four.crossed.zero - four.crossed.gain / 2) < 1e-12)
+  assert.ok(X.error < 0.9 * four.X.error)
+})
 
 test('each effect moves the closed form away from the plain link', () => {
   const plain = worst(testLink(), noAttack, 4)

@@ -16,9 +16,18 @@
  */
 
 import { detectorRates, reportedProbability } from './detector-rates.ts'
-import { linkUnder, noAttack, type Attack } from './eve.ts'
+import type { Basis } from './device.ts'
+import { chanceOfOne, linkUnder, noAttack, type Attack } from './eve.ts'
 import type { OpticalLink } from './link.ts'
 import { litPulse, type LitPulse, type PulseFigure } from './lit-pulse.ts'
+
+/** Of pulses of one intensity that carry a key state and are measured in the test basis. */
+export interface CrossedExpectation {
+  /** Probability that the pulse is reported. */
+  readonly gain: number
+  /** Probability that it is reported, with the bit 0. Not divided by the gain. */
+  readonly zero: number
+}
 
 /** Of pulses of one intensity whose basis both ends share. */
 export interface PulseExpectation {
@@ -39,7 +48,11 @@ export interface LinkExpectation {
   /** Clicks lost in dead time, per slot. */
   readonly deadTimeDropProbability: number
   /** One for each intensity, in the order of the settings. */
-  readonly pulses: readonly { readonly Z: PulseExpectation; readonly X: PulseExpectation }[]
+  readonly pulses: readonly {
+    readonly Z: PulseExpectation
+    readonly X: PulseExpectation
+    readonly crossed: CrossedExpectation
+  }[]
   /** Error rate of the sifted bits; NaN where nothing is ever detected. */
   readonly qber: { readonly Z: number; readonly X: number }
   readonly detectionsPerSecond: number
@@ -52,35 +65,49 @@ export function expectLink(usual: OpticalLink, attack: Attack = noAttack): LinkE
   const link = linkUnder(usual, attack)
   const { intensities, keyBasisProbability, clockHz } = link.settings
   const { misalignment, detector } = link.receiver
-  const lit = intensities.map(({ meanPhotonNumber }) => litPulse(link, attack, meanPhotonNumber))
+  const ones = (basis: Basis): number => chanceOfOne(attack, basis, link.settings)
+  const lit = intensities.map(({ meanPhotonNumber }) => ({
+    Z: litPulse(link, attack, meanPhotonNumber, ones('Z')),
+    X: litPulse(link, attack, meanPhotonNumber, ones('X')),
+  }))
   const { transmitter, receiver } = keyBasisProbability
   const bothZ = transmitter * receiver
   const bothX = (1 - transmitter) * (1 - receiver)
   const mean = (of: (pulse: LitPulse) => PulseFigure): number =>
     intensities.reduce((sum, { probability }, at) => {
-      const figure = of(lit[at])
+      const [fromZ, fromX] = [of(lit[at].Z), of(lit[at].X)]
       const over =
-        bothZ * figure(misalignment.Z, true) +
-        (receiver - bothZ) * figure(misalignment.Z, false) +
-        bothX * figure(misalignment.X, true) +
-        (1 - receiver - bothX) * figure(misalignment.X, false)
+        bothZ * fromZ(misalignment.Z, true) +
+        (receiver - bothZ) * fromX(misalignment.Z, false) +
+        bothX * fromX(misalignment.X, true) +
+        (1 - receiver - bothX) * fromZ(misalignment.X, false)
       return sum + probability * over
     }, 0)
   const click = mean(({ fires }) => fires)
   const double = mean((pulse) => pulse.double)
   const rates = detectorRates(link, click, click === 0 ? 0 : double / click)
   const jitter = detector.neighbourSlotProbability
-  const reported = (pulse: LitPulse, misaligned: number): PulseExpectation => {
-    const fires = pulse.fires(misaligned, true)
+  const own = rates.live * (1 - jitter)
+  // What comes from other slots shows 0 as often as clicks do on the whole.
+  const zeros = click === 0 ? 0.5 : mean(({ zero }) => zero) / click
+  const reported = (basis: Basis, pulse: LitPulse): PulseExpectation => {
+    const fires = pulse.fires(misalignment[basis], true)
     const gain = reportedProbability(fires, rates, click, jitter)
-    const own = rates.live * (1 - jitter)
-    return { gain, error: own * pulse.wrong(misaligned) + (gain - own * fires) / 2 }
+    const strayWrong = ones(basis) * zeros + (1 - ones(basis)) * (1 - zeros)
+    const error = own * pulse.wrong(misalignment[basis]) + (gain - own * fires) * strayWrong
+    return { gain, error }
+  }
+  const crossed = ({ fires, zero }: LitPulse): CrossedExpectation => {
+    const fired = fires(misalignment.X, false)
+    const gain = reportedProbability(fired, rates, click, jitter)
+    return { gain, zero: own * zero(misalignment.X, false) + (gain - own * fired) * zeros }
   }
   // Two avalanches of neighbours in one slot are a double click if their detectors differ.
   const together = ((1 - jitter) * jitter * click ** 2) / 2
   const pulses = lit.map((pulse) => ({
-    Z: reported(pulse, misalignment.Z),
-    X: reported(pulse, misalignment.X),
+    Z: reported('Z', pulse.Z),
+    X: reported('X', pulse.X),
+    crossed: crossed(pulse.Z),
   }))
   const over = (basis: 'Z' | 'X', part: keyof PulseExpectation): number =>
     intensities.reduce((sum, { probability }, at) => sum + probability * pulses[at][basis][part], 0)

@@ -85,6 +85,12 @@ export const roughLink: OpticalLink = testLink({
   background: 0.001,
 })
 
+/** The same link with a source that makes three states. */
+export const threeStates = (link: OpticalLink): OpticalLink => ({
+  ...link,
+  settings: { ...link.settings, source: 'three-states' },
+})
+
 /** What was seen in one run, as counts that can be compared between simulations. */
 export class Tallies {
   readonly counts = new Map<string, number>()

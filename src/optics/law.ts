@@ -11,7 +11,8 @@
  * keys and need a cryptographic source, outcomes are noise of the channel.
  *
  * As long as both detectors are alike to the light, the bit is a fair coin whatever happened; it is
- * then one bit of the random source, untouched. Where an attack makes them differ, or the source
+ * then one bit of the random source, untouched. (Of three states, the one of the test basis needs
+ * no coin.) Where an attack makes them differ, or the source
  * fails, the bit is drawn with the cell instead.
  *
  * @module
@@ -24,16 +25,22 @@ import { detectorRates, reportedProbability } from './detector-rates.ts'
 import { arrivalsOf, chanceOfOne, linkUnder, type Attack } from './eve.ts'
 import { figuresOf, type OpticalLink } from './link.ts'
 
+/** The law of what is chosen in a slot. */
+export interface ChoiceTable extends DrawTable {
+  /** Bit 0: in basis Z a fair coin decides the bit; bit 1: in basis X too. Otherwise it is 0. */
+  readonly coins: number
+}
+
 /** Everything that a simulation needs to draw pulses of one link under one attack. */
 export interface PulseLaw {
   /** Probability that anything fires in a live slot. */
   readonly clickProbability: number
   /** Cell, given that something fired. */
-  readonly clicked: DrawTable
+  readonly clicked: ChoiceTable
   /** Cell, given that nothing fired in a live slot. */
-  readonly silent: DrawTable
+  readonly silent: ChoiceTable
   /** Cell, given that nothing of the slot shows in any report: it was silent, or dead. */
-  readonly unseen: DrawTable
+  readonly unseen: ChoiceTable
   /**
    * Outcome given all choices (rows as packed by `drawChoices`, up to bit 4) and that something
    * fired: bit 0 detector 0 fired, bit 1 detector 1 fired, bit 2 Eve knows the bit, bit 3 the light
@@ -70,9 +77,11 @@ export function pulseLaw(usual: OpticalLink, attack: Attack): PulseLaw {
   const { receiverTransmittance, noiseProbability } = figuresOf(link)
   const figures = { receiver, receiverTransmittance, noiseProbability }
   const rows = Array.from({ length: ROW_MASK + 1 }, (_, row) => rowOf(usual, attack, figures, row))
+  const coins = usual.settings.source === 'three-states' ? 0b01 : 0b11
   const fair = rows.every(
     ({ fired, prior }, row) =>
-      Math.abs(fired - rows[row ^ BIT].fired) <= 1e-12 && prior === rows[row ^ BIT].prior,
+      ((coins >> (row & TRANSMITTER_BASIS)) & 1) === 0 ||
+      (Math.abs(fired - rows[row ^ BIT].fired) <= 1e-12 && prior === rows[row ^ BIT].prior),
   )
   const clicked = rows.map(({ prior, fired }) => prior * fired)
   const silent = rows.map(({ prior, fired }) => prior * (1 - fired))
@@ -86,11 +95,15 @@ export function pulseLaw(usual: OpticalLink, attack: Attack): PulseLaw {
     return prior * Math.max(0, 1 - reported - strays * fired)
   })
   const priors = rows.map(({ prior }) => prior)
+  const choices = (weights: readonly number[]): ChoiceTable => ({
+    ...cellTable(weights, priors, fair),
+    coins,
+  })
   return {
     clickProbability,
-    clicked: cellTable(clicked, priors, fair),
-    silent: cellTable(silent, priors, fair),
-    unseen: cellTable(unseen, priors, fair),
+    clicked: choices(clicked),
+    silent: choices(silent),
+    unseen: choices(unseen),
     outcomes: drawTable(
       rows.map(({ outcomes }) => outcomes),
       32,
@@ -105,9 +118,9 @@ export function pulseLaw(usual: OpticalLink, attack: Attack): PulseLaw {
  * Returns, packed: bits 0–3 the transmitter's choice as in `TransmitterChoices`, bit 4 the
  * receiver's basis (0 = Z), bit 5 a fair bit that a double click would get.
  */
-export function drawChoices(cells: DrawTable, word: number): number {
+export function drawChoices(cells: ChoiceTable, word: number): number {
   const cell = draw(cells, 0, word >>> 2)
-  const bit = cells.outcomes === FAIR_CELLS ? word & 1 : cell >> 4
+  const bit = cells.outcomes === FAIR_CELLS ? word & (cells.coins >> (cell & 1)) & 1 : cell >> 4
   return (cell & 0b1101) | ((cell & 0b10) << 3) | (bit << 1) | ((word & 0b10) << 4)
 }
 
@@ -141,7 +154,7 @@ function rowOf(link: OpticalLink, attack: Attack, figures: ReceiverFigures, row:
   const index = intensityOf(row)
   if (index >= intensities.length) return { prior: 0, fired: 0, doubled: 0, outcomes: nothing }
   const { meanPhotonNumber, probability } = intensities[index]
-  const one = chanceOfOne(attack)
+  const one = chanceOfOne(attack, basis, link.settings)
   const prior =
     probability *
     chance(keyBasisProbability.transmitter, basis) *

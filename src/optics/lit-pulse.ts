@@ -13,7 +13,7 @@
 import { blinds, unnoticedReplies } from './blinding.ts'
 import { transmittance } from './channel.ts'
 import { gateFactor } from './detector.ts'
-import { chanceOfOne, unnoticedMeanPhotonNumber, type Attack } from './eve.ts'
+import { unnoticedMeanPhotonNumber, type Attack } from './eve.ts'
 import { figuresOf, type OpticalLink } from './link.ts'
 
 /** A probability, given the misalignment and whether both ends are in one basis. */
@@ -25,15 +25,29 @@ export interface LitPulse {
   readonly fires: PulseFigure
   /** Probability of a wrong bit, both ends in one basis of this misalignment. */
   readonly wrong: (misalignment: number) => number
+  /** Probability that the bit 0 is seen. */
+  readonly zero: PulseFigure
   /** Probability that both detectors fire. */
   readonly double: PulseFigure
 }
 
-/** The closed form for one intensity. The link is that under Eve's light. */
-export function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: number): LitPulse {
+/**
+ * The closed form for one intensity. The link is that under Eve's light.
+ *
+ * @param ones  probability that the bit of the pulse is 1
+ */
+export function litPulse(
+  link: OpticalLink,
+  attack: Attack,
+  meanPhotonNumber: number,
+  ones: number,
+): LitPulse {
   const { noiseProbability: noise, ...figures } = figuresOf(link)
   const share = figures.channelTransmittance * figures.receiverTransmittance
-  const untouched = coherentPulse(meanPhotonNumber * share, noise)
+  /** Coherent light of this mean photon number, as counted, spread over two detectors. */
+  const coherentPulse = (counted: number): LitPulse =>
+    spreadPulse((part) => Math.exp(-counted * part), { noise, ones })
+  const untouched = coherentPulse(meanPhotonNumber * share)
   switch (attack.kind) {
     case 'none':
     case 'drift':
@@ -41,74 +55,85 @@ export function litPulse(link: OpticalLink, attack: Attack, meanPhotonNumber: nu
     case 'trojan-horse':
       return untouched
     case 'bright-light':
-      return blinds(attack.powerUw, link) ? coherentPulse(0, noise) : untouched
+      return blinds(attack.powerUw, link) ? coherentPulse(0) : untouched
     case 'failing-source':
-      // Detectors are alike: the share of ones does not show in any of these.
       return untouched
     case 'fibre-cut':
-      return coherentPulse(meanPhotonNumber * share * transmittance(attack.lossDb), noise)
+      return coherentPulse(meanPhotonNumber * share * transmittance(attack.lossDb))
     case 'intercept-resend': {
       const unnoticed = unnoticedMeanPhotonNumber(link.settings.intensities)
       const resent = (attack.resendMeanPhotonNumber ?? unnoticed) * share
-      const right = coherentPulse(resent, noise)
+      const right = coherentPulse(resent)
       const seen = attack.fraction * -Math.expm1(-meanPhotonNumber)
       return mixture([
         [1 - attack.fraction, untouched],
         [seen / 2, right],
         [seen / 2, inOtherBasis(right)],
-        [attack.fraction - seen, coherentPulse(0, noise)],
+        [attack.fraction - seen, coherentPulse(0)],
       ])
     }
     case 'photon-number-splitting':
       return mixture([
         [1 - attack.fraction, untouched],
-        [attack.fraction, splitPulse(link, meanPhotonNumber, noise)],
+        [attack.fraction, splitPulse(link, meanPhotonNumber, { noise, ones })],
       ])
     case 'blinding': {
       const replies = attack.fraction * unnoticedReplies(link.settings.intensities, share)
       const heard = (-Math.expm1(-meanPhotonNumber) * replies) / 2
-      return { fires: () => heard, wrong: () => 0, double: () => 0 }
+      const zero = (_: number, alike: boolean): number => heard * (alike ? 1 - ones : 0.5)
+      return { fires: () => heard, wrong: () => 0, zero, double: () => 0 }
     }
     case 'time-shift':
       return mixture([
         [1 - attack.fraction, untouched],
-        [attack.fraction, shiftedPulse(link, attack, meanPhotonNumber * share)],
+        [attack.fraction, shiftedPulse(link, attack, { counted: meanPhotonNumber * share, ones })],
       ])
   }
 }
 
-/** Coherent light of this mean photon number, as counted, spread over two detectors. */
-const coherentPulse = (counted: number, noise: number): LitPulse =>
-  spreadPulse((share) => Math.exp(-counted * share), noise)
-
 /**
  * Light spread over two detectors.
  *
- * @param quiet  probability that none of the counted photons goes to a share of the light
- * @param gates  efficiency of the right and of the wrong detector, over the usual one
+ * @param quiet     probability that none of the counted photons goes to a share of the light
+ * @param at.ones   probability that the right detector is the one of bit 1
+ * @param at.gates  efficiency of the right and of the wrong detector, over the usual one
  */
 function spreadPulse(
   quiet: (share: number) => number,
-  noise: number,
-  [toRight, toWrong]: readonly [number, number] = [1, 1],
+  at: Noise & { readonly gates?: readonly [number, number] },
 ): LitPulse {
+  const { noise, ones, gates: [toRight, toWrong] = [1, 1] } = at
   const rightQuiet = (error: number): number => (1 - noise) * quiet((1 - error) * toRight)
   const wrongQuiet = (error: number): number => (1 - noise) * quiet(error * toWrong)
   const bothQuiet = (error: number): number =>
     (1 - noise) ** 2 * quiet((1 - error) * toRight + error * toWrong)
   const both = (error: number): number =>
     1 - rightQuiet(error) - wrongQuiet(error) + bothQuiet(error)
+  const wrong = (error: number): number => 1 - wrongQuiet(error) - both(error) / 2
+  const right = (error: number): number => 1 - rightQuiet(error) - both(error) / 2
+  const within =
+    (figure: (error: number) => number): PulseFigure =>
+    (misalignment, alike) =>
+      figure(alike ? misalignment : 0.5)
   return {
-    fires: (misalignment, alike) => 1 - bothQuiet(alike ? misalignment : 0.5),
-    wrong: (misalignment) => 1 - wrongQuiet(misalignment) - both(misalignment) / 2,
-    double: (misalignment, alike) => both(alike ? misalignment : 0.5),
+    fires: within((error) => 1 - bothQuiet(error)),
+    wrong,
+    zero: within((error) => (1 - ones) * right(error) + ones * wrong(error)),
+    double: within(both),
   }
+}
+
+/** What a pulse meets and carries: noise of one detector, and how likely its bit is 1. */
+interface Noise {
+  readonly noise: number
+  readonly ones: number
 }
 
 /** What light does whose basis is drawn anew: it suits the receiver's every other time. */
 const inOtherBasis = (pulse: LitPulse): LitPulse => ({
   fires: pulse.fires,
   wrong: () => pulse.wrong(0.5),
+  zero: (misalignment, alike) => pulse.fires(misalignment, alike) / 2,
   double: (misalignment, alike) => pulse.double(misalignment, !alike),
 })
 
@@ -118,11 +143,12 @@ const mixture = (parts: readonly (readonly [number, LitPulse])[]): LitPulse => {
   return {
     fires: (misalignment, alike) => mean((pulse) => pulse.fires(misalignment, alike)),
     wrong: (misalignment) => mean((pulse) => pulse.wrong(misalignment)),
+    zero: (misalignment, alike) => mean((pulse) => pulse.zero(misalignment, alike)),
     double: (misalignment, alike) => mean((pulse) => pulse.double(misalignment, alike)),
   }
 }
 
-function splitPulse(link: OpticalLink, mu: number, noise: number): LitPulse {
+function splitPulse(link: OpticalLink, mu: number, at: Noise): LitPulse {
   const { channelTransmittance, receiverTransmittance: eta } = figuresOf(link)
   const signal = link.settings.intensities[0].meanPhotonNumber
   const usual = -Math.expm1(-signal * channelTransmittance * eta)
@@ -137,7 +163,7 @@ function splitPulse(link: OpticalLink, mu: number, noise: number): LitPulse {
       mu * empty * (1 - singlesPass * eta * share) +
       (1 - fullerPass) * fullerPulses(mu, 1) +
       fullerPass * fullerPulses(mu, 1 - eta * share),
-    noise,
+    at,
   )
 }
 
@@ -149,19 +175,21 @@ const fullerPulses = (mu: number, z: number): number =>
 function shiftedPulse(
   link: OpticalLink,
   attack: Attack & { readonly kind: 'time-shift' },
-  counted: number,
+  { counted, ones }: { readonly counted: number; readonly ones: number },
 ): LitPulse {
   const { noiseProbability: noise } = figuresOf(link)
   const { detector } = link.receiver
   const early = attack.earlyShare ?? 0.5
-  const one = chanceOfOne(attack)
   const parts = [-attack.shiftPs, attack.shiftPs].flatMap((delayPs) =>
     ([0, 1] as const).map((bit) => {
       const gates = [bit, bit === 0 ? 1 : 0].map((which) =>
         gateFactor(detector, which === 0 ? 0 : 1, delayPs),
       )
-      const weight = (delayPs < 0 ? early : 1 - early) * (bit === 1 ? one : 1 - one)
-      const pulse = spreadPulse((share) => Math.exp(-counted * share), noise, [gates[0], gates[1]])
+      const weight = (delayPs < 0 ? early : 1 - early) * (bit === 1 ? ones : 1 - ones)
+      const pulse = spreadPulse((share) => Math.exp(-counted * share), {
+        ...{ noise, ones: bit },
+        gates: [gates[0], gates[1]],
+      })
       return [weight, pulse] as const
     }),
   )

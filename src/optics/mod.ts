@@ -23,7 +23,12 @@ export * from './coherent-link.ts'
 export * from './coherent-preset.ts'
 export * from './coherent-simulate.ts'
 export type { Detector, Receiver } from './detector.ts'
-export { expectLink, type LinkExpectation, type PulseExpectation } from './expectation.ts'
+export {
+  expectLink,
+  type CrossedExpectation,
+  type LinkExpectation,
+  type PulseExpectation,
+} from './expectation.ts'
 export { checkedAttack, noAttack, type Attack } from './eve.ts'
 export { returnedPhotons, type TransmitterGuard } from './trojan-horse.ts'
 export { splittingPlan, type SplittingPlan } from './splitting.ts'

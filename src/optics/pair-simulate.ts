@@ -13,7 +13,8 @@
  */
 
 import type { SeededRandom } from '#base'
-import { draw, drawTable, type DrawTable } from './draw-table.ts'
+import { draw, drawTable } from './draw-table.ts'
+import type { ChoiceTable } from './law.ts'
 import { NOTHING_SEEN, type ReceiverObservables } from './device.ts'
 import { noAttack, type Attack } from './eve.ts'
 import { Geometric } from './geometric.ts'
@@ -280,7 +281,7 @@ const SEEN = Uint8Array.from(
 )
 
 /** Slots in which the transmitter's end has no detection: it saw nothing there. */
-const NOTHING_ELSEWHERE: DrawTable = drawTable(
-  [Array.from({ length: 32 }, (_, cell) => (cell === NOTHING_SEEN ? 1 : 0))],
-  30,
-)
+const NOTHING_ELSEWHERE: ChoiceTable = {
+  ...drawTable([Array.from({ length: 32 }, (_, cell) => (cell === NOTHING_SEEN ? 1 : 0))], 30),
+  coins: 0,
+}

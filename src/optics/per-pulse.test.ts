@@ -19,6 +19,7 @@ import {
   sigmasApart,
   Tallies,
   testLink,
+  threeStates,
   twoDecoys,
 } from './fixtures.test.ts'
 import { figuresOf, type OpticalLink } from './link.ts'
@@ -147,7 +148,8 @@ function everyPulse(link: OpticalLink, attack: Attack, slots: number, seed: numb
     }
     const basis = random.chance(settings.keyBasisProbability.transmitter) ? 0 : 1
     const stuck = attack.kind === 'failing-source' && random.chance(attack.fraction)
-    const bit = stuck ? 0 : random.below(2)
+    const alone = settings.source === 'three-states' && basis === 1
+    const bit = stuck || alone ? 0 : random.below(2)
     choices[slot] = basis | (bit << 1) | (intensity << 2)
     bases[slot] = random.chance(settings.keyBasisProbability.receiver) ? 0 : 1
     const count = poisson(settings.intensities[intensity].meanPhotonNumber, random)
@@ -253,6 +255,13 @@ const cases: readonly { name: string; link: OpticalLink; attack: Attack; rare?: 
   {
     name: 'all effects, pulses shifted, early more often than late',
     link: roughLink,
+    attack: { kind: 'time-shift', fraction: 0.9, shiftPs: 50, earlyShare: 0.8 },
+  },
+  { name: 'all effects, three states', link: threeStates(roughLink), attack: { kind: 'none' } },
+  { name: 'all effects, three states, and Eve', link: threeStates(roughLink), attack: intercept },
+  {
+    name: 'all effects, three states, pulses shifted',
+    link: threeStates(roughLink),
     attack: { kind: 'time-shift', fraction: 0.9, shiftPs: 50, earlyShare: 0.8 },
   },
   {

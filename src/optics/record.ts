@@ -10,9 +10,8 @@
  * @module
  */
 
-import type { DrawTable } from './draw-table.ts'
 import { BATCH_SLOTS_MAX } from './device.ts'
-import { drawChoices } from './law.ts'
+import { drawChoices, type ChoiceTable } from './law.ts'
 import type { RandomWords } from './random-words.ts'
 import { OpticsRefusal } from './refusal.ts'
 
@@ -25,7 +24,7 @@ export interface ChoiceRecord {
   /** The choice in each, in the form of `TransmitterChoices`. */
   readonly choices: Uint8Array
   /** From which choices in all other slots are drawn. */
-  readonly unseen: DrawTable
+  readonly unseen: ChoiceTable
   /** What the transmitter's watchdog saw, in nW; left out where there is none. */
   readonly incomingLightNw?: number
 }

@@ -1,5 +1,6 @@
 /**
- * The source: phase-randomised weak coherent pulses of a few intensities, in two bases.
+ * The source: phase-randomised weak coherent pulses of a few intensities, in two bases. A simple
+ * one makes three states: both of the key basis, and of the test basis that of bit 0.
  *
  * A phase-randomised coherent pulse of mean photon number μ holds n photons with the Poisson
  * probability e^−μ μⁿ/n!. Intensity and basis are drawn afresh for each pulse, independently.

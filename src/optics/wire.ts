@@ -28,6 +28,7 @@ import {
   door,
   Exactly,
   fromDeterministicCbor,
+  OneOf,
   Text,
   toCbor,
   Type,
@@ -332,7 +333,7 @@ const settingsShape = door(
       { maxItems: INTENSITIES_MAX },
     ),
     keyBasisProbability: Exactly({ transmitter: Type.Number(), receiver: Type.Number() }),
-    source: Type.Optional(Type.Literal('entangled-pairs')),
+    source: Type.Optional(OneOf('entangled-pairs', 'three-states')),
   }),
   'pulse settings',
 )
