@@ -4,7 +4,7 @@
  * @module
  */
 
-import { expectedBlock, optimiseSettings, threeStateBlock, type ExpectedBlock } from '#qkd'
+import { expectedBlock, optimiseSettings, type ExpectedBlock } from '#qkd'
 import type { PulseSettings } from '#optics'
 import { superscript } from './axis.ts'
 import { oneDecoy } from './decoy-model.ts'
@@ -25,42 +25,29 @@ function pulsesOf(settings: PulseSettings) {
   })
 }
 
-/** What the search needs of a block, from that of three states. */
-function three(blockBits: number, settings: PulseSettings): ExpectedBlock {
-  const block = threeStateBlock({
-    settings,
-    pulses: pulsesOf(settings),
-    epsilons: EPSILONS,
-    blockBits,
-    efficiency: 1.16,
-  })
-  const { plus } = block.counts
-  const detections = plus.seenPlus.map((count, at) => count + plus.seenMinus[at])
-  return {
-    ...block,
-    counts: { key: block.counts.key, test: { detections, errors: plus.seenMinus } },
-    testErrorRate: 0.01,
-    siftedBitsPerSecond: blockBits / block.seconds,
-  }
+const blockBy =
+  (bound: 'three-state' | 'rusca-2018') =>
+  (blockBits: number, settings: PulseSettings): ExpectedBlock =>
+    expectedBlock({
+      ...{ settings, bound, blockBits, epsilons: EPSILONS, efficiency: 1.16 },
+      pulses: pulsesOf(settings),
+    })
+
+const three = blockBy('three-state')
+const four = blockBy('rusca-2018')
+
+const search = (
+  evaluate: (settings: PulseSettings) => ExpectedBlock,
+  source?: PulseSettings['source'],
+) => {
+  const start = { ...oneDecoy(1e9), ...(source === undefined ? {} : { source }) }
+  return optimiseSettings({ start, evaluate, evaluationsMax: 1500 })
 }
-
-const four = (blockBits: number, settings: PulseSettings): ExpectedBlock =>
-  expectedBlock({
-    settings,
-    pulses: pulsesOf(settings),
-    bound: 'rusca-2018',
-    epsilons: EPSILONS,
-    blockBits,
-    efficiency: 1.16,
-  })
-
-const search = (evaluate: (settings: PulseSettings) => ExpectedBlock) =>
-  optimiseSettings({ start: oneDecoy(1e9), evaluate, evaluationsMax: 1500 })
 
 function run(): StudyResult {
   const sizes = steps(5, 11, 13).map((power) => 10 ** power)
   const points = sizes.map((blockBits) => {
-    const proven = search((settings) => three(blockBits, settings))
+    const proven = search((settings) => three(blockBits, settings), 'three-states')
     const usual = search((settings) => four(blockBits, settings))
     return { blockBits, proven, usual }
   })

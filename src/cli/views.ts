@@ -38,7 +38,7 @@ export function linkView(link: LinkView): string {
   const causes = Object.entries(link.blocksDiscarded).map(([cause, n]) => `${cause} ${String(n)}`)
   return listing([
     ['link', `${link.link} to ${link.peer}, ${link.role}`],
-    ['protocol', link.protocol === 'bbm92' ? 'BBM92, entangled pairs' : 'BB84 with decoys'],
+    ['protocol', PROTOCOLS[link.protocol]],
     ['state', `${stateWord(link.state)} since ${dateTime(link.since)}${reasonWord(link)}`],
     ['optics', link.simulated ? 'simulated: its keys are computational' : 'hardware'],
     ['clock', scaled(link.clockHz, 'Hz')],
@@ -58,6 +58,12 @@ export function linkView(link: LinkView): string {
 }
 
 const reasonWord = ({ reason }: LinkView): string => (reason === '' ? '' : ` (${reason})`)
+
+const PROTOCOLS: Readonly<Record<LinkView['protocol'], string>> = {
+  'decoy-bb84': 'BB84 with decoys',
+  'three-state-bb84': 'BB84 with three states and a decoy',
+  bbm92: 'BBM92, entangled pairs',
+}
 
 /** 2.83 is the most that nature allows, 2 the most that any shared dice would show. */
 const chshWord = (chsh: number | null): string =>

@@ -105,7 +105,7 @@ export function reportOf(
         detections: [...sifted.keyDetections],
         errors: tally.keyErrors ?? sifted.keyDetections.map(() => 0),
       },
-      test: { detections: [...sifted.testDetections], errors: [...sifted.testErrors] },
+      ...sifted.tested,
     },
     testErrorRate: sifted.testErrorRate,
     ...(tally.keyErrors === undefined ? {} : { keyErrorRate: sum(tally.keyErrors) / bits }),

@@ -17,7 +17,7 @@
 import type { Bits, RandomSource } from '#base'
 import type { Phase } from './authentication.ts'
 import type { BasisCounts } from './bounds/counts.ts'
-import { keyLength } from './bounds/length.ts'
+import { keyLength, pulseKindOf } from './bounds/length.ts'
 import { binaryEntropy } from './bounds/entropy.ts'
 import type { KeyLength } from './bounds/counts.ts'
 import type { Cut } from './cascade/plan.ts'
@@ -25,7 +25,7 @@ import type { Orders } from './cascade/permutation.ts'
 import { blockLayout } from './layout.ts'
 import type { Coding } from './ldpc/plan.ts'
 import type { WorkMessage } from './messages.ts'
-import { pulseKindOf, type LinkParameters } from './parameters.ts'
+import type { LinkParameters } from './parameters.ts'
 import type { DiscardCause } from './report.ts'
 import type { SiftedBlock } from './sifted-block.ts'
 import { frameOf, hashOctets, FRAME_HASH_OCTETS } from './verification.ts'
@@ -116,12 +116,13 @@ export function testFails(sifted: SiftedBlock, parameters: LinkParameters): bool
 export function judge(sifted: SiftedBlock, tally: BlockTally, parameters: LinkParameters): Verdict {
   const key: BasisCounts = { detections: sifted.keyDetections, errors: tally.keyErrors ?? [] }
   const length = keyLength(parameters.bound, {
-    counts: { key, test: sifted.test },
+    counts: { key, ...sifted.tested },
     intensities: parameters.pulses.intensities,
+    keyBasisProbability: parameters.pulses.keyBasisProbability,
     epsilons: parameters.epsilons,
     leakBits: chargedBits(tally, parameters),
     verificationBits: tally.verificationBits,
-    pulses: pulseKindOf(parameters),
+    pulses: pulseKindOf(parameters.pulses),
   })
   if (sum(key.errors) / sum(key.detections) > parameters.qberMax) {
     return { kind: 'none', cause: 'qber-above-limit', keyLength: length }

@@ -144,10 +144,15 @@ export class LinkEngine implements Disposable {
     }
   }
 
-  /** Choices that say something of the source: of entangled pairs, only where one was seen. */
+  /**
+   * Choices that say something of the source: of entangled pairs, only where one was seen; of three
+   * states, only those of the key basis.
+   */
   #seen(given: TransmitterChoices): TransmitterChoices {
-    if (this.#parameters.protocol !== 'bbm92') return given
-    return { ...given, choices: given.choices.filter((choice) => (choice & 0b1100) === 0) }
+    const { protocol } = this.#parameters
+    if (protocol === 'decoy-bb84') return given
+    const silent = protocol === 'bbm92' ? 0b1100 : 0b0001
+    return { ...given, choices: given.choices.filter((choice) => (choice & silent) === 0) }
   }
 
   #start({ sources, nextEpoch, nowMs }: EngineInput & { readonly kind: 'started' }): void {

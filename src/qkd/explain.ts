@@ -62,7 +62,9 @@ export function explainLength(length: KeyLength, keptFromBits = 0): LengthExplan
 function verdictOf({ secretBits, terms }: KeyLength, keptFromBits: number): LengthVerdict {
   if (secretBits > 0) return secretBits < keptFromBits ? 'too-short' : 'key'
   if (terms['keyDetections'] === 0) return 'nothing-detected'
-  if (terms['testDetections'] === 0) return 'nothing-tested'
+  // Where there are three states, those of the key basis are tested too.
+  const tested = Math.min(terms['testDetections'], terms['crossedDetections'] ?? 1)
+  if (tested === 0) return 'nothing-tested'
   // The bound for single photons has no such terms: every detection is one there.
   const singles = Math.min(terms['keySingleLower'] ?? 1, terms['testSingleLower'] ?? 1)
   if (singles === 0) return 'single-photons-unbounded'

@@ -24,8 +24,13 @@ import {
 import { sha256 } from '#crypto'
 import type { PulseSettings } from '#optics'
 import type { Epsilons } from './bounds/counts.ts'
-import { BLOCK_BOUNDS, intensitiesFor, type BlockBound } from './bounds/length.ts'
-import type { PulseKind } from './bounds/single-photon.ts'
+import {
+  BLOCK_BOUNDS,
+  intensitiesFor,
+  kindFor,
+  pulseKindOf,
+  type BlockBound,
+} from './bounds/length.ts'
 import type { PlanAim } from './cascade/plan.ts'
 import { QkdRefusal } from './refusal.ts'
 
@@ -44,11 +49,15 @@ export type AmplificationFamily = 'modular' | 'toeplitz'
 export type LeakCharge = 'one-way' | 'two-way'
 
 /**
- * How the ends come to their bits. `decoy-bb84`: one sends weak pulses, the other detects. `bbm92`:
- * both detect halves of entangled pairs; the site named transmitter is the one whose string becomes
- * the key.
+ * How the ends come to their bits. `decoy-bb84`: one sends weak pulses, the other detects.
+ * `three-state-bb84`: so too, with one state of the test basis, and detections of key states in the
+ * test basis counted. `bbm92`: both detect halves of entangled pairs; the site named transmitter is
+ * the one whose string becomes the key.
  */
-export type LinkProtocol = 'decoy-bb84' | 'bbm92'
+export type LinkProtocol = (typeof LINK_PROTOCOLS)[number]
+
+/** Every protocol. */
+export const LINK_PROTOCOLS = ['decoy-bb84', 'three-state-bb84', 'bbm92'] as const
 
 /**
  * How errors are corrected. `cascade`: by questions and answers, least leak, some hundred round
@@ -95,13 +104,9 @@ export type LinkChoices = Pick<LinkParameters, 'link' | 'transmitter' | 'receive
 
 /** Complete, checked parameters. @throws QkdRefusal `PARAMETERS_INVALID` */
 export function linkParameters(choices: LinkChoices): LinkParameters {
-  const ofPairs = choices.pulses.source === 'entangled-pairs' ? PAIR_DEFAULTS : {}
-  return readLinkParameters({ ...DEFAULTS, ...ofPairs, ...choices })
+  const ofSource = SOURCE_DEFAULTS[choices.pulses.source ?? 'weak-pulses']
+  return readLinkParameters({ ...DEFAULTS, ...ofSource, ...choices })
 }
-
-/** What a bound may take the detections of a link for. */
-export const pulseKindOf = ({ protocol }: LinkParameters): PulseKind =>
-  protocol === 'bbm92' ? 'single-photon' : 'weak-coherent'
 
 /** Reads parameters from configuration. @throws QkdRefusal `PARAMETERS_INVALID` */
 export function readLinkParameters(value: unknown): LinkParameters {
@@ -146,15 +151,18 @@ export const padsPerReserve = ({ reserveOctets }: LinkParameters): number => res
 function check(parameters: LinkParameters): void {
   const { pulses, bound, transmitter, receiver, reserveOctets, frameBits, protocol } = parameters
   const needed = intensitiesFor(bound)
-  const pairs = protocol === 'bbm92'
+  const source = pulses.source ?? 'weak-pulses'
   const { intensities } = pulses
   let sum = 0
   for (const { probability } of intensities) sum += probability
   const fault =
     (transmitter === receiver && 'two sites') ||
-    (pairs !== (pulses.source === 'entangled-pairs') &&
-      'bbm92 from entangled pairs, and decoy-bb84 from weak pulses') ||
-    (pairs !== (bound === 'tomamichel-2012') && `a bound for ${protocol}, got ${bound}`) ||
+    (protocol !== SOURCE_DEFAULTS[source].protocol &&
+      `${SOURCE_DEFAULTS[source].protocol} from ${source}, got ${protocol}`) ||
+    (kindFor(bound) !== pulseKindOf(pulses) && `a bound for ${protocol}, got ${bound}`) ||
+    (bound === 'three-state' &&
+      parameters.amplification !== 'toeplitz' &&
+      'toeplitz amplification for three-state, whose proof needs a dual-universal hash') ||
     (intensities.length !== needed && `${needed} intensities for ${bound}`) ||
     (Math.abs(sum - 1) > 1e-9 && 'probabilities of intensities that sum to 1') ||
     (intensities.some(
@@ -176,7 +184,7 @@ const openParameters = door(
     link: Text(63, 1),
     transmitter: Text(63, 1),
     receiver: Text(63, 1),
-    protocol: OneOf('decoy-bb84', 'bbm92'),
+    protocol: OneOf(...LINK_PROTOCOLS),
     pulses: Exactly({
       clockHz: Type.Number({ exclusiveMinimum: 0, maximum: 1e12 }),
       intensities: Type.Array(
@@ -187,7 +195,7 @@ const openParameters = door(
         { minItems: 1, maxItems: 3 },
       ),
       keyBasisProbability: Exactly({ transmitter: Probability, receiver: Probability }),
-      source: Type.Optional(Type.Literal('entangled-pairs')),
+      source: Type.Optional(OneOf('entangled-pairs', 'three-states')),
     }),
     bound: OneOf(...BLOCK_BOUNDS),
     blockBits: Whole(1024, 2 ** 25),
@@ -223,8 +231,16 @@ const DEFAULTS = {
   stallMs: 20_000,
 } as const satisfies Partial<LinkParameters>
 
-/** What differs where the devices detect entangled pairs. */
-const PAIR_DEFAULTS = {
-  protocol: 'bbm92',
-  bound: 'tomamichel-2012',
-} as const satisfies Partial<LinkParameters>
+/** What follows from what the devices do, or differs with it. */
+const SOURCE_DEFAULTS = {
+  'weak-pulses': { protocol: 'decoy-bb84' },
+  'three-states': {
+    protocol: 'three-state-bb84',
+    bound: 'three-state',
+    amplification: 'toeplitz',
+  },
+  'entangled-pairs': { protocol: 'bbm92', bound: 'tomamichel-2012' },
+} as const satisfies Record<
+  NonNullable<PulseSettings['source']> | 'weak-pulses',
+  Partial<LinkParameters> & Pick<LinkParameters, 'protocol'>
+>

@@ -7,7 +7,8 @@
  */
 
 import { type Bits } from '#base'
-import type { BasisCounts } from './bounds/counts.ts'
+import type { PulseSettings } from '#optics'
+import type { BlockCounts } from './bounds/counts.ts'
 
 /** A growing string of packed bits: bit i is bit (i mod 32) of word ⌊i / 32⌋. */
 export class BitBuffer {
@@ -50,6 +51,10 @@ export class SiftedBlock {
   readonly keyDetections: number[]
   readonly testDetections: number[]
   readonly testErrors: number[]
+  /**
+   * Key states measured in the test basis and seen as its bit 0; undefined but with three states.
+   */
+  readonly crossedZeros: number[] | undefined
   /** Detections of all batches, matching or not. */
   detections = 0
   /** Pulse slots of all batches. */
@@ -60,15 +65,24 @@ export class SiftedBlock {
   /** Whether this end's device was trusted throughout; no key may come of it otherwise. */
   trusted = true
 
-  /** @param intensities   number of intensities of the link */
-  constructor(intensities: number) {
+  /**
+   * @param intensities   number of intensities of the link
+   * @param source   what its slots hold; weak pulses in four states if left out
+   */
+  constructor(intensities: number, source?: PulseSettings['source']) {
     this.keyDetections = Array.from({ length: intensities }, () => 0)
     this.testDetections = [...this.keyDetections]
     this.testErrors = [...this.keyDetections]
+    this.crossedZeros = source === 'three-states' ? [...this.keyDetections] : undefined
   }
 
-  get test(): BasisCounts {
-    return { detections: this.testDetections, errors: this.testErrors }
+  /** A copy of what was counted in the test basis. */
+  get tested(): Omit<BlockCounts, 'key'> {
+    const { testDetections, testErrors, crossedZeros } = this
+    return {
+      test: { detections: [...testDetections], errors: [...testErrors] },
+      ...(crossedZeros === undefined ? {} : { crossedZeros: [...crossedZeros] }),
+    }
   }
 
   /** Error rate in the test basis; 0 where nothing was detected. */

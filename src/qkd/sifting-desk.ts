@@ -98,7 +98,8 @@ abstract class SiftingDesk {
   }
 
   #empty(): SiftedBlock {
-    return new SiftedBlock(this.lane.parameters.pulses.intensities.length)
+    const { intensities, source } = this.lane.parameters.pulses
+    return new SiftedBlock(intensities.length, source)
   }
 }
 

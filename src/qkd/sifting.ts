@@ -9,9 +9,15 @@
  * Of entangled pairs both ends detect: a detection that the transmitter's end has none for is as
  * good as one in another basis. The receiver is not told which it was.
  *
+ * With three states the test basis has one of them only: the transmitter's bit there is 0 and is not
+ * said. Key states that were measured in the test basis (*crossed* ones) are counted too, for they
+ * stand in for the fourth state: their intensity is announced with those of the matches. Which of the
+ * two key states each was, nobody needs to know.
+ *
  * Works on eight detections at a time; see `bit-lanes.ts`.
  *
- * @see Bennett, Brassard, Mermin, PRL 68, 557 (1992) for entangled pairs; Bennett, Brassard, 1984; Lim et al., Phys. Rev. A 89, 022307, §II
+ * @see Bennett, Brassard, Mermin, PRL 68, 557 (1992) for entangled pairs; Bennett, Brassard, 1984; Lim
+ *   et al., Phys. Rev. A 89, 022307, §II; Tamaki et al., Phys. Rev. A 90, 052314 for crossed ones
  * @module
  */
 
@@ -61,12 +67,12 @@ export interface SiftAnswer {
   readonly matches: Uint8Array
   /**
    * Low bit of the index of the intensity of each match: 0 signal, 1 decoy, 2 second decoy. Empty
-   * on a link of entangled pairs.
+   * on a link of entangled pairs. With three states: of each match and of each crossed detection.
    */
   readonly intensityLow: Uint8Array
   /** High bit of it; empty on a link with two intensities. */
   readonly intensityHigh: Uint8Array
-  /** The transmitter's bit for each match in the test basis. */
+  /** The transmitter's bit for each match in the test basis. Empty with three states. */
   readonly testBits: Uint8Array
 }
 
@@ -120,7 +126,11 @@ export function answerSifting(
 ): SiftAnswer {
   const kinds = block.keyDetections.length
   const [ownBases, bits, low, ...more] = planesOf(choices, kinds > 2 ? 4 : 3)
-  checkChoices(choices, count, [low, ...more])
+  const threeStates = block.crossedZeros !== undefined
+  const oddTest = threeStates && onesInBoth(ownBases, bits) > 0
+  if (oddTest || !areChoices(choices, count, [low, ...more])) {
+    throw new QkdRefusal('BATCH_INVALID', 'Expected one choice for each detection')
+  }
   const peerBases = planeOf(bases, count)
   const alike = combined(combined(ownBases, peerBases, 'xor'), firstOnes(count), 'xor')
   // Of pairs, the only index but 0 says that nothing was seen.
@@ -128,14 +138,17 @@ export function answerSifting(
   const planes = kinds === 1 ? [] : [low, ...more]
   const test = combined(matches, peerBases, 'and')
   const inKey = combined(matches, peerBases, 'and-not')
-  const errors = combined(combined(spread(peerBases, testBits), bits, 'xor'), test, 'and')
+  const peerBits = spread(peerBases, testBits)
+  const errors = combined(combined(peerBits, bits, 'xor'), test, 'and')
+  const crossed = crossedIn(block, peerBases, matches)
   append(block.key, inKey, bits)
-  addCounts(block, { inKey, test, errors }, planes)
+  addCounts(block, { inKey, test, errors, zeros: zerosOf(crossed, peerBits) }, planes)
+  const told = toldOf(matches, crossed)
   return {
     matches: matches.octets.subarray(0, octetsOf(count)),
-    intensityLow: kinds === 1 ? new Uint8Array(0) : picked(matches, low),
-    intensityHigh: more.length === 0 ? new Uint8Array(0) : picked(matches, more[0]),
-    testBits: picked(test, bits),
+    intensityLow: kinds === 1 ? new Uint8Array(0) : picked(told, low),
+    intensityHigh: more.length === 0 ? new Uint8Array(0) : picked(told, more[0]),
+    testBits: threeStates ? new Uint8Array(0) : picked(test, bits),
   }
 }
 
@@ -146,19 +159,34 @@ export function answerSifting(
  *   then unchanged
  */
 export function acceptSifting(outcomes: Outcomes, answer: SiftAnswer, block: SiftedBlock): void {
-  checkAnswer(answer, outcomes, block.keyDetections.length)
+  checkAnswer(answer, outcomes, block)
   const { count, bases, bits } = outcomes
   const matches = planeOf(answer.matches, count)
   const test = combined(matches, bases, 'and')
   const inKey = combined(matches, bases, 'and-not')
+  const crossed = crossedIn(block, bases, matches)
+  const told = toldOf(matches, crossed)
   const kinds = block.keyDetections.length
-  const planes = kinds > 1 ? [spread(matches, answer.intensityLow)] : []
-  if (kinds > 2) planes.push(spread(matches, answer.intensityHigh))
+  const planes = kinds > 1 ? [spread(told, answer.intensityLow)] : []
+  if (kinds > 2) planes.push(spread(told, answer.intensityHigh))
+  // With three states no bits were told, and all are 0.
   const errors = combined(combined(spread(test, answer.testBits), bits, 'xor'), test, 'and')
   append(block.key, inKey, bits)
   planes.forEach((plane, at) => append(block.intensityPlanes[at], inKey, plane))
-  addCounts(block, { inKey, test, errors }, planes)
+  addCounts(block, { inKey, test, errors, zeros: zerosOf(crossed, bits) }, planes)
 }
+
+/** With three states: detections in the test basis whose pulse was of the key basis. */
+const crossedIn = (block: SiftedBlock, bases: Plane, matches: Plane): Plane | undefined =>
+  block.crossedZeros && combined(bases, matches, 'and-not')
+
+/** Those of them whose bit was 0. */
+const zerosOf = (crossed: Plane | undefined, bits: Plane): Plane | undefined =>
+  crossed && combined(crossed, bits, 'and-not')
+
+/** Detections whose intensity is told. */
+const toldOf = (matches: Plane, crossed: Plane | undefined): Plane =>
+  crossed === undefined ? matches : combined(matches, crossed, 'xor')
 
 /** The bits of `values` under `mask`, packed. */
 function picked(mask: Plane, values: Plane): Uint8Array {
@@ -176,7 +204,12 @@ function append(buffer: BitBuffer, mask: Plane, values: Plane): void {
 /** Adds to the block's counts how many detections of each kind had each intensity. */
 function addCounts(
   block: SiftedBlock,
-  of: { readonly inKey: Plane; readonly test: Plane; readonly errors: Plane },
+  of: {
+    readonly inKey: Plane
+    readonly test: Plane
+    readonly errors: Plane
+    readonly zeros: Plane | undefined
+  },
   planes: readonly Plane[],
 ): void {
   const tally = (counts: number[], chosen: Plane): void => {
@@ -189,30 +222,30 @@ function addCounts(
   tally(block.keyDetections, of.inKey)
   tally(block.testDetections, of.test)
   tally(block.testErrors, of.errors)
-}
-
-function checkChoices(choices: Uint8Array, count: number, planes: readonly Plane[]): void {
-  const unused = planes.length > 1 && onesInBoth(planes[0], planes[1]) > 0
-  if (
-    choices.length !== count ||
-    unused ||
-    anyBeyond(choices, planes.length > 1 ? 0b1111 : 0b111)
-  ) {
-    throw new QkdRefusal('BATCH_INVALID', 'Expected one choice for each detection')
+  if (of.zeros !== undefined && block.crossedZeros !== undefined) {
+    tally(block.crossedZeros, of.zeros)
   }
 }
 
-function checkAnswer(answer: SiftAnswer, { count, bases }: Outcomes, kinds: number): void {
+function areChoices(choices: Uint8Array, count: number, planes: readonly Plane[]): boolean {
+  const unused = planes.length > 1 && onesInBoth(planes[0], planes[1]) > 0
+  const beyond = anyBeyond(choices, planes.length > 1 ? 0b1111 : 0b111)
+  return choices.length === count && !unused && !beyond
+}
+
+function checkAnswer(answer: SiftAnswer, { count, bases }: Outcomes, block: SiftedBlock): void {
+  const kinds = block.keyDetections.length
   const { intensityLow, intensityHigh, testBits } = answer
   const invalid = (): QkdRefusal =>
     new QkdRefusal('MESSAGE_INVALID', 'Expected one intensity for each match')
   if (!isExactly(answer.matches, count)) throw invalid()
   const matches = planeOf(answer.matches, count)
-  const matched = onesIn(matches)
+  const crossed = crossedIn(block, bases, matches)
+  const told = onesIn(matches) + (crossed === undefined ? 0 : onesIn(crossed))
   const whole =
-    isExactly(intensityLow, kinds > 1 ? matched : 0) &&
-    isExactly(intensityHigh, kinds > 2 ? matched : 0) &&
-    isExactly(testBits, onesInBoth(matches, bases))
+    isExactly(intensityLow, kinds > 1 ? told : 0) &&
+    isExactly(intensityHigh, kinds > 2 ? told : 0) &&
+    isExactly(testBits, crossed === undefined ? onesInBoth(matches, bases) : 0)
   if (!whole || intensityHigh.some((octet, at) => (octet & intensityLow[at]) !== 0)) throw invalid()
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Exactly, linkId, siteId, Text, Type, Whole, type Static } from '#base'
+import { Exactly, linkId, OneOf, siteId, Text, Type, Whole, type Static } from '#base'
 import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
 import { MODES } from '#session'
@@ -38,7 +38,8 @@ const LinkShape = Exactly({
   clockHz: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   /**
    * By which bound keys are made. Left out: `wiesemann-2024` where the preset's source sends weak
-   * pulses, `tomamichel-2012` where it sends entangled pairs.
+   * pulses, `three-state` where these have three states, `tomamichel-2012` where it sends entangled
+   * pairs.
    */
   bound: Type.Optional(Type.Union(BLOCK_BOUNDS.map((bound) => Type.Literal(bound)))),
   blockBits: WholeOr(1_000_000, 1024, 2 ** 25),
@@ -49,8 +50,11 @@ const LinkShape = Exactly({
    * errors are (`two-way`: twice, and no argument needed why not). Same at both ends.
    */
   leakCharge: Type.Optional(Choice(['one-way', 'two-way'] as const, 'one-way')),
-  /** Hash family of privacy amplification; `toeplitz` is linear. Same at both ends. */
-  amplification: Type.Optional(Choice(['modular', 'toeplitz'] as const, 'modular')),
+  /**
+   * Hash family of privacy amplification; `toeplitz` is linear, and what `three-state` asks for.
+   * Left out: `modular`, but there. Same at both ends.
+   */
+  amplification: Type.Optional(OneOf('modular', 'toeplitz')),
   secrecy: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-10 }),
   correctness: Type.Number({ exclusiveMinimum: 0, maximum: 1e-3, default: 1e-15 }),
   qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),

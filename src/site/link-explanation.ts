@@ -65,6 +65,10 @@ function counted({ pulses, epsilons, protocol }: LinkParameters, report: BlockRe
     of('test', 'detections')
     of('test', 'errors')
   }
+  for (const [at, value] of (counts.crossedZeros ?? []).entries()) {
+    const meaning = `key states measured in the test basis and seen as +, of intensity ${String(at + 1)}`
+    terms.push({ name: `crossedZeros${String(at + 1)}`, value, meaning })
+  }
   if (keyErrorRate !== undefined) {
     const meaning = 'error rate of the key basis, as corrected'
     terms.push({ name: 'keyErrorRate', value: keyErrorRate, meaning })

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Intensity } from '#optics'
+import type { Intensity, PulseSettings } from '#optics'
 import { QkdRefusal } from '../refusal.ts'
 
 /** Counts of one basis, one element for each intensity, in the order of the pulse settings. */
@@ -21,6 +21,11 @@ export interface BlockCounts {
   readonly key: BasisCounts
   /** The basis whose bits are announced to bound what Eve knows. */
   readonly test: BasisCounts
+  /**
+   * Key states measured in the test basis and seen as its bit 0, one element for each intensity.
+   * Present on a link of three states, where they stand for the state that is never sent.
+   */
+  readonly crossedZeros?: readonly number[]
 }
 
 /** How far the key may be from ideal. */
@@ -43,6 +48,8 @@ export interface BoundInput {
    * is charged. Left out: what the papers charge.
    */
   readonly verificationBits?: number
+  /** Shares in which each end chooses the key basis. Needed where there are three states. */
+  readonly keyBasisProbability?: PulseSettings['keyBasisProbability']
 }
 
 /** Every bound of this room, by authors and year. */

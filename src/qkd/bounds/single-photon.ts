@@ -18,8 +18,8 @@ import {
 import { checkBoundInput } from './counts.ts'
 import { binaryEntropy, clipped } from './entropy.ts'
 
-/** What the pulses of a link are made of. */
-export type PulseKind = 'weak-coherent' | 'single-photon'
+/** What the pulses of a link are made of: weak ones in four states or in three, or one photon. */
+export type PulseKind = 'weak-coherent' | 'three-states' | 'single-photon'
 
 /**
  * ℓ by Tomamichel et al. 2012. `intensities` hold one element, whose photon number is not used.

@@ -9,14 +9,21 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { SeededRandom } from '#base'
-import { threeStateBlock } from '../models/three-state-block.ts'
+import { expectedBlock } from '../models/expected-block.ts'
 import { QkdRefusal } from '../refusal.ts'
 import { binaryEntropy } from './entropy.ts'
+import type { BoundInput } from './counts.ts'
 import { keyLength, termMeanings } from './length.ts'
-import { threeState, type ThreeStateInput } from './three-state.ts'
+import { threeState } from './three-state.ts'
 
 const total = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0)
 const clamp = (x: number, low: number, high: number): number => Math.max(low, Math.min(high, x))
+
+/** What the three-state bound takes, nothing left out. */
+type ThreeStateInput = BoundInput & {
+  readonly counts: { readonly crossedZeros: readonly number[] }
+  readonly keyBasisProbability: object
+}
 
 /** Written from the definitions, one estimate after another, with no code shared. */
 function second(input: ThreeStateInput): Record<string, number> {
@@ -51,18 +58,19 @@ function second(input: ThreeStateInput): Record<string, number> {
     }
     return Math.max(0, low * low - k)
   }
-  const { key, plus, crossedSeenPlus } = input.counts
+  const { key, test: plus, crossedZeros } = input.counts
+  const right = plus.detections.map((n, k) => n - plus.errors[k])
   const errors = Math.min(up(key.errors, 0), up(key.errors, 1))
   const s0 = clamp(2 * (t0 * errors + d(key.detections)), 0, total(key.detections))
   const x = (1 - pz) * (1 - qz)
   const s0Plus = rest(s0, (pz * qz) / (pz * qz + x), 1)
   const s1 = lower(key.detections, s0)
   const p = x / (x + (pz * qz) / 2)
-  const wrongInKey = rest(upper(plus.seenMinus), p, 1)
-  const crossedInKey = rest(upper(crossedSeenPlus), 1 - qz, 1)
-  const rightInKey = rest(lower(plus.seenPlus, s0Plus), p, -1)
-  const phaseErrors = Math.max(0, wrongInKey + crossedInKey - rightInKey)
-  const phaseError = s1 > 0 ? clamp(phaseErrors / s1, 0, 0.5) : 0.5
+  const wrongInKey = rest(upper(plus.errors), p, 1)
+  const crossedInKey = rest(upper(crossedZeros), 1 - qz, 1)
+  const rightInKey = rest(lower(right, s0Plus), p, -1)
+  const minus = crossedInKey - rightInKey
+  const phaseError = s1 > 0 && minus >= 0 ? clamp((wrongInKey + minus) / s1, 0, 0.5) : 0.5
   const lengthBits =
     s1 * (1 - binaryEntropy(phaseError)) -
     input.leakBits -
@@ -102,8 +110,8 @@ function example(over: {
   return {
     counts: {
       key: { detections: key, errors: scaled(key, errors) },
-      plus: { seenPlus: scaled(plus, 1 - errors), seenMinus: scaled(plus, errors) },
-      crossedSeenPlus: scaled(basis(q * (1 - q)), 0.5),
+      test: { detections: plus, errors: scaled(plus, errors) },
+      crossedZeros: scaled(basis(q * (1 - q)), 0.5),
     },
     intensities,
     keyBasisProbability: { transmitter: q, receiver: q },
@@ -157,10 +165,10 @@ test('what − would have done follows from the other three states, whatever is 
 
 test('a channel that makes + of everything is seen, though no + is ever wrong', () => {
   const honest = example({ errors: 0, size: 1e10 })
-  const { plus, crossedSeenPlus } = honest.counts
-  const all = crossedSeenPlus.map((n) => 2 * n)
-  const forged = { ...honest, counts: { ...honest.counts, crossedSeenPlus: all } }
-  assert.deepEqual(total(plus.seenMinus), 0)
+  const { test: tested, crossedZeros } = honest.counts
+  const all = crossedZeros.map((n) => 2 * n)
+  const forged = { ...honest, counts: { ...honest.counts, crossedZeros: all } }
+  assert.deepEqual(total(tested.errors), 0)
   assert(threeState(honest).phaseError < 0.15)
   assert.equal(threeState(forged).phaseError, 0.5)
   assert.equal(threeState(forged).secretBits, 0)
@@ -172,9 +180,9 @@ test('more errors, more of them crossed, or a larger leak never yield more key',
   assert(secretBits > 0)
   const { counts } = input
   const more = (counted: readonly number[]) => counted.map((n) => n * 1.02)
-  const wrong = { ...counts.plus, seenMinus: more(counts.plus.seenMinus) }
-  assert(threeState({ ...input, counts: { ...counts, plus: wrong } }).secretBits < secretBits)
-  const crossed = { ...counts, crossedSeenPlus: more(counts.crossedSeenPlus) }
+  const wrong = { ...counts.test, errors: more(counts.test.errors) }
+  assert(threeState({ ...input, counts: { ...counts, test: wrong } }).secretBits < secretBits)
+  const crossed = { ...counts, crossedZeros: more(counts.crossedZeros) }
   assert(threeState({ ...input, counts: crossed }).secretBits < secretBits)
   assert(threeState({ ...input, leakBits: input.leakBits + 1000 }).secretBits < secretBits)
   const epsilons = { ...input.epsilons, secrecy: 1e-12 }
@@ -202,40 +210,90 @@ test('what is carried over to the key covers what a draw leaves there', () => {
 
 test('a link on average fills the counts that the bound asks for', () => {
   const { intensities, keyBasisProbability, epsilons } = example({})
-  const settings = { clockHz: 1e9, intensities, keyBasisProbability }
+  const settings = {
+    clockHz: 1e9,
+    intensities,
+    keyBasisProbability,
+    source: 'three-states',
+  } as const
   const pulses = intensities.map(({ meanPhotonNumber }) => {
     const gain = -Math.expm1(-0.1 * meanPhotonNumber)
     const one = { gain, error: 0.01 * gain }
     return { Z: one, X: one }
   })
-  const block = threeStateBlock({ settings, pulses, epsilons, blockBits: 1e7, efficiency: 1.1 })
+  const block = expectedBlock({
+    ...{ settings, pulses, epsilons, bound: 'three-state', blockBits: 1e7, efficiency: 1.1 },
+  })
   assert(Math.abs(total(block.counts.key.detections) - 1e7) < 1e-3)
   const size = block.pulsesSent
   const { counts } = example({ size })
   const near = (a: readonly number[], b: readonly number[]): void =>
     a.forEach((value, at) => assert(Math.abs(value / b[at] - 1) < 1e-9))
-  near(block.counts.plus.seenMinus, counts.plus.seenMinus)
-  near(block.counts.plus.seenPlus, counts.plus.seenPlus)
-  near(block.counts.crossedSeenPlus, counts.crossedSeenPlus)
+  near(block.counts.test.errors, counts.test.errors)
+  near(block.counts.test.detections, counts.test.detections)
+  near(block.counts.crossedZeros ?? [], counts.crossedZeros)
+  // Odds that are not even, as where stray clicks favour one detector, are taken over.
+  const odd = pulses.map((one) => ({ ...one, crossed: { gain: one.Z.gain, zero: one.Z.gain } }))
+  const oddBlock = expectedBlock({
+    ...{ settings, epsilons, bound: 'three-state', blockBits: 1e7, efficiency: 1.1, pulses: odd },
+  })
+  near(
+    oddBlock.counts.crossedZeros ?? [],
+    counts.crossedZeros.map((n) => 2 * n),
+  )
   assert.equal(block.secretBitsPerSecond, block.keyLength.secretBits / block.seconds)
 })
 
 test('impossible counts are refused, and every term is explained', () => {
   const input = example({})
   const { counts } = input
-  const refused = (changed: Partial<ThreeStateInput>): void =>
+  const refused = (changed: Partial<BoundInput>): void =>
     assert.throws(() => threeState({ ...input, ...changed }), QkdRefusal)
-  refused({ counts: { ...counts, crossedSeenPlus: [1, NaN] } })
-  refused({ counts: { ...counts, crossedSeenPlus: [1] } })
-  refused({ counts: { ...counts, plus: { ...counts.plus, seenMinus: [-1, 0] } } })
-  refused({ counts: { ...counts, plus: { ...counts.plus, seenPlus: [1, 2, 3] } } })
+  refused({ counts: { ...counts, crossedZeros: [1, NaN] } })
+  refused({ counts: { ...counts, crossedZeros: [1] } })
+  refused({ counts: { ...counts, crossedZeros: [1, 2, 3] } })
+  refused({ counts: { ...counts, test: { ...counts.test, errors: [-1, 0] } } })
+  refused({ counts: { ...counts, test: { ...counts.test, errors: [1e12, 0] } } })
+  refused({ counts: { ...counts, test: { ...counts.test, detections: [1, 2, 3] } } })
   refused({ keyBasisProbability: { transmitter: 1, receiver: 0.9 } })
   refused({ intensities: [...input.intensities, { meanPhotonNumber: 0, probability: 0 }] })
   for (const term of Object.keys(threeState(input).terms)) assert(term in termMeanings, term)
-  const { key, plus } = counts
-  const test_ = { detections: plus.seenPlus, errors: plus.seenMinus }
-  assert.throws(
-    () => keyLength('three-state', { ...input, counts: { key, test: test_ } }),
-    QkdRefusal,
-  )
+})
+
+test('no bound takes pulses of another kind, and none makes up for counts that were not made', () => {
+  const input = { ...example({}), pulses: 'three-states' } as const
+  assert(keyLength('three-state', input).secretBits > 0)
+  const notApplicable = (call: () => unknown): void =>
+    assert.throws(
+      call,
+      (error) => error instanceof QkdRefusal && error.code === 'BOUND_NOT_APPLICABLE',
+    )
+  const { pulses, ...unsaid } = input
+  for (const kind of ['weak-coherent', 'single-photon'] as const) {
+    notApplicable(() => keyLength('three-state', { ...input, pulses: kind }))
+  }
+  notApplicable(() => keyLength('three-state', unsaid))
+  // The formula for four states would take it that no channel favours the one test state.
+  for (const bound of ['wiesemann-2024', 'rusca-2018', 'tomamichel-2012'] as const) {
+    notApplicable(() => keyLength(bound, { ...input, pulses }))
+  }
+  const { crossedZeros, ...uncrossed } = input.counts
+  assert.equal(crossedZeros.length, 2)
+  notApplicable(() => keyLength('three-state', { ...input, counts: uncrossed }))
+  const { keyBasisProbability, ...unbiased } = input
+  assert(keyBasisProbability.receiver > 0)
+  notApplicable(() => keyLength('three-state', unbiased))
+})
+
+test('counts in which key states see + less often than + itself does give no key', () => {
+  const input = example({ errors: 0.001, size: 1e11 })
+  const { phaseError, terms } = threeState(input)
+  assert(phaseError < 0.2 && terms['minusInKey'] > 0)
+  // As a block would have it whose crossed detections were not counted, or were counted wrongly.
+  for (const share of [0, 0.5, 0.8]) {
+    const crossedZeros = input.counts.crossedZeros.map((n) => share * n)
+    const odd = threeState({ ...input, counts: { ...input.counts, crossedZeros } })
+    assert(odd.terms['minusInKey'] < 0)
+    assert.deepEqual([odd.phaseError, odd.secretBits], [0.5, 0])
+  }
 })

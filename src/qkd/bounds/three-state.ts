@@ -14,6 +14,9 @@
  * shorter evaluation leaves the last two terms out, taking it that no channel favours `+`; a channel
  * that makes `+` of everything would pass it.
  *
+ * Both key states together see `+` at least as often as `+` does for its half of them. Counts in
+ * which they do not, beyond chance, have no explanation: no key is made of them.
+ *
  * Assumed: pulses with random phase whose states are exactly the three, chosen independently of
  * intensity; detection whose probability does not depend on the receiver's basis; a random bit for
  * each double click. The key length follows from the phase error by complementarity, so the hash
@@ -39,27 +42,20 @@ import {
 } from './counts.ts'
 import { binaryEntropy, clipped, hoeffding, photonProbability } from './entropy.ts'
 
-/** Counts of one block by what was sent and measured; elements by intensity. */
-export interface ThreeStateCounts {
-  /** Key states sent, key basis measured. */
-  readonly key: BasisCounts
-  /** `+` sent, test basis measured, by what was seen. */
-  readonly plus: { readonly seenPlus: readonly number[]; readonly seenMinus: readonly number[] }
-  /** Key states sent, test basis measured, and `+` seen. */
-  readonly crossedSeenPlus: readonly number[]
-}
-
-/** What the bound takes. */
-export interface ThreeStateInput extends Omit<BoundInput, 'counts'> {
-  readonly counts: ThreeStateCounts
-  /** Shares in which each end chooses the key basis. */
-  readonly keyBasisProbability: { readonly transmitter: number; readonly receiver: number }
-}
-
-/** ℓ of one block of three-state BB84 with one decoy. @throws QkdRefusal */
-export function threeState(input: ThreeStateInput): KeyLength {
-  const { counts, intensities, keyBasisProbability } = input
-  check(input)
+/**
+ * ℓ of one block of three-state BB84 with one decoy.
+ *
+ * Takes `crossedZeros` and `keyBasisProbability` beside what every bound takes; bit 0 of the test
+ * basis is `+`.
+ *
+ * @throws QkdRefusal `COUNTS_IMPOSSIBLE`; `BOUND_NOT_APPLICABLE` unless there are two intensities, and
+ *   where what it takes beside is left out
+ */
+export function threeState(input: BoundInput): KeyLength {
+  const { counts, intensities } = input
+  const { crossedSeenPlus, keyBasisProbability } = checked(input)
+  const seenMinus = counts.test.errors
+  const seenPlus = counts.test.detections.map((n, at) => n - seenMinus[at])
   const epsilon = input.epsilons.secrecy ** 2 / (4 * ESTIMATES)
   const tau0 = photonProbability(intensities, 0)
   const { transmitter: pZ, receiver: qZ } = keyBasisProbability
@@ -70,15 +66,17 @@ export function threeState(input: ThreeStateInput): KeyLength {
   const keyVacuumUpper = vacuumFromErrors(counts.key, intensities, epsilon)
   const plusVacuumUpper = restUpper(keyVacuumUpper, (pZ * qZ) / (pZ * qZ + tested), epsilon)
   const keySingleLower = singlesLower(counts.key.detections, intensities, keyVacuumUpper, epsilon)
-  const wrongUpper = singlesUpper(counts.plus.seenMinus, intensities, epsilon)
-  const crossedUpper = singlesUpper(counts.crossedSeenPlus, intensities, epsilon)
-  const rightLower = singlesLower(counts.plus.seenPlus, intensities, plusVacuumUpper, epsilon)
+  const wrongUpper = singlesUpper(seenMinus, intensities, epsilon)
+  const crossedUpper = singlesUpper(crossedSeenPlus, intensities, epsilon)
+  const rightLower = singlesLower(seenPlus, intensities, plusVacuumUpper, epsilon)
 
   const wrongInKey = restUpper(wrongUpper, plusTested, epsilon)
   const crossedInKey = restUpper(crossedUpper, 1 - qZ, epsilon)
   const rightInKey = restLower(rightLower, plusTested, epsilon)
-  const phaseErrors = Math.max(0, wrongInKey + crossedInKey - rightInKey)
-  const phaseError = keySingleLower > 0 ? clipped(phaseErrors / keySingleLower, 0, 0.5) : 0.5
+  const minusInKey = crossedInKey - rightInKey
+  const phaseErrors = wrongInKey + minusInKey
+  const explained = keySingleLower > 0 && minusInKey >= 0
+  const phaseError = explained ? clipped(phaseErrors / keySingleLower, 0, 0.5) : 0.5
   const hiddenBits = keySingleLower * (1 - binaryEntropy(phaseError))
   const verificationBits = verificationCharge(input)
   const securityBits = 2 * Math.log2(2 / input.epsilons.secrecy)
@@ -92,8 +90,8 @@ export function threeState(input: ThreeStateInput): KeyLength {
       tau0,
       tau1: photonProbability(intensities, 1),
       keyDetections: sumOf(counts.key.detections),
-      testDetections: sumOf(counts.plus.seenPlus) + sumOf(counts.plus.seenMinus),
-      crossedDetections: sumOf(counts.crossedSeenPlus),
+      testDetections: sumOf(counts.test.detections),
+      crossedDetections: sumOf(crossedSeenPlus),
       keyVacuumUpper,
       plusVacuumUpper,
       keySingleLower,
@@ -103,6 +101,7 @@ export function threeState(input: ThreeStateInput): KeyLength {
       wrongInKey,
       crossedInKey,
       rightInKey,
+      minusInKey,
       phaseErrors,
       phaseError,
       hiddenBits,
@@ -114,17 +113,22 @@ export function threeState(input: ThreeStateInput): KeyLength {
   }
 }
 
-function check(input: ThreeStateInput): void {
+function checked(input: BoundInput) {
+  checkBoundInput(input, 2)
   const { counts, keyBasisProbability } = input
-  const { seenPlus, seenMinus } = counts.plus
-  const test = { detections: seenPlus.map((n, at) => n + seenMinus[at]), errors: seenMinus }
-  checkBoundInput({ ...input, counts: { key: counts.key, test } }, 2)
-  const crossed = { detections: counts.crossedSeenPlus, errors: [0, 0] }
+  const { crossedZeros } = counts
+  if (crossedZeros === undefined || keyBasisProbability === undefined) {
+    throw new QkdRefusal(
+      'BOUND_NOT_APPLICABLE',
+      'Expected key states that were measured in the test basis, and the shares of both bases',
+    )
+  }
+  const crossed = { detections: crossedZeros, errors: counts.test.errors.map(() => 0) }
   checkBoundInput({ ...input, counts: { key: counts.key, test: crossed } }, 2)
-  if (seenPlus.length !== 2) throw impossible('counts of both intensities')
   for (const share of [keyBasisProbability.transmitter, keyBasisProbability.receiver]) {
     if (!(share > 0 && share < 1)) throw impossible('a share of the key basis between 0 and 1')
   }
+  return { crossedSeenPlus: crossedZeros, keyBasisProbability }
 }
 
 const impossible = (expected: string): QkdRefusal =>

@@ -9,11 +9,11 @@
  * @module
  */
 
-import type { PulseExpectation, PulseSettings } from '#optics'
+import type { CrossedExpectation, PulseExpectation, PulseSettings } from '#optics'
 import type { BlockCounts, Epsilons, KeyLength } from '../bounds/counts.ts'
 import { sumOf } from '../bounds/counts.ts'
 import { binaryEntropy } from '../bounds/entropy.ts'
-import { keyLength } from '../bounds/length.ts'
+import { keyLength, pulseKindOf } from '../bounds/length.ts'
 import type { BoundName } from '../bounds/counts.ts'
 import { QkdRefusal } from '../refusal.ts'
 
@@ -21,6 +21,8 @@ import { QkdRefusal } from '../refusal.ts'
 export type PulseExpectations = readonly {
   readonly Z: PulseExpectation
   readonly X: PulseExpectation
+  /** Key states measured in the test basis, where there are three states. Left out: even odds. */
+  readonly crossed?: CrossedExpectation
 }[]
 
 export interface BlockModel {
@@ -78,7 +80,15 @@ export function expectedBlock(model: BlockModel): ExpectedBlock {
     detections: perPulse(basis, 'gain').map((share) => share * pulsesSent),
     errors: perPulse(basis, 'error').map((share) => share * pulsesSent),
   })
-  const counts = { key: counted('Z'), test: counted('X') }
+  const crossed = pulses.map((pulse, at) => {
+    const { zero } = pulse.crossed ?? { zero: pulse.Z.gain / 2 }
+    return pulsesSent * transmitter * (1 - receiver) * intensities[at].probability * zero
+  })
+  const threeStates = settings.source === 'three-states'
+  const counts = {
+    ...{ key: counted('Z'), test: counted('X') },
+    ...(threeStates ? { crossedZeros: crossed } : {}),
+  }
   const keyErrorRate = sumOf(counts.key.errors) / sumOf(counts.key.detections)
   const tested = sumOf(counts.test.detections)
   const leakBits = efficiency * blockBits * binaryEntropy(keyErrorRate)
@@ -88,7 +98,8 @@ export function expectedBlock(model: BlockModel): ExpectedBlock {
     intensities,
     epsilons,
     leakBits,
-    pulses: settings.source === 'entangled-pairs' ? 'single-photon' : 'weak-coherent',
+    keyBasisProbability,
+    pulses: pulseKindOf(settings),
     ...(verificationBits === undefined ? {} : { verificationBits }),
   })
   const seconds = pulsesSent / clockHz
