@@ -38,7 +38,8 @@ export function explainPreset(request: ExplainOptions): ExplanationView {
   const preset = namedLink(request.preset).link
   if (isPairLink(preset)) return explainPairs(preset, request)
   const { blockBits, efficiency, lengthKm } = request
-  const bound = boundNamed(request.bound ?? 'wiesemann-2024')
+  const threeStates = preset.settings.source === 'three-states'
+  const bound = boundNamed(request.bound ?? (threeStates ? 'three-state' : 'wiesemann-2024'))
   const channel = { ...preset.channel, ...(lengthKm === undefined ? {} : { lengthKm }) }
   const link = checkedLink({ ...preset, channel })
   const epsilons = EPSILONS
@@ -121,10 +122,11 @@ function lightSection(link: OpticalLink): Section {
 
 function pulseSection(link: OpticalLink): Section {
   const { pulses } = expectLink(link)
+  const threeStates = link.settings.source === 'three-states'
   return section(
     'Each pulse, both ends in one basis',
     link.settings.intensities.flatMap(({ meanPhotonNumber, probability }, at) => {
-      const { Z, X } = pulses[at]
+      const { Z, X, crossed } = pulses[at]
       const n = String(at + 1)
       return [
         [`mu${n}`, meanPhotonNumber, 'mean photon number'],
@@ -133,6 +135,11 @@ function pulseSection(link: OpticalLink): Section {
         [`errorZ${n}`, Z.error / Z.gain, 'share of those with a wrong bit'],
         [`gainX${n}`, X.gain, 'probability that it is reported in the test basis'],
         [`errorX${n}`, X.error / X.gain, 'share of those with a wrong bit'],
+        ...(threeStates
+          ? ([
+              [`zeroCrossed${n}`, crossed.zero, 'probability that a key state is seen as +'],
+            ] as const)
+          : []),
       ] as const
     }),
   )
@@ -157,6 +164,10 @@ const blockSection = (
         ] as const
       }),
     ),
+    ...(block.counts.crossedZeros ?? []).map((count, at) => {
+      const n = String(at + 1)
+      return [`crossedZeros${n}`, count, `key states of intensity ${n} seen as +`] as const
+    }),
     ['keyErrorRate', block.keyErrorRate, 'of the key basis'],
     ['testErrorRate', block.testErrorRate, 'of the test basis'],
     ['correctionEfficiency', efficiency, 'f, assumed; a running link counts what it reveals'],

@@ -18,11 +18,14 @@ const request: ExplainOptions = {
   optimise: false,
 }
 
+const THREE_STATE = 'three-state-102km'
+
 const open = door(ExplanationShape, 'explanation')
 
 test('every preset is explained within the contract, with every value a number', () => {
   for (const preset of presetNames()) {
-    for (const bound of ['wiesemann-2024', 'rusca-2018']) {
+    const bounds = preset === THREE_STATE ? ['three-state'] : ['wiesemann-2024', 'rusca-2018']
+    for (const bound of bounds) {
       const { sections, verdict } = open(explainPreset({ ...request, preset, bound }))
       for (const { terms } of sections) {
         for (const { name, value, meaning } of terms) {
@@ -49,13 +52,31 @@ test('a longer fibre gives less key, and in the end none with the reason', () =>
 
 test('searched settings give no lower secret rate than those of any preset', () => {
   const rateOf = (preset: string, optimise: boolean): number => {
-    const { sections } = explainPreset({ ...request, preset, optimise })
+    const { sections } = explainPreset({ ...request, preset, bound: undefined, optimise })
     const terms = sections.flatMap((one) => one.terms)
     return terms.find(({ name }) => name === 'secretBitsPerSecond')?.value ?? NaN
   }
   for (const preset of presetNames()) {
     assert(rateOf(preset, true) >= rateOf(preset, false), preset)
   }
+})
+
+test('three states are explained by their own bound, with what is crossed, and by no other', () => {
+  const asked = { ...request, preset: THREE_STATE, bound: undefined }
+  const { bound, sections, verdict, secretBits } = open(explainPreset(asked))
+  assert.deepEqual([bound, verdict], ['three-state', 'key'])
+  assert(secretBits > 500_000)
+  const terms = sections.flatMap((one) => one.terms)
+  const valueOf = (name: string) => terms.find((term) => term.name === name)?.value ?? NaN
+  const crossed = valueOf('crossedZeros1') + valueOf('crossedZeros2')
+  assert.equal(crossed, valueOf('crossedDetections'))
+  for (const other of ['wiesemann-2024', 'rusca-2018', 'lim-2014', 'tomamichel-2012']) {
+    assert.throws(() => explainPreset({ ...asked, bound: other }), QkdRefusal)
+  }
+  assert.throws(() => explainPreset({ ...request, bound: 'three-state' }), QkdRefusal)
+  const far = explainPreset({ ...asked, lengthKm: 300 })
+  assert.equal(far.secretBits, 0)
+  assert.match(far.why, /^No key: /)
 })
 
 test('pairs are explained by their own bound, and by no other', () => {

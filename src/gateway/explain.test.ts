@@ -51,6 +51,22 @@ test('a link of pairs needs no bound, and takes only its own', (t) => {
   }
 })
 
+test('a link of three states needs neither bound nor hash, and takes only its own', (t) => {
+  const three = { ...link, preset: 'three-state-102km' }
+  const checksOf = (change: object) => explained(t, { ...site, links: [{ ...three, ...change }] })
+  assert.deepEqual(checksOf({}).checks, [])
+  assert.deepEqual(checksOf({ bound: 'three-state', amplification: 'toeplitz' }).checks, [])
+  for (const [wrong, says] of [
+    [{ bound: 'wiesemann-2024' }, /expected a bound for three-state-bb84, got wiesemann-2024/],
+    [{ amplification: 'modular' }, /expected toeplitz amplification/],
+    [{ preset: 'cambridge-metro', bound: 'three-state' }, /expected a bound for decoy-bb84, got/],
+  ] as const) {
+    const [check] = checksOf(wrong).checks
+    assert.equal(check.state, 'fail')
+    assert.match(check.says, says)
+  }
+})
+
 test('what is wrong beyond the form is said, one line each', (t) => {
   const cases: readonly (readonly [object, 'warn' | 'fail', RegExp])[] = [
     [{ peers: [peer, peer] }, 'fail', /the peer cambridge is there twice/],

@@ -70,19 +70,8 @@ export function expectLink(usual: OpticalLink, attack: Attack = noAttack): LinkE
     Z: litPulse(link, attack, meanPhotonNumber, ones('Z')),
     X: litPulse(link, attack, meanPhotonNumber, ones('X')),
   }))
-  const { transmitter, receiver } = keyBasisProbability
-  const bothZ = transmitter * receiver
-  const bothX = (1 - transmitter) * (1 - receiver)
   const mean = (of: (pulse: LitPulse) => PulseFigure): number =>
-    intensities.reduce((sum, { probability }, at) => {
-      const [fromZ, fromX] = [of(lit[at].Z), of(lit[at].X)]
-      const over =
-        bothZ * fromZ(misalignment.Z, true) +
-        (receiver - bothZ) * fromX(misalignment.Z, false) +
-        bothX * fromX(misalignment.X, true) +
-        (1 - receiver - bothX) * fromZ(misalignment.X, false)
-      return sum + probability * over
-    }, 0)
+    intensities.reduce((sum, { probability }, at) => sum + probability * over(link, lit[at], of), 0)
   const click = mean(({ fires }) => fires)
   const double = mean((pulse) => pulse.double)
   const rates = detectorRates(link, click, click === 0 ? 0 : double / click)
@@ -109,7 +98,7 @@ export function expectLink(usual: OpticalLink, attack: Attack = noAttack): LinkE
     X: reported('X', pulse.X),
     crossed: crossed(pulse.Z),
   }))
-  const over = (basis: 'Z' | 'X', part: keyof PulseExpectation): number =>
+  const inBasis = (basis: Basis, part: keyof PulseExpectation): number =>
     intensities.reduce((sum, { probability }, at) => sum + probability * pulses[at][basis][part], 0)
   return {
     clickProbability: click,
@@ -119,8 +108,33 @@ export function expectLink(usual: OpticalLink, attack: Attack = noAttack): LinkE
       rates.live * (double * ((1 - jitter) ** 2 + jitter ** 2 / 2) + together),
     deadTimeDropProbability: (1 - rates.live) * click + rates.afterpulsesLost,
     pulses,
-    qber: { Z: over('Z', 'error') / over('Z', 'gain'), X: over('X', 'error') / over('X', 'gain') },
+    qber: {
+      Z: inBasis('Z', 'error') / inBasis('Z', 'gain'),
+      X: inBasis('X', 'error') / inBasis('X', 'gain'),
+    },
     detectionsPerSecond: clockHz * rates.detections,
-    siftedBitsPerSecond: clockHz * bothZ * over('Z', 'gain'),
+    siftedBitsPerSecond:
+      clockHz *
+      keyBasisProbability.transmitter *
+      keyBasisProbability.receiver *
+      inBasis('Z', 'gain'),
   }
+}
+
+/** A figure of pulses of one intensity, over the bases of both ends. */
+function over(
+  { settings, receiver: { misalignment } }: OpticalLink,
+  { Z, X }: { readonly Z: LitPulse; readonly X: LitPulse },
+  of: (pulse: LitPulse) => PulseFigure,
+): number {
+  const { transmitter, receiver } = settings.keyBasisProbability
+  const bothZ = transmitter * receiver
+  const bothX = (1 - transmitter) * (1 - receiver)
+  const [fromZ, fromX] = [of(Z), of(X)]
+  return (
+    bothZ * fromZ(misalignment.Z, true) +
+    (receiver - bothZ) * fromX(misalignment.Z, false) +
+    bothX * fromX(misalignment.X, true) +
+    (1 - receiver - bothX) * fromZ(misalignment.X, false)
+  )
 }

@@ -10,7 +10,7 @@ export interface Figure {
   readonly source: string
 }
 
-/** The same shape with a figure in place of each number. */
+/** The same shape with a figure in place of each number; words stay what they are. */
 export type Figures<T> = {
   readonly [K in keyof T]: T[K] extends number ? Figure : Figures<T[K]>
 }
@@ -29,6 +29,7 @@ export const isFigure = (node: unknown): node is Figure =>
 export function valuesOf(node: unknown): unknown {
   if (isFigure(node)) return node.value
   if (Array.isArray(node)) return node.map(valuesOf)
+  if (typeof node === 'string') return node
   return Object.fromEntries(
     Object.entries(node as object).map(([key, part]) => [key, valuesOf(part)]),
   )

@@ -53,8 +53,9 @@ export function namedLink(name: string, clockHz?: number): NamedLink {
     )
   }
   const preset = presetNamed(name)
-  const { title, batchSlots } = preset
-  return { name, title, link: linkOf(preset, clockHz), batchSlots }
+  const { title, batchSlots, blockBits } = preset
+  const size = blockBits === undefined ? {} : { blockBits }
+  return { name, title, link: linkOf(preset, clockHz), batchSlots, ...size }
 }
 
 /** Length and loss of all fibre between both ends. */

@@ -83,6 +83,23 @@ export const pairLink = (choices: Partial<LinkChoices> = {}): LinkParameters =>
     ...choices,
   })
 
+/** A source of three states; blocks that still give a key by a bound that wants large ones. */
+export const threeStateLink = (choices: Partial<LinkChoices> = {}): LinkParameters =>
+  smallLink({
+    epsilons: { secrecy: 1e-2, correctness: 1e-6 },
+    reserveOctets: 2 * (16 + 16 * 16),
+    pulses: {
+      clockHz: 2.5e9,
+      intensities: [
+        { meanPhotonNumber: 0.4, probability: 0.11 },
+        { meanPhotonNumber: 0.083, probability: 0.89 },
+      ],
+      keyBasisProbability: { transmitter: 0.64, receiver: 0.64 },
+      source: 'three-states',
+    },
+    ...choices,
+  })
+
 /** As `optics` has it where the transmitter's end of entangled pairs detected nothing. */
 export const NOTHING_SEEN = 0b0100
 
@@ -98,6 +115,8 @@ export interface Weather {
   readonly transmission: number
   /** Of entangled pairs: share of the receiver's detections that the other end detected too. */
   readonly coincident?: number
+  /** Share of key states that the test basis shows as its bit 0; one half in an even channel. */
+  readonly crossedZeros?: number
   /** How much of the decoys arrives, compared with the signal; 1 in an honest channel. */
   readonly decoysLeft?: number
 }
@@ -131,10 +150,12 @@ export function drawBatch(
     }
     const sentBasis = random.chance(keyBasisProbability.transmitter) ? 0 : 1
     const basis = random.chance(keyBasisProbability.receiver) ? 0 : 1
-    const sent = random.below(2)
+    const threeStates = pulses.source === 'three-states'
+    const sent = random.below(2) & (threeStates && sentBasis === 1 ? 0 : 1)
     const errorRate = basis === 1 ? (weather.testErrorRate ?? weather.errorRate) : weather.errorRate
     const flipped = random.chance(errorRate) ? 1 : 0
-    const bit = basis === sentBasis ? sent ^ flipped : random.below(2)
+    const odd = basis === 1 ? 1 - (weather.crossedZeros ?? 0.5) : 0.5
+    const bit = basis === sentBasis ? sent ^ flipped : random.chance(odd) ? 1 : 0
     choices[at] = sentBasis | (sent << 1) | (intensity << 2)
     if (pulses.source === 'entangled-pairs' && !random.chance(weather.coincident ?? 0.5)) {
       choices[at] = NOTHING_SEEN
@@ -273,19 +294,24 @@ export class Pair {
     this.run()
   }
 
-  /** Feeds one batch to the receiver; nothing follows until `run`. */
-  offer(detections = 20_000): void {
+  /** Feeds one batch to the receiver; nothing follows until `run`. Returns what both ends have. */
+  offer(detections = 20_000): { readonly outcomes: Uint8Array; readonly choices: Uint8Array } {
     const batch = this.#batch++
     const { pulses } = this.parameters
     const { weather } = this
     const drawn = keptBatch(this.#seed * 10_000 + batch, batch, detections, { pulses, weather })
     const { stuck = false, incomingLightNw = 0.01 } = this.transmitterTrouble
-    const choices = drawn.choices.choices.map((choice) => (stuck ? choice | 2 : choice))
+    // Of three states, that of the test basis has a bit of its own.
+    const alone = pulses.source === 'three-states' ? 1 : 0
+    const choices = drawn.choices.choices.map((choice) =>
+      stuck && (choice & alone) === 0 ? choice | 2 : choice,
+    )
     this.drawnChoices.set(batch, { batch, choices, observables: { incomingLightNw } })
     const observables = { ...drawn.detections.observables, ...this.observed }
     const outcomes = drawn.detections.outcomes.map((outcome) => (stuck ? outcome | 2 : outcome))
     const detected = { ...drawn.detections, outcomes, observables }
     this.input('receiver', { kind: 'detections', batch: detected })
+    return { outcomes, choices }
   }
 
   /** Both devices count their batches from 0 again. */

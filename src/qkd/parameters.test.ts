@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hex, linkId, siteId } from '#base'
-import { pairLink, PULSES, smallLink } from './fixture.test.ts'
+import { pairLink, PULSES, smallLink, threeStateLink } from './fixture.test.ts'
 import {
   linkParameters,
   padsPerReserve,
@@ -142,6 +142,41 @@ test('protocol, source and bound belong together, whichever of them is changed',
       () => readLinkParameters(value),
       (error) => error instanceof QkdRefusal && error.code === 'PARAMETERS_INVALID',
       String(at),
+    )
+  }
+})
+
+test('three states have their own protocol and bound, and a hash that its proof allows', () => {
+  const three = threeStateLink()
+  assert.equal(three.protocol, 'three-state-bb84')
+  assert.equal(three.bound, 'three-state')
+  assert.equal(three.amplification, 'toeplitz')
+  const { source, ...unsaid } = three.pulses
+  assert.equal(source, 'three-states')
+  assert.notEqual(hashOf({ ...three, pulses: unsaid }), hashOf(three))
+  assert.notEqual(hashOf({ ...three, protocol: 'decoy-bb84' }), hashOf(three))
+  const weak = smallLink()
+  const one = [{ meanPhotonNumber: 0.3, probability: 1 }]
+  const bad: readonly (readonly [object, RegExp])[] = [
+    [{ ...three, amplification: 'modular' }, /toeplitz amplification/],
+    // The formula for four states, which takes it that no channel favours the one of the test basis.
+    [{ ...three, bound: 'wiesemann-2024' }, /a bound for three-state-bb84/],
+    [{ ...three, bound: 'rusca-2018' }, /a bound for three-state-bb84/],
+    [{ ...three, protocol: 'decoy-bb84' }, /three-state-bb84 from three-states/],
+    [{ ...three, pulses: unsaid }, /decoy-bb84 from weak-pulses/],
+    [{ ...three, pulses: { ...three.pulses, source: 'entangled-pairs' } }, /bbm92 from/],
+    [{ ...three, pulses: { ...three.pulses, intensities: one } }, /2 intensities/],
+    [{ ...weak, bound: 'three-state', amplification: 'toeplitz' }, /a bound for decoy-bb84/],
+    [{ ...weak, pulses: { ...weak.pulses, source } }, /three-state-bb84 from three-states/],
+  ]
+  for (const [value, message] of bad) {
+    assert.throws(
+      () => readLinkParameters(value),
+      (error) =>
+        error instanceof QkdRefusal &&
+        error.code === 'PARAMETERS_INVALID' &&
+        message.test(error.message),
+      String(message),
     )
   }
 })

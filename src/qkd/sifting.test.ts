@@ -33,6 +33,7 @@ function batchOf(
   count: number,
   seed: number,
   kinds: number,
+  source?: 'three-states',
 ): { batch: DetectionBatch; choices: Uint8Array } {
   const random = new SeededRandom(seed)
   const slots = new Uint32Array(count)
@@ -45,6 +46,9 @@ function batchOf(
       ? NOTHING_SEEN
       : random.below(4) | (random.below(kinds) << 2),
   )
+  // Of three states, the one of the test basis is its bit 0.
+  if (source !== undefined)
+    for (const [at, one] of choices.entries()) choices[at] &= ~((one & 1) << 1)
   const head = { batch: 0, slotCount: slot + 1 + random.below(9) || 1, simulated: true }
   return { batch: { ...head, slots, outcomes, observables }, choices }
 }
@@ -54,13 +58,16 @@ test('sifting keeps what a plain loop over detections keeps, over batches of any
     fc.property(
       fc.array(fc.integer({ min: 0, max: 200 }), { minLength: 1, maxLength: 5 }),
       fc.constantFrom(1, 2, 3),
+      fc.constantFrom(undefined, 'three-states' as const),
       fc.nat(),
-      (counts, kinds, seed) => {
-        const [alice, bob] = [new SiftedBlock(kinds), new SiftedBlock(kinds)]
+      (counts, kinds, given, seed) => {
+        const source = kinds > 1 ? given : undefined
+        const [alice, bob] = [new SiftedBlock(kinds, source), new SiftedBlock(kinds, source)]
         const key: { a: number; b: number; intensity: number }[] = []
         const tests = Array.from({ length: kinds }, () => ({ all: 0, wrong: 0 }))
+        const crossed = tests.map(() => 0)
         counts.forEach((count, at) => {
-          const { batch, choices } = batchOf(count, seed + at, kinds)
+          const { batch, choices } = batchOf(count, seed + at, kinds, source)
           const { announcement, outcomes } = announce(batch)
           checkAnnouncement(announcement)
           const gaps = { width: announcement.gapWidth, octets: announcement.gaps }
@@ -71,6 +78,7 @@ test('sifting keeps what a plain loop over detections keeps, over batches of any
           acceptSifting(outcomes, answerSifting(announcement, shifted, alice), bob)
           for (let one = 0; one < count; one++) {
             const [choice, outcome] = [choices[one], batch.outcomes[one]]
+            if ((choice & 1) === 0 && outcome === 0b01) crossed[choice >> 2]++
             if ((choice & 1) !== (outcome & 1)) continue
             if (kinds === 1 && choice === NOTHING_SEEN) continue
             const [a, b, intensity] = [(choice >> 1) & 1, outcome >> 1, choice >> 2]
@@ -100,6 +108,7 @@ test('sifting keeps what a plain loop over detections keeps, over batches of any
           )
           const kept = tests.map((_, k) => key.filter(({ intensity }) => intensity === k).length)
           assert.deepEqual(block.keyDetections, kept)
+          assert.deepEqual(block.crossedZeros, source && crossed)
         }
         const [low, high] = bob.intensityPlanes
         if (kinds === 1) assert.equal(low.length + high.length, 0)
@@ -140,6 +149,42 @@ test('an answer of any other length or with bits behind its end changes nothing'
   assert.deepEqual(block.keyDetections, [0, 0, 0])
   acceptSifting(outcomes, answer, block)
   assert.notEqual(block.key.bits.length, 0)
+})
+
+test('with three states no bit is told, and the intensity of all that is counted', () => {
+  const { batch, choices } = batchOf(400, 6, 2, 'three-states')
+  const { announcement, outcomes } = announce(batch)
+  const made = (source?: 'three-states') => new SiftedBlock(2, source)
+  const answer = answerSifting(announcement, choices, made('three-states'))
+  const plain = answerSifting(announcement, choices, made())
+  assert.deepEqual(answer.matches, plain.matches)
+  assert.equal(answer.testBits.length, 0)
+  assert(plain.testBits.length > 0 && answer.intensityLow.length > plain.intensityLow.length)
+  // An answer of one kind of link is none of the other.
+  const mixed: readonly SiftAnswer[] = [
+    plain,
+    { ...answer, intensityLow: plain.intensityLow },
+    { ...answer, testBits: plain.testBits },
+  ]
+  const block = made('three-states')
+  for (const bad of mixed) {
+    assert.throws(() => acceptSifting(outcomes, bad, block), isRefusal('MESSAGE_INVALID'))
+  }
+  assert.throws(() => acceptSifting(outcomes, answer, made()), isRefusal('MESSAGE_INVALID'))
+  assert.deepEqual([block.key.length, block.crossedZeros], [0, [0, 0]])
+  acceptSifting(outcomes, answer, block)
+  assert(block.crossedZeros !== undefined && block.crossedZeros[0] > 0)
+})
+
+test('a fourth state from a source of three is refused and changes nothing', () => {
+  const { batch, choices } = batchOf(50, 7, 2, 'three-states')
+  const { announcement } = announce(batch)
+  const block = new SiftedBlock(2, 'three-states')
+  const minus = choices.with(9, 0b11)
+  assert.throws(() => answerSifting(announcement, minus, block), isRefusal('BATCH_INVALID'))
+  assert.deepEqual([block.key.length, block.crossedZeros], [0, [0, 0]])
+  answerSifting(announcement, minus, new SiftedBlock(2))
+  answerSifting(announcement, choices, block)
 })
 
 test('choices that no device reports are refused and change nothing', () => {

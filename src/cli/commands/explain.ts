@@ -36,7 +36,10 @@ export function addExplainCommand(program: Command, link: Command, powers: Expla
     .description(`${siteRoutes.explainLink.summary}; or a preset's average block`)
     .option('--preset <name>', 'explain the average block of a preset instead of a running link')
     .option('--km <length>', 'another length of its fibre, in kilometres')
-    .option('--bound <name>', 'wiesemann-2024, rusca-2018, lim-2014 or, of pairs, tomamichel-2012')
+    .option(
+      '--bound <name>',
+      'wiesemann-2024, rusca-2018, lim-2014; three-state of three states, tomamichel-2012 of pairs',
+    )
     .option('--block-bits <bits>', 'sifted bits of the block', '1000000')
     .option('--efficiency <f>', 'efficiency f of error correction', '1.06')
     .option('--optimise', 'search intensities, probabilities and basis bias first')
