@@ -50,8 +50,9 @@ const search = (
  */
 function system(lengthKm: number, bound: 'three-state' | 'rusca-2018'): number {
   const { settings, ...link } = linkOf(presetNamed('three-state-102km'))
-  const { source, ...fourStates } = settings
-  const start = bound === 'three-state' ? { ...fourStates, source } : fourStates
+  const { clockHz, intensities, keyBasisProbability } = settings
+  const fourStates = { clockHz, intensities, keyBasisProbability }
+  const start = bound === 'three-state' ? settings : fourStates
   const channel = { ...link.channel, lengthKm }
   const evaluate = (searched: PulseSettings): ExpectedBlock =>
     expectedBlock({
