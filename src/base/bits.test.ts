@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { bitAt, bitsOf, distance, packBits, unpackBits, weight } from './bits.ts'
+import { bitAt, bitsOf, distance, packBits, sliceBits, unpackBits, weight } from './bits.ts'
 
 const unpackedBits = fc.array(fc.integer({ min: 0, max: 1 })).map((bits) => Uint8Array.from(bits))
 
@@ -9,6 +9,17 @@ test('packing and unpacking bits is a round trip', () => {
   fc.assert(
     fc.property(unpackedBits, (unpacked) => {
       assert.deepEqual(unpackBits(packBits(unpacked)), unpacked)
+    }),
+  )
+})
+
+test('a slice is the bits from one place on, with zeros beyond the end', () => {
+  fc.assert(
+    fc.property(unpackedBits, fc.nat(40), fc.nat(40), (unpacked, from, length) => {
+      const { octets } = packBits(unpacked)
+      const expected = Uint8Array.from({ length }, (_, at) => unpacked[from + at] ?? 0)
+      const slice = sliceBits(octets, from, length)
+      assert.deepEqual(slice, packBits(expected))
     }),
   )
 })

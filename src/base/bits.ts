@@ -32,6 +32,23 @@ export function bitsOf(octets: Uint8Array, length = octets.length * 8): Bits {
   return { length, octets }
 }
 
+/** `length` bits of packed octets from bit `from` on, in a new array; zeros beyond the end. */
+export function sliceBits(octets: Uint8Array, from: number, length: number): Bits {
+  const out = new Uint8Array(octetsFor(length))
+  const first = from >> 3
+  const shift = from & 7
+  const source = octets.subarray(first, first + out.length + 1)
+  if (shift === 0) {
+    out.set(source.subarray(0, out.length))
+  } else {
+    const last = source.length - 1
+    for (let at = 0; at < last; at++)
+      out[at] = (source[at] >> shift) | (source[at + 1] << (8 - shift))
+    if (last >= 0 && last < out.length) out[last] = source[last] >> shift
+  }
+  return bitsOf(out, length)
+}
+
 /** Packs an array holding one bit, 0 or 1, per element. */
 export function packBits(unpacked: Uint8Array, from = 0, to = unpacked.length): Bits {
   const length = to - from
