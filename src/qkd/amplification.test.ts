@@ -10,6 +10,8 @@ import fc from 'fast-check'
 import { bitAt, bitsOf, packBits, SeededRandom, unpackBits, type Bits } from '#base'
 import { amplify, drawSeed, isSeed, seedOctets, type AmplificationShape } from './amplification.ts'
 import { randomFrom } from './fixture.test.ts'
+import { modularHashByDigits, modularHashByIntegers } from './modular.ts'
+import { toeplitzHashByBits, toeplitzHashByPairs } from './toeplitz.ts'
 
 /** A family of hashes given by what one seed does to one input; sizes are small. */
 type Family = (seed: number, x: number) => number
@@ -115,34 +117,75 @@ test('modular hashing is ((a·x + b) mod 2ⁿ) ≫ (n − ℓ) at every length',
       const seed = drawSeed(shape, randomFrom(at))
       const { inputBits: n, secretBits: l } = shape
       const split = Math.ceil(n / 8)
-      const value = (octets: Uint8Array): bigint =>
-        octets.reduceRight((sum, octet) => (sum << 8n) | BigInt(octet), 0n)
-      const [a, b] = [value(seed.subarray(0, split)), value(seed.subarray(split))]
-      const expected = ((a * value(x.octets) + b) % 2n ** BigInt(n)) >> BigInt(n - l)
-      assert.equal(value(amplify(shape, x, seed).octets), expected)
+      const [a, b] = [numberOf(seed.subarray(0, split)), numberOf(seed.subarray(split))]
+      const expected = ((a * numberOf(x.octets) + b) % 2n ** BigInt(n)) >> BigInt(n - l)
+      assert.equal(numberOf(amplify(shape, x, seed).octets), expected)
     }),
     { seed: 1, numRuns: 200 },
   )
 })
 
 test('a carry that only the lowest bits decide is found', () => {
-  const [n, l] = [600, 200]
+  const [n, l] = [16_384, 6000]
   const shape = { family: 'modular', inputBits: n, secretBits: l } as const
-  const value = (octets: Uint8Array): bigint =>
-    octets.reduceRight((sum, octet) => (sum << 8n) | BigInt(octet), 0n)
   const low = 1n << BigInt(n - l)
-  for (let at = 0; at < 20; at++) {
+  for (let at = 0; at < 10; at++) {
     const x = { length: n, octets: new SeededRandom(at).octets(n / 8) }
     const seed = drawSeed(shape, randomFrom(at))
-    const product = (value(seed.subarray(0, n / 8)) * value(x.octets)) % (1n << BigInt(n))
+    const product = (numberOf(seed.subarray(0, n / 8)) * numberOf(x.octets)) % (1n << BigInt(n))
     for (const carry of [0n, 1n]) {
       // The sum below the key is all ones, or just one more.
       const addend = (low - 1n - (product % low) + carry) % low
-      for (let octet = 0; octet < 50; octet++) {
+      for (let octet = 0; octet < (n - l) / 8; octet++) {
         seed[n / 8 + octet] = Number((addend >> BigInt(8 * octet)) & 255n)
       }
       const expected = ((product + addend) >> BigInt(n - l)) % (1n << BigInt(l))
-      assert.equal(value(amplify(shape, x, seed).octets), expected)
+      assert.equal(modularHashByDigits(x, l, seed), undefined, 'digits leave it open')
+      assert.equal(numberOf(amplify(shape, x, seed).octets), expected)
+    }
+  }
+})
+
+test('hashes on vector instructions are those of the plain ways at every length', () => {
+  const of = {
+    modular: { quick: modularHashByDigits, plain: modularHashByIntegers },
+    toeplitz: { quick: toeplitzHashByPairs, plain: toeplitzHashByBits },
+  }
+  const sizes = fc.tuple(fc.integer({ min: 2, max: 5000 }), fc.nat(999), fc.nat())
+  for (const family of ['modular', 'toeplitz'] as const) {
+    const { quick, plain } = of[family]
+    const agree = (n: number, secretBits: number, at: number): void => {
+      const seed = drawSeed({ family, inputBits: n, secretBits }, randomFrom(at))
+      const x = bitsOf(new SeededRandom(at).octets(Math.ceil(n / 8)), n)
+      const found = quick(x, secretBits, seed)
+      assert(found !== undefined, 'vectors are there and random seeds fit')
+      assert.deepEqual(found, plain(x, secretBits, seed))
+    }
+    const property = fc.property(sizes, ([n, share, at]) => {
+      agree(n, 1 + Math.floor((share / 1000) * (n - 1)), at)
+    })
+    fc.assert(property, { seed: 4, numRuns: 300 })
+    // More than one block of the cache; powers of two and three times one; odd and even lengths.
+    for (const n of [2 ** 18, 2 ** 20, 1_000_003, 1_500_000]) agree(n, Math.floor(n * 0.35), n)
+  }
+})
+
+test('keys and seeds with structure give the same hash either way', () => {
+  const n = 20_000
+  const patterns = [0x00, 0xff, 0x55, 0x80, 0x7f].map((octet) => new Uint8Array(n / 8).fill(octet))
+  for (const family of ['modular', 'toeplitz'] as const) {
+    const shape = { family, inputBits: n, secretBits: 7001 } as const
+    const seeds = [drawSeed(shape, randomFrom(1))]
+    for (const octet of [0x00, 0xff, 0x55]) {
+      const octets = (size: number): Uint8Array => new Uint8Array(size).fill(octet)
+      seeds.push(drawSeed(shape, { kind: 'simulated', octets }))
+    }
+    const plain = family === 'modular' ? modularHashByIntegers : toeplitzHashByBits
+    for (const octets of patterns) {
+      const x = { length: n, octets }
+      for (const seed of seeds) {
+        assert.deepEqual(amplify(shape, x, seed), plain(x, 7001, seed))
+      }
     }
   }
 })
@@ -210,6 +253,9 @@ test('an output of the largest size used has about as many ones as zeros', () =>
   assert.equal(key.length, 300_000)
   assert(Math.abs(ones - 150_000) < 6 * Math.sqrt(75_000))
 })
+
+const numberOf = (octets: Uint8Array): bigint =>
+  octets.reduceRight((sum, octet) => (sum << 8n) | BigInt(octet), 0n)
 
 /** A shape and an input of its length. */
 function shapes(family: 'modular' | 'toeplitz') {

@@ -22,7 +22,7 @@
  */
 
 import { assert, bitsOf, octetsFor, type Bits, type RandomSource } from '#base'
-import { integerOf, octetsOf } from '#crypto'
+import { modularHash } from './modular.ts'
 import type { AmplificationFamily } from './parameters.ts'
 import { toeplitzHash } from './toeplitz.ts'
 
@@ -87,40 +87,5 @@ export function amplify(shape: AmplificationShape, verified: Bits, seed: Uint8Ar
   }
 }
 
-/**
- * Only the carry of b into the top ℓ bits matters, and the bits next below nearly always decide it,
- * so the rest of b is not even read unless they leave it open.
- */
-function modularHash(verified: Bits, secretBits: number, seed: Uint8Array): Bits {
-  const n = verified.length
-  const dropped = n - secretBits
-  const split = octetsFor(n)
-  const product = integerOf(seed.subarray(0, split)) * integerOf(verified.octets)
-  const addend = seed.subarray(split)
-  const guard = Math.min(dropped, GUARD_BITS)
-  const top = BigInt.asUintN(n, product) >> BigInt(dropped - guard)
-  const near = bitsFrom(addend, dropped - guard, guard)
-  const sum = BigInt.asUintN(guard, top) + near
-  let key = top >> BigInt(guard)
-  if (sum >> BigInt(guard) === 1n) key += 1n
-  else if (sum === (1n << BigInt(guard)) - 1n && dropped > guard) {
-    key = BigInt.asUintN(n, product + integerOf(addend)) >> BigInt(dropped)
-  }
-  return {
-    length: secretBits,
-    octets: octetsOf(BigInt.asUintN(secretBits, key), octetsFor(secretBits)),
-  }
-}
-
-/** `count` bits of packed octets from bit `from` on, as an integer. */
-function bitsFrom(octets: Uint8Array, from: number, count: number): bigint {
-  const first = from >> 3
-  const last = octetsFor(from + count)
-  return BigInt.asUintN(count, integerOf(octets.subarray(first, last)) >> BigInt(from & 7))
-}
-
 const isPadded = (octets: Uint8Array, bits: number): boolean =>
   (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0
-
-/** Bits below the key that are added exactly; a carry from further down is one case in 2¹²⁸. */
-const GUARD_BITS = 128
