@@ -3,7 +3,8 @@
  * their own, and always wrapped from end to end.
  *
  * Stands between the key stores of neighbours, whose pads it spends, and that of distant pairs,
- * which it fills before anybody asks. What it fills is served like any other pool.
+ * which it fills before anybody asks. What it fills is served like any other pool. On which ways the
+ * shares go follows from the topology, as far as it is known here: `routeFor`, `isolationBy`.
  *
  * Trusted nodes are trusted: one that lies is found, but whoever holds a node on every way of a block
  * lacks nothing but the wrap. `provenance` names them, key by key.
@@ -25,3 +26,77 @@ export { BLOCK_OCTETS_MAX, SHARES_MAX } from './messages.ts'
 export type { OutwardState, OutwardView } from './outward.ts'
 export { RelayRefusal, type RelayRefusalCode } from './refusal.ts'
 export { Relay } from './relay.ts'
+export {
+  arcCosts,
+  EXCLUSIONS,
+  exclusionOf,
+  exclusionsOf,
+  HOP,
+  ROUTING_POLICY,
+  routingPolicy,
+  type ArcCosts,
+  type CostRequest,
+  type Exclusion,
+  type RoutingPolicy,
+} from './cost.ts'
+export { disjointPairs, pairTo, type DisjointPairs } from './disjoint-pairs.ts'
+export { disjointPaths, type Cut, type DisjointPaths } from './disjoint-paths.ts'
+export { isolationBy, type Isolation } from './isolation.ts'
+export {
+  lapse,
+  newLedger,
+  release,
+  reserve,
+  RESERVATIONS_MAX,
+  usableOctets,
+  type Ledger,
+  type PathReservation,
+  type ReserveOutcome,
+} from './ledger.ts'
+export {
+  routeCost,
+  routeFor,
+  routesFrom,
+  settled,
+  terrainFor,
+  type Route,
+  type RouteOutcome,
+  type RoutePath,
+  type RouteRequest,
+  type RouteTable,
+  type Shortfall,
+  type TableRequest,
+} from './routing.ts'
+export { pathTo, shortestPaths, type ShortestPaths, type Terrain } from './shortest-paths.ts'
+export {
+  freeOctetsOn,
+  LINK_STATUSES,
+  linkIndexOf,
+  linkOf,
+  LINKS_MAX,
+  linksAlong,
+  newTopology,
+  nodeOf,
+  NODES_MAX,
+  openNetwork,
+  sitesAlong,
+  withLink,
+  type Arc,
+  type LinkState,
+  type LinkStatus,
+  type Network,
+  type NetworkLink,
+  type NetworkNode,
+  type NodeKind,
+  type Topology,
+} from './topology.ts'
+export {
+  floorOf,
+  levelOf,
+  PRIORITIES,
+  wantedBy,
+  watermarks,
+  type Level,
+  type Priority,
+  type Watermarks,
+} from './watermarks.ts'

@@ -25,6 +25,14 @@ export type RelayRefusalCode =
   | 'RELAY_STUCK'
   /** Too many shares of this neighbour are in hand. */
   | 'RELAY_BUSY'
+  /** A network with a site or link twice, a link without its ends, or more than the limits. */
+  | 'RELAY_NETWORK_INVALID'
+  /** Weights or watermarks of a policy contradict one another. */
+  | 'RELAY_POLICY_INVALID'
+  | 'RELAY_SITE_UNKNOWN'
+  | 'RELAY_LINK_UNKNOWN'
+  /** A request for no octets or no path, or for a route from a site to itself. */
+  | 'RELAY_REQUEST_INVALID'
 
 /** A relayed block, or a message of one, was refused; nothing of it is used. */
 export class RelayRefusal extends Refusal<RelayRefusalCode> {

@@ -1,0 +1,57 @@
+/**
+ * What taking links out of use would cut.
+ *
+ * @module
+ */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { linkId } from '#base'
+import { networkOf, site, topologyOf } from './networks.test.ts'
+import { isolationBy } from './isolation.ts'
+
+/** Hospitals 0, 2, 3 and 5; trusted nodes 1 and 4: 0–1–2, 1–4 twice, 3–4–5. */
+const NETWORK = networkOf(
+  6,
+  [
+    [0, 1],
+    [1, 2],
+    [1, 4],
+    [1, 4],
+    [3, 4],
+    [4, 5],
+  ],
+  (node, at) => (at === 1 || at === 4 ? { ...node, kind: 'trusted-node' } : node),
+)
+const links = (...numbers: readonly number[]) => numbers.map((at) => linkId(`l${String(at)}`))
+
+test('the only link of a hospital isolates it; of two between the halves either may go', () => {
+  const topology = topologyOf(NETWORK)
+  assert.deepEqual(isolationBy(topology, links(0)), { isolated: [site(0)], pairsLost: 3 })
+  assert.deepEqual(isolationBy(topology, links(2)), { isolated: [], pairsLost: 0 })
+  assert.deepEqual(isolationBy(topology, links(2, 3)), { isolated: [], pairsLost: 4 })
+  assert.deepEqual(isolationBy(topology, links(0, 2, 3)), {
+    isolated: [site(0), site(2)],
+    pairsLost: 5,
+  })
+})
+
+test('a link that is down, suspect or unheard is no way that could remain', () => {
+  for (const change of [{ status: 'off' }, { suspect: true }, undefined] as const) {
+    const topology = topologyOf(NETWORK, { 3: change })
+    assert.equal(isolationBy(topology, links(2)).pairsLost, 4)
+  }
+  const passive = topologyOf(NETWORK, { 3: { status: 'passive', freeOctets: [0, 0] } })
+  assert.equal(isolationBy(passive, links(2)).pairsLost, 0)
+})
+
+test('who is isolated already is not isolated by one more link', () => {
+  const topology = topologyOf(NETWORK, { 0: { status: 'off' } })
+  assert.deepEqual(isolationBy(topology, links(0)), { isolated: [], pairsLost: 0 })
+})
+
+test('ways do not lead through sites to be avoided or that do not relay', () => {
+  const topology = topologyOf(NETWORK)
+  assert.deepEqual(isolationBy(topology, links(0), new Set([site(1)])).pairsLost, 0)
+  assert.throws(() => isolationBy(topology, [linkId('other')]), { code: 'RELAY_LINK_UNKNOWN' })
+})
