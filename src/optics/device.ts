@@ -37,6 +37,11 @@ export interface PulseSettings {
    * `three-states`: of the test basis only the state of bit 0.
    */
   readonly source?: 'entangled-pairs' | 'three-states'
+  /**
+   * Share of photons that the receiver's end of entangled pairs measures neither in Z nor in X but at
+   * ±22.5°, for a CHSH test; `keyBasisProbability` is of the rest. Left out: none.
+   */
+  readonly chshProbability?: number
 }
 
 /** Slots of one batch, at most. */
@@ -61,7 +66,9 @@ export interface DetectionBatch extends BatchHead {
   readonly slots: Uint32Array
   /**
    * Bit 0: basis (0 = Z, 1 = X). Bit 1: the measured bit. A double click is reported with a random
-   * bit (squashing), never left out.
+   * bit (squashing), never left out. Bit 2 (`CHSH_OUTCOME`), where settings have a CHSH test:
+   * measured between the bases; bit 0 is the angle then, 0 for 22.5° and 1 for −22.5° from Z
+   * towards X.
    */
   readonly outcomes: Uint8Array
   readonly observables: ReceiverObservables
@@ -95,6 +102,9 @@ export interface TransmitterObservables {
   /** Light that came in from the fibre, in nW, as the watchdog detector sees it. */
   readonly incomingLightNw: number
 }
+
+/** Bit of an outcome that was measured at one of the two angles of a CHSH test. */
+export const CHSH_OUTCOME = 0b0100
 
 /** The choice of a slot in which the transmitter's end of entangled pairs detected nothing. */
 export const NOTHING_SEEN = 0b0100

@@ -5,13 +5,14 @@
  */
 
 import { assert } from '#base'
+import { CHSH_OUTCOME } from './device.ts'
 import { OpticsRefusal } from './refusal.ts'
 
 /** Octets of the longest gap with its outcome: `BATCH_SLOTS_MAX` × 4 fits in 28 bits. */
 export const GAP_OCTETS_MAX = 4
 
 /**
- * Writes each detection as (gap − 1) × 4 + outcome. Slots must be strictly increasing.
+ * Writes each detection as (gap − 1) × 4 + two bits of its outcome. Slots must be strictly increasing.
  *
  * @param octets  has room for `GAP_OCTETS_MAX` octets per detection from `at` on
  * @returns       where the last one ends
@@ -27,8 +28,8 @@ export function writeDetections(
   for (let index = 0; index < slots.length; index++) {
     const slot = slots[index]
     const outcome = outcomes[index]
-    assert(slot > before && outcome < 4, 'detections are in order and of two bits')
-    let rest = ((slot - before - 1) << 2) | outcome
+    assert(slot > before && outcome < 8, 'detections are in order and of three bits')
+    let rest = ((slot - before - 1) << 2) | (outcome & 3)
     before = slot
     all |= rest
     while (rest > 127) {
@@ -69,6 +70,37 @@ export function readDetections(
   }
   // Past the end, octets read as undefined, which leaves `at` beyond it.
   if (at !== octets.length || slot >= slotCount) throw invalidMessage('detections')
+}
+
+/**
+ * One bit for each detection, whether a CHSH test measured it: the low end of an octet first. Empty
+ * where none was.
+ */
+export function chshMarks(outcomes: Uint8Array): Uint8Array {
+  const marks = new Uint8Array(Math.ceil(outcomes.length / 8))
+  let any = 0
+  for (let at = 0; at < outcomes.length; at++) {
+    const mark = outcomes[at] & CHSH_OUTCOME
+    any |= mark
+    if (mark !== 0) marks[at >> 3] |= 1 << (at & 7)
+  }
+  return any === 0 ? new Uint8Array(0) : marks
+}
+
+/**
+ * Marks the outcomes that a CHSH test measured.
+ *
+ * @throws OpticsRefusal OPTICS_MESSAGE_INVALID for marks that `chshMarks` does not make
+ */
+export function markChsh(outcomes: Uint8Array, marks: Uint8Array): void {
+  const beyond = outcomes.length & 7
+  const last = marks.at(-1) ?? 0
+  if (marks.every((mark) => mark === 0) || (beyond !== 0 && last >> beyond !== 0)) {
+    throw invalidMessage('marks of a test')
+  }
+  for (let at = 0; at < outcomes.length; at++) {
+    if ((marks[at >> 3] >> (at & 7)) & 1) outcomes[at] |= CHSH_OUTCOME
+  }
 }
 
 /** Writes each slot as gap − 1. As `writeDetections` otherwise. */

@@ -8,11 +8,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noAttack, type Attack } from './eve.ts'
 import { sigmasApart, sigmasFrom } from './fixtures.test.ts'
-import { expectPairs } from './pair-expectation.ts'
+import { CHSH_SETTINGS, expectPairs, type ChshExpectation } from './pair-expectation.ts'
 import {
   countPairByPair,
   countSimulated,
   roughPairs,
+  roughTested,
   testPairs,
   type PairCounts,
 } from './pair-fixtures.test.ts'
@@ -31,6 +32,7 @@ function worst(link: PairLink, attack: Attack, seen: PairCounts) {
     ['wrong in ZZ', seen.wrongZ, slots * expected.Z.error],
     ['wrong in XX', seen.wrongX, slots * expected.X.error],
     ['wrong in unlike bases', seen.wrongCrossed, seen.crossed / 2],
+    ...(expected.chshTest === undefined ? [] : testFigures(expected.chshTest, seen)),
   ]
   return figures
     .map(([what, count, mean]) => ({
@@ -38,6 +40,18 @@ function worst(link: PairLink, attack: Attack, seen: PairCounts) {
       what: `${what}: ${count}, not ${mean}`,
     }))
     .reduce((a, b) => (b.sigmas > a.sigmas ? b : a))
+}
+
+/** Coincidences at the settings of a CHSH test: all of them, and those with unlike bits. */
+function testFigures({ gains, correlations }: ChshExpectation, { slots, ...seen }: PairCounts) {
+  return CHSH_SETTINGS.flatMap(({ basis, degrees }, at) => {
+    const [same, different] = [seen.same[at], seen.different[at]]
+    const [name, mean] = [`${basis} and ${degrees}°`, slots * gains[at]]
+    return [
+      [name, same + different, mean],
+      [`${name}, unlike`, different, (mean * (1 - correlations[at])) / 2],
+    ] as const
+  })
 }
 
 const links: readonly (readonly [string, PairLink])[] = [
@@ -52,6 +66,8 @@ const links: readonly (readonly [string, PairLink])[] = [
   ['dead time of one end', testPairs({ deadSlots: [0, 20] })],
   ['unlike dead times', testPairs({ deadSlots: [12, 3], lossDb: [3, 2] })],
   ['everything', roughPairs],
+  ['a CHSH test', testPairs({ chsh: 0.2 })],
+  ['a CHSH test with everything', roughTested],
 ]
 
 for (const [name, link] of links) {
@@ -72,7 +88,11 @@ const attacks: readonly Attack[] = [
 ]
 for (const attack of attacks) {
   test(`simulated pairs keep to the closed form under ${JSON.stringify(attack)}`, () => {
-    for (const link of [testPairs({ misalignment: { Z: 0.02, X: 0.05 } }), roughPairs]) {
+    for (const link of [
+      testPairs({ misalignment: { Z: 0.02, X: 0.05 } }),
+      roughPairs,
+      roughTested,
+    ]) {
       const seen = countSimulated({ link, attack, seed: 3, batches: 10, batchSlots: 100_000 })
       const { sigmas, what } = worst(link, attack, seen)
       assert(sigmas < 5, what)
@@ -86,6 +106,8 @@ test('pairs counted one by one come out as simulated and as computed', () => {
     [testPairs({ pairs: 0.6, dark: 0.01, lossDb: [1, 2], slotShare: 0.8 }), noAttack],
     [roughPairs, { kind: 'intercept-resend', fraction: 0.7 }],
     [roughPairs, { kind: 'fibre-cut', lossDb: 4 }],
+    [roughTested, noAttack],
+    [roughTested, { kind: 'intercept-resend', fraction: 0.6 }],
   ]
   for (const [link, attack] of runs) {
     const one = countPairByPair({ link, attack, seed: 5, slots: 400_000 })
@@ -144,4 +166,34 @@ test('Eve knows half of what she measures, as far as it is sifted', () => {
     assert(sigmasFrom(seen.knownToEve, (seen.sifted * fraction) / 2) < 5)
     assert.equal(seen.knownToEve === 0, fraction === 0)
   }
+})
+
+test('a test measures S = 2√2·(1 − p/2) where Eve intercepts a share p, as the error rates imply', () => {
+  const weak = testPairs({ pairs: 1e-5, lossDb: [1, 1], chsh: 0.05 })
+  const noisy = { ...weak, misalignment: { Z: 0.01, X: 0.06 } }
+  for (const fraction of [0, 0.3, 1]) {
+    const attack: Attack = { kind: 'intercept-resend', fraction }
+    const { chshTest } = expectPairs(weak, attack)
+    assert(chshTest !== undefined)
+    assert(Math.abs(chshTest.chsh - 2 * Math.SQRT2 * (1 - fraction / 2)) < 1e-4)
+    const { chsh, chshTest: same } = expectPairs(noisy, attack)
+    assert(Math.abs(chsh - (same?.chsh ?? 0)) < 1e-4)
+  }
+  assert(expectPairs(weak, { kind: 'intercept-resend', fraction: 1 }).chsh < 2)
+})
+
+test('one pair of settings in four is correlated the other way round', () => {
+  const { chshTest } = expectPairs(testPairs({ pairs: 1e-5, lossDb: [1, 1], chsh: 0.05 }))
+  assert(chshTest !== undefined)
+  const signs = chshTest.correlations.map(Math.sign)
+  assert.deepEqual(signs, [1, -1, 1, 1])
+  for (const correlation of chshTest.correlations) {
+    assert(Math.abs(Math.abs(correlation) - Math.SQRT1_2) < 1e-4)
+  }
+})
+
+test('a CHSH test takes its share of the light, and the key basis has the rest', () => {
+  const [without, with_] = [testPairs(), testPairs({ chsh: 0.2 })].map((link) => expectPairs(link))
+  assert(Math.abs(with_.siftedBitsPerSecond / without.siftedBitsPerSecond - 0.8) < 0.01)
+  assert(Math.abs(with_.singles.receiver - without.singles.receiver) < 1e-9)
 })

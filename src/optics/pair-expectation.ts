@@ -7,8 +7,9 @@
  *   F(A, B) = (1 − d_A)^|A| (1 − d_B)^|B| · e^−μ·[η_A·p(A) + η_B·p(B) − η_A·η_B·s·p(A, B)]
  *
  * where p are the shares of pairs that meet those detectors, and s the share that stays in one slot.
- * Whatever is reported is a sum of such terms: "basis Z" is (1 − z)(q + (1 − q)·x) for z and x saying
- * that the detectors of Z and of X are silent, and the sign of a bit is (z₁ − z₀)·x.
+ * Whatever is reported is a sum of such terms. With z, x and t for "silent" of Z, of X and of a CHSH
+ * test, "basis Z" is (1 − z)·x·t + q·(1 − x·t − z·t − z·x + 2·z·x·t), and the sign of its bit is
+ * (z₁ − z₀)·x·t.
  *
  * Each end by itself is a renewal process, so its dead time is exact. Both ends are dead together
  * more often than chance has it, for coincidences stop both; that is taken to first order.
@@ -36,8 +37,10 @@ export interface PairsExpectation {
   readonly X: PulseExpectation
   /** Error rate of the sifted bits; NaN where nothing ever coincides. */
   readonly qber: { readonly Z: number; readonly X: number }
-  /** √2·(E_Z + E_X): what a CHSH test on such pairs would give. */
+  /** √2·(E_Z + E_X): what a CHSH test on such pairs would give, inferred from error rates. */
   readonly chsh: number
+  /** What the link's own test measures; absent where it has none. */
+  readonly chshTest?: ChshExpectation
   /** At the receiver: those that it announces. */
   readonly detectionsPerSecond: number
   readonly coincidencesPerSecond: number
@@ -45,11 +48,29 @@ export interface PairsExpectation {
   readonly siftedBitsPerSecond: number
 }
 
+/** What a CHSH test measures on average, in the order of `CHSH_SETTINGS`. */
+export interface ChshExpectation {
+  /** Coincidences per slot at each pair of settings. */
+  readonly gains: readonly number[]
+  readonly correlations: readonly number[]
+  /** S = E(X, 22.5°) − E(X, −22.5°) + E(Z, 22.5°) + E(Z, −22.5°). */
+  readonly chsh: number
+}
+
+/** Basis of the transmitter's end, and angle of the receiver's in degrees from Z towards X. */
+export const CHSH_SETTINGS = [
+  { basis: 'X', degrees: 22.5 },
+  { basis: 'X', degrees: -22.5 },
+  { basis: 'Z', degrees: 22.5 },
+  { basis: 'Z', degrees: -22.5 },
+] as const
+
 /** Averages of a checked link under a checked attack; a drift as it begins. */
 export function expectPairs(usual: PairLink, attack: Attack = noAttack): PairsExpectation {
   const link = pairLinkUnder(usual, attack)
   const { clockHz } = link.settings
-  const silent = silenceOf(link, interceptedShare(attack))
+  // What does not look at the test does not depend on its angle.
+  const silent = silenceOf(link, interceptedShare(attack), 0)
   const [a, b] = [endFigures(link, 'transmitter'), endFigures(link, 'receiver')]
   const clicks = [1 - silent(ALL, NONE), 1 - silent(NONE, ALL)]
   const together = 1 - silent(ALL, NONE) - silent(NONE, ALL) + silent(ALL, ALL)
@@ -58,10 +79,22 @@ export function expectPairs(usual: PairLink, attack: Attack = noAttack): PairsEx
   // One click at both ends leaves both dead for the shorter of the two times.
   const shorter = Math.min(a.deadSlots, b.deadSlots)
   const liveTogether = independent / (1 - together * shorter * independent)
-  const odds = [a.keyBasisProbability, b.keyBasisProbability]
+  const shares = [a.basisShares, b.basisShares]
   const reported = (basis: 'Z' | 'X'): PulseExpectation => {
-    const gain = liveTogether * bothReport(silent, basis, odds)
-    return { gain, error: (gain - liveTogether * agreement(silent, basis)) / 2 }
+    const gain = liveTogether * bothReport(silent, [basis, basis], shares)
+    return { gain, error: (gain - liveTogether * agreement(silent, [basis, basis])) / 2 }
+  }
+  const measured = (): ChshExpectation => {
+    const gains: number[] = []
+    const correlations: number[] = []
+    for (const { basis, degrees } of CHSH_SETTINGS) {
+      const turned = silenceOf(link, interceptedShare(attack), degrees)
+      const gain = bothReport(turned, [basis, 'between'], shares) / 2
+      gains.push(liveTogether * gain)
+      correlations.push(agreement(turned, [basis, 'between']) / 2 / gain)
+    }
+    const [up, down, ...rest] = correlations
+    return { gains, correlations, chsh: up - down + rest[0] + rest[1] }
   }
   const [Z, X] = [reported('Z'), reported('X')]
   const qber = { Z: Z.error / Z.gain, X: X.error / X.gain }
@@ -73,21 +106,30 @@ export function expectPairs(usual: PairLink, attack: Attack = noAttack): PairsEx
     X,
     qber,
     chsh: 2 * Math.SQRT2 * (1 - qber.Z - qber.X),
+    ...(b.chshProbability === 0 ? {} : { chshTest: measured() }),
     detectionsPerSecond: clockHz * clicks[1] * liveB,
     coincidencesPerSecond: clockHz * liveTogether * together,
     siftedBitsPerSecond: clockHz * Z.gain,
   }
 }
 
-/** Probability that none of these detectors fires, of each end. Sets are masks: Z0, Z1, X0, X1. */
+/**
+ * Probability that none of these detectors fires, of each end. Sets are masks: Z0, Z1, X0, X1, and at
+ * the receiver's end those of a CHSH test.
+ */
 type Silence = (here: number, there: number) => number
 
-function silenceOf(link: PairLink, intercepted: number): Silence {
+function silenceOf(link: PairLink, intercepted: number, degrees: number): Silence {
   const [a, b] = [endFigures(link, 'transmitter'), endFigures(link, 'receiver')]
   const mean = meanPairs(link)
-  const share = (q: number, detector: number): number => (detector < 2 ? q : 1 - q) / 2
+  const share = (shares: readonly number[], detector: number): number =>
+    (shares[detector >> 1] ?? 0) / 2
   const pair = (here: number, there: number): number => {
-    const chance = share(a.keyBasisProbability, here) * share(b.keyBasisProbability, there)
+    const chance = share(a.basisShares, here) * share(b.basisShares, there)
+    if (there > 3) {
+      const agrees = correlationAt(link, here < 2 ? 0 : 45, degrees) * (1 - intercepted / 2)
+      return chance * (1 + ((here + there) % 2 === 0 ? agrees : -agrees))
+    }
     if (here >> 1 !== there >> 1) return chance
     const misaligned = link.misalignment[here < 2 ? 'Z' : 'X']
     const wrong = misaligned * (1 - intercepted / 2) + intercepted / 4
@@ -95,29 +137,57 @@ function silenceOf(link: PairLink, intercepted: number): Silence {
   }
   return (here, there) => {
     const [A, B] = [detectorsIn(here), detectorsIn(there)]
-    const photons = (q: number, set: readonly number[]): number =>
-      set.reduce((sum, detector) => sum + share(q, detector), 0)
+    const photons = (shares: readonly number[], set: readonly number[]): number =>
+      set.reduce((sum, detector) => sum + share(shares, detector), 0)
     let met = 0
     for (const one of A) for (const other of B) met += pair(one, other)
     const exponent =
-      a.transmittance * photons(a.keyBasisProbability, A) +
-      b.transmittance * photons(b.keyBasisProbability, B) -
+      a.transmittance * photons(a.basisShares, A) +
+      b.transmittance * photons(b.basisShares, B) -
       a.transmittance * b.transmittance * link.slotShare * met
-    const dark = (1 - a.noiseProbability) ** A.length * (1 - b.noiseProbability) ** B.length
+    // The other end has no detectors of a test, and no noise in them.
+    const dark =
+      (1 - a.noiseProbability) ** detectorsIn(here & (Z_SET | X_SET)).length *
+      (1 - b.noiseProbability) ** B.filter((at) => at < 2 * b.basisShares.length).length
     return dark * Math.exp(-mean * exponent)
   }
 }
 
-/** Probability that both ends report this basis, by the odds of the key basis at each. */
-function bothReport(silent: Silence, basis: 'Z' | 'X', odds: readonly number[]): number {
-  const [own, other] = basis === 'Z' ? [Z_SET, X_SET] : [X_SET, Z_SET]
-  const parts = odds.map((key) => {
-    const q = basis === 'Z' ? key : 1 - key
+/** E of a state that errs in Z and in X as the link says, at two angles from Z towards X. */
+function correlationAt({ misalignment }: PairLink, here: number, there: number): number {
+  const [one, other] = [here, there].map((degrees) => (2 * degrees * Math.PI) / 180)
+  return (
+    (1 - 2 * misalignment.Z) * Math.cos(one) * Math.cos(other) +
+    (1 - 2 * misalignment.X) * Math.sin(one) * Math.sin(other)
+  )
+}
+
+/** What a report can be of. */
+type Analyser = 'Z' | 'X' | 'between'
+
+/**
+ * Probability that both ends report these. An analyser is reported if it alone has clicked, and by
+ * its odds if several have.
+ *
+ * @param odds  shares of photons at each end, in the order Z, X, between
+ */
+function bothReport(
+  silent: Silence,
+  analysers: readonly [Analyser, Analyser],
+  odds: readonly (readonly number[])[],
+): number {
+  const parts = analysers.map((analyser, end) => {
+    const { own, others } = SETS[analyser]
+    const share = odds[end][ORDER.indexOf(analyser)]
     return [
-      [NONE, q],
-      [other, 1 - q],
-      [own, -q],
-      [ALL, q - 1],
+      [own[0] | own[1] | others, -1],
+      [others, 1],
+      // Several have clicked: not none, and not one alone.
+      [NONE, share],
+      [X_SET | BETWEEN_SET, -share],
+      [Z_SET | BETWEEN_SET, -share],
+      [Z_SET | X_SET, -share],
+      [ALL, 2 * share],
     ] as const
   })
   let sum = 0
@@ -128,16 +198,25 @@ function bothReport(silent: Silence, basis: 'Z' | 'X', odds: readonly number[]):
 }
 
 /** Mean product of the signs of both bits, 0 where either is a coin toss. */
-function agreement(silent: Silence, basis: 'Z' | 'X'): number {
-  const [zero, one, other] = basis === 'Z' ? [1, 2, X_SET] : [4, 8, Z_SET]
-  const [s0, s1] = [zero | other, one | other]
-  return silent(s0, s0) + silent(s1, s1) - silent(s0, s1) - silent(s1, s0)
+function agreement(silent: Silence, analysers: readonly [Analyser, Analyser]): number {
+  const [here, there] = analysers.map((analyser) => SETS[analyser])
+  const both = (one: 0 | 1, other: 0 | 1): number =>
+    silent(here.own[one] | here.others, there.own[other] | there.others)
+  return both(0, 0) + both(1, 1) - both(0, 1) - both(1, 0)
 }
 
 const detectorsIn = (set: number): readonly number[] =>
-  [0, 1, 2, 3].filter((detector) => (set >> detector) & 1)
+  [0, 1, 2, 3, 4, 5].filter((detector) => (set >> detector) & 1)
 
-const NONE = 0b0000
-const Z_SET = 0b0011
-const X_SET = 0b1100
-const ALL = 0b1111
+const NONE = 0
+const Z_SET = 0b000011
+const X_SET = 0b001100
+const BETWEEN_SET = 0b110000
+const ALL = 0b111111
+
+const ORDER: readonly Analyser[] = ['Z', 'X', 'between']
+const SETS = {
+  Z: { own: [1, 2], others: X_SET | BETWEEN_SET },
+  X: { own: [4, 8], others: Z_SET | BETWEEN_SET },
+  between: { own: [16, 32], others: Z_SET | X_SET },
+} as const

@@ -6,10 +6,17 @@
 
 import { SeededRandom } from '#base'
 import { seededRandom } from '#world/ports'
-import { NOTHING_SEEN } from './device.ts'
+import { CHSH_OUTCOME, NOTHING_SEEN } from './device.ts'
 import type { Attack } from './eve.ts'
 import { PairSimulator } from './pair-simulate.ts'
-import { endFigures, interceptedShare, meanPairs, pairLinkUnder, type PairLink } from './pairs.ts'
+import {
+  endFigures,
+  interceptedShare,
+  meanPairs,
+  pairLinkUnder,
+  type EndFigures,
+  type PairLink,
+} from './pairs.ts'
 import { RandomWords } from './random-words.ts'
 import { choicesIn } from './record.ts'
 
@@ -23,6 +30,7 @@ export function testPairs({
   misalignment = { Z: 0, X: 0 },
   slotShare = 1,
   keyBasis = [0.6, 0.7],
+  chsh,
 }: {
   readonly pairs?: number
   readonly lossDb?: readonly [number, number]
@@ -32,6 +40,7 @@ export function testPairs({
   readonly misalignment?: { readonly Z: number; readonly X: number }
   readonly slotShare?: number
   readonly keyBasis?: readonly [number, number]
+  readonly chsh?: number
 } = {}): PairLink {
   const arm = (at: 0 | 1) => ({
     channel: {
@@ -58,6 +67,7 @@ export function testPairs({
       intensities: [{ meanPhotonNumber: pairs, probability: 1 }],
       keyBasisProbability: { transmitter: keyBasis[0], receiver: keyBasis[1] },
       source: 'entangled-pairs',
+      ...(chsh === undefined ? {} : { chshProbability: chsh }),
     },
     slotShare,
     misalignment,
@@ -74,6 +84,12 @@ export const roughPairs: PairLink = testPairs({
   misalignment: { Z: 0.02, X: 0.06 },
   slotShare: 0.9,
 })
+
+/** The same, with a tenth of the light for a CHSH test. */
+export const roughTested: PairLink = {
+  ...roughPairs,
+  settings: { ...roughPairs.settings, chshProbability: 0.1 },
+}
 
 /** Counts of one run. */
 export interface PairCounts {
@@ -92,6 +108,9 @@ export interface PairCounts {
   readonly wrongCrossed: number
   readonly sifted: number
   readonly knownToEve: number
+  /** Of a CHSH test, in the order of `CHSH_SETTINGS`. */
+  readonly same: readonly number[]
+  readonly different: readonly number[]
 }
 
 /** Runs the simulator and counts what it reports. */
@@ -139,25 +158,31 @@ export function countPairByPair(run: {
   // Partners that a wide time stamp has put into the next slot.
   let late: { readonly end: number; readonly detector: number }[] = []
   for (let slot = 0; slot < slots; slot++) {
+    const angle = random.below(2)
     const fired = [0, 0]
     for (const { end, detector } of late) fired[end] |= 1 << detector
     late = []
     for (let pairs = poisson(random, meanPairs(link)); pairs > 0; pairs--) {
-      const photons = measuredPair(random, link, interceptedShare(attack))
+      const photons = measuredPair(random, link, {
+        intercepted: interceptedShare(attack),
+        angle,
+      })
       const seen = ends.map(({ transmittance }) => random.chance(transmittance))
       const parted = seen[0] && seen[1] && !random.chance(link.slotShare)
       if (seen[0]) fired[0] |= 1 << photons[0]
       if (parted) late.push({ end: 1, detector: photons[1] })
       else if (seen[1]) fired[1] |= 1 << photons[1]
     }
-    const reports = ends.map(({ noiseProbability, deadSlots, keyBasisProbability }, end) => {
+    const reports = ends.map((figures, end) => {
+      const { noiseProbability, deadSlots, basisShares } = figures
       let mask = fired[end]
-      for (let detector = 0; detector < 4; detector++) {
+      for (let detector = 0; detector < 2 * basisShares.length; detector++) {
         if (random.chance(noiseProbability)) mask |= 1 << detector
       }
       if (mask === 0 || slot <= deadUntil[end]) return undefined
       deadUntil[end] = slot + deadSlots
-      return reportOf(mask, random, keyBasisProbability)
+      const report = reportOf(mask, random, figures)
+      return report & CHSH_OUTCOME ? report | angle : report
     })
     if (reports[0] !== undefined) count.transmitter++
     if (reports[1] !== undefined) count.receiver++
@@ -166,13 +191,16 @@ export function countPairByPair(run: {
   return count
 }
 
-/** Detectors (Z0, Z1, X0, X1) that both photons of a pair would fire. */
+/** Detectors (Z0, Z1, X0, X1, and of a test) that both photons of a pair would fire. */
 function measuredPair(
   random: SeededRandom,
   link: PairLink,
-  intercepted: number,
+  { intercepted, angle }: { readonly intercepted: number; readonly angle: number },
 ): readonly [number, number] {
   const { transmitter, receiver } = link.settings.keyBasisProbability
+  if (random.chance(link.settings.chshProbability ?? 0)) {
+    return testedPair(random, link, { intercepted, angle })
+  }
   const bases = [random.chance(transmitter) ? 0 : 1, random.chance(receiver) ? 0 : 1]
   const bit = random.below(2)
   const eve = random.chance(intercepted) ? random.below(2) : undefined
@@ -183,14 +211,38 @@ function measuredPair(
   return [2 * bases[0] + bit, 2 * bases[1] + (bit ^ wrong)]
 }
 
-/** Bit 0 the basis, bit 1 the bit. */
-function reportOf(mask: number, random: SeededRandom, keyBasisProbability: number): number {
-  const single = [1, 2, 4, 8].indexOf(mask)
-  if (single >= 0) return (single >> 1) | ((single & 1) << 1)
+/**
+ * The same where the receiver's photon is measured half-way between the bases. The first photon is
+ * measured, or Eve's is; the other is then polarised along what was found, and Malus' law says which
+ * way it goes.
+ */
+function testedPair(
+  random: SeededRandom,
+  link: PairLink,
+  { intercepted, angle }: { readonly intercepted: number; readonly angle: number },
+): readonly [number, number] {
+  const basis = random.chance(link.settings.keyBasisProbability.transmitter) ? 0 : 1
+  const bit = random.below(2)
+  const eve = random.chance(intercepted) ? random.below(2) : undefined
+  const noise = random.chance(link.misalignment[basis === 0 ? 'Z' : 'X']) ? 1 : 0
+  // Eve's photon is along her own outcome, which has to do with `bit` in the same basis only.
+  const along = eve ?? basis
+  const sent = along === basis ? bit ^ noise : random.below(2)
+  const degrees = 45 * along + 90 * sent - (angle === 0 ? 22.5 : -22.5)
+  const passes = Math.cos((degrees * Math.PI) / 180) ** 2
+  return [2 * basis + bit, random.chance(passes) ? 4 : 5]
+}
+
+/** Bit 0 the basis, bit 1 the bit, bit 2 that it is of a test. */
+function reportOf(mask: number, random: SeededRandom, figures: EndFigures): number {
+  const single = [1, 2, 4, 8, 16, 32].indexOf(mask)
+  const of = (basis: number): number => (basis === 2 ? CHSH_OUTCOME : basis)
+  if (single >= 0) return of(single >> 1) | ((single & 1) << 1)
   const bit = random.below(2) << 1
-  if (mask < 4) return bit
-  if ((mask & 3) === 0) return 1 | bit
-  return (random.chance(keyBasisProbability) ? 0 : 1) | bit
+  const bases = [0, 1, 2].filter((basis) => (mask >> (2 * basis)) & 3)
+  if (bases.length === 1) return of(bases[0]) | bit
+  if (random.chance(figures.chshProbability)) return CHSH_OUTCOME | bit
+  return (random.chance(figures.keyBasisProbability) ? 0 : 1) | bit
 }
 
 function poisson(random: SeededRandom, mean: number): number {
@@ -201,17 +253,24 @@ function poisson(random: SeededRandom, mean: number): number {
   return events
 }
 
-type Growing = { -readonly [K in keyof PairCounts]: PairCounts[K] }
+type Growing = { -readonly [K in Exclude<keyof PairCounts, 'same' | 'different'>]: number } & {
+  readonly same: number[]
+  readonly different: number[]
+}
 
 const emptyCounts = (slots: number): Growing => ({
   ...{ slots, transmitter: 0, receiver: 0, coincidences: 0, ZZ: 0, XX: 0, crossed: 0 },
   ...{ wrongZ: 0, wrongX: 0, wrongCrossed: 0, sifted: 0, knownToEve: 0 },
+  ...{ same: [0, 0, 0, 0], different: [0, 0, 0, 0] },
 })
 
 function note(count: Growing, one: number, other: number): void {
   const wrong = ((one ^ other) >> 1) & 1
   count.coincidences++
-  if (((one ^ other) & 1) !== 0) {
+  if (other & CHSH_OUTCOME) {
+    const setting = 2 * (1 - (one & 1)) + (other & 1)
+    ;(wrong === 0 ? count.same : count.different)[setting]++
+  } else if (((one ^ other) & 1) !== 0) {
     count.crossed++
     count.wrongCrossed += wrong
   } else if ((one & 1) === 0) {

@@ -1,5 +1,5 @@
 /**
- * The law of one slot of entangled pairs: which of the eight detectors of both ends fire.
+ * The law of one slot of entangled pairs: which of the detectors of both ends fire.
  *
  * Pairs that are seen at both ends, photons whose partner is lost, and dark counts are independent:
  * by Poisson's law each kind of pair (detector here, detector there) may be taken for itself. So the
@@ -7,7 +7,8 @@
  * subtracted, and rare patterns are as exact as frequent ones.
  *
  * As both detectors of a basis are alike, exchanging 0 and 1 at both ends changes nothing: who draws
- * may exchange them by a fair coin, and the bit is that coin.
+ * may exchange them by a fair coin, and the bit is that coin. Nor does the angle of a CHSH test
+ * change what one end by itself sees: only the receiver's rows depend on it.
  *
  * @module
  */
@@ -17,7 +18,8 @@ import type { Attack } from './eve.ts'
 import { endFigures, interceptedShare, meanPairs, type PairEnd, type PairLink } from './pairs.ts'
 
 /**
- * What a simulation draws slots from. Detectors of one end are bits of a mask: Z0, Z1, X0, X1.
+ * What a simulation draws slots from. Detectors of one end are bits of a mask: Z0, Z1, X0, X1, and
+ * those of a CHSH test where the end has one.
  */
 export interface PairLaw {
   /** Probability that anything fires in a slot, while both ends are live. */
@@ -25,51 +27,71 @@ export interface PairLaw {
   /** Mask of the transmitter's end, given that something fired. 16 outcomes of 30 bits. */
   readonly transmitter: DrawTable
   /**
-   * Rows by that mask: mask of the receiver's end in bits 0–3; bit 4 if Eve knows the bit of a
-   * pair. 32 outcomes of 30 bits.
+   * Rows by that mask, and with a CHSH test as many again for its second angle: mask of the
+   * receiver's end; above it a bit if Eve knows the bit of a pair. Outcomes of 30 bits.
    */
   readonly receiver: DrawTable
+  /** That bit of the receiver's outcome. */
+  readonly knownToEve: number
 }
 
-/** Bit of the receiver's outcome. */
-export const KNOWN_TO_EVE = 16
+/** Angles at which the CHSH test's detectors may stand: 22.5° and −22.5°. */
+export type ChshAngle = 0 | 1
 
 /** Works out the law of one slot. The link and the attack must have been checked. */
 export function pairLaw(link: PairLink, attack: Attack): PairLaw {
-  let law = new Float64Array(STATES)
-  law[0] = 1
-  let silent = 0
-  for (const { fires, sets } of causesOf(link, interceptedShare(attack))) {
-    silent += Math.log1p(-fires)
-    law = withCause(law, fires, sets)
-  }
-  // Of nothing at all, expm1 makes −0, which is no probability.
-  const clickProbability = Math.max(0, -Math.expm1(silent))
-  const rows = Array.from({ length: MASKS }, (_, here) =>
-    Array.from({ length: 2 * MASKS }, (_, there) =>
-      here === 0 && (there & ~KNOWN_TO_EVE) === 0 ? 0 : law[stateOf(here, there)],
-    ),
-  )
+  const { chshProbability } = endFigures(link, 'receiver')
+  const first = rowsOf(link, attack, 0)
+  const second = chshProbability === 0 ? [] : rowsOf(link, attack, 1).rows
+  const { rows, silent } = first
   const marginal = rows.map((row) => row.reduce((sum, weight) => sum + weight, 0))
   const nothing = rows[0].map((_, at) => (at === 1 ? 1 : 0))
   return {
-    clickProbability,
+    // Of nothing at all, expm1 makes −0, which is no probability.
+    clickProbability: Math.max(0, -Math.expm1(silent)),
     transmitter: drawTable([marginal.some(Boolean) ? marginal : marginal.map(() => 1)], 30),
     receiver: drawTable(
-      rows.map((row, at) => (marginal[at] > 0 ? row : nothing)),
+      [...rows, ...second].map((row, at) => (marginal[at % MASKS] > 0 ? row : nothing)),
       30,
     ),
+    knownToEve: rows[0].length / 2,
   }
+}
+
+/**
+ * For each mask of the transmitter's end, the weights of the receiver's outcomes; and the logarithm
+ * of the probability that nothing fires.
+ */
+function rowsOf(
+  link: PairLink,
+  attack: Attack,
+  angle: ChshAngle,
+): { readonly rows: readonly (readonly number[])[]; readonly silent: number } {
+  // Masks of both ends, and whether Eve knows.
+  const outcomes = 2 ** (1 + detectorsOf(link, 'receiver'))
+  let law = new Float64Array(MASKS * outcomes)
+  law[0] = 1
+  let silent = 0
+  for (const { fires, sets } of causesOf(link, interceptedShare(attack), angle)) {
+    silent += Math.log1p(-fires)
+    law = withCause(law, fires, sets)
+  }
+  const rows = Array.from({ length: MASKS }, (_, here) =>
+    Array.from({ length: outcomes }, (_, there) =>
+      here === 0 && there % (outcomes / 2) === 0 ? 0 : law[here | (there << 4)],
+    ),
+  )
+  return { rows, silent }
 }
 
 /** Something that may fire detectors, independently of everything else. */
 interface Cause {
   readonly fires: number
-  /** Bits of the state that it sets: 0–3 transmitter's end, 4–7 receiver's, 8 known to Eve. */
+  /** Bits of the state that it sets: 0–3 transmitter's end, from 4 on the receiver's outcome. */
   readonly sets: number
 }
 
-function causesOf(link: PairLink, intercepted: number): readonly Cause[] {
+function causesOf(link: PairLink, intercepted: number, angle: ChshAngle): readonly Cause[] {
   const ends = {
     transmitter: endFigures(link, 'transmitter'),
     receiver: endFigures(link, 'receiver'),
@@ -78,25 +100,22 @@ function causesOf(link: PairLink, intercepted: number): readonly Cause[] {
   const both = mean * ends.transmitter.transmittance * ends.receiver.transmittance * link.slotShare
   const causes: Cause[] = []
   for (const end of ['transmitter', 'receiver'] as const) {
-    const { transmittance, noiseProbability, keyBasisProbability } = ends[end]
+    const { transmittance, noiseProbability, basisShares } = ends[end]
     const alone = mean * transmittance - both
-    for (let detector = 0; detector < 4; detector++) {
-      const share = (detector < 2 ? keyBasisProbability : 1 - keyBasisProbability) / 2
+    for (let detector = 0; detector < detectorsOf(link, end); detector++) {
+      const share = basisShares[detector >> 1] / 2
       const dark = (1 - noiseProbability) * Math.exp(-alone * share)
       causes.push({ fires: 1 - dark, sets: bitOf(end, detector) })
     }
   }
   for (let here = 0; here < 4; here++) {
-    for (let there = 0; there < 4; there++) {
+    for (let there = 0; there < detectorsOf(link, 'receiver'); there++) {
       const sets = bitOf('transmitter', here) | bitOf('receiver', there)
-      const qs = [here, there].map((detector, at) => {
-        const { keyBasisProbability } = at === 0 ? ends.transmitter : ends.receiver
-        return detector < 2 ? keyBasisProbability : 1 - keyBasisProbability
-      })
-      const { unknown, known } = sharesOf(link, { here, there, intercepted })
+      const qs = [ends.transmitter.basisShares[here >> 1], ends.receiver.basisShares[there >> 1]]
+      const { unknown, known } = sharesOf(link, { here, there, intercepted, angle })
       for (const [share, eve] of [
         [unknown, 0],
-        [known, KNOWN],
+        [known, bitOf('receiver', detectorsOf(link, 'receiver'))],
       ]) {
         causes.push({ fires: -Math.expm1(-both * qs[0] * qs[1] * share), sets: sets | eve })
       }
@@ -108,11 +127,22 @@ function causesOf(link: PairLink, intercepted: number): readonly Cause[] {
 /** Of pairs measured in these two bases: the share that fires these detectors. */
 function sharesOf(
   { misalignment }: PairLink,
-  pair: { readonly here: number; readonly there: number; readonly intercepted: number },
+  pair: {
+    readonly here: number
+    readonly there: number
+    readonly intercepted: number
+    readonly angle: ChshAngle
+  },
 ): { readonly unknown: number; readonly known: number } {
-  const { here, there, intercepted } = pair
-  if (here >> 1 !== there >> 1) return { unknown: 0.25, known: 0 }
+  const { here, there, intercepted, angle } = pair
   const wrong = misalignment[here < 2 ? 'Z' : 'X']
+  if (there >= 4) {
+    // Turned against each other by 22.5°, or, from X to −22.5°, by 67.5°.
+    const sign = here >= 2 && angle === 1 ? -Math.SQRT1_2 : Math.SQRT1_2
+    const correlation = sign * (1 - 2 * wrong) * (1 - intercepted / 2)
+    return { unknown: (1 + ((here ^ there) & 1 ? -correlation : correlation)) / 4, known: 0 }
+  }
+  if (here >> 1 !== there >> 1) return { unknown: 0.25, known: 0 }
   const own = ((here & 1) === (there & 1) ? 1 - wrong : wrong) / 2
   // In half of the pairs that Eve measures she has the wrong basis, and the bits are strangers.
   return {
@@ -123,8 +153,8 @@ function sharesOf(
 
 /** The law after one more cause has been added. */
 function withCause(law: Float64Array, fires: number, sets: number): Float64Array<ArrayBuffer> {
-  const next = new Float64Array(STATES)
-  for (let state = 0; state < STATES; state++) {
+  const next = new Float64Array(law.length)
+  for (let state = 0; state < law.length; state++) {
     next[state] += law[state] * (1 - fires)
     next[state | sets] += law[state] * fires
   }
@@ -134,9 +164,9 @@ function withCause(law: Float64Array, fires: number, sets: number): Float64Array
 const bitOf = (end: PairEnd, detector: number): number =>
   1 << (detector + (end === 'receiver' ? 4 : 0))
 
-/** A state from the masks as drawn. */
-const stateOf = (here: number, there: number): number => here | (there << 4)
+/** Two for each basis. */
+const detectorsOf = (link: PairLink, end: PairEnd): number =>
+  2 * endFigures(link, end).basisShares.length
 
+/** Of the transmitter's end. */
 const MASKS = 16
-const STATES = 512
-const KNOWN = 256

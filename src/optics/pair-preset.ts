@@ -22,6 +22,8 @@ export interface PairPreset {
   readonly name: string
   readonly title: string
   readonly link: Figures<PairFigures>
+  /** Share of photons that the receiver's end keeps for a CHSH test; left out: none. */
+  readonly chshProbability?: Figure
   readonly batchSlots: number
   /** Sifted bits of a block: as many as come together in a time that one can wait for. */
   readonly blockBits: number
@@ -33,6 +35,7 @@ export interface PairPreset {
 export function pairLinkOf(preset: PairPreset, clockHz = preset.link.clockHz.value): PairLink {
   const plain = valuesOf(preset.link) as PairFigures
   const { meanPairs, keyBasisProbability, slotShare, misalignment, transmitter, receiver } = plain
+  const chshProbability = preset.chshProbability?.value
   return checkedPairLink({
     ...{ slotShare, misalignment, transmitter, receiver },
     settings: {
@@ -40,6 +43,7 @@ export function pairLinkOf(preset: PairPreset, clockHz = preset.link.clockHz.val
       intensities: [{ meanPhotonNumber: meanPairs, probability: 1 }],
       keyBasisProbability,
       source: 'entangled-pairs',
+      ...(chshProbability === undefined ? {} : { chshProbability }),
     },
   })
 }
@@ -88,6 +92,13 @@ const metro: PairPreset = {
   blockBits: 1_000_000,
 }
 
+const tested: PairPreset = {
+  ...metro,
+  name: 'metro-bbm92-chsh',
+  title: 'The same, where the receiver keeps one photon in 50 for a CHSH test',
+  chshProbability: assumed(0.02),
+}
+
 const thuringia: PairPreset = {
   name: 'thuringia-69km',
   title: 'Hospital data in Thuringia: 69 km of buried fibre, the source at one end',
@@ -119,4 +130,4 @@ const thuringia: PairPreset = {
 }
 
 /** All presets of this kind. */
-export const PAIR_PRESETS: readonly PairPreset[] = [metro, thuringia]
+export const PAIR_PRESETS: readonly PairPreset[] = [metro, tested, thuringia]

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemRandom } from '#crypto'
 import { seededRandom } from '#world/ports'
-import { NOTHING_SEEN } from './device.ts'
+import { CHSH_OUTCOME, NOTHING_SEEN } from './device.ts'
 import type { Attack } from './eve.ts'
 import { SimulatedFibre } from './fibre.ts'
 import { isPairLink, linkNames, namedLink, pathOf } from './named-link.ts'
@@ -188,6 +188,17 @@ test('a fibre that turns the light makes more and more errors, as far as it has 
   simulator.setAttack({ kind: 'none' })
 })
 
+test('where the light has a CHSH test, the receiver says angle and bit of it, the other end nothing new', () => {
+  const { detections, record } = simulatorOf(testPairs({ chsh: 0.3 }), 13).next(200_000)
+  const tested = detections.outcomes.filter((outcome) => (outcome & CHSH_OUTCOME) !== 0)
+  assert(Math.abs(tested.length / detections.slots.length - 0.3) < 0.05)
+  for (const bit of [0, 1]) {
+    const ones = tested.filter((outcome) => (outcome >> bit) & 1).length
+    assert(Math.abs(ones - tested.length / 2) < 5 * Math.sqrt(tested.length / 4))
+  }
+  assert(record.choices.every((choice) => choice < 4))
+})
+
 const attacksElsewhere: readonly Attack[] = [
   { kind: 'photon-number-splitting', fraction: 1 },
   { kind: 'blinding', fraction: 1 },
@@ -216,6 +227,7 @@ const unsaid = { clockHz, intensities, keyBasisProbability }
 const half = { meanPhotonNumber: 0.1, probability: 0.5 }
 const invalid: readonly (readonly [string, PairLink])[] = [
   ['weak pulses', { ...roughPairs, settings: unsaid }],
+  ['weak pulses for a CHSH test', { ...roughPairs, settings: { ...unsaid, chshProbability: 0.1 } }],
   ['no clock', settings({ clockHz: 0 })],
   ['two intensities', settings({ intensities: [half, { ...half, meanPhotonNumber: 0.05 }] })],
   ['more than a pair in each slot', testPairs({ pairs: 1.01 })],
@@ -225,6 +237,8 @@ const invalid: readonly (readonly [string, PairLink])[] = [
   ['efficiency above 1', testPairs({ efficiency: 1.01 })],
   ['a NaN of dark counts', testPairs({ dark: NaN })],
   ['a NaN of a splitter', testPairs({ keyBasis: [NaN, 0.5] })],
+  ['a CHSH test with more than half of the light', testPairs({ chsh: 0.51 })],
+  ['a CHSH test with no light', testPairs({ chsh: 0 })],
   ['dead for ever', testPairs({ deadSlots: [0, 2 ** 24 + 1] })],
 ]
 for (const [name, link] of invalid) {

@@ -11,12 +11,19 @@
  * Detections in one slot become one report: both detectors of a basis give a random bit; both bases
  * give a random bit of a basis drawn by the splitter's odds. Nothing is left out.
  *
+ * For a CHSH test the receiver's end has a third pair of detectors, to which a splitter sends a small
+ * share of photons, and which measures at 22.5° or −22.5° from Z towards X, by a coin for each slot.
+ * With Z and X of the other end these are the four settings that reach 2√2. Misalignment is taken as
+ * noise there: half-way between the bases, the correlation is (1 − 2e)/√2 with e of the other end's
+ * basis.
+ *
  * Not modelled: pulsed pumps with bunched pairs, afterpulses, jitter but for the share of pairs that
  * it parts (`slotShare`), detectors or splitters that are not alike to all light.
  *
  * The source is nobody's: it may stand at either site, between them, or be Eve's.
  *
- * @see Bennett, Brassard, Mermin, PRL 68, 557 (1992); Ma, Fung, Lo, Phys. Rev. A 76, 012307 (2007)
+ * @see Ekert, PRL 67, 661 (1991), for the test; Acín et al., PRL 98, 230501 (2007), for settings that
+ *   serve key and test; Bennett, Brassard, Mermin, PRL 68, 557 (1992); Ma, Fung, Lo, Phys. Rev. A 76, 012307 (2007)
  * @module
  */
 
@@ -67,8 +74,12 @@ export interface EndFigures {
   readonly transmittance: number
   /** Probability that one detector fires in one slot without any pair. */
   readonly noiseProbability: number
-  /** Share of photons that the splitter sends to the key basis. */
+  /** Share of photons that splitters send to Z, to X, and to the CHSH test where there is one. */
+  readonly basisShares: readonly number[]
+  /** Share of the key basis in what is not for the CHSH test. */
   readonly keyBasisProbability: number
+  /** Share of the CHSH test; 0 where there is none. */
+  readonly chshProbability: number
   /** Slots after a click in which nothing of this end can fire. */
   readonly deadSlots: number
 }
@@ -77,11 +88,15 @@ export interface EndFigures {
 export function endFigures(link: PairLink, end: PairEnd): EndFigures {
   const { channel, receiver } = link[end]
   const { detector, lossDb } = receiver
-  const { clockHz, keyBasisProbability } = link.settings
+  const { clockHz } = link.settings
+  const key = link.settings.keyBasisProbability[end]
+  const chsh = end === 'receiver' ? (link.settings.chshProbability ?? 0) : 0
   return {
     transmittance: transmittance(channelLossDb(channel) + lossDb) * detector.efficiency,
     noiseProbability: noiseProbability(detector, channel.backgroundProbability),
-    keyBasisProbability: keyBasisProbability[end],
+    basisShares: chsh === 0 ? [key, 1 - key] : [(1 - chsh) * key, (1 - chsh) * (1 - key), chsh],
+    keyBasisProbability: key,
+    chshProbability: chsh,
     deadSlots: deadSlots(detector, clockHz),
   }
 }

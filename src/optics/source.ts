@@ -48,6 +48,10 @@ export function checkedSettings(settings: PulseSettings): PulseSettings {
   if (Math.abs(sum - 1) > 1e-9) throw refused('probabilities of the intensities must sum to 1')
   requireRange('keyBasisProbability.transmitter', keyBasisProbability.transmitter, 0, 1)
   requireRange('keyBasisProbability.receiver', keyBasisProbability.receiver, 0, 1)
+  if (settings.chshProbability !== undefined) {
+    if (settings.source !== 'entangled-pairs') throw refused('a CHSH test needs entangled pairs')
+    requireRange('chshProbability', settings.chshProbability, 1e-6, 0.5)
+  }
   return settings
 }
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '#world/ports'
 import { BATCH_SLOTS_MAX, type DetectionBatch } from './device.ts'
-import { roughPairs } from './pair-fixtures.test.ts'
+import { roughPairs, testPairs } from './pair-fixtures.test.ts'
 import { roughLink } from './fixtures.test.ts'
 import { OpticsRefusal } from './refusal.ts'
 import { BatchSimulator } from './simulate.ts'
@@ -44,7 +44,8 @@ const detections: fc.Arbitrary<DeviceMessage> = fc
   })
   .map(({ batch, slots, spare, simulated, seed, arrivals, ...rest }) => {
     const observables = seed % 2 === 0 ? rest : { ...rest, arrivals: { ...arrivals } }
-    const outcomes = Uint8Array.from(slots, (slot) => (slot * 2654435761 + seed) & 3)
+    const most = seed % 3 === 0 ? 7 : 3
+    const outcomes = Uint8Array.from(slots, (slot) => (slot * 2654435761 + seed) & most)
     const slotCount = (slots.at(-1) ?? 0) + 1 + spare
     return {
       kind: 'detections',
@@ -64,7 +65,7 @@ const choices: fc.Arbitrary<DeviceMessage> = fc
   .map((given) => ({ kind: 'choices', choices: given }))
 
 const settings: fc.Arbitrary<DeviceMessage> = fc
-  .constantFrom(roughLink, roughPairs)
+  .constantFrom(roughLink, roughPairs, testPairs({ chsh: 0.1 }))
   .map((link) => ({
     kind: 'settings',
     settings: link.settings,
@@ -107,7 +108,7 @@ function requireForm({ slots, outcomes, slotCount, observables }: DetectionBatch
   assert.equal(slots.length, outcomes.length)
   for (const [at, slot] of slots.entries()) {
     assert.ok(slot < slotCount && slot > (at === 0 ? -1 : slots[at - 1]))
-    assert.ok(outcomes[at] < 4)
+    assert.ok(outcomes[at] < 8)
   }
   assert.ok(Number.isFinite(observables.photocurrentUa))
 }
@@ -254,4 +255,35 @@ test('what is not in order is a bug of ours and is never sent', () => {
   assert.throws(() => encodeDeviceMessage(asked), { name: 'AssertionFailure' })
   const given = { kind: 'choices', choices: { batch: 0, choices: Uint8Array.of(16) } } as const
   assert.throws(() => encodeDeviceMessage(given), { name: 'AssertionFailure' })
+})
+
+test('marks of a CHSH test have one spelling: none where nothing is marked, none behind the end', () => {
+  const batch: DetectionBatch = {
+    batch: 1,
+    slotCount: 100,
+    simulated: true,
+    slots: Uint32Array.of(3, 5, 9),
+    outcomes: Uint8Array.of(1, 0b110, 2),
+    observables: {
+      clicks: [1, 0, 1, 0],
+      doubleClicks: 0,
+      deadTimeDrops: 0,
+      photocurrentUa: 1,
+    },
+  }
+  const plain = encodeDeviceMessage({
+    kind: 'detections',
+    detections: { ...batch, outcomes: Uint8Array.of(1, 0b010, 2) },
+  })
+  const octets = encodeDeviceMessage({ kind: 'detections', detections: batch })
+  assert.equal(octets.length, plain.length + 1)
+  assert.equal(octets.at(-1), 0b010)
+  for (const marks of [0b000, 0b1010, 0b1000_0010]) {
+    const changed = octets.slice()
+    changed[changed.length - 1] = marks
+    assert.equal(decodeAnything(changed), false, marks.toString(2))
+  }
+  const unmarked = plain.slice()
+  unmarked[9] |= 4
+  assert.equal(decodeAnything(unmarked), false)
 })

@@ -4,6 +4,7 @@
  * One message is one octet of kind and a body. Numbers are little-endian. A detection is one
  * variable-length number, (gap − 1) × 4 + outcome, in groups of 7 bits with the lowest first, and
  * the high bit set on all groups but the last: one octet up to a gap of 32 slots, two up to 4096.
+ * Where a CHSH test measured any of them, one bit for each says which, behind them all.
  * Two choices share an octet, the first in its low half. Settings and refusals are CBOR.
  *
  *   1 detections      batch, flags, slotCount, count, clicks × 4, doubleClicks, deadTimeDrops,
@@ -45,8 +46,10 @@ import {
   type TransmitterChoices,
 } from './device.ts'
 import {
+  chshMarks,
   GAP_OCTETS_MAX,
   invalidMessage,
+  markChsh,
   readDetections,
   readSlots,
   writeDetections,
@@ -79,8 +82,8 @@ export type DeviceMessage =
   | { readonly kind: 'aligned'; readonly alignment: Alignment }
   | { readonly kind: 'not-aligned'; readonly refusal: Omit<ChoiceRefusal, 'batch'> }
 
-/** Longest message: a batch with a detection in every slot, one octet each. */
-export const DEVICE_MESSAGE_OCTETS_MAX = 80 + BATCH_SLOTS_MAX
+/** Longest message: a batch with a detection in every slot, one octet and one mark each. */
+export const DEVICE_MESSAGE_OCTETS_MAX = 80 + BATCH_SLOTS_MAX + BATCH_SLOTS_MAX / 8
 
 /**
  * Encodes one message into a fresh array.
@@ -157,17 +160,23 @@ function encodeDetections(batch: DetectionBatch): Uint8Array {
   assert(outcomes.length === count && slotCount <= BATCH_SLOTS_MAX, 'a batch is of its form')
   assert((slots.at(-1) ?? 0) < slotCount, 'slots lie in the batch')
   const most = Math.min(GAP_OCTETS_MAX * count, slotCount)
-  const { octets, view } = begin(KIND_DETECTIONS, DETECTIONS_HEAD + most)
+  const marks = chshMarks(outcomes)
+  const { octets, view } = begin(KIND_DETECTIONS, DETECTIONS_HEAD + most + marks.length)
   setWhole(view, 1, batch.batch)
   const { arrivals } = observables
-  octets[9] = (batch.simulated ? FLAG_SIMULATED : 0) | (arrivals === undefined ? 0 : FLAG_ARRIVALS)
+  octets[9] =
+    (batch.simulated ? FLAG_SIMULATED : 0) |
+    (arrivals === undefined ? 0 : FLAG_ARRIVALS) |
+    (marks.length === 0 ? 0 : FLAG_MARKS)
   const { clicks, doubleClicks, deadTimeDrops, photocurrentUa } = observables
   const counts = [slotCount, count, ...clicks, doubleClicks, deadTimeDrops]
   for (const [at, value] of counts.entries()) view.setUint32(10 + 4 * at, value, true)
   view.setFloat64(DETECTIONS_HEAD - 24, photocurrentUa, true)
   view.setFloat64(DETECTIONS_HEAD - 16, arrivals?.meanPs ?? 0, true)
   view.setFloat64(DETECTIONS_HEAD - 8, arrivals?.spreadPs ?? 0, true)
-  return octets.subarray(0, writeDetections(octets, DETECTIONS_HEAD, slots, outcomes))
+  const end = writeDetections(octets, DETECTIONS_HEAD, slots, outcomes)
+  octets.set(marks, end)
+  return octets.subarray(0, end + marks.length)
 }
 
 function decodeDetections(octets: Uint8Array): DetectionBatch {
@@ -181,11 +190,14 @@ function decodeDetections(octets: Uint8Array): DetectionBatch {
   if (count > octets.length - DETECTIONS_HEAD) throw invalidMessage('count')
   const photocurrentUa = view.getFloat64(DETECTIONS_HEAD - 24, true)
   if (!(photocurrentUa >= 0 && photocurrentUa < Infinity)) throw invalidMessage('photocurrent')
-  if (octets[9] > (FLAG_SIMULATED | FLAG_ARRIVALS)) throw invalidMessage('flags')
+  if (octets[9] > (FLAG_SIMULATED | FLAG_ARRIVALS | FLAG_MARKS)) throw invalidMessage('flags')
   const arrivals = arrivalsIn(view, (octets[9] & FLAG_ARRIVALS) !== 0)
   const slots = new Uint32Array(count)
   const outcomes = new Uint8Array(count)
-  readDetections(octets, DETECTIONS_HEAD, slotCount, slots, outcomes)
+  const marked = (octets[9] & FLAG_MARKS) !== 0
+  const end = octets.length - (marked ? Math.ceil(count / 8) : 0)
+  readDetections(octets.subarray(0, end), DETECTIONS_HEAD, slotCount, slots, outcomes)
+  if (marked) markChsh(outcomes, octets.subarray(end))
   const clicks = [count32(2), count32(3), count32(4), count32(5)] as const
   return {
     batch,
@@ -323,6 +335,7 @@ const settingsValue = (settings: PulseSettings): CborValue => ({
   intensities: settings.intensities.map((intensity) => ({ ...intensity })),
   keyBasisProbability: { ...settings.keyBasisProbability },
   ...(settings.source === undefined ? {} : { source: settings.source }),
+  ...(settings.chshProbability === undefined ? {} : { chshProbability: settings.chshProbability }),
 })
 
 const settingsShape = door(
@@ -334,6 +347,7 @@ const settingsShape = door(
     ),
     keyBasisProbability: Exactly({ transmitter: Type.Number(), receiver: Type.Number() }),
     source: Type.Optional(OneOf('entangled-pairs', 'three-states')),
+    chshProbability: Type.Optional(Type.Number()),
   }),
   'pulse settings',
 )
@@ -365,6 +379,8 @@ const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 3 * 8
 const FLAG_SIMULATED = 1
 /** Arrival times are given. */
 const FLAG_ARRIVALS = 2
+/** Detections of a CHSH test are marked behind the others. */
+const FLAG_MARKS = 4
 /** Kind, batch, count. */
 const COUNT_HEAD = 1 + 8 + 4
 /** Kind, batch, count, flag, incoming light. */
