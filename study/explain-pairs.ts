@@ -4,7 +4,15 @@
  * @module
  */
 
-import { channelLossDb, checkedPairLink, expectPairs, pathOf, type PairLink } from '#optics'
+import {
+  channelLossDb,
+  checkedPairLink,
+  CHSH_SETTINGS,
+  expectPairs,
+  pathOf,
+  type ChshExpectation,
+  type PairLink,
+} from '#optics'
 import { expectedBlock, type Epsilons, type ExpectedBlock } from '#qkd'
 import { section, type Section } from './explain-section.ts'
 
@@ -77,5 +85,23 @@ export function pairSections(link: PairLink): readonly Section[] {
       ['errorX', expected.qber.X, 'share of wrong bits in the test basis'],
       ['chsh', expected.chsh, 'S inferred from both error rates, not a loophole-free test'],
     ]),
+    ...(expected.chshTest === undefined ? [] : [testSection(expected.chshTest, settings)]),
   ]
+}
+
+function testSection(
+  { gains, correlations, chsh }: ChshExpectation,
+  { clockHz, chshProbability = 0 }: PairLink['settings'],
+): Section {
+  const rate = clockHz * gains.reduce((sum, gain) => sum + gain, 0)
+  const meaning = (at: number): string => {
+    const { basis, degrees } = CHSH_SETTINGS[at]
+    return `correlation at ${basis} here and ${String(degrees)}° there`
+  }
+  return section('CHSH test', [
+    ['chshProbability', chshProbability, 'share of the receiver’s photons that is for the test'],
+    ['testedPerSecond', rate, 'coincidences at the settings of the test'],
+    ...correlations.map((value, at) => [`E${String(at + 1)}`, value, meaning(at)] as const),
+    ['chshMeasured', chsh, 'S = E1 − E2 + E3 + E4, at most 2 without entanglement'],
+  ])
 }

@@ -80,7 +80,7 @@ test('three states are explained by their own bound, with what is crossed, and b
 })
 
 test('pairs are explained by their own bound, and by no other', () => {
-  for (const preset of ['metro-bbm92', 'thuringia-69km']) {
+  for (const preset of ['metro-bbm92', 'metro-bbm92-chsh', 'thuringia-69km']) {
     const asked = { ...request, preset, bound: undefined, blockBits: 1e6 }
     const { bound, sections, verdict, secretBits } = open(explainPreset(asked))
     assert.deepEqual([bound, verdict], ['tomamichel-2012', 'key'])
@@ -89,6 +89,9 @@ test('pairs are explained by their own bound, and by no other', () => {
     assert(terms.every(({ value, meaning }) => Number.isFinite(value) && meaning !== ''))
     const chsh = terms.find(({ name }) => name === 'chsh')?.value ?? NaN
     assert(chsh > 2 && chsh < 2 * Math.SQRT2)
+    const measured = terms.find(({ name }) => name === 'chshMeasured')?.value
+    assert.equal(measured !== undefined, preset.endsWith('chsh'))
+    assert(Math.abs((measured ?? chsh) - chsh) < 0.01)
     for (const other of ['wiesemann-2024', 'rusca-2018', 'lim-2014']) {
       assert.throws(() => explainPreset({ ...asked, bound: other }), QkdRefusal)
     }

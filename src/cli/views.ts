@@ -44,7 +44,7 @@ export function linkView(link: LinkView): string {
     ['clock', scaled(link.clockHz, 'Hz')],
     ['epoch', String(link.epoch)],
     ['QBER', percent(link.qber)],
-    ...(link.protocol === 'bbm92' ? [['S (CHSH)', chshWord(link.chsh)] as const] : []),
+    ...(link.protocol === 'bbm92' ? [['S (CHSH)', chshWord(link)] as const] : []),
     ['sifted', scaled(link.siftedBitsPerSecond, 'b/s')],
     ['secret', scaled(link.secretBitsPerSecond, 'b/s')],
     ['secret in all', scaled(link.secretBits, 'bit')],
@@ -66,10 +66,16 @@ const PROTOCOLS: Readonly<Record<LinkView['protocol'], string>> = {
 }
 
 /** 2.83 is the most that nature allows, 2 the most that any shared dice would show. */
-const chshWord = (chsh: number | null): string =>
-  chsh === null
-    ? '–'
-    : `${chsh.toFixed(3)}, inferred from the error rates of both bases, not a loophole-free test`
+function chshWord({ chsh, chshTest }: LinkView): string {
+  if (chshTest !== null) {
+    const { standardError, lowerBound, coincidences } = chshTest
+    const measured = `${chshTest.chsh.toFixed(3)} ± ${standardError.toFixed(3)}, measured`
+    const bound = `at least ${lowerBound.toFixed(3)}`
+    return `${measured} on ${String(coincidences)} pairs, ${bound}; not a loophole-free test`
+  }
+  if (chsh === null) return '–'
+  return `${chsh.toFixed(3)}, inferred from the error rates of both bases, not a loophole-free test`
+}
 
 export function poolsView(pools: readonly PoolView[]): string {
   if (pools.length === 0) return 'No key pools: no peer is linked'

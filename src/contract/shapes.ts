@@ -33,6 +33,19 @@ export const LinkShape = Exactly({
    * loophole-free test. Null before the first, and of weak pulses.
    */
   chsh: Type.Union([Type.Number(), Type.Null()]),
+  /**
+   * What the CHSH test of the last block measured, where the link has one: S, its standard error, what
+   * S is at least but for a chance of 10⁻⁶, and the coincidences at all settings. Else null.
+   */
+  chshTest: Type.Union([
+    Exactly({
+      chsh: Type.Number(),
+      standardError: Type.Number(),
+      lowerBound: Type.Number(),
+      coincidences: Count,
+    }),
+    Type.Null(),
+  ]),
   siftedBitsPerSecond: Type.Number(),
   secretBitsPerSecond: Type.Number(),
   blocksDistilled: Count,

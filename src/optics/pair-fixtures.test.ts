@@ -85,10 +85,10 @@ export const roughPairs: PairLink = testPairs({
   slotShare: 0.9,
 })
 
-/** The same, with a tenth of the light for a CHSH test. */
+/** The same, with much light for a CHSH test. */
 export const roughTested: PairLink = {
   ...roughPairs,
-  settings: { ...roughPairs.settings, chshProbability: 0.1 },
+  settings: { ...roughPairs.settings, chshProbability: 0.4 },
 }
 
 /** Counts of one run. */

@@ -95,8 +95,8 @@ const metro: PairPreset = {
 const tested: PairPreset = {
   ...metro,
   name: 'metro-bbm92-chsh',
-  title: 'The same, where the receiver keeps one photon in 50 for a CHSH test',
-  chshProbability: assumed(0.02),
+  title: 'The same, where the receiver keeps one photon in 20 for a CHSH test',
+  chshProbability: assumed(0.05),
 }
 
 const thuringia: PairPreset = {

@@ -11,6 +11,7 @@ import {
   type Transcript,
 } from './authentication.ts'
 import { efficiencyOf, sum, type BlockTally, type BlockWork, type WorkPhase } from './block-work.ts'
+import { measuredChsh } from './chsh.ts'
 import { blockLayout } from './layout.ts'
 import type { LinkParameters } from './parameters.ts'
 import type { BitAccount, BlockReport, DiscardCause } from './report.ts'
@@ -88,6 +89,7 @@ export function reportOf(
   const bits = sifted.key.length
   const discarded = fate !== 'distilled' && fate !== 'unresolved'
   const efficiency = efficiencyOf(tally, bits)
+  const chsh = sifted.chsh && measuredChsh(sifted.chsh)
   const secretBits = discarded ? 0 : (tally.keyLength?.secretBits ?? 0)
   return {
     link: parameters.link,
@@ -108,6 +110,7 @@ export function reportOf(
       ...sifted.tested,
     },
     testErrorRate: sifted.testErrorRate,
+    ...(chsh === undefined ? {} : { chsh }),
     ...(tally.keyErrors === undefined ? {} : { keyErrorRate: sum(tally.keyErrors) / bits }),
     reconciliationBits: tally.reconciliationBits,
     verificationBits: tally.verificationBits,

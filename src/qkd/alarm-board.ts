@@ -41,6 +41,7 @@ export class AlarmBoard {
 
 const SEVERITY: Readonly<Record<AlarmKind, Alarm['severity']>> = {
   'qber-above-limit': 'high',
+  'chsh-not-violated': 'high',
   'authentication-failed': 'high',
   'verification-failed': 'warning',
   'decoy-statistics': 'high',

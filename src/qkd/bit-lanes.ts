@@ -8,6 +8,7 @@
  */
 
 import { assert } from '#base'
+import { octetsOf } from './cascade/wire.ts'
 
 /** A packed string of bits that can be read by octets and by words; bits behind its end are 0. */
 export interface Plane {
@@ -99,6 +100,20 @@ export function spread(mask: Plane, packed: Uint8Array): Plane {
     at += ONES[chosen]
   }
   return out
+}
+
+/** The bits of `values` under `mask`, packed. */
+export function picked(mask: Plane, values: Plane): Uint8Array {
+  const into = new Uint8Array(values.octets.length + 2)
+  return into.slice(0, octetsOf(appendPicked(mask, values, into, 0)))
+}
+
+/**
+ * Whether octets hold just so many bits; those behind them must be 0: one spelling for each value.
+ */
+export function isExactly(octets: Uint8Array, bits: number): boolean {
+  if (octets.length !== octetsOf(bits)) return false
+  return (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0
 }
 
 /** A plane computed word by word from two others. */

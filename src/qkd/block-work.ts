@@ -21,6 +21,7 @@ import { keyLength, pulseKindOf } from './bounds/length.ts'
 import { binaryEntropy } from './bounds/entropy.ts'
 import type { KeyLength } from './bounds/counts.ts'
 import type { Cut } from './cascade/plan.ts'
+import { measuredChsh, violatesChsh } from './chsh.ts'
 import type { Orders } from './cascade/permutation.ts'
 import { blockLayout } from './layout.ts'
 import type { Coding } from './ldpc/plan.ts'
@@ -103,9 +104,19 @@ export type Verdict =
     }
 
 /** Whether the test basis alone shows too many errors: then correction is not even begun. */
-export function testFails(sifted: SiftedBlock, parameters: LinkParameters): boolean {
+function testFails(sifted: SiftedBlock, parameters: LinkParameters): boolean {
   const detections = sum(sifted.testDetections)
   return detections >= TEST_DETECTIONS_MIN && sifted.testErrorRate > parameters.qberMax
+}
+
+/** Why a block is given up before correction is begun; undefined if it is not. */
+export function failsEarly(
+  sifted: SiftedBlock,
+  parameters: LinkParameters,
+): 'qber-above-limit' | 'chsh-not-violated' | undefined {
+  if (testFails(sifted, parameters)) return 'qber-above-limit'
+  if (sifted.chsh === undefined || violatesChsh(measuredChsh(sifted.chsh))) return undefined
+  return 'chsh-not-violated'
 }
 
 /**

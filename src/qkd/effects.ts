@@ -117,6 +117,8 @@ export type SessionEnd =
 /** What alarms are about. Stable: shown, counted and logged by these names. */
 export type AlarmKind =
   | 'qber-above-limit'
+  /** A block's CHSH test does not show that its pairs were entangled. */
+  | 'chsh-not-violated'
   | 'authentication-failed'
   | 'verification-failed'
   | 'decoy-statistics'

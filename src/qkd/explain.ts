@@ -90,6 +90,7 @@ const VERDICTS: Readonly<Record<LengthVerdict, string>> = {
 /** Why a block was discarded, each as a sentence. */
 export const discardMeanings: Readonly<Record<DiscardCause, string>> = {
   'qber-above-limit': 'The error rate was above the limit: Eve, or a device out of tune',
+  'chsh-not-violated': 'The CHSH test did not show entanglement: S is too low, or pairs too few',
   'too-short': 'The key length does not cover the authentication reserve and a little key',
   'rounds-exhausted': 'Error correction did not end in time: the errors were far from expected',
   'authentication-failed': 'A tag did not fit its transcript',

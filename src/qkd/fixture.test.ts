@@ -117,6 +117,8 @@ export interface Weather {
   readonly coincident?: number
   /** Share of key states that the test basis shows as its bit 0; one half in an even channel. */
   readonly crossedZeros?: number
+  /** Of entangled pairs, where there is a CHSH test: what is left there of S = 2√2. */
+  readonly visibility?: number
   /** How much of the decoys arrives, compared with the signal; 1 in an honest channel. */
   readonly decoysLeft?: number
 }
@@ -161,6 +163,13 @@ export function drawBatch(
       choices[at] = NOTHING_SEEN
     }
     outcomes[at] = basis | (bit << 1)
+    const { chshProbability } = pulses
+    if (chshProbability !== undefined && random.chance(chshProbability)) {
+      const angle = random.below(2)
+      const correlation = (sentBasis & angle ? -1 : 1) * (weather.visibility ?? 1) * Math.SQRT1_2
+      const unlike = random.chance((1 - correlation) / 2) ? 1 : 0
+      outcomes[at] = 0b100 | angle | ((sent ^ unlike) << 1)
+    }
   }
   const quarter = Math.floor(detections / 4)
   const observables = {

@@ -68,6 +68,9 @@ const SHAPES = {
     gaps: Octets(0, 8 * DETECTIONS_MAX),
     bases: Packed,
     testBits: Packed,
+    /** On a link with a CHSH test. */
+    tested: Type.Optional(Packed),
+    testedBits: Type.Optional(Packed),
   },
   /** T → R: which detections match. The batch belongs to `block`. */
   sifted: {
@@ -77,6 +80,10 @@ const SHAPES = {
     intensityLow: Packed,
     intensityHigh: Packed,
     testBits: Packed,
+    /** On a link with a CHSH test. */
+    seen: Type.Optional(Packed),
+    seenBases: Type.Optional(Packed),
+    seenBits: Type.Optional(Packed),
   },
   /** T → R: the device no longer knows the choices of this batch; both ends forget it. */
   unsifted: { batch: Counter },

@@ -140,6 +140,9 @@ export function parametersHash(parameters: LinkParameters): Uint8Array {
         keyBasisProbability: { ...pulses.keyBasisProbability },
         intensities: pulses.intensities.map((intensity) => ({ ...intensity })),
         source: pulses.source ?? 'weak-pulses',
+        ...(pulses.chshProbability === undefined
+          ? {}
+          : { chshProbability: pulses.chshProbability }),
       },
     }),
   )
@@ -163,6 +166,9 @@ function check(parameters: LinkParameters): void {
     (bound === 'three-state' &&
       parameters.amplification !== 'toeplitz' &&
       'toeplitz amplification for three-state, whose proof needs a dual-universal hash') ||
+    (pulses.chshProbability !== undefined &&
+      source !== 'entangled-pairs' &&
+      'entangled pairs for a CHSH test') ||
     (intensities.length !== needed && `${needed} intensities for ${bound}`) ||
     (Math.abs(sum - 1) > 1e-9 && 'probabilities of intensities that sum to 1') ||
     (intensities.some(
@@ -196,6 +202,7 @@ const openParameters = door(
       ),
       keyBasisProbability: Exactly({ transmitter: Probability, receiver: Probability }),
       source: Type.Optional(OneOf('entangled-pairs', 'three-states')),
+      chshProbability: Type.Optional(Type.Number({ minimum: 1e-6, maximum: 0.5 })),
     }),
     bound: OneOf(...BLOCK_BOUNDS),
     blockBits: Whole(1024, 2 ** 25),

@@ -16,9 +16,9 @@ import {
   countHash,
   countSyndrome,
   expectedErrorRate,
+  failsEarly,
   judge,
   newTally,
-  testFails,
   type BlockTally,
   type BlockWork,
   type Lane,
@@ -86,11 +86,9 @@ export class ReceiverBlock implements BlockWork {
   }
 
   begin(): void {
-    if (testFails(this.sifted, this.#lane.parameters)) {
-      this.#lane.discard('qber-above-limit', 'quietly')
-    } else {
-      this.#lane.tag('sifting')
-    }
+    const cause = failsEarly(this.sifted, this.#lane.parameters)
+    if (cause === undefined) this.#lane.tag('sifting')
+    else this.#lane.discard(cause, 'quietly')
   }
 
   message(message: WorkMessage): void {

@@ -10,11 +10,14 @@
 import type { LinkId } from '#base'
 import type { BlockCounts, Epsilons, KeyLength } from './bounds/counts.ts'
 import type { Role } from './authentication.ts'
+import type { MeasuredChsh } from './chsh.ts'
 
 /** Why a block gave no key. Stable: counted, shown and logged by these names. */
 export type DiscardCause =
   /** Error rate in the test or the key basis above the limit: Eve, or a device out of tune. */
   | 'qber-above-limit'
+  /** The link's CHSH test did not show that pairs were entangled: S ≤ 2, or too few coincidences. */
+  | 'chsh-not-violated'
   /** A device did not work as the proofs assume: blinded, unequal detectors, a failing source. */
   | 'device-suspect'
   /** ℓ does not cover the reserve and a little key. */
@@ -71,6 +74,8 @@ export interface BlockReport {
   /** Errors of the key basis are 0 until error correction has found them. */
   readonly counts: BlockCounts
   readonly testErrorRate: number
+  /** What its CHSH test came to; absent without a test, or while one of its settings has no count. */
+  readonly chsh?: MeasuredChsh
   /** Present once error correction has ended. */
   readonly keyErrorRate?: number
   /** Parities and disclosed frames. */

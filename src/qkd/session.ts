@@ -25,6 +25,7 @@ import { newTally } from './block-work.ts'
 import { reportOf } from './active-block.ts'
 import { Orders } from './cascade/permutation.ts'
 import { Channel } from './channel.ts'
+import { coincidencesOf, measuredChsh, violatesChsh, type ChshCounts } from './chsh.ts'
 import type { BlockName, EngineEffect, SessionEnd } from './effects.ts'
 import { PROTOCOL_VERSION, type Message, type MessageOf } from './messages.ts'
 import { parametersHash, type LinkParameters } from './parameters.ts'
@@ -364,6 +365,7 @@ export class Session {
         const { keyDetections } = closed.sifted
         const decoys = decoyFacts(keyDetections, parameters.pulses.intensities)
         board.condition('decoy-statistics', decoys.suspicious, decoys.facts)
+        if (closed.sifted.chsh !== undefined) chshCondition(board, closed.sifted.chsh)
         // Above the limit there is an alarm of its own.
         const { trusted, testErrorRate } = closed.sifted
         if (trusted && testErrorRate <= parameters.qberMax) this.#host.trend.block(closed.sifted)
@@ -375,6 +377,16 @@ export class Session {
   #stalled(message: string): void {
     this.#host.end('PEER_STALLED', message, true)
   }
+}
+
+/** Whether a block's CHSH test shows what it should; tells what it came to if not. */
+function chshCondition(board: AlarmBoard, counts: ChshCounts): void {
+  const measured = measuredChsh(counts)
+  const facts = {
+    ...(measured && { chsh: measured.chsh, lowerBound: measured.lowerBound }),
+    coincidences: coincidencesOf(counts),
+  }
+  board.condition('chsh-not-violated', !violatesChsh(measured), facts)
 }
 
 const outOfPhase = (kind: string): QkdRefusal =>

@@ -9,6 +9,7 @@
 import { type Bits } from '#base'
 import type { PulseSettings } from '#optics'
 import type { BlockCounts } from './bounds/counts.ts'
+import { newChshTally, type ChshTally } from './chsh-sifting.ts'
 
 /** A growing string of packed bits: bit i is bit (i mod 32) of word ⌊i / 32⌋. */
 export class BitBuffer {
@@ -55,6 +56,8 @@ export class SiftedBlock {
    * Key states measured in the test basis and seen as its bit 0; undefined but with three states.
    */
   readonly crossedZeros: number[] | undefined
+  /** Coincidences of a CHSH test; undefined on a link without one. */
+  readonly chsh: ChshTally | undefined
   /** Detections of all batches, matching or not. */
   detections = 0
   /** Pulse slots of all batches. */
@@ -68,12 +71,14 @@ export class SiftedBlock {
   /**
    * @param intensities   number of intensities of the link
    * @param source   what its slots hold; weak pulses in four states if left out
+   * @param chsh     whether the link has a CHSH test
    */
-  constructor(intensities: number, source?: PulseSettings['source']) {
+  constructor(intensities: number, source?: PulseSettings['source'], chsh = false) {
     this.keyDetections = Array.from({ length: intensities }, () => 0)
     this.testDetections = [...this.keyDetections]
     this.testErrors = [...this.keyDetections]
     this.crossedZeros = source === 'three-states' ? [...this.keyDetections] : undefined
+    this.chsh = chsh ? newChshTally() : undefined
   }
 
   /** A copy of what was counted in the test basis. */

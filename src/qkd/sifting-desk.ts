@@ -73,6 +73,11 @@ abstract class SiftingDesk {
     return given
   }
 
+  /** Whether the link has a CHSH test. */
+  protected get hasTest(): boolean {
+    return this.lane.parameters.pulses.chshProbability !== undefined
+  }
+
   protected get transcript(): Transcript {
     return this.#transcript
   }
@@ -99,7 +104,7 @@ abstract class SiftingDesk {
 
   #empty(): SiftedBlock {
     const { intensities, source } = this.lane.parameters.pulses
-    return new SiftedBlock(intensities.length, source)
+    return new SiftedBlock(intensities.length, source, this.hasTest)
   }
 }
 
@@ -133,7 +138,7 @@ export class ReceiverDesk extends SiftingDesk {
   feed(detections: DetectionBatch, trusted: boolean): void {
     const { batch, slotCount, simulated } = detections
     assert(this.follows(batch), 'batches are announced in increasing order')
-    const { announcement, outcomes } = announce(detections)
+    const { announcement, outcomes } = announce(detections, this.hasTest)
     this.#lastBatch = batch
     const said = newTranscript()
     this.#announced.push({ batch, slotCount, simulated, trusted, outcomes, said })
@@ -192,7 +197,7 @@ export class TransmitterDesk extends SiftingDesk {
     if (message.batch <= this.#lastBatch) throw outOfPhase('detections')
     // One more than allowed may be on its way when the receiver learns that it is busy.
     if (this.#asked.length > this.lane.parameters.batchesInFlightMax) throw outOfPhase('detections')
-    checkAnnouncement(message)
+    checkAnnouncement(message, this.hasTest)
     const gaps = { width: message.gapWidth, octets: message.gaps }
     const slots = decodeGaps(gaps, message.count, message.slotCount)
     this.#lastBatch = message.batch

@@ -26,15 +26,24 @@ import {
   anyBeyond,
   appendPicked,
   combined,
+  isExactly,
   newPlane,
   onesIn,
   onesInBoth,
+  picked,
   planeOf,
   planesOf,
   spread,
   type Plane,
 } from './bit-lanes.ts'
 import { octetsOf } from './cascade/wire.ts'
+import {
+  acceptChsh,
+  answerChsh,
+  isChshAnswer,
+  type ChshAnnouncement,
+  type ChshAnswer,
+} from './chsh-sifting.ts'
 import { encodeGaps } from './gaps.ts'
 import { QkdRefusal } from './refusal.ts'
 import type { BitBuffer, SiftedBlock } from './sifted-block.ts'
@@ -42,13 +51,16 @@ import type { BitBuffer, SiftedBlock } from './sifted-block.ts'
 /** Detections that one batch may hold. */
 export const DETECTIONS_MAX = 2 ** 21
 
-/** What the receiver says of one batch. Packed bits, the low end first. */
-export interface Announcement {
+/**
+ * What the receiver says of one batch. Packed bits, the low end first. Where a link has a CHSH test,
+ * the parts of it are there too, and only there.
+ */
+export interface Announcement extends Partial<ChshAnnouncement> {
   readonly count: number
   /** Octets of each gap; see `gaps.ts`. */
   readonly gapWidth: number
   readonly gaps: Uint8Array
-  /** One bit for each detection: 1 for the test basis. */
+  /** One bit for each detection: 1 for the test basis; of a CHSH test, 1 for the second angle. */
   readonly bases: Uint8Array
   /** The bit of each detection in the test basis. */
   readonly testBits: Uint8Array
@@ -59,10 +71,12 @@ export interface Outcomes {
   readonly count: number
   readonly bases: Plane
   readonly bits: Plane
+  /** Those of a CHSH test, where the link has one. */
+  readonly tested: Plane | undefined
 }
 
-/** What the transmitter answers. Packed bits, the low end first. */
-export interface SiftAnswer {
+/** What the transmitter answers. Packed bits, the low end first. To a CHSH test there is a part. */
+export interface SiftAnswer extends Partial<ChshAnswer> {
   /** One bit for each detection: 1 where the bases agree. */
   readonly matches: Uint8Array
   /**
@@ -79,39 +93,64 @@ export interface SiftAnswer {
 /**
  * The announcement of a batch, and what is kept of it.
  *
+ * @param chsh   whether the link has a CHSH test
  * @throws QkdRefusal `BATCH_INVALID` for a batch that no device may report
  */
-export function announce(batch: DetectionBatch): {
+export function announce(
+  batch: DetectionBatch,
+  chsh = false,
+): {
   readonly announcement: Announcement
   readonly outcomes: Outcomes
 } {
   const { slots, outcomes, slotCount } = batch
   const count = slots.length
-  if (count !== outcomes.length || count > DETECTIONS_MAX || anyBeyond(outcomes, 0b11)) {
+  const known = chsh ? 0b111 : 0b11
+  if (count !== outcomes.length || count > DETECTIONS_MAX || anyBeyond(outcomes, known)) {
     throw new QkdRefusal('BATCH_INVALID', `Expected at most ${DETECTIONS_MAX} detections`)
   }
   const gaps = encodeGaps(slots, slotCount)
   if (gaps === undefined) throw new QkdRefusal('BATCH_INVALID', 'Expected increasing slots')
-  const [bases, bits] = planesOf(outcomes, 2)
-  const tests = picked(bases, bits)
+  const [bases, bits, ...rest] = planesOf(outcomes, chsh ? 3 : 2)
+  const tested = rest.at(0)
   return {
     announcement: {
       count,
       gapWidth: gaps.width,
       gaps: gaps.octets,
       bases: bases.octets.subarray(0, octetsOf(count)),
-      testBits: tests,
+      testBits: picked(inTestBasis(bases, tested), bits),
+      ...(tested === undefined
+        ? {}
+        : {
+            tested: tested.octets.subarray(0, octetsOf(count)),
+            testedBits: picked(tested, bits),
+          }),
     },
-    outcomes: { count, bases, bits },
+    outcomes: { count, bases, bits, tested },
   }
 }
 
 /** Refuses an announcement whose parts do not belong together. @throws QkdRefusal */
-export function checkAnnouncement({ count, bases, testBits }: Announcement): void {
-  if (!isExactly(bases, count) || !isExactly(testBits, onesIn(planeOf(bases, count)))) {
-    throw new QkdRefusal('MESSAGE_INVALID', 'Expected one basis for each detection')
+export function checkAnnouncement(announcement: Announcement, chsh = false): void {
+  const { count, bases, testBits, tested, testedBits } = announcement
+  const whole = (): boolean => {
+    if (!isExactly(bases, count)) return false
+    if (!chsh) {
+      if (tested !== undefined || testedBits !== undefined) return false
+      return isExactly(testBits, onesIn(planeOf(bases, count)))
+    }
+    if (tested === undefined || testedBits === undefined || !isExactly(tested, count)) return false
+    const marks = planeOf(tested, count)
+    const tests = inTestBasis(planeOf(bases, count), marks)
+    return isExactly(testBits, onesIn(tests)) && isExactly(testedBits, onesIn(marks))
   }
+  if (!whole()) throw new QkdRefusal('MESSAGE_INVALID', 'Expected one basis for each detection')
 }
+
+/** Detections in the test basis: those of a CHSH test are in none. */
+const inTestBasis = (bases: Plane, tested: Plane | undefined): Plane =>
+  tested === undefined ? bases : combined(bases, tested, 'and-not')
 
 /**
  * The transmitter's side: answers an announcement and adds what matches to the block.
@@ -120,7 +159,7 @@ export function checkAnnouncement({ count, bases, testBits }: Announcement): voi
  * @throws QkdRefusal `BATCH_INVALID` for choices that no device may report; the block is unchanged
  */
 export function answerSifting(
-  { count, bases, testBits }: Announcement,
+  { count, bases, testBits, ...test }: Announcement,
   choices: Uint8Array,
   block: SiftedBlock,
 ): SiftAnswer {
@@ -133,22 +172,31 @@ export function answerSifting(
   }
   const peerBases = planeOf(bases, count)
   const alike = combined(combined(ownBases, peerBases, 'xor'), firstOnes(count), 'xor')
+  const tested = block.chsh && planeOf(test.tested ?? NO_OCTETS, count)
   // Of pairs, the only index but 0 says that nothing was seen.
-  const matches = kinds === 1 ? combined(alike, low, 'and-not') : alike
+  const both = kinds === 1 ? combined(alike, low, 'and-not') : alike
+  const matches = tested === undefined ? both : combined(both, tested, 'and-not')
   const planes = kinds === 1 ? [] : [low, ...more]
-  const test = combined(matches, peerBases, 'and')
+  const inTest = combined(matches, peerBases, 'and')
   const inKey = combined(matches, peerBases, 'and-not')
-  const peerBits = spread(peerBases, testBits)
-  const errors = combined(combined(peerBits, bits, 'xor'), test, 'and')
+  const peerBits = spread(inTestBasis(peerBases, tested), testBits)
+  const errors = combined(combined(peerBits, bits, 'xor'), inTest, 'and')
   const crossed = crossedIn(block, peerBases, matches)
   append(block.key, inKey, bits)
-  addCounts(block, { inKey, test, errors, zeros: zerosOf(crossed, peerBits) }, planes)
+  addCounts(block, { inKey, test: inTest, errors, zeros: zerosOf(crossed, peerBits) }, planes)
   const told = toldOf(matches, crossed)
   return {
     matches: matches.octets.subarray(0, octetsOf(count)),
     intensityLow: kinds === 1 ? new Uint8Array(0) : picked(told, low),
     intensityHigh: more.length === 0 ? new Uint8Array(0) : picked(told, more[0]),
-    testBits: threeStates ? new Uint8Array(0) : picked(test, bits),
+    testBits: threeStates ? new Uint8Array(0) : picked(inTest, bits),
+    ...(block.chsh === undefined || tested === undefined
+      ? {}
+      : answerChsh(
+          { tested, angles: peerBases, testedBits: test.testedBits ?? NO_OCTETS },
+          { seen: combined(firstOnes(count), low, 'and-not'), bases: ownBases, bits },
+          block.chsh,
+        )),
   }
 }
 
@@ -160,7 +208,11 @@ export function answerSifting(
  */
 export function acceptSifting(outcomes: Outcomes, answer: SiftAnswer, block: SiftedBlock): void {
   checkAnswer(answer, outcomes, block)
-  const { count, bases, bits } = outcomes
+  const { count, bases, bits, tested } = outcomes
+  const { chsh } = block
+  if (chsh !== undefined && tested !== undefined && isWhole(answer)) {
+    acceptChsh({ tested, bases, bits }, answer, chsh)
+  }
   const matches = planeOf(answer.matches, count)
   const test = combined(matches, bases, 'and')
   const inKey = combined(matches, bases, 'and-not')
@@ -187,12 +239,6 @@ const zerosOf = (crossed: Plane | undefined, bits: Plane): Plane | undefined =>
 /** Detections whose intensity is told. */
 const toldOf = (matches: Plane, crossed: Plane | undefined): Plane =>
   crossed === undefined ? matches : combined(matches, crossed, 'xor')
-
-/** The bits of `values` under `mask`, packed. */
-function picked(mask: Plane, values: Plane): Uint8Array {
-  const into = new Uint8Array(values.octets.length + 2)
-  return into.slice(0, octetsOf(appendPicked(mask, values, into, 0)))
-}
 
 /** Appends the bits of `values` under `mask` to a buffer. */
 function append(buffer: BitBuffer, mask: Plane, values: Plane): void {
@@ -233,7 +279,21 @@ function areChoices(choices: Uint8Array, count: number, planes: readonly Plane[]
   return choices.length === count && !unused && !beyond
 }
 
-function checkAnswer(answer: SiftAnswer, { count, bases }: Outcomes, block: SiftedBlock): void {
+/** Whether an answer has a part about a CHSH test. */
+const isWhole = (answer: SiftAnswer): answer is SiftAnswer & ChshAnswer =>
+  answer.seen !== undefined && answer.seenBases !== undefined && answer.seenBits !== undefined
+
+/** Whether that part is as it must be, or missing where there is no test. */
+function isTestAnswered(answer: SiftAnswer, matches: Plane, tested: Plane | undefined): boolean {
+  if (tested === undefined) {
+    const { seen, seenBases, seenBits } = answer
+    return seen === undefined && seenBases === undefined && seenBits === undefined
+  }
+  return isWhole(answer) && isChshAnswer(answer, tested) && onesInBoth(matches, tested) === 0
+}
+
+function checkAnswer(answer: SiftAnswer, outcomes: Outcomes, block: SiftedBlock): void {
+  const { count, bases, tested } = outcomes
   const kinds = block.keyDetections.length
   const { intensityLow, intensityHigh, testBits } = answer
   const invalid = (): QkdRefusal =>
@@ -245,7 +305,8 @@ function checkAnswer(answer: SiftAnswer, { count, bases }: Outcomes, block: Sift
   const whole =
     isExactly(intensityLow, kinds > 1 ? told : 0) &&
     isExactly(intensityHigh, kinds > 2 ? told : 0) &&
-    isExactly(testBits, crossed === undefined ? onesInBoth(matches, bases) : 0)
+    isExactly(testBits, crossed === undefined ? onesInBoth(matches, bases) : 0) &&
+    isTestAnswered(answer, matches, tested)
   if (!whole || intensityHigh.some((octet, at) => (octet & intensityLow[at]) !== 0)) throw invalid()
 }
 
@@ -257,10 +318,4 @@ function firstOnes(count: number): Plane {
   return plane
 }
 
-/**
- * Whether octets hold just so many bits; those behind them must be 0: one spelling for each value.
- */
-function isExactly(octets: Uint8Array, bits: number): boolean {
-  if (octets.length !== octetsOf(bits)) return false
-  return (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0
-}
+const NO_OCTETS = new Uint8Array(0)

@@ -15,10 +15,10 @@ import {
   countHash,
   countSyndrome,
   expectedErrorRate,
+  failsEarly,
   judge,
   newTally,
   sum,
-  testFails,
   type BlockTally,
   type BlockWork,
   type Lane,
@@ -77,11 +77,9 @@ export class TransmitterBlock implements BlockWork {
   }
 
   begin(): void {
-    if (testFails(this.sifted, this.#lane.parameters)) {
-      this.#lane.discard('qber-above-limit', 'quietly')
-    } else {
-      this.#lane.tag('sifting')
-    }
+    const cause = failsEarly(this.sifted, this.#lane.parameters)
+    if (cause === undefined) this.#lane.tag('sifting')
+    else this.#lane.discard(cause, 'quietly')
   }
 
   message(message: WorkMessage): void {

@@ -167,6 +167,7 @@ const isAfter = (a: Place, b: Place): boolean =>
 const GOOD_BLOCKS = 3
 const BAD_CAUSES: ReadonlySet<string> = new Set([
   'qber-above-limit',
+  'chsh-not-violated',
   'device-suspect',
   'authentication-failed',
   'message-refused',
@@ -174,6 +175,7 @@ const BAD_CAUSES: ReadonlySet<string> = new Set([
 
 const SUSPICIOUS: ReadonlySet<AlarmKind> = new Set([
   'qber-above-limit',
+  'chsh-not-violated',
   'authentication-failed',
   'decoy-statistics',
   'photocurrent',
@@ -194,9 +196,16 @@ const nameOf = (kind: AlarmKind): string => `link.${kind}`
 
 const share = (facts: Facts, name: string): string => `${(Number(facts[name]) * 100).toFixed(1)} %`
 
+const chshWords = ({ chsh, lowerBound, coincidences }: Facts): string =>
+  !Number.isFinite(chsh)
+    ? `${String(coincidences)} coincidences`
+    : `S = ${Number(chsh).toFixed(3)}, at least ${Number(lowerBound).toFixed(3)}, of ${String(coincidences)} coincidences`
+
 const WORDS: Readonly<Record<AlarmKind, (facts: Facts) => string>> = {
   'qber-above-limit': (facts) =>
     `Error rate ${'qber' in facts ? share(facts, 'qber') : ''} above the limit: somebody may be listening; blocks are discarded, keys of the link wait`,
+  'chsh-not-violated': (facts) =>
+    `The CHSH test of a block does not show entangled pairs (${chshWords(facts)}): somebody may be listening; blocks are discarded, keys of the link wait`,
   'authentication-failed': () =>
     'A message of the classical channel was not authentic: somebody may be in the middle',
   'verification-failed': () => 'The keys of both ends still differed after error correction',

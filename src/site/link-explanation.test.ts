@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { door, linkId, siteId } from '#base'
 import { ExplanationShape } from '#contract'
-import { linkParameters, wiesemann2024, type BlockReport } from '#qkd'
+import { linkParameters, measuredChsh, wiesemann2024, type BlockReport } from '#qkd'
 import { explanationOf } from './link-explanation.ts'
 
 const parameters = linkParameters({
@@ -109,4 +109,24 @@ test('a block with a length that does not cover its reserve is too short, with i
   const explanation = open(explanationOf(parameters, short))
   assert.equal(explanation.verdict, 'too-short')
   assert.equal(explanation.secretBits, 60_000)
+})
+
+test('a block whose link has a CHSH test is explained with its counts and with S', () => {
+  const chsh = measuredChsh([
+    { same: 850, different: 150 },
+    { same: 160, different: 840 },
+    { same: 8400, different: 1600 },
+    { same: 8500, different: 1500 },
+  ])
+  assert(chsh !== undefined)
+  const { sections } = open(explanationOf(parameters, { ...report, chsh }))
+  const terms = sections.find(({ title }) => title === 'CHSH test')?.terms ?? []
+  const valueOf = (name: string) => terms.find((term) => term.name === name)?.value
+  assert.deepEqual([valueOf('same2'), valueOf('different2'), valueOf('E2')], [160, 840, -0.68])
+  assert.equal(valueOf('chshMeasured'), chsh.chsh)
+  assert(Math.abs(chsh.chsh - 2.76) < 1e-12)
+  assert.equal(valueOf('lowerBound'), chsh.lowerBound)
+  assert(
+    !open(explanationOf(parameters, report)).sections.some(({ title }) => title === 'CHSH test'),
+  )
 })

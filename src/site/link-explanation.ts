@@ -7,12 +7,14 @@
 
 import type { ExplanationView } from '#contract'
 import {
+  CHSH_EPSILON,
   discardMeanings,
   explainLength,
   inferredChsh,
   KEY_BITS_MIN,
   type BlockReport,
   type LinkParameters,
+  type MeasuredChsh,
 } from '#qkd'
 
 type Section = ExplanationView['sections'][number]
@@ -30,6 +32,7 @@ export function explanationOf(parameters: LinkParameters, report: BlockReport): 
     bound: parameters.bound,
     sections: [
       counted(parameters, report),
+      ...(report.chsh === undefined ? [] : [tested(report.chsh)]),
       ...(length === undefined
         ? []
         : [{ title: 'Key length', terms: length.terms.map((term) => ({ ...term })) }]),
@@ -88,6 +91,37 @@ function counted({ pulses, epsilons, protocol }: LinkParameters, report: BlockRe
     terms.push({ name: 'undecodedFrames', value: undecodedFrames, meaning })
   }
   return { title: 'Counts', terms: terms.filter(({ value }) => Number.isFinite(value)) }
+}
+
+/** The CHSH test of a block. */
+function tested({ counts, correlations, ...values }: MeasuredChsh): Section {
+  const { chsh, standardError, lowerBound } = values
+  const settings = ['X, 22.5°', 'X, −22.5°', 'Z, 22.5°', 'Z, −22.5°']
+  const terms = settings.flatMap((setting, at) => {
+    const { same, different } = counts[at]
+    return [
+      { name: `same${String(at + 1)}`, value: same, meaning: `like bits at ${setting}` },
+      { name: `different${String(at + 1)}`, value: different, meaning: 'unlike bits there' },
+      { name: `E${String(at + 1)}`, value: correlations[at], meaning: 'their correlation' },
+    ]
+  })
+  return {
+    title: 'CHSH test',
+    terms: [
+      ...terms,
+      {
+        name: 'chshMeasured',
+        value: chsh,
+        meaning: 'S = |E1 − E2 + E3 + E4|, at most 2 without entanglement',
+      },
+      { name: 'standardError', value: standardError, meaning: 'of S' },
+      {
+        name: 'lowerBound',
+        value: lowerBound,
+        meaning: `S is at least that, but for a chance of ${String(CHSH_EPSILON)}; no key unless above 2`,
+      },
+    ],
+  }
 }
 
 /** Where the sifted bits went; the parts sum to the first. */

@@ -13,6 +13,7 @@ import { assert, logFacts, type Connection, type LinkId, type SiteId } from '#ba
 import type { LinkView } from '#contract'
 import type { ReceiverDevice, TransmitterDevice } from '#optics'
 import {
+  coincidencesOf,
   inferredChsh,
   isBootstrap,
   type Alarm,
@@ -155,6 +156,7 @@ export class LinkRunner {
       clockHz: parameters.pulses.clockHz,
       qber: this.#lastReport?.keyErrorRate ?? this.#lastReport?.testErrorRate ?? null,
       chsh: chshOf(parameters, this.#lastReport),
+      chshTest: chshTestOf(this.#lastReport),
       siftedBitsPerSecond: rates.sifted,
       secretBitsPerSecond: rates.secret,
       blocksDistilled: status?.blocksDistilled ?? 0,
@@ -368,6 +370,13 @@ export class LinkRunner {
       if (!this.#stopped) void task()
     })
   }
+}
+
+/** What the last block's own test measured. */
+function chshTestOf(report: BlockReport | undefined): LinkView['chshTest'] {
+  if (report?.chsh === undefined) return null
+  const { counts, chsh, standardError, lowerBound } = report.chsh
+  return { chsh, standardError, lowerBound, coincidences: coincidencesOf(counts) }
 }
 
 /** S of the last block that was corrected; null where there is none, or no pairs are measured. */

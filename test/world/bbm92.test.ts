@@ -6,7 +6,7 @@ import { expectNoFault, seedsOr } from './support/seed.ts'
 
 /** Two hundred thousand windows hold sixty sifted bits: a block every minute or so. */
 const PAIRS = {
-  preset: 'metro-bbm92',
+  preset: 'metro-bbm92-chsh',
   clockHz: 4e6,
   blockBits: 60_000,
   batchSlots: 2 ** 23,
@@ -24,6 +24,12 @@ test('two hospitals serve keys from entangled pairs, until Eve measures one half
       assert(here.chsh !== null && here.chsh === there.chsh)
       assert(here.chsh > 2.7 && here.chsh < 2 * Math.SQRT2, `S = ${here.chsh}`)
 
+      const [tested, told] = [here.chshTest, there.chshTest]
+      assert(tested !== null && told !== null, 'the test is measured')
+      assert.deepEqual(tested, told)
+      assert(Math.abs(tested.chsh - here.chsh) < 5 * tested.standardError, `${tested.chsh}`)
+      assert(tested.lowerBound > 2 && tested.coincidences > 1000)
+
       world.fibres[0].setAttack({ kind: 'intercept-resend', fraction: 1 })
       const suspect = () => views().some(({ state }) => state === 'suspended')
       assert(await world.until(suspect, { minutes: 30 }), 'an eavesdropper is noticed')
@@ -35,6 +41,7 @@ test('two hospitals serve keys from entangled pairs, until Eve measures one half
         'no key grows',
       )
       assert(views().every(({ blocksDiscarded }) => (blocksDiscarded['qber-above-limit'] ?? 0) > 0))
+      assert(views().every(({ chshTest }) => chshTest !== null && chshTest.chsh < 2))
     },
   })
   t.diagnostic(JSON.stringify(told.figures))
