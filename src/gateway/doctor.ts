@@ -48,11 +48,13 @@ export async function* examine({ folder, passphrase }: DoctorOptions): AsyncGene
   yield running
     ? line('daemon', 'ok', 'it runs')
     : line('daemon', 'warn', 'it does not run', `photonward serve --site ${place}`)
+  const { peerListener, northListener, etsi004Listener } = configuration
   for (const [name, address] of [
-    ['port for peers', configuration.peerListener],
-    ['port for applications', configuration.northListener],
+    ['port for peers', peerListener],
+    ['port for applications', northListener],
+    ['port for key streams', etsi004Listener],
   ] as const) {
-    yield await portCheck(name, address, running)
+    if (address !== undefined) yield await portCheck(name, address, running)
   }
   const site = { folder: realpathSync(place), configuration, passphrase }
   yield* trustChecks(site)

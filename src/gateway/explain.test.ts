@@ -80,7 +80,7 @@ test('what is wrong beyond the form is said, one line each', (t) => {
     ],
     [{ saes: [...site.saes, ...site.saes] }, 'fail', /the SAE bristol.ward is there twice/],
     [{ saes: [{ sae: 'x', site: 'oxford' }] }, 'warn', /the SAE x is at oxford, which is no peer/],
-    [{ northListener: site.peerListener }, 'fail', /both listeners are at 127.0.0.1:9400/],
+    [{ northListener: site.peerListener }, 'fail', /two listeners are at 127.0.0.1:9400/],
     [{ peers: [{ ...peer, host: '192.0.2.1' }] }, 'warn', /cannot reach 127.0.0.1:9400/],
   ]
   for (const [change, state, says] of cases) {

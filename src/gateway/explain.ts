@@ -60,9 +60,13 @@ export function configurationChecks(configuration: SiteConfiguration): readonly 
     if (home === site || names.includes(home)) continue
     add('warn', 'saes', `the SAE ${sae} is at ${home}, which is no peer`)
   }
-  const [peerAt, northAt] = [peerListener, northListener].map(addressText)
-  if (peerAt === northAt && peerListener.port !== 0) {
-    add('fail', 'northListener', `both listeners are at ${peerAt}`)
+  const peerAt = addressText(peerListener)
+  const listeners = { peerListener, northListener, etsi004Listener: configuration.etsi004Listener }
+  const open = Object.entries(listeners).flatMap(([member, address]) =>
+    address === undefined || address.port === 0 ? [] : [{ member, at: addressText(address) }],
+  )
+  for (const { member, at } of repeatedBy(open, (one) => one.at)) {
+    add('fail', member, `two listeners are at ${at}`)
   }
   const far = peers.some(({ host }) => !LOOPBACK.test(host))
   if (far && LOOPBACK.test(peerListener.host)) {

@@ -21,11 +21,13 @@ import {
   type Material,
   type Site,
   type SiteConfiguration,
+  type Surroundings,
 } from '#site'
 import { openAdmin } from './admin.ts'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
 import { openDisk, sweepPending } from './disk.ts'
+import { openStreamListener, type StreamListener } from './etsi-004.ts'
 import { openFolder } from './folder.ts'
 import { openHttp, type HttpListener } from './http.ts'
 import { workerCompute } from './link-compute.ts'
@@ -114,7 +116,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const stop = (reason: string): Promise<void> => shutdown.run(reason).then(end)
-  const open: { http?: HttpListener } = {}
+  const open: { http?: HttpListener; streams?: StreamListener | undefined } = {}
   const site = await openSite({
     configuration,
     ports: { ...ports, network, disk, store },
@@ -126,10 +128,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     surroundings: () => ({
       folder,
       engine: 'embedded SQLite',
-      listeners: [
-        { name: 'peers', address: textOf(network.address) },
-        { name: 'north (GS QKD 014)', address: textOf(open.http?.address) },
-      ],
+      listeners: listenersOf({ network, ...open }),
     }),
     onStop: () => void stop('asked by the operator'),
   })
@@ -137,8 +136,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   await site.start()
   const http = await openNorth(assembly, site, north)
   open.http = http
+  open.streams = await openStreams(assembly, site, north)
   await openOperatorSocket(assembly, site)
-  followTrust(assembly, { disk, root, network, http, trust, site })
+  followTrust(assembly, { disk, root, network, http, streams: open.streams, trust, site })
   shutdown.onSignals()
   return { facts: factsOf(assembly, { network, http, material }), ended, stop }
 }
@@ -159,6 +159,36 @@ async function openNorth(
   shutdown.add('drain', 'north', () => http.drained())
   shutdown.add('flush', 'north', () => http[Symbol.asyncDispose]())
   return http
+}
+
+function listenersOf(open: {
+  network: TlsNetwork
+  http?: HttpListener
+  streams?: StreamListener | undefined
+}): Surroundings['listeners'] {
+  const { network, http, streams } = open
+  return [
+    { name: 'peers', address: textOf(network.address) },
+    { name: 'north (GS QKD 014)', address: textOf(http?.address) },
+    ...(streams === undefined
+      ? []
+      : [{ name: 'streams (GS QKD 004)', address: textOf(streams.address) }]),
+  ]
+}
+
+/** The listener for key streams, where one is configured. */
+async function openStreams(
+  { configuration, shutdown, ports }: Assembly,
+  site: Site,
+  credentials: Credentials,
+): Promise<StreamListener | undefined> {
+  const { etsi004Listener: listen } = configuration
+  if (listen === undefined) return undefined
+  const { log } = ports
+  const streams = await openStreamListener({ listen, credentials, handler: site.streams, log })
+  shutdown.add('listen', 'streams', () => streams.stopListening())
+  shutdown.add('flush', 'streams', () => streams[Symbol.asyncDispose]())
+  return streams
 }
 
 async function openOperatorSocket(
@@ -197,13 +227,14 @@ function followTrust(
     root: SecretBytes
     network: TlsNetwork
     http: HttpListener
+    streams: StreamListener | undefined
     /** Under what chains of peers are checked. */
     trust: { material: Material }
     site: Site
   },
 ): void {
   const { configuration, shutdown, ports } = assembly
-  const { disk, root, network, http, trust } = held
+  const { disk, root, network, http, streams, trust } = held
   const { site, kme } = configuration
   const { alarms } = held.site.parts
   const trustAlarms = new TrustAlarms({
@@ -221,6 +252,7 @@ function followTrust(
     const { peer, north } = credentialsIn(material)
     network.reload(peer)
     http.reload(north)
+    streams?.reload(north)
     trust.material = material
     const ended = network.endWhere(() => true, 'new trust')
     ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })

@@ -14,9 +14,11 @@ import {
   AssertionFailure,
   type ClientCertificate,
   type HttpRequest,
+  type Clock,
   type HttpResponse,
   type KmeId,
   type Log,
+  type RandomSource,
   type SaeId,
   type SiteId,
 } from '#base'
@@ -29,7 +31,8 @@ import { readJson, type JsonValue } from './json.ts'
 import type { PeerTransport } from './peering.ts'
 import { HTTP_STATUS, invalidRequest, KmeRefusal } from './refusal.ts'
 import { routeOf, type Route } from './routes.ts'
-import type { Shares } from './shares.ts'
+import { withinShare, type Shares } from './shares.ts'
+import { Streams, type StreamFrame } from './streams.ts'
 import { fetchKeys, makeKeys, peerOf, type KeySupply, type Supply } from './supply.ts'
 import {
   readKeyIdQuery,
@@ -52,6 +55,8 @@ export interface KmeOptions {
   readonly keystore: Keystore
   readonly directory: SaeDirectory
   readonly peer: PeerTransport
+  readonly clock: Clock
+  readonly random: RandomSource
   readonly log: Log
   readonly callers?: CallerRules
   /** Applications inside the daemon: nobody calls in their name, whatever his certificate says. */
@@ -64,12 +69,20 @@ export interface KmeOptions {
   readonly limitRate?: (sae: SaeId) => number | undefined
   /** What each application may take of a pool. Without it nobody is limited. */
   readonly shares?: Pick<Shares, 'left' | 'take'>
+  /** Bits a second that the links to a peer grow for this site's use; 0 unless told. */
+  readonly growthBps?: (peer: SiteId) => number
 }
 
 /** The KME of one site. */
 export interface Kme {
   /** Answers one request of an SAE. Rejects only with a bug of ours (`AssertionFailure`). */
   handle(request: HttpRequest): Promise<HttpResponse>
+  /**
+   * Answers one call of ETSI GS QKD 004.
+   *
+   * @throws KmeRefusal `KME_REQUEST_INVALID` if it cannot be read: the connection is of no use then
+   */
+  stream(call: StreamCall): Promise<StreamFrame>
   /**
    * Keys for an SAE of this site, inside the daemon. @throws KmeRefusal if it is not of this site
    */
@@ -78,8 +91,19 @@ export interface Kme {
   acceptActivations(from: SiteId, octets: Uint8Array): Promise<Uint8Array>
   /** Takes withdrawals of the KME of another site; the octets of the answer. @throws Refusal */
   acceptWithdrawals(from: SiteId, octets: Uint8Array): Promise<Uint8Array>
+  /** Answers the KME of another site about a key stream; the octets of it. @throws Refusal */
+  acceptStream(from: SiteId, octets: Uint8Array): Promise<Uint8Array>
   /** Sends what the peer has not confirmed: after a reconnection, and now and then. */
   sendVoids(peer: SiteId): Promise<void>
+  /** The regular small work: clears what is over. The host calls it about once a second. */
+  tend(): void
+  /** Ends all streams and clears what is in them. */
+  close(): void
+}
+
+/** A call of ETSI GS QKD 004: one frame, and who sends it. */
+export interface StreamCall extends StreamFrame {
+  readonly client: ClientCertificate | undefined
 }
 
 /** The KME of a site. */
@@ -101,12 +125,17 @@ export function createKme(options: KmeOptions): Kme {
     limits: { ...KME_LIMITS, ...options.limits },
     dialect: { ...STRICT_DIALECT, ...options.dialect },
   }
+  const streams = newStreams(desk)
   return {
     handle: (request) => handle(desk, request),
     supplyFor: (sae) => supplyFor(supply, sae),
     acceptActivations: (from, octets) => acceptActivations(supply, from, octets),
     acceptWithdrawals: (from, octets) => acceptWithdrawals(supply, from, octets),
+    stream: (call) => streams.answer(saeOf(desk, call.client), call),
+    acceptStream: (from, octets) => streams.acceptQuestion(from, octets),
     sendVoids: (to) => sendVoids(supply, to),
+    tend: () => streams.tend(),
+    close: () => streams[Symbol.dispose](),
   }
 }
 
@@ -141,12 +170,20 @@ async function handle(desk: Desk, request: HttpRequest): Promise<HttpResponse> {
   }
 }
 
-/** The calling SAE: named by its certificate and attached to this KME. */
-function identify({ options, supply }: Desk, client: ClientCertificate | undefined): SaeId {
+/** The SAE a certificate names, if it is attached to this KME and not inside it. */
+function saeOf(
+  { options, supply }: Desk,
+  client: ClientCertificate | undefined,
+): SaeId | undefined {
   const caller = callerOf(client, options.callers)
-  const isInside = caller !== undefined && options.inside?.includes(caller) === true
-  if (caller !== undefined && !isInside && supply.directory.siteOf(caller) === supply.site)
-    return caller
+  if (caller === undefined || options.inside?.includes(caller) === true) return undefined
+  return supply.directory.siteOf(caller) === supply.site ? caller : undefined
+}
+
+/** The calling SAE. @throws KmeRefusal `KME_SAE_UNKNOWN` */
+function identify(desk: Desk, client: ClientCertificate | undefined): SaeId {
+  const caller = saeOf(desk, client)
+  if (caller !== undefined) return caller
   const message = 'The client certificate names no SAE of this KME'
   throw new KmeRefusal('KME_SAE_UNKNOWN', message)
 }
@@ -181,22 +218,13 @@ async function encKeys(
       ? readKeyQuery(request.query, limits, dialect)
       : readKeyRequest(bodyOf(request), limits, dialect)
   const wishes = wishesOf(asked)
-  const make = () => makeKeys(supply, { master, slave, ...asked })
-  const { shares } = options
-  if (shares === undefined) return { keys: await make(), wishes }
   const peer = peerOf(supply, master, slave)
   const bits = asked.number * asked.sizeBits
-  if (bits > shares.left(master, peer, supply.keystore.pool(peer).applicationBits)) {
-    throw new KmeRefusal('KME_KEYS_EXHAUSTED', 'Not enough keys are left for this SAE now')
-  }
-  // Counted at once: requests that are under way together must not each have the whole share.
-  shares.take(master, peer, bits)
-  try {
-    return { keys: await make(), wishes }
-  } catch (error) {
-    shares.take(master, peer, -bits)
-    throw error
-  }
+  const { applicationBits: availableBits } = supply.keystore.pool(peer)
+  const keys = await withinShare(options.shares, { sae: master, peer, bits, availableBits }, () =>
+    makeKeys(supply, { master, slave, ...asked }),
+  )
+  return { keys, wishes }
 }
 
 async function decKeys(
@@ -225,6 +253,24 @@ function bodyOf({ body, contentType }: HttpRequest): JsonValue | undefined {
     throw new KmeRefusal('KME_MEDIA_TYPE_WRONG', 'Expected a body of type application/json')
   }
   return readJson(body)
+}
+
+function newStreams({ options, supply }: Desk): Streams {
+  const { keystore } = supply
+  const { clock, random, shares, growthBps = () => 0, limitRate } = options
+  return new Streams({
+    ...{ supply, clock, random },
+    limitRate: (sae) => limitRate?.(sae) !== undefined,
+    bpsMax: (peer) => growthBps(peer) + keystore.pool(peer).applicationBits / STORED_OVER_S,
+    make: async ({ peer, master, slave, octets, lifeMs }) => {
+      const sizeBits = octets * 8
+      const about = { master, slave, additionalSlaves: [], number: 1, sizeBits, lifeMs }
+      const { applicationBits: availableBits } = keystore.pool(peer)
+      const share = { sae: master, peer, bits: sizeBits, availableBits }
+      const [key] = await withinShare(shares, share, () => makeKeys(supply, about))
+      return key
+    },
+  })
 }
 
 /** A Key container; the keys are cleared, and the octets are the listener's to clear once sent. */
@@ -306,4 +352,6 @@ export const BODY_OCTETS_MAX = 65_536
 const LIFE_MS = 3_600_000
 /** Seconds after which a client may try again. */
 const RETRY_AFTER_S = 1
+/** A rate counts as kept up if what is stored lasts for so long at it. */
+const STORED_OVER_S = 600
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i

@@ -1,19 +1,28 @@
 /**
- * The Key Management Entity: serves keys to applications by ETSI GS QKD 014, and to the site
- * itself.
+ * The Key Management Entity: serves keys to applications by ETSI GS QKD 014 and 004, and to
+ * the site itself.
  *
  * Stands on the key store of the site and beside the KME of the other site. Pure request →
  * response: the host brings the listener, the certificates and the way to the peer.
  *
- * @see ETSI GS QKD 014 V1.1.1 (2019-02)
+ * @see ETSI GS QKD 014 V1.1.1 (2019-02), GS QKD 004 V2.1.1 (2020-08)
  * @module
  */
 
 export { callerOf, type CallerRules, type SaeField } from './caller.ts'
 export { fixedDirectory, type SaeDirectory } from './directory.ts'
-export { BODY_OCTETS_MAX, createKme, KME_LIMITS, type Kme, type KmeOptions } from './kme.ts'
+export {
+  BODY_OCTETS_MAX,
+  createKme,
+  KME_LIMITS,
+  type Kme,
+  type KmeOptions,
+  type StreamCall,
+} from './kme.ts'
 export { PEER_OCTETS_MAX, type PeerTransport } from './peering.ts'
 export { HTTP_STATUS, KmeRefusal, type KmeRefusalCode } from './refusal.ts'
+export { STREAM_BODY_OCTETS_MAX } from './etsi-004.ts'
+export type { StreamFrame } from './streams.ts'
 export type { KeySupply, SuppliedKey } from './supply.ts'
 export type { Dialect, KmeLimits } from './wire.ts'
 export { Shares, type SharesLimits } from './shares.ts'

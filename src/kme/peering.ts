@@ -20,6 +20,8 @@ export interface PeerTransport {
   activate(site: SiteId, octets: Uint8Array): Promise<Uint8Array>
   /** Asks the peer's KME to take withdrawals. Rejects if no answer came in time. */
   void(site: SiteId, octets: Uint8Array): Promise<Uint8Array>
+  /** Asks the peer's KME about a key stream that it keeps. Rejects if no answer came in time. */
+  stream(site: SiteId, octets: Uint8Array): Promise<Uint8Array>
 }
 
 /** What the peer made of one activation. */

@@ -10,6 +10,7 @@
  */
 
 import type { Clock, SaeId, SiteId } from '#base'
+import { KmeRefusal } from './refusal.ts'
 
 /** What a site allows to each of its applications. */
 export interface SharesLimits {
@@ -61,6 +62,36 @@ export class Shares {
     const held = this.#taken.get(name)
     if (held === undefined) return 0
     return held.bits * 2 ** -((this.#clock.monotonicMs() - held.atMs) / HALF_LIFE_MS)
+  }
+}
+
+/**
+ * Has keys made within the share of an application; what it does not get after all is not counted.
+ *
+ * @throws KmeRefusal `KME_KEYS_EXHAUSTED`
+ */
+export async function withinShare<T>(
+  shares: Pick<Shares, 'left' | 'take'> | undefined,
+  about: {
+    readonly sae: SaeId
+    readonly peer: SiteId
+    readonly bits: number
+    readonly availableBits: number
+  },
+  make: () => Promise<T>,
+): Promise<T> {
+  if (shares === undefined) return make()
+  const { sae, peer, bits, availableBits } = about
+  if (bits > shares.left(sae, peer, availableBits)) {
+    throw new KmeRefusal('KME_KEYS_EXHAUSTED', 'Not enough keys are left for this SAE now')
+  }
+  // Counted at once: requests that are under way together must not each have the whole share.
+  shares.take(sae, peer, bits)
+  try {
+    return await make()
+  } catch (error) {
+    shares.take(sae, peer, -bits)
+    throw error
   }
 }
 

@@ -82,6 +82,8 @@ export async function makeKeys(
     readonly sizeBits: number
     /** The site's own sessions may use what applications are left without. */
     readonly use?: 'application' | 'relay'
+    /** How long the keys wait to be fetched, where not as long as others. */
+    readonly lifeMs?: number
   },
 ): Promise<readonly DeliveredKey[]> {
   const { master, slave, additionalSlaves, number, sizeBits, use = 'application' } = request
@@ -92,7 +94,8 @@ export async function makeKeys(
     if (peerOf(supply, master, other) === peer) continue
     throw invalidRequest('additional_slave_SAE_IDs: expected SAEs at the KME of the slave SAE')
   }
-  const { keystore, lifeMs } = supply
+  const { keystore } = supply
+  const { lifeMs = supply.lifeMs } = request
   const wanted = { peer, master, slaves, sizeBits, number, lifeMs, use }
   return refusing(supply, async () => {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {

@@ -77,11 +77,13 @@ export interface Site {
 export class Pair {
   readonly time = new SimulatedTime()
   /** Decides what becomes of the next message. */
-  fault: (method: 'activate' | 'void') => Fault = () => 'none'
+  fault: (method: 'activate' | 'void' | 'stream') => Fault = () => 'none'
   /** Messages that the wire has carried, in order. */
   readonly carried: string[] = []
   #sequence = 0
+  #runs = 0
   #sites = new Map<SiteId, Site>()
+  #makers = new Map<SiteId, () => Kme>()
 
   get a(): Site {
     return this.#site(bristol)
@@ -114,21 +116,34 @@ export class Pair {
         limits: options.limits ?? {},
       })
       const log = new MemoryLog()
-      const kme = createKme({
-        site,
-        kme: kmeId(`kme.${site}`),
-        keystore: options.between?.(keystore) ?? keystore,
-        directory,
-        log,
-        peer: {
-          activate: (to, octets) => this.#carry('activate', to, octets),
-          void: (to, octets) => this.#carry('void', to, octets),
-        },
-        ...options.kme,
-      })
+      const make = (): Kme =>
+        createKme({
+          site,
+          kme: kmeId(`kme.${site}`),
+          keystore: options.between?.(keystore) ?? keystore,
+          directory,
+          clock: this.time.view(),
+          random: seededRandom(++this.#runs, site),
+          log,
+          peer: {
+            activate: (to, octets) => this.#carry('activate', to, octets),
+            void: (to, octets) => this.#carry('void', to, octets),
+            stream: (to, octets) => this.#carry('stream', to, octets),
+          },
+          ...options.kme,
+        })
+      this.#makers.set(site, make)
+      const kme = make()
       this.#sites.set(site, { site, keystore, store, log, kme })
     }
     return this
+  }
+
+  /** A KME begins anew over its key store: whatever it had in memory is gone. */
+  restartKme(site: SiteId): void {
+    const make = this.#makers.get(site)
+    assert(make !== undefined, 'the pair is open')
+    this.#sites.set(site, { ...this.#site(site), kme: make() })
   }
 
   /** A block of `keys` 256-bit keys in each half, in use at both ends. */
@@ -149,16 +164,23 @@ export class Pair {
     assert.equal(there.availableBits, here.peerBits)
   }
 
-  async #carry(method: 'activate' | 'void', to: SiteId, octets: Uint8Array): Promise<Uint8Array> {
+  async #carry(
+    method: 'activate' | 'void' | 'stream',
+    to: SiteId,
+    octets: Uint8Array,
+  ): Promise<Uint8Array> {
     const from = to === bristol ? cambridge : bristol
     const fault = this.fault(method)
     this.carried.push(`${method} ${fault}`)
     if (fault === 'lost') throw new Error('no answer in time')
     const { kme } = this.#site(to)
     // A copy each way: the ends are two machines.
-    const answer = await (method === 'activate'
-      ? kme.acceptActivations(from, octets.slice())
-      : kme.acceptWithdrawals(from, octets.slice()))
+    const copy = octets.slice()
+    const answer = await {
+      activate: () => kme.acceptActivations(from, copy),
+      void: () => kme.acceptWithdrawals(from, copy),
+      stream: () => kme.acceptStream(from, copy),
+    }[method]()
     if (fault === 'answer-lost') throw new Error('no answer in time')
     return fault === 'garbled' ? answer.subarray(1) : answer.slice()
   }

@@ -73,6 +73,8 @@ export const SiteConfigurationShape = Exactly({
   peerListener: Address,
   /** Where applications ask for keys (ETSI GS QKD 014). */
   northListener: Address,
+  /** Where applications open key streams (ETSI GS QKD 004); left out, nowhere. */
+  etsi004Listener: Type.Optional(Address),
   /** Further names and addresses in the certificates, besides localhost and the site's name. */
   dns: Type.Array(Text(255, 1), { maxItems: 16, default: [] }),
   peers: Type.Array(Exactly({ site: Name, kme: Sae, host: Text(255, 1), port: Whole(1, 65_535) }), {

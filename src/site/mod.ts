@@ -53,6 +53,7 @@ export {
   type TrustView,
 } from './trust.ts'
 export { stringsIn, syntheticCohort } from './synthetic.ts'
+export { STREAM_BODY_OCTETS_MAX, type StreamCall, type StreamFrame } from '#kme'
 export {
   openSite,
   Site,

@@ -34,7 +34,7 @@ import {
 import type { Handlers, SiteRoutes } from '#contract'
 import { Exchange, exchangeMigrations } from '#exchange'
 import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
-import { createKme, fixedDirectory, Shares, type Kme, type SaeDirectory } from '#kme'
+import type { Kme, StreamCall, StreamFrame } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
 import type { Party, ProtectionPolicy } from '#session'
 import { openVault, vaultMigrations, type Vault } from '#vault'
@@ -59,6 +59,7 @@ import { serveClock } from './peer-clock.ts'
 import { Peers } from './peers.ts'
 import { policyOf } from './policy.ts'
 import { keyFor } from './root-key.ts'
+import { newKme } from './key-service.ts'
 import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
 
 /** All tables of a site, in the order in which they are made. */
@@ -117,6 +118,8 @@ export class Site {
   readonly admin: Handlers<SiteRoutes>
   /** ETSI GS QKD 014, for the north listener. */
   readonly north: HttpHandler
+  /** ETSI GS QKD 004, for its listener. */
+  readonly streams: (call: StreamCall) => Promise<StreamFrame>
   #tending: Cancel | undefined
   #stopped = false
 
@@ -124,6 +127,7 @@ export class Site {
     this.parts = parts
     this.admin = adminHandlers(parts)
     this.north = (request) => parts.kme.handle(request)
+    this.streams = (call) => parts.kme.stream(call)
   }
 
   /**
@@ -148,7 +152,8 @@ export class Site {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const { peers, keeper, links, exchange, audit, site, keystore, vault, sessions } = this.parts
+    const { peers, keeper, links, exchange, audit, site, kme, keystore, vault, sessions } =
+      this.parts
     this.#tending?.()
     await exchange.stop()
     for (const link of links) await link.stop()
@@ -158,6 +163,7 @@ export class Site {
     await keeper.stop()
     sessions.stop()
     peers.stop()
+    kme.close()
     await keystore.close()
     vault[Symbol.dispose]()
   }
@@ -169,6 +175,7 @@ export class Site {
     this.#tending = clock.after(TEND_MS, () => {
       void (async () => {
         try {
+          kme.tend()
           await keystore.tend()
           for (const peer of keystore.peers) {
             if (keystore.pool(peer).pendingVoids > 0) await kme.sendVoids(peer)
@@ -205,7 +212,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const waiting: { exchange?: Exchange } = {}
   const wake = (): void => waiting.exchange?.keysCame()
   const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
-  const kme = newKme(options, { keystore, peers })
+  const links: LinkRunner[] = []
+  const growthBps = (peer: SiteId): number => growthOf(links, peer)
+  const kme = newKme({ configuration, ports, keystore, peers, growthBps })
   const sessions = newSessions(options, { kme, alarms, peers, known, policy })
   const vault = await openVault({
     ...{ site, store, disk, clock, random, audit },
@@ -218,7 +227,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const exchange = newExchange(options, { audit, vault, sessions, peers, known })
   waiting.exchange = exchange
   const bootstrap = newBootstrap({ peers, sessions })
-  const links = await Promise.all(
+  const runners = await Promise.all(
     configuration.links.map(async (one) => {
       const parameters = parametersOf(site, one)
       const { link } = parameters
@@ -233,6 +242,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       })
     }),
   )
+  links.push(...runners)
   serveLinks(peers, links)
   const logKeys = logKeysOf(material, former)
   const startedAt = clock.now()
@@ -314,42 +324,6 @@ function openStoreOfKeys(
   })
 }
 
-function newKme(
-  { configuration, ports }: SiteOptions,
-  { keystore, peers }: { keystore: Keystore; peers: Peers },
-): Kme {
-  const site = siteId(configuration.site)
-  const { saeShare, saeRequestsPerSecond: requestsPerSecond } = configuration
-  const shares = new Shares(ports.clock, { saeShare, requestsPerSecond })
-  const kme = createKme({
-    site,
-    shares,
-    limitRate: shares.request,
-    inside: [saeId(siteSae(configuration.site))],
-    kme: kmeId(configuration.kme),
-    keystore,
-    directory: directoryOf(configuration),
-    log: ports.log,
-    peer: {
-      activate: (peer, octets) => peers.request(peer, 'kme/activate', octets, KME_TIMEOUT_MS),
-      void: (peer, octets) => peers.request(peer, 'kme/void', octets, KME_TIMEOUT_MS),
-    },
-  })
-  peers.serve('kme/activate', (from, octets) => kme.acceptActivations(from, octets))
-  peers.serve('kme/void', (from, octets) => kme.acceptWithdrawals(from, octets))
-  return kme
-}
-
-/** Applications of this site and its peers, and the daemon of each as an application of its own. */
-function directoryOf({ site, kme, peers, saes }: SiteConfiguration): SaeDirectory {
-  const kmes = [{ site, kme }, ...peers]
-  const daemons = kmes.map((one) => ({ sae: siteSae(one.site), site: one.site }))
-  return fixedDirectory({
-    saes: [...saes, ...daemons].map((one) => ({ sae: saeId(one.sae), site: siteId(one.site) })),
-    kmes: kmes.map((one) => ({ kme: kmeId(one.kme), site: siteId(one.site) })),
-  })
-}
-
 function newSessions(
   { configuration, ports, material }: SiteOptions,
   parts: { kme: Kme; alarms: Alarms; peers: Peers; known: Known; policy: ProtectionPolicy },
@@ -396,6 +370,12 @@ function newExchange(
   return exchange
 }
 
+/** Bits a second that come to this site's half of the pool with a peer: half of what is made. */
+const growthOf = (links: readonly LinkRunner[], peer: SiteId): number =>
+  links
+    .filter((link) => link.peer === peer)
+    .reduce((sum, link) => sum + link.view().secretBitsPerSecond / 2, 0)
+
 function serveLinks(peers: Peers, links: readonly LinkRunner[]): void {
   peers.serve('link/open', (from, payload) => {
     const name = openingLink(payload)
@@ -418,5 +398,4 @@ function logKeysOf({ own, peers }: Material, former: readonly FormerStatement[])
 }
 
 const TEND_MS = 1000
-const KME_TIMEOUT_MS = 5000
 const TRANSFER_TIMEOUT_MS = 60_000

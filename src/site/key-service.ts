@@ -1,0 +1,60 @@
+/**
+ * The key service of a site: its KME, wired to the peers and to the configuration.
+ *
+ * @module
+ */
+
+import { kmeId, saeId, siteId, type Ports, type SiteId } from '#base'
+import type { Keystore } from '#keystore'
+import { createKme, fixedDirectory, Shares, type Kme, type SaeDirectory } from '#kme'
+import { siteSae, type SiteConfiguration } from './config.ts'
+import type { Peers } from './peers.ts'
+
+/** What the KME of a site is made from. */
+export interface KeyServiceInput {
+  readonly configuration: SiteConfiguration
+  readonly ports: Pick<Ports, 'clock' | 'random' | 'log'>
+  readonly keystore: Keystore
+  readonly peers: Peers
+  /** Bits a second that come to this site's half of the pool with a peer. */
+  readonly growthBps: (peer: SiteId) => number
+}
+
+/** The KME of a site, which answers its peers from now on. */
+export function newKme(input: KeyServiceInput): Kme {
+  const { configuration, ports, keystore, peers, growthBps } = input
+  const { clock, random, log } = ports
+  const site = siteId(configuration.site)
+  const { saeShare, saeRequestsPerSecond: requestsPerSecond } = configuration
+  const shares = new Shares(clock, { saeShare, requestsPerSecond })
+  const ask = (method: string) => (peer: SiteId, octets: Uint8Array) =>
+    peers.request(peer, method, octets, KME_TIMEOUT_MS)
+  const kme = createKme({
+    ...{ site, shares, keystore, clock, random, log, growthBps },
+    limitRate: shares.request,
+    inside: [saeId(siteSae(configuration.site))],
+    kme: kmeId(configuration.kme),
+    directory: directoryOf(configuration),
+    peer: { activate: ask(ACTIVATE), void: ask(VOID), stream: ask(STREAM) },
+  })
+  peers.serve(ACTIVATE, (from, octets) => kme.acceptActivations(from, octets))
+  peers.serve(VOID, (from, octets) => kme.acceptWithdrawals(from, octets))
+  peers.serve(STREAM, (from, octets) => kme.acceptStream(from, octets))
+  return kme
+}
+
+/** Applications of this site and its peers, and the daemon of each as an application of its own. */
+function directoryOf({ site, kme, peers, saes }: SiteConfiguration): SaeDirectory {
+  const kmes = [{ site, kme }, ...peers]
+  const daemons = kmes.map((one) => ({ sae: siteSae(one.site), site: one.site }))
+  return fixedDirectory({
+    saes: [...saes, ...daemons].map((one) => ({ sae: saeId(one.sae), site: siteId(one.site) })),
+    kmes: kmes.map((one) => ({ kme: kmeId(one.kme), site: siteId(one.site) })),
+  })
+}
+
+const ACTIVATE = 'kme/activate'
+const VOID = 'kme/void'
+const STREAM = 'kme/stream'
+/** How long the KME of another site is waited for. */
+const KME_TIMEOUT_MS = 5000
