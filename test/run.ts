@@ -10,15 +10,17 @@
  * @module
  */
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Counts } from './reporter.ts'
 
 interface Stage {
   readonly name: string
-  readonly run: () => Counts
+  readonly run: () => Counts | Promise<Counts>
 }
 
 const root = resolve(import.meta.dirname, '..')
@@ -35,7 +37,7 @@ const stages: readonly Stage[] = [
   { name: 'external', run: () => suites(['test/external/*.test.ts'], false) },
 ]
 
-function main(): number {
+async function main(): Promise<number> {
   const only = process.argv.includes('--only') ? process.argv.at(-1) : undefined
   const chosen = stages.filter(({ name }) => only === undefined || name === only)
   if (chosen.length === 0) {
@@ -47,7 +49,7 @@ function main(): number {
   for (const { name, run } of chosen) {
     console.log(`== ${name}`)
     const begun = performance.now()
-    const counts = run()
+    const counts = await run()
     const seconds = ((performance.now() - begun) / 1000).toFixed(1)
     lines.push(`${name}: ${tally(counts)}, ${seconds} s`)
     total.passed += counts.passed
@@ -87,30 +89,62 @@ function checks(): Counts {
   return counts
 }
 
-/** Test files matching the patterns: in one process where they are pure, else one after another. */
-function suites(patterns: readonly string[], pure: boolean): Counts {
+/**
+ * Test files matching the patterns: where they are pure, in one process for each of two cores, else
+ * one after another in processes of their own.
+ */
+async function suites(patterns: readonly string[], pure: boolean): Promise<Counts> {
   const files = globSync(patterns, { cwd: root }).toSorted()
   if (files.length === 0) return { passed: 0, failed: 0, skipped: [] }
-  const countsFile = join(scratch, 'counts.json')
-  rmSync(countsFile, { force: true })
-  const isolation = pure ? ['--test-isolation=none'] : ['--test-concurrency=1']
-  const { status } = spawnSync(
+  const shards = pure ? Math.min(SHARDS_MAX, availableParallelism(), files.length) : 1
+  const isolation = pure ? '--test-isolation=none' : '--test-concurrency=1'
+  const all = await Promise.all(
+    Array.from({ length: shards }, (_, shard) =>
+      suite(
+        files.filter((_, at) => at % shards === shard),
+        isolation,
+      ),
+    ),
+  )
+  return {
+    passed: sumOf(all.map(({ passed }) => passed)),
+    failed: sumOf(all.map(({ failed }) => failed)),
+    skipped: all.flatMap(({ skipped }) => skipped),
+  }
+}
+
+/** Runs test files in one process of the test runner. */
+async function suite(files: readonly string[], isolation: string): Promise<Counts> {
+  const countsFile = join(mkdtempSync(join(scratch, 'suite-')), 'counts.json')
+  const child = spawn(
     'node',
     [
       '--no-experimental-ffi',
       '--test',
-      ...isolation,
+      isolation,
       `--test-reporter=${join(root, 'test/reporter.ts')}`,
       '--test-reporter-destination=stdout',
       ...files,
     ],
-    { cwd: root, stdio: 'inherit', env: { ...process.env, PHOTONWARD_COUNTS: countsFile } },
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, PHOTONWARD_COUNTS: countsFile },
+    },
   )
+  // Line by line, so that nothing is lost if all is cut off, and two suites do not mix theirs.
+  createInterface(child.stdout).on('line', (line) => console.log(line))
+  const [status] = (await once(child, 'close')) as [number | null]
   if (!existsSync(countsFile)) return { passed: 0, failed: 1, skipped: [] }
   const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts
   if (status !== 0 && counts.failed === 0) counts.failed = 1
   return counts
 }
 
-process.exitCode = main()
+const sumOf = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0)
+
+/** Of the machines that this is to pass on, the smallest has two cores. */
+const SHARDS_MAX = 2
+
+process.exitCode = await main()
 rmSync(scratch, { recursive: true, force: true })
