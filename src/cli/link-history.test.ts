@@ -33,6 +33,7 @@ test('a history shows its sums, and each entry on a line of its own', () => {
       leakBits: 90_000,
       epsilonSpent: 1.1e-10,
       alarms: 1,
+      alignments: 1,
     },
     entries: [
       { kind: 'state', at: now, state: 'degraded', reason: 'error-step' },

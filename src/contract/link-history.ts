@@ -55,6 +55,16 @@ export const HistoryEntryShape = Type.Union([
     change: OneOf('raised', 'cleared'),
   }),
   Exactly({
+    kind: Type.Literal('alignment'),
+    at: Time,
+    cause: OneOf('start', 'drift', 'operator'),
+    /** `sound`: the error rate came back; `done`: there was nothing to compare with. */
+    outcome: OneOf('done', 'sound', 'failed', 'refused', 'cut-short'),
+    /** Error rates of the test basis; null where they are not known. */
+    before: Rate,
+    after: Rate,
+  }),
+  Exactly({
     kind: Type.Literal('state'),
     at: Time,
     state: LinkStateShape,
@@ -76,6 +86,7 @@ export const LinkTotalsShape = Exactly({
   /** ε of all keys: an adversary tells them from perfect ones with at most this advantage. */
   epsilonSpent: Type.Number(),
   alarms: Count,
+  alignments: Count,
 })
 export type LinkTotals = Static<typeof LinkTotalsShape>
 

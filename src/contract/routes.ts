@@ -76,6 +76,14 @@ export const siteRoutes = {
     body: nothing,
     answer: LinkHistoryShape,
   }),
+  alignLink: route({
+    method: 'POST',
+    path: '/v1/links/:link/alignment',
+    summary: 'Let the devices of a link align themselves; asked at its receiving end',
+    query: Exactly({ link: Text(63, 1) }),
+    body: nothing,
+    answer: Exactly({ asked: Type.Literal(true) }),
+  }),
   pools: route({
     method: 'GET',
     path: '/v1/keys',

@@ -10,6 +10,7 @@ import type { Alarm, AlarmKind } from './effects.ts'
 /** Owner of what is raised. */
 export class AlarmBoard {
   readonly #raised = new Set<AlarmKind>()
+  #events = 0
   readonly #emit: (alarm: Alarm) => void
 
   constructor(emit: (alarm: Alarm) => void) {
@@ -27,7 +28,22 @@ export class AlarmBoard {
 
   /** Something happened that has no end. */
   event(kind: AlarmKind, facts: Facts = {}): void {
+    this.#events++
     this.#emit({ kind, severity: SEVERITY[kind], state: 'raised', facts })
+  }
+
+  /** How often something has happened that has no end, such as a failed tag. */
+  get events(): number {
+    return this.#events
+  }
+
+  isRaised(kind: AlarmKind): boolean {
+    return this.#raised.has(kind)
+  }
+
+  /** Whether a condition stands that drift does not explain. */
+  get marksOfAttack(): boolean {
+    return [...this.#raised].some((kind) => !SIGNS_OF_DRIFT.has(kind))
   }
 
   /**
@@ -56,9 +72,17 @@ const SEVERITY: Readonly<Record<AlarmKind, Alarm['severity']>> = {
   'peer-device': 'high',
   'error-step': 'warning',
   'alignment-drift': 'warning',
+  'alignment-failed': 'warning',
   'authentication-low': 'warning',
   'peer-misbehaved': 'high',
 }
+
+/** What stands on a link whose light turns slowly, and what has nothing to do with light. */
+const SIGNS_OF_DRIFT: ReadonlySet<AlarmKind> = new Set([
+  'alignment-drift',
+  'alignment-failed',
+  'authentication-low',
+])
 
 /** Blinded detectors, unequal ones, a transmitter that is read, bits that are not random. */
 const ASSUMED_ABSENT: readonly AlarmKind[] = [

@@ -284,7 +284,7 @@ function trend(rates: readonly number[], detections = 20_000): string[] {
   for (const rate of rates) {
     let errors = 0
     for (let at = 0; at < detections; at++) if (random.chance(rate)) errors++
-    watched.block({ testErrors: [errors, 0], testDetections: [detections, 0] })
+    watched.block({ errors, detections })
   }
   return raised
 }

@@ -48,6 +48,12 @@ export type EngineInput =
   | { readonly kind: 'choices'; readonly choices: TransmitterChoices }
   /** Transmitter only: the device does not know them any more. */
   | { readonly kind: 'choices-unavailable'; readonly batch: number }
+  /** Receiver only: the operator wants the devices aligned. */
+  | { readonly kind: 'align' }
+  /** Receiver only: answers `align`. Batches from this one on came after it. */
+  | { readonly kind: 'aligned'; readonly firstBatch: number }
+  /** Receiver only: the devices could not. */
+  | { readonly kind: 'not-aligned' }
   | { readonly kind: 'epoch-stored'; readonly epoch: number }
   | { readonly kind: 'pads-burned'; readonly source: string; readonly to: number }
   | ({ readonly kind: 'block-stored' } & BlockName)
@@ -89,6 +95,10 @@ export type EngineEffect =
   /** Once for each block, when its fate is known. */
   | { readonly kind: 'report'; readonly report: BlockReport }
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
+  /** Let the devices align themselves, then input `aligned` or `not-aligned`. Receiver only. */
+  | { readonly kind: 'align'; readonly cause: AlignmentCause }
+  /** What became of it, a few blocks later. */
+  | ({ readonly kind: 'alignment-ended' } & AlignmentEnd)
   /** From now on batches would be dropped, or would be taken again. Receiver only. */
   | { readonly kind: 'busy'; readonly busy: boolean }
   /** The session is over at this end: close the connection; `retry` says whether to dial again. */
@@ -98,6 +108,22 @@ export type EngineEffect =
       readonly message: string
       readonly retry: boolean
     }
+
+/** Why devices are aligned. */
+export type AlignmentCause = 'start' | 'drift' | 'operator'
+
+/** What became of an alignment. */
+export interface AlignmentEnd {
+  readonly cause: AlignmentCause
+  /**
+   * `done`: nothing was known to compare with. `sound`: the error rate is what it was at its best.
+   * `failed`: it is not. `refused`: the devices could not. `cut-short`: the session ended first.
+   */
+  readonly outcome: 'done' | 'sound' | 'failed' | 'refused' | 'cut-short'
+  /** Error rates of the test basis in the last block before, and in the blocks after. */
+  readonly before?: number
+  readonly after?: number
+}
 
 /** Why a session ended. */
 export type SessionEnd =
@@ -136,6 +162,8 @@ export type AlarmKind =
   | 'error-step'
   /** The error rate has crept up: time to align anew. */
   | 'alignment-drift'
+  /** Aligning the devices has not brought the error rate back. */
+  | 'alignment-failed'
   | 'authentication-low'
   | 'peer-misbehaved'
 

@@ -20,6 +20,7 @@ import type { TransmitterChoices } from '#optics'
 import { AlarmBoard } from './alarm-board.ts'
 import { BatchMonitor } from './alarms.ts'
 import { ErrorTrend } from './alarms-trend.ts'
+import { AlignmentWatch } from './alignment.ts'
 import type { Role } from './authentication.ts'
 import type { EngineEffect, EngineInput, SessionEnd } from './effects.ts'
 import type { LinkParameters } from './parameters.ts'
@@ -35,7 +36,7 @@ export class LinkEngine implements Disposable {
   readonly #random: RandomSource
   readonly #board = new AlarmBoard((alarm) => this.#emit({ kind: 'alarm', alarm }))
   readonly #monitor = new BatchMonitor(this.#board)
-  readonly #trend = new ErrorTrend(this.#board)
+  readonly #alignment: AlignmentWatch
   readonly #totals = new Totals()
   #effects: EngineEffect[] = []
   #session: Session | undefined
@@ -58,6 +59,15 @@ export class LinkEngine implements Disposable {
     this.#role = site === parameters.transmitter ? 'transmitter' : 'receiver'
     this.#parameters = parameters
     this.#random = random
+    this.#alignment = new AlignmentWatch({
+      board: this.#board,
+      trend: new ErrorTrend(this.#board),
+      qberMax: parameters.qberMax,
+      nowMs: () => this.#nowMs,
+      // The receiving end's device is asked; the other end sees what comes of it.
+      ask: this.#role === 'receiver' ? (cause) => this.#emit({ kind: 'align', cause }) : undefined,
+      ended: (end) => this.#emit({ kind: 'alignment-ended', ...end }),
+    })
   }
 
   get role(): Role {
@@ -122,6 +132,15 @@ export class LinkEngine implements Disposable {
       case 'choices-unavailable':
         this.#session?.unavailable(input.batch)
         break
+      case 'align':
+        this.#alignment.askedFor()
+        break
+      case 'aligned':
+        this.#alignment.aligned(input.firstBatch)
+        break
+      case 'not-aligned':
+        this.#alignment.refused()
+        break
       case 'epoch-stored':
         this.#session?.epochStored(input.epoch)
         break
@@ -159,6 +178,7 @@ export class LinkEngine implements Disposable {
     // The host has replaced the connection by itself: there is nothing to close.
     this.#session?.close()
     this.#session = undefined
+    this.#alignment.closed()
     this.#nowMs = nowMs
     this.#session = new Session(this.#host(), { sources, nextEpoch })
   }
@@ -177,10 +197,11 @@ export class LinkEngine implements Disposable {
       parameters: this.#parameters,
       random: this.#random,
       board: this.#board,
-      trend: this.#trend,
       totals: this.#totals,
       nowMs: () => this.#nowMs,
       emit: (effect) => this.#emit(effect),
+      tested: (block) => this.#alignment.block(block),
+      opened: () => this.#alignment.opened(),
       announced: (detections, slotCount) => {
         this.#monitor.rate(detections, slotCount)
         this.#totals.batch(detections, true)
@@ -194,6 +215,7 @@ export class LinkEngine implements Disposable {
     if (session === undefined) return
     this.#session = undefined
     session.close()
+    this.#alignment.closed()
     this.#emit({ kind: 'end-session', code, message, retry })
   }
 

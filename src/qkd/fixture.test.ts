@@ -403,6 +403,10 @@ export class Pair {
         this.input(role, { kind: 'choices', choices })
         return
       }
+      case 'align':
+        // Its devices have nothing to align.
+        this.input(role, { kind: 'not-aligned' })
+        return
       case 'store-epoch':
         host.epoch = effect.epoch
         {
@@ -442,6 +446,7 @@ export class Pair {
         host.reports.push(effect.report)
         return
       case 'alarm':
+      case 'alignment-ended':
       case 'pad-accepted':
       case 'busy':
         return

@@ -11,7 +11,15 @@
 import { assert, type RandomSource } from '#base'
 import type { DetectionBatch, TransmitterChoices } from '#optics'
 import { peerOf, type AuthenticationSource, type PadRun, type Role } from './authentication.ts'
-import type { Alarm, EngineEffect, EngineInput, KeyBlock, SessionEnd } from './effects.ts'
+import type {
+  Alarm,
+  AlignmentCause,
+  AlignmentEnd,
+  EngineEffect,
+  EngineInput,
+  KeyBlock,
+  SessionEnd,
+} from './effects.ts'
 import { LinkEngine } from './engine.ts'
 import type { LinkParameters } from './parameters.ts'
 import type { BlockReport } from './report.ts'
@@ -21,6 +29,7 @@ export interface LoopbackEnd {
   readonly engine: LinkEngine
   readonly reports: BlockReport[]
   readonly alarms: Alarm[]
+  readonly alignments: AlignmentEnd[]
   /** Why sessions of this end were over. */
   readonly ended: SessionEnd[]
   /** Called with each finished block, whose key belongs to the callee. */
@@ -36,6 +45,7 @@ export type Interceptor = (octets: Uint8Array, from: Role) => readonly Uint8Arra
 export class LoopbackLink {
   readonly ends: Readonly<Record<Role, LoopbackEnd>>
   readonly #intercept: Interceptor
+  readonly #align: ((cause: AlignmentCause) => number) | undefined
   /** Octets that went over the classical channel, from each end. */
   readonly sentOctets = { transmitter: 0, receiver: 0 }
   readonly #queue: { readonly to: Role; readonly input: EngineInput }[] = []
@@ -49,13 +59,17 @@ export class LoopbackLink {
     readonly record?: boolean
     /** Whoever sits on the classical channel; a session that she prevents is not open. */
     readonly intercept?: Interceptor
+    /** Lets the devices align themselves. @returns number of the first batch after it */
+    readonly align?: (cause: AlignmentCause) => number
   }) {
     const { parameters, random, record = false, intercept } = options
+    this.#align = options.align
     this.#intercept = intercept ?? ((octets) => [octets])
     const end = (role: Role): LoopbackEnd => ({
       engine: new LinkEngine({ site: parameters[role], parameters, random: random[role] }),
       reports: [],
       alarms: [],
+      alignments: [],
       ended: [],
       stored: () => undefined,
       inputs: [],
@@ -110,6 +124,16 @@ export class LoopbackLink {
         answer({ kind: 'choices', choices })
         break
       }
+      case 'align':
+        answer(
+          this.#align === undefined
+            ? { kind: 'not-aligned' }
+            : { kind: 'aligned', firstBatch: this.#align(effect.cause) },
+        )
+        break
+      case 'alignment-ended':
+        this.ends[role].alignments.push(effect)
+        break
       case 'store-epoch':
         answer({ kind: 'epoch-stored', epoch: effect.epoch })
         break

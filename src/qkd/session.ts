@@ -13,7 +13,7 @@ import { sha256 } from '#crypto'
 import type { DetectionBatch, TransmitterChoices } from '#optics'
 import type { AlarmBoard } from './alarm-board.ts'
 import { decoyFacts } from './alarms.ts'
-import type { ErrorTrend } from './alarms-trend.ts'
+import type { TestedBlock } from './alignment.ts'
 import {
   newTranscript,
   peerOf,
@@ -40,10 +40,13 @@ export interface SessionHost {
   readonly parameters: LinkParameters
   readonly random: RandomSource
   readonly board: AlarmBoard
-  readonly trend: ErrorTrend
   readonly totals: Totals
   nowMs(): number
   emit(effect: EngineEffect): void
+  /** A block of trusted batches has closed. */
+  tested(block: TestedBlock): void
+  /** The session opens: keys may come, and what is to be done before them is asked for. */
+  opened(): void
   /** Transmitter: the peer has announced a batch. */
   announced(detections: number, slotCount: number): void
   end(code: SessionEnd, message: string, retry: boolean): void
@@ -353,6 +356,7 @@ export class Session {
       epoch: this.#epoch,
     })
     this.#waitingSinceMs = this.#host.nowMs()
+    this.#host.opened()
     this.#host.emit({ kind: 'session-open', epoch: this.#epoch })
   }
 
@@ -366,9 +370,7 @@ export class Session {
         const decoys = decoyFacts(keyDetections, parameters.pulses.intensities)
         board.condition('decoy-statistics', decoys.suspicious, decoys.facts)
         if (closed.sifted.chsh !== undefined) chshCondition(board, closed.sifted.chsh)
-        // Above the limit there is an alarm of its own.
-        const { trusted, testErrorRate } = closed.sifted
-        if (trusted && testErrorRate <= parameters.qberMax) this.#host.trend.block(closed.sifted)
+        if (closed.sifted.trusted) this.#host.tested(closed.sifted)
         this.#pipeline?.begin(closed)
       },
     }

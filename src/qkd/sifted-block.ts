@@ -63,6 +63,8 @@ export class SiftedBlock {
   /** Pulse slots of all batches. */
   slots = 0
   batches = 0
+  /** The device's number of the first batch; undefined before it. */
+  firstBatch: number | undefined
   /** Whether any batch came from simulated optics. */
   simulated = false
   /** Whether this end's device was trusted throughout; no key may come of it otherwise. */

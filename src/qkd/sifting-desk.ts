@@ -39,6 +39,7 @@ export interface SiftingLane {
 }
 
 interface CountedBatch {
+  readonly batch: number
   readonly slotCount: number
   readonly simulated: boolean
   /** Whether this end trusted its device when it reported the batch. */
@@ -86,6 +87,7 @@ abstract class SiftingDesk {
   protected count(batch: CountedBatch, n: number): void {
     const sifted = this.#sifted
     sifted.trusted &&= batch.trusted
+    sifted.firstBatch ??= batch.batch
     sifted.batches++
     sifted.slots += batch.slotCount
     sifted.detections += n

@@ -55,6 +55,10 @@ function siteHandlers(parts: SiteParts) {
       const entries = await history.entries(from, wholeOf(limit, 100, HISTORY_ENTRIES_MAX))
       return { link, totals: history.totals, entries: [...entries] }
     },
+    alignLink: ({ link }) => {
+      linkNamed(parts, link).alignNow()
+      return Promise.resolve({ asked: true })
+    },
     explainLink: ({ link }) => {
       const { lastReport, parameters } = linkNamed(parts, link)
       if (lastReport !== undefined) return Promise.resolve(explanationOf(parameters, lastReport))

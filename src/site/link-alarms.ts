@@ -59,9 +59,9 @@ export class LinkAlarms {
     return [...this.#standing].find((kind) => SUSPICIOUS.has(kind)) ?? this.#quarantine()
   }
 
-  /** Alarms of this run that stand, have an end, and suspend nothing. */
+  /** Alarms of this run that stand, have an end, and suspend nothing; the newest first. */
   get complaints(): readonly AlarmKind[] {
-    return [...this.#ongoing].filter((kind) => !SUSPICIOUS.has(kind))
+    return [...this.#ongoing].filter((kind) => !SUSPICIOUS.has(kind)).toReversed()
   }
 
   take({ kind, state, facts }: Alarm): Promise<void> {
@@ -230,6 +230,8 @@ const WORDS: Readonly<Record<AlarmKind, (facts: Facts) => string>> = {
     `The error rate has jumped to ${share(facts, 'rate')} from ${share(facts, 'usual')}: a new disturbance, or somebody who listens to a part`,
   'alignment-drift': (facts) =>
     `The error rate has crept up to ${share(facts, 'rate')} from ${share(facts, 'best')}: the devices should be aligned anew`,
+  'alignment-failed': (facts) =>
+    `The error rate stayed at ${share(facts, 'rate')} after the devices were aligned, ${share(facts, 'best')} at its best: a device is out of order, or somebody listens and lets it look like drift`,
   'authentication-low': () => 'Authentication pads of the link are running low',
   'peer-misbehaved': () => 'The peer broke the protocol of the link',
 }

@@ -12,8 +12,16 @@ import { Refusal, sameOctets } from '#base'
 import type { PulseSettings } from '#optics'
 import { parametersHash, type LinkParameters } from '#qkd'
 
-/** The device is of another kind than the link's, or set otherwise. */
-export class DeviceRefusal extends Refusal<'DEVICE_SETTINGS_DIFFER'> {
+export type DeviceRefusalCode =
+  /** The device is of another kind than the link's, or set otherwise. */
+  | 'DEVICE_SETTINGS_DIFFER'
+  /** The device, or the session that would use it, is not there. */
+  | 'DEVICE_AWAY'
+  /** The device that can do this stands at the other end. */
+  | 'DEVICE_ELSEWHERE'
+
+/** A device cannot be used, or not for this. */
+export class DeviceRefusal extends Refusal<DeviceRefusalCode> {
   override readonly name = 'DeviceRefusal'
 }
 

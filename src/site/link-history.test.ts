@@ -46,6 +46,8 @@ test('sums are those of all blocks, survive a restart, and count ε of keys only
   before.block(report(1, 'too-short'), 2, 2000)
   before.turn({ kind: 'alarm', at: 2500, alarm: 'error-step', change: 'raised' })
   before.turn({ kind: 'alarm', at: 2600, alarm: 'error-step', change: 'cleared' })
+  const rates = { before: 0.03, after: 0.01 }
+  before.turn({ kind: 'alignment', at: 2700, cause: 'drift', outcome: 'sound', ...rates })
   await before.settled()
   const after = await shelf.open()
   after.block(report(2, 'too-short'), 2, 3000)
@@ -60,6 +62,7 @@ test('sums are those of all blocks, survive a restart, and count ε of keys only
     leakBits: 450,
     epsilonSpent: 2 * EPSILON,
     alarms: 1,
+    alignments: 1,
   })
   const spent = (await after.entries(0, 100)).flatMap((entry) =>
     entry.kind === 'block' ? [entry.epsilonSpent / EPSILON] : [],

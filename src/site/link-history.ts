@@ -76,10 +76,14 @@ export class LinkHistory {
     this.#note(entry)
   }
 
-  /** Notes a change of alarm or state. */
+  /** Notes a change of alarm or state, or the end of an alignment. */
   turn(entry: Exclude<HistoryEntry, BlockEntry>): void {
+    const totals = this.#totals
     if (entry.kind === 'alarm' && entry.change === 'raised') {
-      this.#totals = { ...this.#totals, alarms: this.#totals.alarms + 1 }
+      this.#totals = { ...totals, alarms: totals.alarms + 1 }
+    }
+    if (entry.kind === 'alignment') {
+      this.#totals = { ...totals, alignments: totals.alignments + 1 }
     }
     this.#note(entry)
   }
@@ -174,6 +178,7 @@ const NO_TOTALS: LinkTotals = {
   leakBits: 0,
   epsilonSpent: 0,
   alarms: 0,
+  alignments: 0,
 }
 
 /** Entries of each link, a few megabytes: the last three hours of a link with a block a second. */

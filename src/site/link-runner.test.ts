@@ -17,7 +17,9 @@ import { keystoreMigrations, openKeystore } from '#keystore'
 import {
   linkOf,
   namedLink,
+  OpticsRefusal,
   presetNamed,
+  type Alignment,
   type PulseSettings,
   type ReceiverDevice,
   type TransmitterDevice,
@@ -55,10 +57,18 @@ class Dark implements TransmitterDevice, ReceiverDevice {
   readonly close = this.#gone.resolve
   readonly choicesAt = () => Promise.reject(new Error('dark'))
   readonly receive = () => undefined
-  readonly align = () => Promise.resolve({ firstBatch: 0, slots: 0 })
+  readonly aligning: PromiseWithResolvers<Alignment>[] = []
+  readonly align = () => {
+    if (!this.isSlow) return Promise.resolve({ firstBatch: 0, slots: 0 })
+    const asked = Promise.withResolvers<Alignment>()
+    this.aligning.push(asked)
+    return asked.promise
+  }
+  isSlow: boolean
 
-  constructor(settings: PulseSettings) {
+  constructor(settings: PulseSettings, isSlow: boolean) {
     this.settings = settings
+    this.isSlow = isSlow
   }
 }
 
@@ -67,10 +77,12 @@ class DarkFibre implements Devices {
   readonly reached: Dark[] = []
   away = false
   settings: PulseSettings = pulses
+  /** Whether an alignment lasts until the test says so. */
+  isSlow = false
 
   readonly #reach = (): Promise<Dark> => {
     if (this.away) return Promise.reject(new Error('Nobody answers'))
-    const device = new Dark(this.settings)
+    const device = new Dark(this.settings, this.isSlow)
     this.reached.push(device)
     return Promise.resolve(device)
   }
@@ -277,4 +289,58 @@ test('a request to open that comes late, or again, is refused, and the session g
   }
   await time.advance(5_000)
   assert.deepEqual([states(), a.runner.view().epoch], [['running', 'running'], epoch])
+})
+
+test('the receiving end calibrates before it runs, and recovers when the operator aligns it', async () => {
+  const { time, b, fibreB, states } = await twoEnds()
+  fibreB.isSlow = true
+  await time.advance(5_000)
+  assert.deepEqual(states(), ['running', 'calibrating'])
+  const done = async (): Promise<void> => {
+    fibreB.reached[0].aligning.shift()?.resolve({ firstBatch: 3, slots: 1 })
+    await time.advance(10)
+  }
+  await done()
+  assert.deepEqual(states(), ['running', 'running'])
+  b.runner.alignNow()
+  await time.advance(10)
+  assert.deepEqual(states(), ['running', 'recovering'])
+  assert.equal(b.runner.view().reason, 'alignment')
+  await done()
+  assert.deepEqual(states(), ['running', 'running'])
+  const turns = (await b.runner.history.entries(0, 20)).map((entry) => {
+    if (entry.kind === 'alignment') return `${entry.cause} ${entry.outcome}`
+    return entry.kind === 'state' ? entry.state : entry.kind
+  })
+  assert.deepEqual(turns, [
+    ...['starting', 'calibrating', 'running', 'start done'],
+    ...['recovering', 'running', 'operator done'],
+  ])
+  assert.equal(b.runner.history.totals.alignments, 2)
+})
+
+test('a device that cannot align leaves a link that runs; one that goes away meanwhile is reached anew', async () => {
+  const { time, b, fibreB, states } = await twoEnds()
+  fibreB.isSlow = true
+  await time.advance(5_000)
+  const refusal = new OpticsRefusal('OPTICS_ALIGNMENT_FAILED', 'No light arrives')
+  fibreB.reached[0].aligning.shift()?.reject(refusal)
+  await time.advance(10)
+  assert.deepEqual(states(), ['running', 'running'])
+  assert(b.log.lines.some(({ facts }) => facts['code'] === 'OPTICS_ALIGNMENT_FAILED'))
+  b.runner.alignNow()
+  const [device] = fibreB.reached.splice(0)
+  device.close()
+  await time.advance(10_000)
+  assert.equal(fibreB.reached.length, 1)
+  device.aligning.shift()?.reject(refusal)
+  await time.advance(10)
+  assert.deepEqual(states(), ['running', 'running'])
+})
+
+test('who asks at the wrong end, or too early, is told so', async () => {
+  const { time, a, b } = await twoEnds()
+  assert.throws(() => b.runner.alignNow(), { code: 'DEVICE_AWAY' })
+  await time.advance(5_000)
+  assert.throws(() => a.runner.alignNow(), { code: 'DEVICE_ELSEWHERE' })
 })

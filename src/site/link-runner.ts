@@ -11,7 +11,7 @@
 
 import { assert, logFacts, type Connection, type LinkId, type SiteId } from '#base'
 import type { LinkView } from '#contract'
-import type { ReceiverDevice, TransmitterDevice } from '#optics'
+import type { Alignment, ReceiverDevice, TransmitterDevice } from '#optics'
 import {
   coincidencesOf,
   inferredChsh,
@@ -24,7 +24,7 @@ import {
   type LinkStatus,
 } from '#qkd'
 import { LinkAlarms } from './link-alarms.ts'
-import { fittingDevice } from './link-device.ts'
+import { DeviceRefusal, fittingDevice } from './link-device.ts'
 import type { LinkHistory } from './link-history.ts'
 import { lifeAfter, meaningOf, newLife, type LinkLife } from './link-life.ts'
 import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
@@ -72,6 +72,7 @@ export class LinkRunner {
   /** Why the last block that says something of the link gave no key, if it gave none. */
   #lastCause: string | undefined
   #open = false
+  #isAligning = false
   #stopped = false
   #failures = 0
   #stopAccepting: (() => void) | undefined
@@ -125,6 +126,18 @@ export class LinkRunner {
       running?.close()
       await running?.ended
     })
+  }
+
+  /** Lets the devices align themselves, as the operator says. @throws DeviceRefusal */
+  alignNow(): void {
+    if (this.role === 'transmitter') {
+      const message = `Expected to be asked at the receiving end, ${this.peer}`
+      throw new DeviceRefusal('DEVICE_ELSEWHERE', message, { facts: { link: this.link } })
+    }
+    if (this.#session === undefined || !this.#open || this.#receiver === undefined) {
+      throw new DeviceRefusal('DEVICE_AWAY', 'Expected a link with device and session')
+    }
+    this.#session.alignNow()
   }
 
   /** What became of the last block; undefined before the first. */
@@ -183,7 +196,7 @@ export class LinkRunner {
         hasDevice: this.#hasDevice(),
         hasSession: this.#open,
         failures: this.#failures,
-        isAligning: false,
+        isAligning: this.#isAligning,
         complaints: this.#alarms.complaints,
         lastCause: this.#lastCause,
       },
@@ -274,6 +287,12 @@ export class LinkRunner {
       sources,
       report: (report) => this.#reported(report),
       alarm: (alarm) => this.#alarmed(alarm),
+      align: () => this.#align(),
+      aligned: ({ cause, outcome, before = null, after = null }) => {
+        const at = this.#input.clock.now()
+        const rates = { before, after }
+        this.history.turn({ kind: 'alignment', at, cause, outcome, ...rates })
+      },
       status: (status) => {
         this.#status = status
       },
@@ -288,6 +307,20 @@ export class LinkRunner {
     if (this.#session === session) this.#session = undefined
     this.#open = false
     this.#lookAgain()
+  }
+
+  /** No key is made while the device is at it. */
+  async #align(): Promise<Alignment> {
+    const device = this.#receiver
+    if (device === undefined) throw new DeviceRefusal('DEVICE_AWAY', 'The device is away')
+    this.#isAligning = true
+    this.#lookAgain()
+    try {
+      return await device.align()
+    } finally {
+      this.#isAligning = false
+      this.#lookAgain()
+    }
   }
 
   #alarmed(alarm: Alarm): void {

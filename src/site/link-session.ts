@@ -20,10 +20,12 @@ import {
 } from '#base'
 import type { AuditTrail } from '#audit'
 import type { Keystore, KeystoreRefusal, Origin } from '#keystore'
-import type { DetectionBatch, TransmitterDevice } from '#optics'
+import type { Alignment, DetectionBatch, TransmitterDevice } from '#optics'
 import {
   isBootstrap,
   type Alarm,
+  type AlignmentCause,
+  type AlignmentEnd,
   type AuthenticationSource,
   type BlockReport,
   type EngineEffect,
@@ -52,6 +54,9 @@ export interface LinkSessionInput {
   readonly report: (report: BlockReport) => void
   readonly alarm: (alarm: Alarm) => void
   readonly status: (status: LinkStatus) => void
+  /** Lets this end's device align the link; rejects where it cannot. */
+  readonly align: () => Promise<Alignment>
+  readonly aligned: (end: AlignmentEnd) => void
   /** The engine has an epoch: keys may come. */
   readonly opened: (epoch: number) => void
 }
@@ -97,6 +102,11 @@ export class LinkSession {
     if (this.#ended) return
     await this.#step({ kind: 'detections', batch })
     await this.#sent
+  }
+
+  /** The operator wants the devices aligned. */
+  alignNow(): void {
+    this.#answer({ kind: 'align' })
   }
 
   /** Ends the session from this side. */
@@ -196,6 +206,11 @@ export class LinkSession {
         return this.#reported(effect.report)
       case 'alarm':
         return this.#input.alarm(effect.alarm)
+      case 'align':
+        void this.#align(effect.cause)
+        return
+      case 'alignment-ended':
+        return this.#alignmentEnded(effect)
       case 'busy':
         this.#busy = effect.busy
         if (!effect.busy) this.#resumeFeeding?.()
@@ -248,6 +263,28 @@ export class LinkSession {
       })
       this.#answer({ kind: 'choices-unavailable', batch })
     }
+  }
+
+  /** Goes on beside the session, which may end before the device is done. */
+  async #align(cause: AlignmentCause): Promise<void> {
+    this.#audit('link.alignment-begun', { cause })
+    try {
+      const { firstBatch } = await this.#input.align()
+      this.#answer({ kind: 'aligned', firstBatch })
+    } catch (error) {
+      const { code } = noteOf(error)
+      this.#input.log.write('warning', 'link.not-aligned', { link: this.#link, code })
+      this.#answer({ kind: 'not-aligned' })
+    }
+  }
+
+  #alignmentEnded(end: AlignmentEnd): void {
+    const { cause, outcome, before, after } = end
+    const permille = (name: string, rate: number | undefined) =>
+      rate === undefined ? {} : { [name]: Math.round(1000 * rate) }
+    const facts = { ...permille('beforePermille', before), ...permille('afterPermille', after) }
+    this.#audit('link.alignment-ended', { cause, outcome, ...facts })
+    this.#input.aligned(end)
   }
 
   async #burn(effect: EngineEffect & { readonly kind: 'burn-pads' }): Promise<void> {

@@ -53,6 +53,7 @@ export function historyView({ link, totals, entries }: LinkHistoryView): string 
     ['secret', scaled(totals.secretBits, 'bit')],
     ['ε spent', totals.epsilonSpent.toExponential(2)],
     ['alarms', String(totals.alarms)],
+    ['alignments', String(totals.alignments)],
   ])
   if (entries.length === 0) return `${head}\n\nNothing has happened in this time`
   return `${head}\n\n${table([HEADING, ...entries.map(rowOf)])}`
@@ -68,6 +69,12 @@ function rowOf(entry: HistoryEntry): readonly string[] {
     case 'alarm': {
       const raised = entry.change === 'raised'
       return [at, (raised ? style.red : style.dim)(`alarm ${entry.alarm} ${entry.change}`)]
+    }
+    case 'alignment': {
+      const { cause, outcome, before, after } = entry
+      const rates = `${percent(before)} → ${percent(after)}`
+      const bad = outcome === 'failed' || outcome === 'refused'
+      return [at, (bad ? style.red : style.bold)(`alignment (${cause}) ${outcome}: ${rates}`)]
     }
     case 'state':
       return [at, style.bold(`${entry.state}${entry.reason === '' ? '' : `: ${entry.reason}`}`)]

@@ -67,5 +67,13 @@ function addLink(program: Command, context: () => Context): Command {
       for await (const links of site().stream('watchLinks', {}, null)) out.line(links, linksView)
     })
   addHistoryCommand(link, context)
+  link
+    .command('align <link>')
+    .description(siteRoutes.alignLink.summary)
+    .action(async (name: string) => {
+      const { out, site } = context()
+      const asked = await site().call('alignLink', { link: name }, null)
+      out.data(asked, () => `Asked; what came of it: photonward link history ${name}`)
+    })
   return link
 }
