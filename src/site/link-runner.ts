@@ -428,6 +428,7 @@ const BOOTSTRAPPED = 'link.bootstrapped'
 /** Causes that say something of the link, not only of the end of a session. */
 const TELLING: ReadonlySet<DiscardCause> = new Set([
   'qber-above-limit',
+  'chsh-not-violated',
   'device-suspect',
   'too-short',
   'rounds-exhausted',
