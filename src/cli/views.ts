@@ -53,6 +53,7 @@ export function linkView(link: LinkView): string {
     ['blocks distilled', String(link.blocksDistilled)],
     ['blocks discarded', causes.length === 0 ? '0' : causes.join(', ')],
     ['authentication', `${link.authenticationSource}, ${String(link.padsLeft)} pads left`],
+    ['begins with', bootstrapWord(link)],
     ['batches lost', String(link.batchesLost)],
   ])
 }
@@ -64,6 +65,11 @@ const PROTOCOLS: Readonly<Record<LinkView['protocol'], string>> = {
   'three-state-bb84': 'BB84 with three states and a decoy',
   bbm92: 'BBM92, entangled pairs',
 }
+
+const bootstrapWord = ({ bootstrap, preSharedSessions: left }: LinkView): string =>
+  bootstrap === 'signature'
+    ? 'signatures (ML-DSA and Ed25519)'
+    : `a pre-shared key, ${left === null ? 'not looked at yet' : `${String(left)} sessions left`}`
 
 /** 2.83 is the most that nature allows, 2 the most that any shared dice would show. */
 function chshWord({ chsh, chshTest }: LinkView): string {

@@ -59,6 +59,10 @@ export const LinkShape = Exactly({
   authenticationSource: Text(64),
   padsLeft: Count,
   batchesLost: Count,
+  /** What authenticates a session that begins without a reserve in common. */
+  bootstrap: OneOf('signature', 'psk'),
+  /** Sessions that pre-shared keys here could still begin; null where none are used. */
+  preSharedSessions: Type.Union([Count, Type.Null()]),
 })
 export type LinkView = Static<typeof LinkShape>
 

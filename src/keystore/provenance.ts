@@ -41,12 +41,14 @@ const OriginShape = Exactly({
   /**
    * What authenticated the classical channel while the block was made. `wegman-carter-from-…`: tags
    * under pads that both ends signed for when the session began (ML-DSA and Ed25519), or that
-   * earlier blocks of the link had set aside. `ml-dsa` is what older blocks say of either.
-   * `relay-wrap`: an authenticated encryption from end to end, by a signed hybrid session.
+   * earlier blocks of the link had set aside, or that a courier had brought. `ml-dsa` is what older
+   * blocks say of the first two. `relay-wrap`: an authenticated encryption from end to end, by a
+   * signed hybrid session.
    */
   authentication: OneOf(
     'wegman-carter-from-signatures',
     'wegman-carter-from-reserve',
+    'wegman-carter-from-pre-shared-key',
     'ml-dsa',
     'pre-shared',
     'vendor',

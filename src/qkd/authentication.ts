@@ -272,6 +272,9 @@ export class Wallet implements Disposable {
 /** Whether a source is the bootstrap of a session, as its id says. */
 export const isBootstrap = (id: string): boolean => id.startsWith('bootstrap')
 
+/** Whether a source is a chunk of a pre-shared key, as its id says: `bootstrap-psk-<key>-<chunk>`. */
+export const isPreShared = (id: string): boolean => id.startsWith('bootstrap-psk-')
+
 /** Pads of a run. */
 export const padCount = ({ pads }: PadRun): number => pads.length / 16
 

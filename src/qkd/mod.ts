@@ -20,6 +20,7 @@ export { binaryEntropy } from './bounds/entropy.ts'
 export * from './layout.ts'
 export {
   isBootstrap,
+  isPreShared,
   reserveSource,
   type AuthenticationSource,
   type PadBurn,

@@ -51,6 +51,7 @@ test('the hash of the parameters depends on every one of them, and not on their 
     { epsilons: { secrecy: 1e-10, correctness: 1e-14 } },
     { qberMax: 0.07 },
     { reserveOctets: 2 * (16 + 16 * 128) },
+    { bootstrap: 'psk' },
     { frameBits: 32_768 },
     { correction: 'ldpc' },
     { reconciliation: 'few-rounds' },

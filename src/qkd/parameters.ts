@@ -66,6 +66,12 @@ export const LINK_PROTOCOLS = ['decoy-bb84', 'three-state-bb84', 'bbm92'] as con
  */
 export type CorrectionMethod = 'cascade' | 'ldpc'
 
+/**
+ * What authenticates a session that begins without a reserve in common: a signed hybrid exchange, or
+ * a chunk of a pre-shared key. One never stands in for the other.
+ */
+export type BootstrapMethod = 'signature' | 'psk'
+
 /** The parameters of one link, the same at both ends. */
 export interface LinkParameters {
   readonly link: LinkId
@@ -83,6 +89,7 @@ export interface LinkParameters {
   readonly qberMax: number
   /** Authentication reserve cut from each block: 2 × (16 + 16 × pads per direction). */
   readonly reserveOctets: number
+  readonly bootstrap: BootstrapMethod
   readonly correction: CorrectionMethod
   /** Largest Cascade frame. */
   readonly frameBits: number
@@ -209,6 +216,7 @@ const openParameters = door(
     epsilons: Exactly({ secrecy: Probability, correctness: Probability }),
     qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25 }),
     reserveOctets: Whole(2 * (16 + 16 * 16), 2 * (16 + 16 * 4096)),
+    bootstrap: OneOf('signature', 'psk'),
     frameBits: Whole(1024, 65_536),
     correction: OneOf('cascade', 'ldpc'),
     reconciliation: OneOf('least-leak', 'few-rounds'),
@@ -228,6 +236,7 @@ const DEFAULTS = {
   epsilons: { secrecy: 1e-10, correctness: 1e-15 },
   qberMax: 0.08,
   reserveOctets: 2 * (16 + 16 * 256),
+  bootstrap: 'signature',
   frameBits: 65_536,
   correction: 'cascade',
   reconciliation: 'least-leak',

@@ -32,7 +32,7 @@ function ends(purpose = 'qkd-authentication-bootstrap') {
   } as unknown as Sessions
   const end = (own: SiteId, other: SiteId) => {
     const peers = new Peers({ network: wires.of(own), clock: time.view(), log, peers: [other] })
-    const bootstrap = newBootstrap({ peers, sessions })
+    const bootstrap = newBootstrap({ peers, sessions, isSigned: (_, name) => name === link })
     peers.start()
     return { peers, bootstrap }
   }
@@ -78,3 +78,13 @@ for (const [what, notice] of [
     assert.deepEqual(log.lines, [])
   })
 }
+
+test('a link that does not begin with signatures is not begun by them', async () => {
+  const { time, a, b } = ends()
+  const asked = a.peers
+    .request(cambridge, 'link/bootstrap', toCbor({ link: 'with-a-courier', session: ID }))
+    .catch((error: unknown) => error)
+  await time.advance(50)
+  assert.equal(((await asked) as Refusal).code, 'BOOTSTRAP_UNWANTED')
+  assert.equal(b.bootstrap.collect(bristol, linkId('with-a-courier')), undefined)
+})

@@ -14,19 +14,31 @@ import type { Bootstrap } from './link-opening.ts'
 import type { Peers } from './peers.ts'
 import type { Sessions } from './sessions.ts'
 
-/** A peer's notice of a bootstrap is for no session that it has opened here. */
-export class BootstrapRefusal extends Refusal<'BOOTSTRAP_SESSION_UNKNOWN'> {
+export type BootstrapRefusalCode =
+  /** A peer's notice of a bootstrap is for no session that it has opened here. */
+  | 'BOOTSTRAP_SESSION_UNKNOWN'
+  /** No link with the peer that begins with signatures has this name. */
+  | 'BOOTSTRAP_UNWANTED'
+
+export class BootstrapRefusal extends Refusal<BootstrapRefusalCode> {
   override readonly name = 'BootstrapRefusal'
 }
 
-export function newBootstrap(input: { peers: Peers; sessions: Sessions }): Bootstrap {
-  const { peers, sessions } = input
+export interface BootstrapInput {
+  readonly peers: Peers
+  readonly sessions: Sessions
+  /** Whether a link with a peer may begin with signatures: never one with a pre-shared key. */
+  readonly isSigned: (peer: SiteId, link: string) => boolean
+}
+
+export function newBootstrap({ peers, sessions, isSigned }: BootstrapInput): Bootstrap {
   /** Sources that a peer has made here, until the link's session takes them. */
   const made = new Map<string, AuthenticationSource>()
   /** The session that the newest of them came from, taken or not: its notice may come again. */
   const newest = new Map<string, string>()
   peers.serve('link/bootstrap', (from, payload) => {
     const { link, session } = openNotice(payload)
+    if (!isSigned(from, link)) throw unwanted()
     const name = nameOf(from, link)
     if (newest.get(name) === session) return Promise.resolve(NOTHING)
     using taken = sessions.take(from, uuid(session))
@@ -87,6 +99,9 @@ const nameOf = (peer: SiteId, link: string): string => `${peer} ${link}`
 
 const sessionUnknown = (): BootstrapRefusal =>
   new BootstrapRefusal('BOOTSTRAP_SESSION_UNKNOWN', 'No such session was opened for a link')
+
+const unwanted = (): BootstrapRefusal =>
+  new BootstrapRefusal('BOOTSTRAP_UNWANTED', 'No such link begins with signatures')
 
 const NOTHING = new Uint8Array(0)
 const PURPOSE = 'qkd-authentication-bootstrap'

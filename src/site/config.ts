@@ -43,6 +43,11 @@ const LinkShape = Exactly({
    */
   bound: Type.Optional(Type.Union(BLOCK_BOUNDS.map((bound) => Type.Literal(bound)))),
   blockBits: WholeOr(1_000_000, 1024, 2 ** 25),
+  /**
+   * What authenticates a session for which the ends have no reserve in common: signatures, or a chunk
+   * of a pre-shared key (`photonward link psk`). Same at both ends.
+   */
+  bootstrap: Type.Optional(Choice(['signature', 'psk'] as const, 'signature')),
   /** By questions and answers, or one way, for links with a long way to go. Same at both ends. */
   reconciliation: Type.Optional(Choice(['cascade', 'ldpc'] as const, 'cascade')),
   /**
@@ -118,7 +123,7 @@ export type LinkConfiguration = Static<typeof LinkShape>
 /** The parameters of a link, which both ends must find the same. @throws QkdRefusal, OpticsRefusal */
 export function parametersOf(site: string, link: LinkConfiguration): LinkParameters {
   const { peer, role, preset, clockHz, bound, blockBits, qberMax } = link
-  const { reconciliation, leakCharge, amplification } = link
+  const { reconciliation, leakCharge, amplification, bootstrap } = link
   const [transmitter, receiver] = role === 'transmitter' ? [site, peer] : [peer, site]
   return linkParameters({
     link: linkId(link.link),
@@ -131,6 +136,7 @@ export function parametersOf(site: string, link: LinkConfiguration): LinkParamet
     ...(reconciliation === undefined ? {} : { correction: reconciliation }),
     ...(leakCharge === undefined ? {} : { leakCharge }),
     ...(amplification === undefined ? {} : { amplification }),
+    ...(bootstrap === undefined ? {} : { bootstrap }),
     epsilons: { secrecy: link.secrecy, correctness: link.correctness },
     reserveOctets: RESERVE_OCTETS,
     // A batch lasts milliseconds, a busy machine's answer tens of them.

@@ -4,7 +4,9 @@
  *
  * Runs over the authenticated requests between sites, asked by the transmitting end. Where both
  * still have pads of a block's reserve they authenticate the session; otherwise, and at the very
- * first time, a bootstrap secret comes from a signed hybrid exchange.
+ * first time, a bootstrap secret comes from a signed hybrid exchange, or from a pre-shared key where
+ * the link is configured so. Ends that are configured differently part here, before anything is
+ * spent.
  *
  * @module
  */
@@ -15,6 +17,7 @@ import {
   linkId,
   Octets,
   Refusal,
+  sameOctets,
   Text,
   toCbor,
   Type,
@@ -23,12 +26,21 @@ import {
   type SiteId,
 } from '#base'
 import type { Keystore } from '#keystore'
-import type { AuthenticationSource } from '#qkd'
+import { parametersHash, type AuthenticationSource, type LinkParameters } from '#qkd'
 import { padMarks, takeSources } from './link-pads.ts'
 import type { Peers } from './peers.ts'
+import type { PskLane } from './pre-shared-lane.ts'
+import { MARKS_MAX, type PskPlace } from './pre-shared-store.ts'
 
-/** A request to open a link came late, or again. */
-export class OpeningRefusal extends Refusal<'OPENING_STALE'> {
+export type OpeningRefusalCode =
+  /** A request to open a link came late, or again. */
+  | 'OPENING_STALE'
+  /** The link is configured differently at both ends. */
+  | 'PARAMETERS_DIFFER'
+  /** What the ends had in common has gone meanwhile. */
+  | 'SOURCES_GONE'
+
+export class OpeningRefusal extends Refusal<OpeningRefusalCode> {
   override readonly name = 'OpeningRefusal'
 }
 
@@ -40,36 +52,56 @@ export interface Bootstrap {
   collect(peer: SiteId, link: LinkId): AuthenticationSource | undefined
 }
 
-/** Asked by the transmitting end before it dials. @returns sources for its engine */
-export async function askToOpen(
-  input: { readonly peers: Peers; readonly keystore: Keystore; readonly bootstrap: Bootstrap },
-  peer: SiteId,
-  link: LinkId,
-): Promise<readonly AuthenticationSource[]> {
-  const { peers, keystore, bootstrap } = input
+/** What the ends have agreed on: sources, or a chunk that is taken once a connection stands. */
+export type Agreed = readonly AuthenticationSource[] | PskPlace
+
+export interface OpeningInput {
+  readonly parameters: LinkParameters
+  readonly peers: Peers
+  readonly keystore: Keystore
+  readonly bootstrap: Bootstrap
+  /** Of a link that begins with pre-shared keys, and only of one. */
+  readonly psk: PskLane | undefined
+}
+
+/** Asked by the transmitting end before it dials. */
+export async function askToOpen(input: OpeningInput, peer: SiteId): Promise<Agreed> {
+  const { parameters, peers, keystore, bootstrap, psk } = input
+  const { link } = parameters
   const own = await sourcesOf(keystore, link)
   const question = toCbor({
     link,
+    parameters: parametersHash(parameters),
     blocks: keystore.blockReport(link),
     mark: await keystore.highWater(link),
     sources: padMarks(own).map((mark) => ({ ...mark })),
+    psk: ((await psk?.marks()) ?? []).map((mark) => ({ ...mark })),
   })
   const answer = openAnswer(await peers.request(peer, 'link/open', question, OPEN_TIMEOUT_MS))
   await keystore.compareHighWater(peer, answer.mark)
   await keystore.settle(link, answer.blocks)
   const common = await takeSources(keystore, link, own, answer.sources)
-  return common.length > 0 ? common : [await bootstrap.initiate(peer, link)]
+  if (common.length > 0) return common
+  if (psk === undefined) return [await bootstrap.initiate(peer, link)]
+  if (answer.sources.length > 0) {
+    throw new OpeningRefusal('SOURCES_GONE', 'The reserves that both ends had are gone')
+  }
+  return psk.agree(answer.psk ?? undefined)
 }
 
 /** Answers the question at the receiving end. @param quiesce ends a session that still runs */
 export async function answerOpening(
-  keystore: Keystore,
+  { keystore, parameters, psk }: Pick<OpeningInput, 'keystore' | 'parameters' | 'psk'>,
   from: SiteId,
   payload: Uint8Array,
-  quiesce: (link: LinkId, common: readonly AuthenticationSource[]) => Promise<void>,
+  quiesce: (link: LinkId, agreed: Agreed) => Promise<void>,
 ): Promise<Uint8Array> {
   const question = openQuestion(payload)
   const link = linkId(question.link)
+  if (!sameOctets(question.parameters, parametersHash(parameters))) {
+    const message = 'The link is configured differently at both ends'
+    throw new OpeningRefusal('PARAMETERS_DIFFER', message, { facts: { link } })
+  }
   const { kind } = await keystore.compareHighWater(from, question.mark)
   // What it says of blocks was true once: by now it would void what has been made since.
   if (kind === 'stale' || kind === 'repeated') {
@@ -83,10 +115,12 @@ export async function answerOpening(
   // As they stood before: the other end has to begin where this end has not heard it.
   const marks = padMarks(own)
   const common = await takeSources(keystore, link, own, question.sources)
-  await quiesce(link, common)
+  const place = common.length > 0 ? undefined : await psk?.choose(question.psk)
+  await quiesce(link, place ?? common)
   const mark = await keystore.highWater(link)
   const taken = marks.filter(({ id }) => common.some((source) => source.id === id))
-  return toCbor({ blocks, mark, sources: taken.map((one) => ({ ...one })) })
+  const chunk = place === undefined ? null : { ...place }
+  return toCbor({ blocks, mark, sources: taken.map((one) => ({ ...one })), psk: chunk })
 }
 
 /** The link a request to open names, which may be none of ours. @throws Refusal if unreadable */
@@ -114,18 +148,28 @@ const Marks = Type.Array(
   { maxItems: SOURCES_MAX },
 )
 
+const PskId = Text(16, 16)
+const Chunk = Whole(0, 2 ** 20)
+
 const openQuestion = cborDoor(
   Exactly({
     link: Text(63, 1),
+    parameters: Octets(32),
     blocks: Octets(0, REPORT_OCTETS_MAX),
     mark: Octets(1, 4096),
     sources: Marks,
+    psk: Type.Array(Exactly({ id: PskId, next: Chunk, count: Chunk }), { maxItems: MARKS_MAX }),
   }),
   'request to open a link',
   REPORT_OCTETS_MAX + 16_384,
 )
 const openAnswer = cborDoor(
-  Exactly({ blocks: Octets(0, REPORT_OCTETS_MAX), mark: Octets(1, 4096), sources: Marks }),
+  Exactly({
+    blocks: Octets(0, REPORT_OCTETS_MAX),
+    mark: Octets(1, 4096),
+    sources: Marks,
+    psk: Type.Union([Exactly({ id: PskId, chunk: Chunk }), Type.Null()]),
+  }),
   'answer to a request to open a link',
   REPORT_OCTETS_MAX + 16_384,
 )

@@ -151,6 +151,7 @@ async function end(
     onChange: () => undefined,
     onAlarm: () => undefined,
   })
+  const preShared = { marks: () => Promise.resolve([]), take: () => Promise.reject(new Error()) }
   const runner = new LinkRunner({
     ...{
       device: 'fibre-1',
@@ -162,6 +163,7 @@ async function end(
       keystore,
       alarms,
       audit,
+      preShared,
       clock,
       random,
       log,

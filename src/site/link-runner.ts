@@ -27,13 +27,15 @@ import { LinkAlarms } from './link-alarms.ts'
 import { DeviceRefusal, fittingDevice } from './link-device.ts'
 import type { LinkHistory } from './link-history.ts'
 import { lifeAfter, meaningOf, newLife, type LinkLife } from './link-life.ts'
-import { answerOpening, askToOpen, type Bootstrap } from './link-opening.ts'
+import { answerOpening, askToOpen, type Agreed, type Bootstrap } from './link-opening.ts'
 import { clearSources } from './link-pads.ts'
 import type { Devices, EngineSeat, LinkCompute } from './link-ports.ts'
 import { LinkRates } from './link-rates.ts'
 import { LinkSession, type LinkSessionInput } from './link-session.ts'
 import type { Alarms } from './alarms.ts'
 import type { Peers } from './peers.ts'
+import { PskLane } from './pre-shared-lane.ts'
+import type { PreShared } from './pre-shared-store.ts'
 import type { Network } from '#base'
 
 export interface LinkRunnerInput extends Pick<
@@ -48,6 +50,7 @@ export interface LinkRunnerInput extends Pick<
   readonly devices: Devices
   readonly compute: LinkCompute
   readonly bootstrap: Bootstrap
+  readonly preShared: Pick<PreShared, 'marks' | 'take'>
   readonly alarms: Alarms
   readonly history: LinkHistory
 }
@@ -60,9 +63,11 @@ export class LinkRunner {
   readonly #seat: EngineSeat
   readonly #alarms: LinkAlarms
   readonly #rates: LinkRates
+  /** Of a link that begins with pre-shared keys. */
+  readonly #psk: PskLane | undefined
   #session: LinkSession | undefined
   /** Authentication for the next session that is accepted; set by the opening, used once. */
-  #common: readonly AuthenticationSource[] = []
+  #agreed: Agreed = []
   #transmitter: TransmitterDevice | undefined
   #receiver: ReceiverDevice | undefined
   #status: LinkStatus | undefined
@@ -87,6 +92,8 @@ export class LinkRunner {
     this.#alarms = new LinkAlarms({ link: this.link, alarms, keystore })
     this.#rates = new LinkRates(clock.monotonicMs())
     this.#life = newLife(clock.now())
+    const lane = { ...input, link: this.link, role: this.role }
+    this.#psk = parameters.bootstrap === 'psk' ? new PskLane(lane) : undefined
   }
 
   start(): void {
@@ -115,10 +122,11 @@ export class LinkRunner {
 
   /** Answers the peer's request to open this link. */
   answerOpening(from: SiteId, payload: Uint8Array): Promise<Uint8Array> {
-    return answerOpening(this.#input.keystore, from, payload, async (link, common) => {
+    const input = { ...this.#input, psk: this.#psk }
+    return answerOpening(input, from, payload, async (link, agreed) => {
       assert(link === this.link, 'an opening is answered by the link it names')
-      clearSources(this.#common)
-      this.#common = common
+      clearAgreed(this.#agreed)
+      this.#agreed = agreed
       // What an opening before this one left unused: the peer does not mean it any more.
       const stale = this.#input.bootstrap.collect(from, link)
       if (stale !== undefined) clearSources([stale])
@@ -180,6 +188,8 @@ export class LinkRunner {
       authenticationSource: this.#source,
       padsLeft: status === undefined ? 0 : status.padsLeft.send,
       batchesLost: status?.batchesDropped ?? 0,
+      bootstrap: parameters.bootstrap,
+      preSharedSessions: this.#psk?.left ?? null,
     }
   }
 
@@ -244,35 +254,47 @@ export class LinkRunner {
       this.#transmitter ??= this.#watched(
         fittingDevice(await devices.transmitter(this.link), parameters),
       )
-      const sources = await askToOpen(this.#input, peer, this.link)
+      const agreed = await askToOpen({ ...this.#input, psk: this.#psk }, peer)
       const connection = await network.dial(peer, channelOf(this.link))
       // The device may have gone while the peer was asked.
-      if (this.#hasDevice()) await this.#run(connection, sources)
+      if (this.#hasDevice()) await this.#begin(connection, agreed)
       else connection.close()
     } catch (error) {
       this.#failed(error)
     }
-    this.#soon(pause(this.#failures), () => this.#dial())
+    this.#soon(Math.max(pause(this.#failures), this.#psk?.restMs ?? 0), () => this.#dial())
   }
 
   #accept(connection: Connection): void {
-    const sources = this.#takeSources()
-    if (connection.peer !== this.#input.peer || sources.length === 0 || this.#stopped) {
+    const agreed = this.#takeAgreed()
+    const isNothing = isSources(agreed) && agreed.length === 0
+    if (connection.peer !== this.#input.peer || isNothing || this.#stopped) {
       connection.close()
       return
     }
-    this.#run(connection, sources).catch((error: unknown) => this.#failed(error))
+    this.#begin(connection, agreed).catch((error: unknown) => this.#failed(error))
   }
 
-  #takeSources(): readonly AuthenticationSource[] {
+  #takeAgreed(): Agreed {
     const { bootstrap, peer } = this.#input
-    const common = this.#common
-    this.#common = []
+    const agreed = this.#agreed
+    this.#agreed = []
     const fresh = bootstrap.collect(peer, this.link)
-    if (fresh === undefined) return common
+    if (fresh === undefined) return agreed
     // The peer found no common source of use, and has made one since.
-    clearSources(common)
+    clearAgreed(agreed)
     return [fresh]
+  }
+
+  /** Takes the chunk, where one was agreed on, and runs a session. */
+  async #begin(connection: Connection, agreed: Agreed): Promise<void> {
+    if (isSources(agreed)) return this.#run(connection, agreed)
+    assert(this.#psk !== undefined, 'a chunk is agreed on by a link with pre-shared keys only')
+    try {
+      await this.#run(connection, [await this.#psk.take(agreed)])
+    } finally {
+      connection.close()
+    }
   }
 
   async #run(connection: Connection, sources: readonly AuthenticationSource[]): Promise<void> {
@@ -357,6 +379,7 @@ export class LinkRunner {
     if (report.outcome === 'distilled') {
       this.#source = `${String(report.epoch)}/${String(report.sequence)}`
       void this.#noteBootstrap(false)
+      this.#psk?.earned()
     }
     if (report.cause === undefined || TELLING.has(report.cause)) this.#lastCause = report.cause
     const { clock, history } = this.#input
@@ -369,7 +392,7 @@ export class LinkRunner {
       .finally(() => this.#lookAgain())
   }
 
-  /** Says so when a link that has had sessions before rests on signatures again. */
+  /** Says so when a link that has had sessions before is bootstrapped again. */
   async #noteBootstrap(isBootstrapped: boolean): Promise<void> {
     const { alarms, keystore, log } = this.#input
     const isFirst = keystore.epoch(this.link) === 0
@@ -379,8 +402,7 @@ export class LinkRunner {
             kind: BOOTSTRAPPED,
             severity: 'warning',
             subject: this.link,
-            message:
-              'The ends had no reserve of pads in common: until its first block this session rests on signatures',
+            message: `The ends had no reserve of pads in common: until its first block this session rests on ${this.#psk === undefined ? 'signatures' : 'a pre-shared key'}`,
           })
         : alarms.clear(BOOTSTRAPPED, this.link)
     await change.catch((error: unknown) => {
@@ -410,6 +432,14 @@ function chshTestOf(report: BlockReport | undefined): LinkView['chshTest'] {
   if (report?.chsh === undefined) return null
   const { counts, chsh, standardError, lowerBound } = report.chsh
   return { chsh, standardError, lowerBound, coincidences: coincidencesOf(counts) }
+}
+
+/** Whether sources were agreed on, and not a chunk of a pre-shared key. */
+const isSources = (agreed: Agreed): agreed is readonly AuthenticationSource[] =>
+  Array.isArray(agreed)
+
+const clearAgreed = (agreed: Agreed): void => {
+  if (isSources(agreed)) clearSources(agreed)
 }
 
 /** S of the last block that was corrected; null where there is none, or no pairs are measured. */

@@ -23,6 +23,7 @@ import type { Keystore, KeystoreRefusal, Origin } from '#keystore'
 import type { Alignment, DetectionBatch, TransmitterDevice } from '#optics'
 import {
   isBootstrap,
+  isPreShared,
   type Alarm,
   type AlignmentCause,
   type AlignmentEnd,
@@ -378,14 +379,19 @@ export function originOf(
   return {
     source: isSeeded ? 'seeded-test' : simulated ? 'simulated' : 'hardware',
     randomness: random.kind,
-    // A session has either; blocks of a bootstrapped one never rest on anything else.
-    authentication: sources.some(({ id }) => isBootstrap(id))
-      ? 'wegman-carter-from-signatures'
-      : 'wegman-carter-from-reserve',
+    authentication: authenticationOf(sources),
     assumptions: ['decoy-bb84', bound, ...(simulated ? ['simulated-optics'] : [])],
     epsilon: epsilons.secrecy + epsilons.correctness + AUTHENTICATION_EPSILON,
     seenBy: [transmitter, receiver, ...(simulated ? [device] : [])].toSorted(),
   }
+}
+
+/** A session has one of them; blocks of a bootstrapped one never rest on anything else. */
+function authenticationOf(sources: readonly AuthenticationSource[]): Origin['authentication'] {
+  if (sources.some(({ id }) => isPreShared(id))) return 'wegman-carter-from-pre-shared-key'
+  return sources.some(({ id }) => isBootstrap(id))
+    ? 'wegman-carter-from-signatures'
+    : 'wegman-carter-from-reserve'
 }
 
 /**

@@ -41,6 +41,13 @@ export {
   type Material,
 } from './material.ts'
 export { askPeerClock, type PeerClock } from './peer-clock.ts'
+export {
+  createPreShared,
+  endsOf,
+  importPreShared,
+  PreSharedRefusal,
+  PSK_FILE_OCTETS_MAX,
+} from './pre-shared.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
 export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
 export {

@@ -43,10 +43,7 @@ export async function createRootKey(
   if ((await disk.read(FILE)) !== undefined) {
     throw new RootKeyRefusal('ROOT_KEY_EXISTS', 'This folder has a root key already')
   }
-  if (passphrase !== undefined && passphrase.length < PASSPHRASE_OCTETS_MIN) {
-    const message = `A passphrase has at least ${PASSPHRASE_OCTETS_MIN} octets, got ${passphrase.length}`
-    throw new RootKeyRefusal('PASSPHRASE_INVALID', message)
-  }
+  if (passphrase !== undefined) checkPassphrase(passphrase)
   const key = random.octets(KEY_OCTETS)
   if (passphrase === undefined) {
     await disk.write(FILE, toCbor({ v: 1, kind: 'plain', key }))
@@ -57,6 +54,13 @@ export async function createRootKey(
     await disk.write(FILE, toCbor({ v: 1, kind: 'argon2id', salt, nonce, sealed }))
   }
   return SecretBytes.take(key)
+}
+
+/** Refuses a passphrase that is too short to be set. @throws RootKeyRefusal `PASSPHRASE_INVALID` */
+export function checkPassphrase({ length }: Uint8Array): void {
+  if (length >= PASSPHRASE_OCTETS_MIN) return
+  const message = `A passphrase has at least ${PASSPHRASE_OCTETS_MIN} octets, got ${length}`
+  throw new RootKeyRefusal('PASSPHRASE_INVALID', message)
 }
 
 /**

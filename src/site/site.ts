@@ -57,6 +57,7 @@ import { LogKeeper } from './log-keeper.ts'
 import type { Material } from './material.ts'
 import { serveClock } from './peer-clock.ts'
 import { Peers } from './peers.ts'
+import { PreShared, preSharedMigrations } from './pre-shared-store.ts'
 import { policyOf } from './policy.ts'
 import { keyFor } from './root-key.ts'
 import { newKme } from './key-service.ts'
@@ -72,6 +73,7 @@ export const siteMigrations: readonly Migration[] = [
   ...vaultMigrations,
   ...exchangeMigrations,
   ...knownSiteMigrations,
+  ...preSharedMigrations,
 ]
 
 export interface SiteOptions {
@@ -110,6 +112,7 @@ export interface SiteParts {
   readonly vault: Vault
   readonly exchange: Exchange
   readonly links: readonly LinkRunner[]
+  readonly preShared: PreShared
   readonly sessions: Sessions
 }
 
@@ -152,8 +155,8 @@ export class Site {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const { peers, keeper, links, exchange, audit, site, kme, keystore, vault, sessions } =
-      this.parts
+    const { peers, keeper, links, exchange, audit, site, sessions } = this.parts
+    const { kme, keystore, vault, preShared } = this.parts
     this.#tending?.()
     await exchange.stop()
     for (const link of links) await link.stop()
@@ -166,6 +169,7 @@ export class Site {
     kme.close()
     await keystore.close()
     vault[Symbol.dispose]()
+    preShared[Symbol.dispose]()
   }
 
   /** The regular small work of key store and KME. */
@@ -226,29 +230,15 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   })
   const exchange = newExchange(options, { audit, vault, sessions, peers, known })
   waiting.exchange = exchange
-  const bootstrap = newBootstrap({ peers, sessions })
-  const runners = await Promise.all(
-    configuration.links.map(async (one) => {
-      const parameters = parametersOf(site, one)
-      const { link } = parameters
-      return new LinkRunner({
-        ...{ site, network, peers, clock, random, log, audit, alarms, keystore, bootstrap },
-        peer: siteId(one.peer),
-        device: one.device.name,
-        parameters,
-        devices: options.devices,
-        compute: options.compute,
-        history: await LinkHistory.open({ site, link, store, log }),
-      })
-    }),
-  )
-  links.push(...runners)
+  const preShared = new PreShared({ site, store, disk, clock, audit, root })
+  const forLinks = { peers, audit, alarms, keystore, sessions, preShared }
+  links.push(...(await newLinks(options, forLinks)))
   serveLinks(peers, links)
   const logKeys = logKeysOf(material, former)
   const startedAt = clock.now()
   return new Site({
     ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, sessions },
+    ...{ vault, exchange, links, preShared, sessions },
   })
 }
 
@@ -375,6 +365,34 @@ const growthOf = (links: readonly LinkRunner[], peer: SiteId): number =>
   links
     .filter((link) => link.peer === peer)
     .reduce((sum, link) => sum + link.view().secretBitsPerSecond / 2, 0)
+
+type PartsOfLinks = 'peers' | 'audit' | 'alarms' | 'keystore' | 'sessions' | 'preShared'
+
+async function newLinks(
+  { configuration, ports, devices, compute }: SiteOptions,
+  parts: Pick<SiteParts, PartsOfLinks>,
+): Promise<readonly LinkRunner[]> {
+  const site = siteId(configuration.site)
+  const { network, clock, random, log, store } = ports
+  const isSigned = (peer: SiteId, name: string): boolean =>
+    configuration.links.some((one) => {
+      return one.link === name && one.peer === peer && one.bootstrap !== 'psk'
+    })
+  const bootstrap = newBootstrap({ ...parts, isSigned })
+  return Promise.all(
+    configuration.links.map(async (one) => {
+      const parameters = parametersOf(site, one)
+      const { link } = parameters
+      return new LinkRunner({
+        ...{ ...parts, site, network, clock, random, log, bootstrap, devices, compute },
+        peer: siteId(one.peer),
+        device: one.device.name,
+        parameters,
+        history: await LinkHistory.open({ site, link, store, log }),
+      })
+    }),
+  )
+}
 
 function serveLinks(peers: Peers, links: readonly LinkRunner[]): void {
   peers.serve('link/open', (from, payload) => {

@@ -27,6 +27,8 @@ export interface LinkSettings {
   readonly blockBits: number
   /** Pulse slots of a batch. */
   readonly batchSlots: number
+  /** How its sessions begin without a reserve; by signatures unless said. */
+  readonly bootstrap?: 'signature' | 'psk'
 }
 
 export interface FibreInput {

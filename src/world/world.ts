@@ -204,7 +204,7 @@ function configurationOf(
     checkpointMs = CHECKPOINT_MS,
   }: Pick<WorldOptions, 'saes' | 'checkpointMs'> & { readonly settings: LinkSettings },
 ): SiteConfiguration {
-  const { preset, clockHz, blockBits } = settings
+  const { preset, clockHz, blockBits, bootstrap = 'signature' } = settings
   const nowhere = { host: 'simulated', port: 1 }
   const links = pairs(all).filter((ends) => ends.includes(site))
   return {
@@ -226,7 +226,7 @@ function configurationOf(
         peer: transmitter === site ? receiver : transmitter,
         role: transmitter === site ? ('transmitter' as const) : ('receiver' as const),
         device: { name: fibreOf(link), ...nowhere },
-        ...{ preset, clockHz, blockBits },
+        ...{ preset, clockHz, blockBits, bootstrap },
         secrecy: 1e-10,
         correctness: 1e-15,
         qberMax: 0.08,

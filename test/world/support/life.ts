@@ -24,7 +24,7 @@ export interface LifeOptions extends WorldOptions {
   readonly chartSeed?: number
   readonly rhythm?: Rhythm
   /** Done before any time has passed. */
-  readonly before?: (life: Life) => void
+  readonly before?: (life: Life) => Promise<void> | void
   /** Done after the hours, with the world as it is then. */
   readonly during?: (life: Life) => Promise<void> | void
 }
@@ -44,7 +44,7 @@ export async function live(options: LifeOptions): Promise<Told> {
   const { hours, growMinutes = 0, faults = NO_FAULTS } = options
   using world = await simulate({ ...options, faults: growMinutes > 0 ? NO_FAULTS : faults })
   const life = new Life(world, options)
-  options.before?.(life)
+  await options.before?.(life)
   life.start()
   if (growMinutes > 0) {
     await world.run({ minutes: growMinutes })
