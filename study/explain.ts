@@ -9,6 +9,7 @@ import {
   checkedLink,
   channelLossDb,
   expectLink,
+  isCoherentName,
   isPairLink,
   namedLink,
   pathOf,
@@ -16,6 +17,7 @@ import {
   type PairLink,
 } from '#optics'
 import type { ExplanationView } from '#contract'
+import { systemRandom } from '#crypto'
 import {
   BLOCK_BOUNDS,
   expectedBlock,
@@ -27,7 +29,9 @@ import {
   type ExpectedBlock,
 } from '#qkd'
 import { expectedPairBlock, pairSections, stretched } from './explain-pairs.ts'
+import { explainGaussian } from './explain-gaussian.ts'
 import { section, type Section } from './explain-section.ts'
+import { RECONCILIATION } from './gaussian-block.ts'
 
 /**
  * Computes the average block and explains it.
@@ -35,6 +39,10 @@ import { section, type Section } from './explain-section.ts'
  * @throws OpticsRefusal for an unknown preset, QkdRefusal for a bound that does not fit it
  */
 export function explainPreset(request: ExplainOptions): ExplanationView {
+  if (isCoherentName(request.preset)) return explainSymbols(request)
+  if (Object.values(request.simulation ?? {}).some((one) => one !== undefined)) {
+    throw new QkdRefusal('BOUND_NOT_APPLICABLE', 'Expected a GG02 preset to simulate symbols of')
+  }
   const preset = namedLink(request.preset).link
   if (isPairLink(preset)) return explainPairs(preset, request)
   const { blockBits, efficiency, lengthKm } = request
@@ -54,6 +62,22 @@ export function explainPreset(request: ExplainOptions): ExplanationView {
     lightSection({ ...link, settings }),
     pulseSection({ ...link, settings }),
   ])
+}
+
+/** A block of symbols, drawn from the operating system's random source. */
+function explainSymbols(request: ExplainOptions): ExplanationView {
+  const { preset, lengthKm, bound = 'leverrier-2010', optimise, simulation } = request
+  if (bound !== 'leverrier-2010' || optimise) {
+    throw new QkdRefusal(
+      'BOUND_NOT_APPLICABLE',
+      'Expected leverrier-2010 and settings as they are for a GG02 preset',
+    )
+  }
+  const { symbols = SYMBOLS, reconciliation = RECONCILIATION, attack, amount } = simulation ?? {}
+  return explainGaussian({
+    ...{ preset, lengthKm, symbols, reconciliation, attack, amount },
+    random: systemRandom,
+  })
 }
 
 function explainPairs(preset: PairLink, request: ExplainOptions): ExplanationView {
@@ -180,6 +204,9 @@ function boundNamed(name: string): BlockBound {
   if (found !== undefined) return found
   throw new QkdRefusal('PARAMETERS_INVALID', `Expected a bound: ${BLOCK_BOUNDS.join(', ')}`)
 }
+
+/** Symbols of a block, unless told otherwise: a second or two of work. */
+const SYMBOLS = 10_000_000
 
 const EPSILONS = { secrecy: 1e-10, correctness: 1e-15 }
 

@@ -47,6 +47,10 @@ export const studies: Readonly<Record<string, StudyEntry>> = {
     title: 'BB84, BBM92, CV, MDI and twin field against the capacity of a link',
     load: () => import('./protocols.ts'),
   },
+  gg02: {
+    title: 'GG02 from simulated symbols: estimates, key length, attacks (no key is made)',
+    load: () => import('./gg02.ts'),
+  },
   cascade: {
     title: 'Cascade: efficiency by error rate, beside published variants',
     load: () => import('./cascade.ts'),

@@ -115,3 +115,50 @@ test('an unknown preset, an unknown bound and one that does not fit are refused'
   assert.throws(() => explainPreset({ ...request, bound: 'tomamichel-2012' }), QkdRefusal)
   assert.throws(() => explainPreset({ ...request, bound: 'lim-2014' }), QkdRefusal)
 })
+
+test('GG02 tells its estimates beside the truth, a length, and that no key is made', () => {
+  const asked = { ...request, preset: 'gg02-25km', bound: undefined }
+  const explain = (edit: Partial<ExplainOptions['simulation']> = {}) => {
+    const none = { reconciliation: undefined, attack: undefined, amount: undefined }
+    return open(explainPreset({ ...asked, simulation: { symbols: 1e5, ...none, ...edit } }))
+  }
+  const honest = explain()
+  assert.match(honest.outcome, /no key is made/)
+  assert.deepEqual([honest.bound, honest.verdict], ['leverrier-2010', 'block-too-small'])
+  assert.deepEqual([honest.secretBits, honest.alarms], [0, []])
+  const terms = new Map(
+    honest.sections.flatMap((one) => one.terms).map(({ name, value }) => [name, value]),
+  )
+  assert(
+    honest.sections.every(({ terms: all }) => all.every(({ value }) => Number.isFinite(value))),
+  )
+  assert.equal(terms.get('transmittanceTrue')?.toFixed(6), (10 ** -0.5).toFixed(6))
+  assert.equal(terms.get('excessNoiseTrue')?.toFixed(6), '0.010000')
+  assert.equal(terms.get('rateOfInfiniteBlock')?.toFixed(5), '0.08831')
+  // A confidence of 10⁻¹⁰ each: this holds for any draw that anybody will see.
+  const T = terms.get('transmittanceTrue') ?? NaN
+  assert((terms.get('transmittanceLower') ?? NaN) < T && (terms.get('transmittanceUpper') ?? 0) > T)
+  const heard = explain({ attack: 'intercept-resend' })
+  assert.equal(heard.verdict, 'noise-takes-all')
+  assert.match(heard.alarms?.join() ?? '', /^excess-noise: /)
+  const cut = explain({ attack: 'fibre-cut', amount: 1e4 })
+  assert.deepEqual([cut.verdict, cut.secretBits], ['no-correlation', 0])
+  for (const attack of ['saturation', 'local-oscillator', 'entangling-cloner', 'drift']) {
+    assert.notEqual(explain({ attack }).verdict, 'length')
+  }
+})
+
+test('GG02 refuses what is not its own, and others refuse what is', () => {
+  const asked = { ...request, preset: 'gg02-25km', bound: undefined }
+  const simulation = {
+    ...{ symbols: 1e4, reconciliation: undefined },
+    ...{ attack: undefined, amount: undefined },
+  }
+  assert.throws(() => explainPreset({ ...asked, simulation, bound: 'lim-2014' }), QkdRefusal)
+  assert.throws(() => explainPreset({ ...asked, simulation, optimise: true }), QkdRefusal)
+  const named = { ...simulation, attack: 'blinding' }
+  assert.throws(() => explainPreset({ ...asked, simulation: named }), QkdRefusal)
+  const much = { ...simulation, attack: 'intercept-resend', amount: 1.5 }
+  assert.throws(() => explainPreset({ ...asked, simulation: much }), OpticsRefusal)
+  assert.throws(() => explainPreset({ ...request, simulation }), QkdRefusal)
+})

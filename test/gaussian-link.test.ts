@@ -8,8 +8,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  COHERENT_PRESETS,
-  coherentLinkOf,
+  coherentLinkNamed,
   CoherentSimulator,
   expectCoherent,
   noCoherentAttack,
@@ -18,49 +17,24 @@ import {
 } from '#optics'
 import { disclose, GaussianReceiver, type GaussianParameters, type GaussianReport } from '#qkd'
 import { seededRandom } from '#world/ports'
+import { gaussianParametersOf, runGaussianBlock } from '../study/gaussian-block.ts'
 
-const linkNamed = (name: string): CoherentLink =>
-  coherentLinkOf(COHERENT_PRESETS.find((preset) => preset.name === name) ?? COHERENT_PRESETS[0])
-
-const parametersOf = (link: CoherentLink, symbols: number): GaussianParameters => ({
-  modulationVariance: link.settings.modulationVariance,
-  receiver: { ...link.receiver, detection: link.settings.detection },
-  reconciliation: 0.95,
-  epsilon: 1e-10,
-  estimationShare: 0.5,
-  blockSymbols: symbols,
-  excessNoiseMax: 0.02,
-})
-
-/** One block of a link under an attack. */
-function block(
+/** One block of a link under an attack, half of it disclosed. */
+const block = (
   link: CoherentLink,
   {
     attack = noCoherentAttack,
     symbols = 400_000,
     seed = 1,
-  }: {
-    attack?: CoherentAttack
-    symbols?: number
-    seed?: number
-  } = {},
-): GaussianReport {
-  const random = seededRandom(seed)
-  const simulator = new CoherentSimulator({ link, random, allowSimulatedRandomness: true })
-  simulator.setAttack(attack)
-  const receiver = new GaussianReceiver(parametersOf(link, symbols), random)
-  for (;;) {
-    const { modulation, measurement } = simulator.next(100_000)
-    const report = receiver.disclosed(disclose(receiver.measured(measurement), modulation))
-    if (report !== undefined) return report
-  }
-}
+  }: { attack?: CoherentAttack; symbols?: number; seed?: number } = {},
+): GaussianReport =>
+  runGaussianBlock({ link, attack, symbols, random: seededRandom(seed), simulatedRandomness: true })
 
 const kinds = ({ alarms }: GaussianReport): readonly string[] => alarms.map(({ kind }) => kind)
 
 test('estimates lie within 5 σ of the truth, for both detections and all seeds', () => {
   for (const name of ['gg02-25km', 'gg02-25km-heterodyne', 'gg02-50km']) {
-    const link = linkNamed(name)
+    const link = coherentLinkNamed(name)
     const { actual, seen } = expectCoherent(link, noCoherentAttack)
     assert.deepEqual(
       [actual.transmittance, actual.excessNoise].map((one) => one.toFixed(12)),
@@ -97,7 +71,7 @@ test('what a regression finds under an attack is what its closed form says', () 
   ]
   for (const name of ['gg02-25km', 'gg02-25km-heterodyne', 'gg02-50km']) {
     for (const attack of attacks) {
-      const link = linkNamed(name)
+      const link = coherentLinkNamed(name)
       const { estimate } = block(link, { attack, seed: 5 })
       const { seen } = expectCoherent(link, attack)
       const { quantile, transmittance, excessNoise, excessNoiseError } = estimate
@@ -111,7 +85,7 @@ test('what a regression finds under an attack is what its closed form says', () 
 })
 
 test('phase noise shows as loss and excess noise, as worked out', () => {
-  const link = linkNamed('gg02-25km')
+  const link = coherentLinkNamed('gg02-25km')
   const shaky = { ...link, channel: { ...link.channel, phaseVariance: 0.02 } }
   const { seen } = expectCoherent(shaky, noCoherentAttack)
   assert(seen.excessNoise > 0.08 && seen.transmittance < 0.98 * 10 ** -0.5 + 1e-3)
@@ -125,7 +99,7 @@ test('phase noise shows as loss and excess noise, as worked out', () => {
 })
 
 test('an honest block of ten million symbols over 25 km gives a length and no alarm', () => {
-  const report = block(linkNamed('gg02-25km'), { symbols: 10_000_000, seed: 2 })
+  const report = block(coherentLinkNamed('gg02-25km'), { symbols: 10_000_000, seed: 2 })
   assert.deepEqual([report.verdict, kinds(report)], ['length', []])
   assert.equal(report.lengthBits, report.length.lengthBits)
   assert(report.lengthBits > 50_000 && report.lengthBits < 0.0883 * 5e6)
@@ -133,7 +107,9 @@ test('an honest block of ten million symbols over 25 km gives a length and no al
 
 test('interception adds two shot noise units, raises an alarm and leaves no length', () => {
   for (const name of ['gg02-25km', 'gg02-25km-heterodyne', 'gg02-50km']) {
-    const report = block(linkNamed(name), { attack: { kind: 'intercept-resend', fraction: 1 } })
+    const report = block(coherentLinkNamed(name), {
+      attack: { kind: 'intercept-resend', fraction: 1 },
+    })
     const { excessNoise, excessNoiseError } = report.estimate
     assert(Math.abs(excessNoise.value - 2.01) < 5 * excessNoiseError)
     assert.deepEqual([report.lengthBits, report.verdict], [0, 'noise-takes-all'])
@@ -142,12 +118,12 @@ test('interception adds two shot noise units, raises an alarm and leaves no leng
 })
 
 test('a saturated receiver would give a length, and an alarm takes it away', () => {
-  const report = block(linkNamed('gg02-50km'), {
+  const report = block(coherentLinkNamed('gg02-50km'), {
     attack: { kind: 'saturation' },
     symbols: 1_000_000,
   })
   // The estimate sees the honest link; the light carries two shot noise units and more.
-  const { seen, actual } = expectCoherent(linkNamed('gg02-50km'), { kind: 'saturation' })
+  const { seen, actual } = expectCoherent(coherentLinkNamed('gg02-50km'), { kind: 'saturation' })
   assert(Math.abs(seen.excessNoise - 0.01) < 1e-9 && actual.excessNoise > 1.9)
   assert(Math.abs(report.estimate.excessNoise.value - 0.01) < 8 * report.estimate.excessNoiseError)
   assert(Math.abs(report.observables.saturatedShare - 0.5) < 0.005)
@@ -156,7 +132,7 @@ test('a saturated receiver would give a length, and an alarm takes it away', () 
 })
 
 test('a dimmed local oscillator is seen only by whoever watches shot noise', () => {
-  const link = linkNamed('gg02-25km')
+  const link = coherentLinkNamed('gg02-25km')
   const attack = { kind: 'local-oscillator' } as const
   const watched = block(link, { attack })
   assert.deepEqual(kinds(watched), ['shot-noise'])
@@ -169,17 +145,20 @@ test('a dimmed local oscillator is seen only by whoever watches shot noise', () 
 })
 
 test('less noise than the vacuum, and another modulation than agreed, void a block', () => {
-  const link = linkNamed('gg02-25km')
+  const link = coherentLinkNamed('gg02-25km')
   const changed = (edit: Partial<GaussianParameters>): GaussianReport => {
     const random = seededRandom(4)
     const simulator = new CoherentSimulator({ link, random, allowSimulatedRandomness: true })
-    const receiver = new GaussianReceiver({ ...parametersOf(link, 200_000), ...edit }, random)
+    const receiver = new GaussianReceiver(
+      { ...gaussianParametersOf(link, 200_000), ...edit },
+      random,
+    )
     const { modulation, measurement } = simulator.next(200_000)
     const report = receiver.disclosed(disclose(receiver.measured(measurement), modulation))
     assert(report !== undefined)
     return report
   }
-  const { receiver } = parametersOf(link, 1000)
+  const { receiver } = gaussianParametersOf(link, 1000)
   const noisier = changed({ receiver: { ...receiver, electronicNoise: 0.15 } })
   assert.deepEqual([kinds(noisier), noisier.lengthBits], [['noise-below-vacuum'], 0])
   const louder = changed({ modulationVariance: 4.3 })

@@ -85,6 +85,8 @@ export const ExplanationShape = Exactly({
   secretBits: Type.Number(),
   verdict: Text(64),
   why: Text(512),
+  /** What a simulated block of symbols (GG02) raised; a running link has its alarms elsewhere. */
+  alarms: Type.Optional(Type.Array(Text(256))),
 })
 export type ExplanationView = Static<typeof ExplanationShape>
 

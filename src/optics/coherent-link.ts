@@ -211,6 +211,7 @@ export function expectCoherent(link: CoherentLink, attack: CoherentAttack): Cohe
   const steady = Math.exp(-link.channel.phaseVariance)
   const added = noise - 1 + resentShare * resentNoise
   const signal = slope * slope * modulationVariance
+  if (slope === 0) return { actual: CLOSED, seen: CLOSED }
   const actual = {
     transmittance: (slope * slope * steady) / gain,
     excessNoise: (added + signal * (1 - steady)) / (slope * slope * steady),
@@ -226,6 +227,9 @@ export function expectCoherent(link: CoherentLink, attack: CoherentAttack): Cohe
   }
   return { actual, seen }
 }
+
+/** Where no light arrives there is no input that noise could be referred to. */
+const CLOSED: ChannelFigures = { transmittance: 0, excessNoise: 0 }
 
 function requireOf(what: string, value: number, most: number): void {
   if (value >= 0 && value <= most) return

@@ -9,6 +9,7 @@
 import type { CoherentSettings } from './coherent-device.ts'
 import { checkedCoherentLink, type CoherentLink } from './coherent-link.ts'
 import { assumed, from, valuesOf, type Figures } from './figure.ts'
+import { OpticsRefusal } from './refusal.ts'
 
 /** The numbers of such a link. */
 export type CoherentFigures = Omit<CoherentLink, 'settings'> & {
@@ -20,6 +21,20 @@ export interface CoherentPreset {
   readonly title: string
   readonly detection: CoherentSettings['detection']
   readonly link: Figures<CoherentFigures>
+}
+
+/** Whether this is the name of such a link. */
+export const isCoherentName = (name: string): boolean =>
+  COHERENT_PRESETS.some((preset) => preset.name === name)
+
+/** @throws OpticsRefusal OPTICS_PRESET_UNKNOWN, and OPTICS_LINK_INVALID as `coherentLinkOf` */
+export function coherentLinkNamed(name: string, lengthKm?: number): CoherentLink {
+  const preset = COHERENT_PRESETS.find((one) => one.name === name)
+  if (preset !== undefined) return coherentLinkOf(preset, lengthKm)
+  throw new OpticsRefusal(
+    'OPTICS_PRESET_UNKNOWN',
+    `Expected the name of a GG02 preset: ${COHERENT_PRESETS.map((one) => one.name).join(', ')}`,
+  )
 }
 
 /** @throws OpticsRefusal OPTICS_LINK_INVALID for a length that no link has */

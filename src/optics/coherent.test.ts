@@ -95,6 +95,28 @@ test('the variance measured is the sum of its parts, whoever listens', () => {
   }
 })
 
+test('a phase that runs away turns x to p and p to −x, symbol by symbol', () => {
+  const simulator = simulatorOf(heterodyne, 6)
+  // A quarter turn for each symbol.
+  const radiansPerSecond = (heterodyne.settings.symbolRateHz * Math.PI) / 2
+  simulator.setAttack({ kind: 'drift', radiansPerSecond })
+  const { modulation, measurement } = simulator.next(40_000)
+  assert(measurement.detection === 'heterodyne')
+  const { x, p } = measurement
+  const turned = (of: Float32Array, sent: Float32Array, turns: number): number =>
+    meanOf(of, (value, at) => (at % 4 === turns ? value * sent[at] : 0)) / 100
+  const whole = Math.sqrt(0.3 * 10 ** -0.5)
+  for (const [of, sent, turns, sign] of [
+    [x, modulation.p, 0, -1],
+    [p, modulation.x, 0, 1],
+    [x, modulation.x, 1, -1],
+    [x, modulation.p, 2, 1],
+    [p, modulation.p, 3, 1],
+  ] as const) {
+    assert(Math.abs(turned(of, sent, turns) - sign * whole) < 0.08)
+  }
+})
+
 test('equal seeds give equal batches, and another seed another one', () => {
   const [one, other] = [
     simulatorOf(heterodyne, 7).next(1000),

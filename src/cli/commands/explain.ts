@@ -1,6 +1,6 @@
 /**
  * `photonward link explain`: a key length with every intermediate value of its bound, of the last
- * block of a running link or of the average block of a preset.
+ * block of a running link, of the average block of a preset, or of a simulated one (GG02).
  *
  * @module
  */
@@ -23,6 +23,15 @@ export interface ExplainOptions {
   readonly efficiency: number
   /** Whether to search the settings first. */
   readonly optimise: boolean
+  /** Of GG02 presets only. */
+  readonly simulation?: {
+    readonly symbols: number | undefined
+    /** β, assumed. */
+    readonly reconciliation: number | undefined
+    /** Name of an attack, and how much of it. */
+    readonly attack: string | undefined
+    readonly amount: number | undefined
+  }
 }
 
 export interface ExplainPowers {
@@ -38,11 +47,19 @@ export function addExplainCommand(program: Command, link: Command, powers: Expla
     .option('--km <length>', 'another length of its fibre, in kilometres')
     .option(
       '--bound <name>',
-      'wiesemann-2024, rusca-2018, lim-2014; three-state of three states, tomamichel-2012 of pairs',
+      'wiesemann-2024, rusca-2018, lim-2014; three-state of three states, tomamichel-2012 of ' +
+        'pairs, leverrier-2010 of GG02',
     )
     .option('--block-bits <bits>', 'sifted bits of the block', '1000000')
     .option('--efficiency <f>', 'efficiency f of error correction', '1.06')
     .option('--optimise', 'search intensities, probabilities and basis bias first')
+    .option('--symbols <count>', 'GG02: symbols to simulate; 10,000,000 if left out')
+    .option('--beta <share>', 'GG02: assumed efficiency of reconciliation; 0.95 if left out')
+    .option(
+      '--attack <name>',
+      'GG02: intercept-resend, entangling-cloner, saturation, local-oscillator, fibre-cut, drift',
+    )
+    .option('--amount <figure>', 'GG02: of the attack: share, excess noise, dB, or rad/s')
     .action(async (name: string | undefined, flags: ExplainFlags) => {
       const { out, site } = newContext(program.opts())
       if ((name === undefined) === (flags.preset === undefined)) {
@@ -65,16 +82,29 @@ interface ExplainFlags {
   readonly blockBits: string
   readonly efficiency: string
   readonly optimise?: boolean
+  readonly symbols?: string
+  readonly beta?: string
+  readonly attack?: string
+  readonly amount?: string
 }
 
 const optionsOf = (flags: ExplainFlags, preset: string): ExplainOptions => ({
   preset,
-  lengthKm: flags.km === undefined ? undefined : numberOf('km', flags.km, 0, 2000),
+  lengthKm: maybe(flags.km, (km) => numberOf('km', km, 0, 2000)),
   bound: flags.bound,
   blockBits: numberOf('block-bits', flags.blockBits, 1, 1e12),
   efficiency: numberOf('efficiency', flags.efficiency, 1, 10),
   optimise: flags.optimise === true,
+  simulation: {
+    symbols: maybe(flags.symbols, (count) => Math.round(numberOf('symbols', count, 1000, 1e9))),
+    reconciliation: maybe(flags.beta, (share) => numberOf('beta', share, 0, 1)),
+    attack: flags.attack,
+    amount: maybe(flags.amount, (figure) => numberOf('amount', figure, 0, 1e9)),
+  },
 })
+
+const maybe = <T>(text: string | undefined, of: (text: string) => T): T | undefined =>
+  text === undefined ? undefined : of(text)
 
 function numberOf(name: string, text: string, least: number, most: number): number {
   const value = Number(text)
@@ -85,7 +115,7 @@ function numberOf(name: string, text: string, least: number, most: number): numb
 
 /** The explanation as a page. */
 export function explanationView(explanation: ExplanationView): string {
-  const { subject, from, outcome, bound, sections, secretBits, why } = explanation
+  const { subject, from, outcome, bound, sections, secretBits, why, alarms = [] } = explanation
   const average = from === 'expectation' ? ', on average' : ''
   const parts = sections.map(({ title, terms }) => {
     const rows = terms.map(({ name, value, meaning }) => [name, figure(value), style.dim(meaning)])
@@ -96,6 +126,7 @@ export function explanationView(explanation: ExplanationView): string {
   return [
     `${style.bold(subject)}${average}, ${outcome}, bound ${bound}`,
     ...parts,
+    ...alarms.map((alarm) => style.red(`ALARM ${alarm}`)),
     `${word}  ${why}`,
   ].join('\n\n')
 }
