@@ -49,6 +49,8 @@ const powers: Powers = {
   },
   cohort: async (seed, patients) => (await gateway()).cohort(seed, patients),
   textsIn: async (octets) => (await gateway()).textsIn(octets),
+  createPsk: async (folder, about) => (await gateway()).createPsk(folder, about),
+  importPsk: async (folder, about) => (await gateway()).importPsk(folder, about),
   explainConfiguration: async (folder) => (await gateway()).explainConfiguration(folder),
   examine: async function* (folder, passphrase) {
     yield* (await gateway()).examine({ folder, passphrase })

@@ -36,6 +36,7 @@ const ACTING: readonly string[] = [
   ...['fibre init', 'fibre serve', 'pki init', 'pki request', 'pki issue', 'pki issue-sae'],
   ...['pki revoke', 'pki publish', 'site join', 'site add-sae', 'key request', 'key get'],
   ...['record import', 'record generate', 'record send', 'attack run', 'attack stop'],
+  ...['link psk create', 'link psk import'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {

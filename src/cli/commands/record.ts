@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { siteRoutes, type ImportView, type ModeName, type TransferView } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
+import { readFile, unreadable } from '../files.ts'
 import { listing, scaled, style } from '../output.ts'
 import { itemView, patientsView, transfersView } from '../views.ts'
 import type { Powers } from './setup.ts'
@@ -194,17 +195,6 @@ function byDependency(a: string, b: string): number {
     name.startsWith('hospitalInformation') ? 0 : name.startsWith('practitionerInformation') ? 1 : 2
   return rank(a) - rank(b) || (a < b ? -1 : 1)
 }
-
-function readFile(path: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw unreadable(path, cause)
-  }
-}
-
-const unreadable = (path: string, cause: unknown): CliRefusal =>
-  new CliRefusal('FILE_UNREADABLE', `Cannot read ${path}`, { cause })
 
 function importView(total: ImportView): string {
   const rate = total.entries / (total.milliseconds / 1000)

@@ -15,7 +15,9 @@ import type { ConfigPowers } from './config.ts'
 import type { DoctorPowers } from './doctor.ts'
 import type { ExplainPowers } from './explain.ts'
 import { addPkiCommands, type PkiPowers } from './pki.ts'
+import type { PskPowers } from './psk.ts'
 import type { StudyPowers } from './study.ts'
+import { wholeNumber } from './whole-number.ts'
 
 export interface DemoOptions {
   readonly keep: boolean
@@ -31,7 +33,8 @@ export interface BenchOutput {
 }
 
 /** What only the real world can do. */
-export interface Powers extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers, PkiPowers {
+export interface Powers
+  extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers, PkiPowers, PskPowers {
   readonly version: string
   readonly initSite: (folder: string, options: NewSite) => Promise<Shown>
   readonly initFibre: (folder: string, options: NewFibre) => Promise<Shown>
@@ -227,13 +230,6 @@ const fibreScreen = (facts: FibreFacts): string =>
 
 const passphraseOf = (powers: Powers, file: string | undefined): Uint8Array | undefined =>
   file === undefined ? undefined : powers.readPassphrase(file)
-
-function wholeNumber(text: string, name: string, least: number, most: number): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  const range = `${String(least)} to ${String(most)}`
-  throw new CliRefusal('ARGUMENT_INVALID', `--${name} must be a whole number from ${range}`)
-}
 
 const DEMO_HELP = `
 ${style.bold('What you will see')}

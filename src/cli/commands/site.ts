@@ -6,9 +6,10 @@ import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
 import { addExplainCommand, type ExplainPowers } from './explain.ts'
 import { addHistoryCommand } from './link-history.ts'
+import { addPskCommands, type PskPowers } from './psk.ts'
 import { alarmsView, linksView, linkView, statusView } from '../views.ts'
 
-export function addSiteCommands(program: Command, powers: ExplainPowers): void {
+export function addSiteCommands(program: Command, powers: ExplainPowers & PskPowers): void {
   const context = (): Context => newContext(program.opts())
   program
     .command('status')
@@ -17,7 +18,9 @@ export function addSiteCommands(program: Command, powers: ExplainPowers): void {
       const { out, site } = context()
       out.data(await site().call('status', {}, null), statusView)
     })
-  addExplainCommand(program, addLink(program, context), powers)
+  const link = addLink(program, context)
+  addExplainCommand(program, link, powers)
+  addPskCommands(program, link, powers)
   const alarm = program.command('alarm').description('Alarms of this site')
   alarm
     .command('list')

@@ -1,0 +1,43 @@
+/**
+ * Files that a person names on the command line.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { CliRefusal } from './exit.ts'
+
+/** @throws CliRefusal `FILE_UNREADABLE` */
+export function readFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+/**
+ * Makes a file that must not be there yet, readable by its owner only, and then what goes into it.
+ *
+ * @param make   not called if the file cannot be made; if it rejects, the file goes again
+ * @throws CliRefusal `FILE_UNWRITABLE`
+ */
+export async function intoNewFile(path: string, make: () => Promise<Uint8Array>): Promise<void> {
+  let file
+  try {
+    file = openSync(path, 'wx', 0o600)
+  } catch (cause) {
+    throw new CliRefusal('FILE_UNWRITABLE', `Cannot make the file ${path}`, { cause })
+  }
+  try {
+    writeFileSync(file, await make())
+  } catch (error) {
+    rmSync(path)
+    throw error
+  } finally {
+    closeSync(file)
+  }
+}
+
+export const unreadable = (path: string, cause: unknown): CliRefusal =>
+  new CliRefusal('FILE_UNREADABLE', `Cannot read ${path}`, { cause })
