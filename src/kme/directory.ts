@@ -13,6 +13,8 @@ import type { KmeId, SaeId, SiteId } from '#base'
 export interface SaeDirectory {
   /** The site of an SAE; undefined for one that nobody has heard of. */
   siteOf(sae: SaeId): SiteId | undefined
+  /** The SAEs of a site. */
+  saesAt(site: SiteId): readonly SaeId[]
   /** The KME of a site. */
   kmeOf(site: SiteId): KmeId | undefined
 }
@@ -24,5 +26,10 @@ export function fixedDirectory(input: {
 }): SaeDirectory {
   const sites = new Map(input.saes.map(({ sae, site }) => [sae, site]))
   const kmes = new Map(input.kmes.map(({ kme, site }) => [site, kme]))
-  return { siteOf: (sae) => sites.get(sae), kmeOf: (site) => kmes.get(site) }
+  const saes = Map.groupBy(sites.keys(), (sae) => sites.get(sae))
+  return {
+    siteOf: (sae) => sites.get(sae),
+    saesAt: (site) => saes.get(site) ?? [],
+    kmeOf: (site) => kmes.get(site),
+  }
 }

@@ -29,11 +29,19 @@ import type { SaeDirectory } from './directory.ts'
 import { provenanceExtension, wishesOf, type Wishes } from './extensions.ts'
 import { readJson, type JsonValue } from './json.ts'
 import type { PeerTransport } from './peering.ts'
-import { HTTP_STATUS, invalidRequest, KmeRefusal } from './refusal.ts'
+import { HTTP_STATUS, invalidRequest, KmeRefusal, type KmeRefusalCode } from './refusal.ts'
 import { routeOf, type Route } from './routes.ts'
 import { withinShare, type Shares } from './shares.ts'
+import { handleSkip, isSkip, SKIP_STATUS, type SkipDesk } from './skip.ts'
 import { Streams, type StreamFrame } from './streams.ts'
-import { fetchKeys, makeKeys, peerOf, type KeySupply, type Supply } from './supply.ts'
+import {
+  fetchKeys,
+  makeKeys,
+  peerOf,
+  type KeySupply,
+  type MakeRequest,
+  type Supply,
+} from './supply.ts'
 import {
   readKeyIdQuery,
   readKeyIds,
@@ -147,6 +155,7 @@ interface Desk {
 }
 
 async function handle(desk: Desk, request: HttpRequest): Promise<HttpResponse> {
+  const ofSkip = isSkip(request)
   try {
     const caller = identify(desk, request.client)
     const wait = desk.options.limitRate?.(caller)
@@ -155,6 +164,7 @@ async function handle(desk: Desk, request: HttpRequest): Promise<HttpResponse> {
         facts: { retryAfter: Math.max(1, Math.ceil(wait)) },
       })
     }
+    if (ofSkip) return await handleSkip(skipDesk(desk), caller, request)
     const route = routeOf(request)
     switch (route.kind) {
       case 'status':
@@ -166,7 +176,7 @@ async function handle(desk: Desk, request: HttpRequest): Promise<HttpResponse> {
     }
   } catch (error) {
     if (error instanceof AssertionFailure) throw error
-    return refusal(desk, error)
+    return refusal(desk, error, ofSkip ? SKIP_STATUS : HTTP_STATUS)
   }
 }
 
@@ -208,23 +218,30 @@ interface Answer {
 }
 
 async function encKeys(
-  { options, supply, limits, dialect }: Desk,
+  desk: Desk,
   master: SaeId,
   { sae: slave, method }: Route,
   request: HttpRequest,
 ): Promise<Answer> {
+  const { limits, dialect } = desk
   const asked =
     method === 'GET'
       ? readKeyQuery(request.query, limits, dialect)
       : readKeyRequest(bodyOf(request), limits, dialect)
   const wishes = wishesOf(asked)
+  return { keys: await make(desk, { master, slave, ...asked }), wishes }
+}
+
+/** Makes keys within the share of their master. @throws KmeRefusal */
+function make(
+  { options, supply }: Pick<Desk, 'options' | 'supply'>,
+  request: MakeRequest,
+): Promise<readonly DeliveredKey[]> {
+  const { master, slave, number, sizeBits } = request
   const peer = peerOf(supply, master, slave)
-  const bits = asked.number * asked.sizeBits
   const { applicationBits: availableBits } = supply.keystore.pool(peer)
-  const keys = await withinShare(options.shares, { sae: master, peer, bits, availableBits }, () =>
-    makeKeys(supply, { master, slave, ...asked }),
-  )
-  return { keys, wishes }
+  const share = { sae: master, peer, bits: number * sizeBits, availableBits }
+  return withinShare(options.shares, share, () => makeKeys(supply, request))
 }
 
 async function decKeys(
@@ -255,22 +272,31 @@ function bodyOf({ body, contentType }: HttpRequest): JsonValue | undefined {
   return readJson(body)
 }
 
-function newStreams({ options, supply }: Desk): Streams {
-  const { keystore } = supply
-  const { clock, random, shares, growthBps = () => 0, limitRate } = options
+function newStreams(desk: Desk): Streams {
+  const { options, supply } = desk
+  const { clock, random, growthBps = () => 0, limitRate } = options
+  const poolBits = (peer: SiteId): number => supply.keystore.pool(peer).applicationBits
   return new Streams({
     ...{ supply, clock, random },
     limitRate: (sae) => limitRate?.(sae) !== undefined,
-    bpsMax: (peer) => growthBps(peer) + keystore.pool(peer).applicationBits / STORED_OVER_S,
-    make: async ({ peer, master, slave, octets, lifeMs }) => {
-      const sizeBits = octets * 8
-      const about = { master, slave, additionalSlaves: [], number: 1, sizeBits, lifeMs }
-      const { applicationBits: availableBits } = keystore.pool(peer)
-      const share = { sae: master, peer, bits: sizeBits, availableBits }
-      const [key] = await withinShare(shares, share, () => makeKeys(supply, about))
-      return key
-    },
+    bpsMax: (peer) => growthBps(peer) + poolBits(peer) / STORED_OVER_S,
+    make: ({ master, slave, octets, lifeMs }) =>
+      makeOne(desk, { master, slave, sizeBits: octets * 8, lifeMs }),
   })
+}
+
+const skipDesk = (desk: Desk): SkipDesk => {
+  const { supply, limits, options } = desk
+  const { random, inside = [] } = options
+  return { supply, limits, random, inside, make: (wanted) => makeOne(desk, wanted) }
+}
+
+async function makeOne(
+  desk: Desk,
+  wanted: Omit<MakeRequest, 'number' | 'additionalSlaves'>,
+): Promise<DeliveredKey> {
+  const [key] = await make(desk, { ...wanted, number: 1, additionalSlaves: [] })
+  return key
 }
 
 /** A Key container; the keys are cleared, and the octets are the listener's to clear once sent. */
@@ -289,13 +315,20 @@ function container({ keys, wishes }: Answer): HttpResponse {
   }
 }
 
-function refusal({ supply }: Desk, error: unknown): HttpResponse {
+function refusal(
+  { supply }: Desk,
+  error: unknown,
+  statuses: Readonly<Record<KmeRefusalCode, number>>,
+): HttpResponse {
   if (!(error instanceof KmeRefusal)) {
     supply.log.write('error', 'kme.failed', { code: 'INTERNAL' })
-    return json(503, JSON.stringify(toError('The KME cannot serve this request at the moment')))
+    return json(
+      statuses.KME_UNAVAILABLE,
+      JSON.stringify(toError('The KME cannot serve this request at the moment')),
+    )
   }
   const { code, message, facts } = error
-  const statusCode = HTTP_STATUS[code]
+  const statusCode = statuses[code]
   const { retryAfter = RETRY_AFTER_S, allow } = facts
   return json(statusCode, JSON.stringify(toError(message)), {
     ...(statusCode === 503 || statusCode === 429 ? { 'retry-after': String(retryAfter) } : {}),

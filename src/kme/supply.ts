@@ -67,6 +67,19 @@ export interface Supply {
   readonly voiding: Map<SiteId, Promise<void>>
 }
 
+/** Keys that a master of this site wants. */
+export interface MakeRequest {
+  readonly master: SaeId
+  readonly slave: SaeId
+  readonly additionalSlaves: readonly SaeId[]
+  readonly number: number
+  readonly sizeBits: number
+  /** The site's own sessions may use what applications are left without. */
+  readonly use?: 'application' | 'relay'
+  /** How long the keys wait to be fetched, where not as long as others. */
+  readonly lifeMs?: number
+}
+
 /**
  * Makes keys: for the slave named, and for the additional ones at the same KME.
  *
@@ -74,17 +87,7 @@ export interface Supply {
  */
 export async function makeKeys(
   supply: Supply,
-  request: {
-    readonly master: SaeId
-    readonly slave: SaeId
-    readonly additionalSlaves: readonly SaeId[]
-    readonly number: number
-    readonly sizeBits: number
-    /** The site's own sessions may use what applications are left without. */
-    readonly use?: 'application' | 'relay'
-    /** How long the keys wait to be fetched, where not as long as others. */
-    readonly lifeMs?: number
-  },
+  request: MakeRequest,
 ): Promise<readonly DeliveredKey[]> {
   const { master, slave, additionalSlaves, number, sizeBits, use = 'application' } = request
   const peer = peerOf(supply, master, slave)

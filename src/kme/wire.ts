@@ -213,7 +213,8 @@ function checkNumber(value: JsonValue, { maxKeysPerRequest }: KmeLimits): number
   throw invalidRequest(`number: expected a whole number from 1 to ${maxKeysPerRequest}`)
 }
 
-function checkSize(value: JsonValue, { minKeySizeBits, maxKeySizeBits }: KmeLimits): number {
+/** A size in bits, within the limits. @throws KmeRefusal */
+export function checkSize(value: JsonValue, { minKeySizeBits, maxKeySizeBits }: KmeLimits): number {
   const range = `expected a whole number of bits from ${minKeySizeBits} to ${maxKeySizeBits}`
   if (!isWhole(value)) throw invalidRequest(`size: ${range}`)
   if (value % 8 !== 0) throw invalidRequest(MESSAGE.sizeNotOctets)
@@ -295,7 +296,8 @@ function checkParameters(
   throw invalidRequest(`The query has a parameter other than ${known.join(', ')}: use POST`)
 }
 
-function wholeIn(query: URLSearchParams, name: string): number | undefined {
+/** A whole number out of a query, if it is there. @throws KmeRefusal */
+export function wholeIn(query: URLSearchParams, name: string): number | undefined {
   const values = query.getAll(name)
   if (values.length === 0) return undefined
   if (values.length === 1 && /^[0-9]{1,9}$/.test(values[0])) return Number(values[0])

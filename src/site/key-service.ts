@@ -32,7 +32,9 @@ export function newKme(input: KeyServiceInput): Kme {
   const kme = createKme({
     ...{ site, shares, keystore, clock, random, log, growthBps },
     limitRate: shares.request,
-    inside: [saeId(siteSae(configuration.site))],
+    inside: [site, ...configuration.peers.map((peer) => peer.site)].map((one) =>
+      saeId(siteSae(one)),
+    ),
     kme: kmeId(configuration.kme),
     directory: directoryOf(configuration),
     peer: { activate: ask(ACTIVATE), void: ask(VOID), stream: ask(STREAM) },
