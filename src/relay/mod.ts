@@ -4,7 +4,8 @@
  *
  * Stands between the key stores of neighbours, whose pads it spends, and that of distant pairs,
  * which it fills before anybody asks. What it fills is served like any other pool. On which ways the
- * shares go follows from the topology, as far as it is known here: `routeFor`, `isolationBy`.
+ * shares go follows from the topology, as far as it is known here: `receive`, `heardOf`, `routeFor`, `isolationBy`; what compromised sites
+ * would learn, from `exposureOf`.
  *
  * Trusted nodes are trusted: one that lies is found, but whoever holds a node on every way of a block
  * lacks nothing but the wrap. `provenance` names them, key by key.
@@ -27,6 +28,33 @@ export type { OutwardState, OutwardView } from './outward.ts'
 export { RelayRefusal, type RelayRefusalCode } from './refusal.ts'
 export { Relay } from './relay.ts'
 export {
+  ADVERTISED_LINKS_MAX,
+  ADVERTISEMENT_LIFE_MS_MAX,
+  ADVERTISEMENT_OCTETS_MAX,
+  signAdvertisement,
+  type Advertisement,
+  type LinkReport,
+  type SignedAdvertisement,
+} from './advertisement.ts'
+export {
+  expire,
+  holdingsOf,
+  lackingIn,
+  newAdvertisementTable,
+  nextNumber,
+  pardon,
+  receive,
+  type AdvertisementRefusal,
+  type AdvertisementTable,
+  type Arrival,
+  type Entry,
+  type Equivocation,
+  type Holding,
+  type Received,
+  type ReceiveOutcome,
+  type Send,
+} from './advertisement-table.ts'
+export {
   arcCosts,
   EXCLUSIONS,
   exclusionOf,
@@ -41,6 +69,17 @@ export {
 } from './cost.ts'
 export { disjointPairs, pairTo, type DisjointPairs } from './disjoint-pairs.ts'
 export { disjointPaths, type Cut, type DisjointPaths } from './disjoint-paths.ts'
+export {
+  EXPOSURES,
+  exposureOf,
+  exposureOfAll,
+  smallestCoalition,
+  type Adversary,
+  type Exposure,
+  type KeyExposure,
+  type PartExposure,
+} from './exposure.ts'
+export { heardOf } from './heard-topology.ts'
 export { isolationBy, type Isolation } from './isolation.ts'
 export {
   lapse,
