@@ -83,6 +83,21 @@ test('a distilled block is explained with its counts, its bound and where its bi
   )
 })
 
+test('what is crossed is told of a link of three states, and of no other', () => {
+  const three = linkParameters({
+    ...{ link: parameters.link, transmitter: siteId('bristol'), receiver: siteId('bath') },
+    pulses: { ...parameters.pulses, source: 'three-states' },
+  })
+  const crossed: BlockReport = { ...report, counts: { ...counts, crossedZeros: [40_000, 4500] } }
+  const explanation = open(explanationOf(three, crossed))
+  assert.equal(explanation.bound, 'three-state')
+  const namesOf = ({ sections }: typeof explanation) => sections[0].terms.map(({ name }) => name)
+  const told = explanation.sections[0].terms.find(({ name }) => name === 'crossedZeros2')
+  assert.equal(told?.value, 4500)
+  const plain = open(explanationOf(parameters, report))
+  assert(namesOf(plain).every((name) => !name.startsWith('crossed')))
+})
+
 test('a block given up before its bound was computed is explained by its cause', () => {
   const { keyLength, ...early } = report
   assert(keyLength !== undefined)
