@@ -123,9 +123,7 @@ function choicesOf(
     while (record.slots[at] !== slot) at++
     return record.choices[at]
   })
-  const { incomingLightNw } = record
-  if (!watched || incomingLightNw === undefined) return { batch, choices }
-  return { batch, choices, observables: { incomingLightNw } }
+  return watched ? { batch, choices, observables: record.observables } : { batch, choices }
 }
 
 /** A link that makes no block in so many batches makes none at all. */

@@ -14,6 +14,7 @@
  */
 
 import type { Arrival } from './arrival.ts'
+import type { Detector } from './detector.ts'
 import type { Basis, Intensity } from './device.ts'
 import type { SentPulse } from './eve.ts'
 import type { OpticalLink } from './link.ts'
@@ -28,8 +29,20 @@ export const blinds = (powerUw: number, { receiver }: OpticalLink): boolean =>
   powerUw >= receiver.detector.blindingPowerUw
 
 /** The photocurrent that continuous light makes, in μA. */
-export const brightCurrentUa = (powerUw: number, { receiver }: OpticalLink): number =>
-  powerUw * receiver.detector.linearResponsivity
+export const brightCurrentUa = (
+  powerUw: number,
+  { receiver }: { readonly receiver: { readonly detector: Pick<Detector, 'linearResponsivity'> } },
+): number => powerUw * receiver.detector.linearResponsivity
+
+/** Photons of continuous light that a receiver would count in a slot. */
+export function photonsPerSlot(
+  powerUw: number,
+  receiver: { readonly lossDb: number; readonly detector: Pick<Detector, 'efficiency'> },
+  clockHz: number,
+): number {
+  const photons = (powerUw * 1e-6) / PHOTON_JOULE / clockHz
+  return photons * 10 ** (-receiver.lossDb / 10) * receiver.detector.efficiency
+}
 
 /**
  * The link as its receiver works under continuous light: blind, or with more background.
@@ -47,8 +60,7 @@ export function linkUnderLight(link: OpticalLink, powerUw: number): OpticalLink 
       receiver: { ...receiver, detector },
     }
   }
-  const photons = (powerUw * 1e-6) / PHOTON_JOULE / link.settings.clockHz
-  const counted = photons * 10 ** (-receiver.lossDb / 10) * receiver.detector.efficiency
+  const counted = photonsPerSlot(powerUw, receiver, link.settings.clockHz)
   const quiet = (1 - channel.backgroundProbability) * Math.exp(-counted / 2)
   // Never quite 1: a detector that fires in every gate has no law of gaps.
   const backgroundProbability = Math.min(1 - quiet, BACKGROUND_MOST)

@@ -55,9 +55,7 @@ export class ChoiceMemory {
     const choices = choicesIn(record, slots, this.#words)
     forgetChoices(record)
     this.#records.set(batch, undefined)
-    const { incomingLightNw } = record
-    if (incomingLightNw === undefined) return { batch, choices }
-    return { batch, choices, observables: { incomingLightNw } }
+    return { batch, choices, observables: record.observables }
   }
 
   /** Overwrites and forgets everything. */

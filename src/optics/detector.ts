@@ -80,7 +80,7 @@ export const afterpulseDecaySlots = (detector: Detector, clockHz: number): numbe
  * Both gates are Gaussian, their middles apart by the mismatch; on time is half-way between.
  */
 export function gateFactor(
-  { gateWidthPs, gateMismatchPs }: Detector,
+  { gateWidthPs, gateMismatchPs }: Pick<Detector, 'gateWidthPs' | 'gateMismatchPs'>,
   which: 0 | 1,
   delayPs: number,
 ): number {
@@ -118,9 +118,7 @@ export function checkReceiver(receiver: Receiver, clockHz: number): void {
   requireRange('neighbourSlotProbability', detector.neighbourSlotProbability, 0, 0.5)
   requireRange('avalancheChargePc', detector.avalancheChargePc, 0, 1e6)
   requireRange('leakageCurrentUa', detector.leakageCurrentUa, 0, 1e6)
-  checkGate(detector)
-  requireRange('blindingPowerUw', detector.blindingPowerUw, 1e-9, 1e9)
-  requireRange('linearResponsivity', detector.linearResponsivity, 0, 1e6)
+  checkLight(detector)
   const dead = deadSlots(detector, clockHz)
   requireRange('dead time in slots', dead, 0, MEMORY_SLOTS_MAX)
   requireRange(
@@ -140,8 +138,21 @@ export function checkReceiver(receiver: Receiver, clockHz: number): void {
   }
 }
 
-function checkGate(detector: Detector): void {
+/** Gates, and what bright light does. @throws OpticsRefusal OPTICS_LINK_INVALID */
+export function checkLight(
+  detector: Pick<
+    Detector,
+    | 'efficiency'
+    | 'gateWidthPs'
+    | 'gateMismatchPs'
+    | 'timingJitterPs'
+    | 'blindingPowerUw'
+    | 'linearResponsivity'
+  >,
+): void {
   const { efficiency, gateWidthPs, gateMismatchPs, timingJitterPs } = detector
+  requireRange('blindingPowerUw', detector.blindingPowerUw, 1e-9, 1e9)
+  requireRange('linearResponsivity', detector.linearResponsivity, 0, 1e6)
   requireRange('gateWidthPs', gateWidthPs, 0, 1e12)
   requireRange('gateMismatchPs', gateMismatchPs, 0, gateWidthPs)
   requireRange('timingJitterPs', timingJitterPs, 0, 1e12)

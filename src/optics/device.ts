@@ -99,8 +99,16 @@ export interface ArrivalTimes {
 
 /** Monitoring figures of the transmitter over one batch. */
 export interface TransmitterObservables {
-  /** Light that came in from the fibre, in nW, as the watchdog detector sees it. */
-  readonly incomingLightNw: number
+  /** Light that came in from the fibre, in nW, as the watchdog detector sees it; absent without one. */
+  readonly incomingLightNw?: number
+  /** Of the detectors that this end has on a link of entangled pairs. */
+  readonly detectors?: DetectorObservables
+}
+
+/** Monitoring figures of detectors that report elsewhere than their detections. */
+export interface DetectorObservables extends ReceiverObservables {
+  /** Slots of the batch. */
+  readonly slotCount: number
 }
 
 /** Bit of an outcome that was measured at one of the two angles of a CHSH test. */

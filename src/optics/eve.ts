@@ -21,6 +21,9 @@ import { OpticsRefusal } from './refusal.ts'
 import { splitArrivals, splittingPlan, tappedArrivals } from './splitting.ts'
 import { readArrivals } from './trojan-horse.ts'
 
+/** Whose detectors are attacked: the receiver's if left out; the other end has some only of pairs. */
+export type AttackedSite = 'transmitter' | 'receiver'
+
 export type Attack =
   | { readonly kind: 'none' }
   | {
@@ -55,9 +58,10 @@ export type Attack =
       readonly fraction: number
       /** Continuous light at the receiver, in μW; half as much again as is needed, if left out. */
       readonly powerUw?: number
+      readonly at?: AttackedSite
     }
   /** Continuous light at the receiver, which jams its detectors or blinds them. */
-  | { readonly kind: 'bright-light'; readonly powerUw: number }
+  | { readonly kind: 'bright-light'; readonly powerUw: number; readonly at?: AttackedSite }
   | {
       /**
        * Eve delays or hastens pulses at random, so that one detector is likelier to fire than the
@@ -68,6 +72,7 @@ export type Attack =
       readonly shiftPs: number
       /** Share of the shifted pulses that come early; one half if left out. */
       readonly earlyShare?: number
+      readonly at?: AttackedSite
     }
   /** Light into the transmitter, in μW; see `trojan-horse`. */
   | { readonly kind: 'trojan-horse'; readonly powerUw: number }
@@ -119,6 +124,20 @@ export function checkedAttack(attack: Attack): Attack {
     case 'failing-source':
   }
   return attack
+}
+
+/**
+ * Returns the attack if it can be played on weak pulses.
+ *
+ * @throws OpticsRefusal OPTICS_ATTACK_INVALID
+ */
+export function checkedPulseAttack(attack: Attack): Attack {
+  if (!('at' in attack) || attack.at !== 'transmitter') return checkedAttack(attack)
+  throw new OpticsRefusal(
+    'OPTICS_ATTACK_INVALID',
+    'Expected an attack on the receiver: a transmitter of weak pulses has no detectors',
+    { facts: { kind: attack.kind } },
+  )
 }
 
 /** Continuous light that an attack shines at the receiver, in μW. */

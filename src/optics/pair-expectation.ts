@@ -20,7 +20,14 @@
 
 import type { PulseExpectation } from './expectation.ts'
 import { noAttack, type Attack } from './eve.ts'
-import { endFigures, interceptedShare, meanPairs, pairLinkUnder, type PairLink } from './pairs.ts'
+import {
+  endUnder,
+  factorOf,
+  interceptedShare,
+  pairLinkUnder,
+  type AttackedEnd,
+} from './pair-attacks.ts'
+import { endFigures, meanPairs, type PairLink } from './pairs.ts'
 
 export interface PairsExpectation {
   /** Detections per slot at each end. */
@@ -70,7 +77,7 @@ export function expectPairs(usual: PairLink, attack: Attack = noAttack): PairsEx
   const link = pairLinkUnder(usual, attack)
   const { clockHz } = link.settings
   // What does not look at the test does not depend on its angle.
-  const silent = silenceOf(link, interceptedShare(attack), 0)
+  const silent = silenceOf(link, attack, 0)
   const [a, b] = [endFigures(link, 'transmitter'), endFigures(link, 'receiver')]
   const clicks = [1 - silent(ALL, NONE), 1 - silent(NONE, ALL)]
   const together = 1 - silent(ALL, NONE) - silent(NONE, ALL) + silent(ALL, ALL)
@@ -88,7 +95,7 @@ export function expectPairs(usual: PairLink, attack: Attack = noAttack): PairsEx
     const gains: number[] = []
     const correlations: number[] = []
     for (const { basis, degrees } of CHSH_SETTINGS) {
-      const turned = silenceOf(link, interceptedShare(attack), degrees)
+      const turned = silenceOf(link, attack, degrees)
       const gain = bothReport(turned, [basis, 'between'], shares) / 2
       gains.push(liveTogether * gain)
       correlations.push(agreement(turned, [basis, 'between']) / 2 / gain)
@@ -119,9 +126,12 @@ export function expectPairs(usual: PairLink, attack: Attack = noAttack): PairsEx
  */
 type Silence = (here: number, there: number) => number
 
-function silenceOf(link: PairLink, intercepted: number, degrees: number): Silence {
-  const [a, b] = [endFigures(link, 'transmitter'), endFigures(link, 'receiver')]
+function silenceOf(link: PairLink, attack: Attack, degrees: number): Silence {
+  const intercepted = interceptedShare(attack)
+  const [a, b] = [endUnder(link, 'transmitter', attack), endUnder(link, 'receiver', attack)]
   const mean = meanPairs(link)
+  const factor = (end: AttackedEnd, detector: number): number =>
+    factorOf(end, detector % 2 === 0 ? 0 : 1)
   const share = (shares: readonly number[], detector: number): number =>
     (shares[detector >> 1] ?? 0) / 2
   const pair = (here: number, there: number): number => {
@@ -137,19 +147,23 @@ function silenceOf(link: PairLink, intercepted: number, degrees: number): Silenc
   }
   return (here, there) => {
     const [A, B] = [detectorsIn(here), detectorsIn(there)]
-    const photons = (shares: readonly number[], set: readonly number[]): number =>
-      set.reduce((sum, detector) => sum + share(shares, detector), 0)
+    const photons = (end: AttackedEnd, set: readonly number[]): number =>
+      set.reduce((sum, at) => sum + share(end.basisShares, at) * factor(end, at), 0)
+    const strays = (end: AttackedEnd, set: readonly number[]): number =>
+      set.reduce((sum, at) => sum + share(end.basisShares, at) * end.strayPhotons, 0)
     let met = 0
-    for (const one of A) for (const other of B) met += pair(one, other)
+    for (const one of A) {
+      for (const other of B) met += pair(one, other) * factor(a, one) * factor(b, other)
+    }
     const exponent =
-      a.transmittance * photons(a.basisShares, A) +
-      b.transmittance * photons(b.basisShares, B) -
+      a.transmittance * photons(a, A) +
+      b.transmittance * photons(b, B) -
       a.transmittance * b.transmittance * link.slotShare * met
     // The other end has no detectors of a test, and no noise in them.
     const dark =
       (1 - a.noiseProbability) ** detectorsIn(here & (Z_SET | X_SET)).length *
       (1 - b.noiseProbability) ** B.filter((at) => at < 2 * b.basisShares.length).length
-    return dark * Math.exp(-mean * exponent)
+    return dark * Math.exp(-mean * exponent - strays(a, A) - strays(b, B))
   }
 }
 

@@ -9,14 +9,8 @@ import { seededRandom } from '#world/ports'
 import { CHSH_OUTCOME, NOTHING_SEEN } from './device.ts'
 import type { Attack } from './eve.ts'
 import { PairSimulator } from './pair-simulate.ts'
-import {
-  endFigures,
-  interceptedShare,
-  meanPairs,
-  pairLinkUnder,
-  type EndFigures,
-  type PairLink,
-} from './pairs.ts'
+import { interceptedShare, pairLinkUnder } from './pair-attacks.ts'
+import { endFigures, meanPairs, type EndFigures, type PairLink } from './pairs.ts'
 import { RandomWords } from './random-words.ts'
 import { choicesIn } from './record.ts'
 
@@ -31,6 +25,7 @@ export function testPairs({
   slotShare = 1,
   keyBasis = [0.6, 0.7],
   chsh,
+  gate = 0,
 }: {
   readonly pairs?: number
   readonly lossDb?: readonly [number, number]
@@ -41,6 +36,7 @@ export function testPairs({
   readonly slotShare?: number
   readonly keyBasis?: readonly [number, number]
   readonly chsh?: number
+  readonly gate?: number
 } = {}): PairLink {
   const arm = (at: 0 | 1) => ({
     channel: {
@@ -58,6 +54,11 @@ export function testPairs({
         deadTimePs: deadSlots[at] === 0 ? 0 : 1000 * (deadSlots[at] + 1),
         avalancheChargePc: 0.1,
         leakageCurrentUa: 0.01,
+        gateWidthPs: gate,
+        gateMismatchPs: gate / 3,
+        timingJitterPs: 40,
+        blindingPowerUw: 1,
+        linearResponsivity: 5,
       },
     },
   })

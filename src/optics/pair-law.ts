@@ -15,7 +15,14 @@
 
 import { drawTable, type DrawTable } from './draw-table.ts'
 import type { Attack } from './eve.ts'
-import { endFigures, interceptedShare, meanPairs, type PairEnd, type PairLink } from './pairs.ts'
+import {
+  endUnder,
+  factorOf,
+  guessedFactorOf,
+  interceptedShare,
+  type AttackedEnd,
+} from './pair-attacks.ts'
+import { endFigures, meanPairs, type PairEnd, type PairLink } from './pairs.ts'
 
 /**
  * What a simulation draws slots from. Detectors of one end are bits of a mask: Z0, Z1, X0, X1, and
@@ -33,6 +40,8 @@ export interface PairLaw {
   readonly receiver: DrawTable
   /** That bit of the receiver's outcome. */
   readonly knownToEve: number
+  /** Whether exchanging 0 and 1 at both ends changes nothing. */
+  readonly isEven: boolean
 }
 
 /** Angles at which the CHSH test's detectors may stand: 22.5° and −22.5°. */
@@ -55,6 +64,7 @@ export function pairLaw(link: PairLink, attack: Attack): PairLaw {
       30,
     ),
     knownToEve: rows[0].length / 2,
+    isEven: attack.kind !== 'time-shift' || (attack.earlyShare ?? 0.5) === 0.5,
   }
 }
 
@@ -72,7 +82,7 @@ function rowsOf(
   let law = new Float64Array(MASKS * outcomes)
   law[0] = 1
   let silent = 0
-  for (const { fires, sets } of causesOf(link, interceptedShare(attack), angle)) {
+  for (const { fires, sets } of causesOf(link, attack, angle)) {
     silent += Math.log1p(-fires)
     law = withCause(law, fires, sets)
   }
@@ -91,37 +101,57 @@ interface Cause {
   readonly sets: number
 }
 
-function causesOf(link: PairLink, intercepted: number, angle: ChshAngle): readonly Cause[] {
-  const ends = {
-    transmitter: endFigures(link, 'transmitter'),
-    receiver: endFigures(link, 'receiver'),
-  }
+function causesOf(link: PairLink, attack: Attack, angle: ChshAngle): readonly Cause[] {
+  const here = endUnder(link, 'transmitter', attack)
+  const there = endUnder(link, 'receiver', attack)
   const mean = meanPairs(link)
-  const both = mean * ends.transmitter.transmittance * ends.receiver.transmittance * link.slotShare
+  const both = mean * here.transmittance * there.transmittance * link.slotShare
+  const known = bitOf('receiver', detectorsOf(link, 'receiver'))
   const causes: Cause[] = []
-  for (const end of ['transmitter', 'receiver'] as const) {
-    const { transmittance, noiseProbability, basisShares } = ends[end]
-    const alone = mean * transmittance - both
-    for (let detector = 0; detector < detectorsOf(link, end); detector++) {
-      const share = basisShares[detector >> 1] / 2
-      const dark = (1 - noiseProbability) * Math.exp(-alone * share)
-      causes.push({ fires: 1 - dark, sets: bitOf(end, detector) })
+  // Photons of each detector whose partner is seen at the other end too.
+  const paired = { transmitter: [0, 0, 0, 0], receiver: [0, 0, 0, 0, 0, 0] }
+  for (let one = 0; one < 4; one++) {
+    for (let other = 0; other < detectorsOf(link, 'receiver'); other++) {
+      const shares = sharesOf(link, { here: one, there: other, attack, angle })
+      const chance = both * here.basisShares[one >> 1] * there.basisShares[other >> 1]
+      const factor = factorOf(here, sideOf(one)) * factorOf(there, sideOf(other))
+      const guessed = guessedOf([here, one], [there, other])
+      const all = (shares.unknown + shares.known) * factor
+      const told = one >> 1 === other >> 1 ? shares.known * factor + all * guessed : 0
+      const sets = bitOf('transmitter', one) | bitOf('receiver', other)
+      causes.push({ fires: -Math.expm1(-chance * (all - told)), sets })
+      causes.push({ fires: -Math.expm1(-chance * told), sets: sets | known })
+      paired.transmitter[one] += chance * all
+      paired.receiver[other] += chance * all
     }
   }
-  for (let here = 0; here < 4; here++) {
-    for (let there = 0; there < detectorsOf(link, 'receiver'); there++) {
-      const sets = bitOf('transmitter', here) | bitOf('receiver', there)
-      const qs = [ends.transmitter.basisShares[here >> 1], ends.receiver.basisShares[there >> 1]]
-      const { unknown, known } = sharesOf(link, { here, there, intercepted, angle })
-      for (const [share, eve] of [
-        [unknown, 0],
-        [known, bitOf('receiver', detectorsOf(link, 'receiver'))],
-      ]) {
-        causes.push({ fires: -Math.expm1(-both * qs[0] * qs[1] * share), sets: sets | eve })
-      }
+  for (const [end, figures] of [
+    ['transmitter', here],
+    ['receiver', there],
+  ] as const) {
+    const { transmittance, noiseProbability, basisShares, strayPhotons } = figures
+    for (let detector = 0; detector < detectorsOf(link, end); detector++) {
+      const share = basisShares[detector >> 1] / 2
+      const photons = mean * transmittance * share * factorOf(figures, sideOf(detector))
+      const alone = Math.max(0, photons - paired[end][detector]) + strayPhotons * share
+      causes.push({
+        fires: 1 - (1 - noiseProbability) * Math.exp(-alone),
+        sets: bitOf(end, detector),
+      })
     }
   }
   return causes
+}
+
+/** Share of coincidences of two detectors whose bit their times, or her own light, tell Eve. */
+function guessedOf(...detectors: readonly (readonly [AttackedEnd, number])[]): number {
+  let hidden = 1
+  for (const [figures, detector] of detectors) {
+    const factor = factorOf(figures, sideOf(detector))
+    if (figures.dictated) hidden = 0
+    else if (factor > 0) hidden *= 1 - guessedFactorOf(figures, sideOf(detector)) / factor
+  }
+  return 1 - hidden
 }
 
 /** Of pairs measured in these two bases: the share that fires these detectors. */
@@ -130,11 +160,12 @@ function sharesOf(
   pair: {
     readonly here: number
     readonly there: number
-    readonly intercepted: number
+    readonly attack: Attack
     readonly angle: ChshAngle
   },
 ): { readonly unknown: number; readonly known: number } {
-  const { here, there, intercepted, angle } = pair
+  const { here, there, angle } = pair
+  const intercepted = interceptedShare(pair.attack)
   const wrong = misalignment[here < 2 ? 'Z' : 'X']
   if (there >= 4) {
     // Turned against each other by 22.5°, or, from X to −22.5°, by 67.5°.
@@ -160,6 +191,9 @@ function withCause(law: Float64Array, fires: number, sets: number): Float64Array
   }
   return next
 }
+
+/** Detector 0 or 1 of its basis. */
+const sideOf = (detector: number): 0 | 1 => ((detector & 1) === 0 ? 0 : 1)
 
 const bitOf = (end: PairEnd, detector: number): number =>
   1 << (detector + (end === 'receiver' ? 4 : 0))

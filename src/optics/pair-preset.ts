@@ -59,6 +59,11 @@ const nanowires = (slotNs: number): Figures<PairDetector> => ({
   deadTimePs: snspd.deadTimePs,
   avalancheChargePc: snspd.avalancheChargePc,
   leakageCurrentUa: snspd.leakageCurrentUa,
+  gateWidthPs: snspd.gateWidthPs,
+  gateMismatchPs: snspd.gateMismatchPs,
+  timingJitterPs: snspd.timingJitterPs,
+  blindingPowerUw: snspd.blindingPowerUw,
+  linearResponsivity: snspd.linearResponsivity,
 })
 
 const arm = (

@@ -39,7 +39,8 @@ test('on a link without errors both ends share every sifted bit', async () => {
   fibre.produce()
   const { slots, outcomes } = await taken
   const { choices, observables } = await fibre.transmitter.choicesAt(0, slots)
-  assert.equal(observables, undefined, 'a receiver has no watchdog')
+  assert.equal(observables?.incomingLightNw, undefined, 'a receiver has no watchdog')
+  assert.equal(observables?.detectors?.slotCount, 2 ** 20)
   let sifted = 0
   let ones = 0
   let missed = 0
@@ -201,7 +202,7 @@ test('where the light has a CHSH test, the receiver says angle and bit of it, th
 
 const attacksElsewhere: readonly Attack[] = [
   { kind: 'photon-number-splitting', fraction: 1 },
-  { kind: 'blinding', fraction: 1 },
+  { kind: 'beam-splitting', fraction: 1 },
   { kind: 'trojan-horse', powerUw: 1 },
   { kind: 'failing-source', fraction: 0.5 },
   { kind: 'intercept-resend', fraction: 0.5, resendMeanPhotonNumber: 2 },

@@ -15,20 +15,20 @@
 import type { SeededRandom } from '#base'
 import { draw, drawTable } from './draw-table.ts'
 import type { ChoiceTable } from './law.ts'
-import { NOTHING_SEEN, type ReceiverObservables } from './device.ts'
+import { NOTHING_SEEN, type ArrivalTimes, type ReceiverObservables } from './device.ts'
 import { noAttack, type Attack } from './eve.ts'
 import { Geometric } from './geometric.ts'
 import { exchanged, PairEndDetectors } from './pair-end.ts'
 import { pairLaw, type PairLaw } from './pair-law.ts'
 import {
+  arrivalTimesAt,
   checkedPairAttack,
-  checkedPairLink,
-  endFigures,
+  lightCurrentUa,
   pairLinkUnder,
   turnedPairs,
-  type PairLink,
-} from './pairs.ts'
-import { noiseFrom, RandomWords, requireRandomness } from './random-words.ts'
+} from './pair-attacks.ts'
+import { checkedPairLink, endFigures, type PairEnd, type PairLink } from './pairs.ts'
+import { deviate, noiseFrom, RandomWords, requireRandomness } from './random-words.ts'
 import { requireSlotCount } from './record.ts'
 import type { SimulatedBatch, SimulatorOptions } from './simulate.ts'
 import { Turning } from './turning.ts'
@@ -94,7 +94,8 @@ export class PairSimulator {
     const [here, there] = [this.#here, this.#there]
     const { sifted, knownToEve } = this.#drawSlots(slotCount)
     const batch = this.#batch++
-    const observables = this.#observables(slotCount)
+    const observables = this.#observables('receiver', slotCount)
+    const detectors = { slotCount, ...this.#observables('transmitter', slotCount) }
     const seen = there.taken()
     const remembered = here.taken()
     here.endBatch(slotCount)
@@ -106,7 +107,7 @@ export class PairSimulator {
         outcomes: seen.octets,
       },
       record: {
-        ...{ batch, slotCount, unseen: NOTHING_ELSEWHERE },
+        ...{ batch, slotCount, unseen: NOTHING_ELSEWHERE, observables: { detectors } },
         slots: remembered.slots,
         choices: remembered.octets,
       },
@@ -131,7 +132,7 @@ export class PairSimulator {
   /** Slots in which something fires; what each end makes of them. */
   #drawSlots(slotCount: number): { readonly sifted: number; readonly knownToEve: number } {
     const [here, there, noise, words] = [this.#here, this.#there, this.#noise, this.#words]
-    const { transmitter, receiver, knownToEve: known } = this.#law
+    const { transmitter, receiver, knownToEve: known, isEven } = this.#law
     // With a CHSH test the rows of its second angle stand behind those of the first.
     const angles = this.link.settings.chshProbability === undefined ? 0 : 1
     let sifted = 0
@@ -142,7 +143,7 @@ export class PairSimulator {
       const angle = (other >> 1) & angles
       const outcome = draw(receiver, mask | (angle << 4), other >>> 2)
       // Both ends' detectors 0 and 1 exchanged, or not: the bit is this coin.
-      const swap = (one & 1) !== 0
+      const swap = isEven && (one & 1) !== 0
       const a = here.fire(slot, swap ? exchanged(mask) : mask, (one >> 1) & 1)
       const fired = outcome & (known - 1)
       const b = there.fire(slot, swap ? exchanged(fired) : fired, (other & 1) | (angle << 1))
@@ -153,17 +154,31 @@ export class PairSimulator {
     return { sifted, knownToEve }
   }
 
-  #observables(slotCount: number): ReceiverObservables {
-    const { clicks, doubleClicks, deadTimeDrops } = this.#there
-    const { avalancheChargePc, leakageCurrentUa } = this.link.receiver.receiver.detector
+  /** What the detectors of one end show of themselves. */
+  #observables(end: PairEnd, slotCount: number): ReceiverObservables {
+    const detectors = end === 'transmitter' ? this.#here : this.#there
+    const { clicks, doubleClicks, deadTimeDrops } = detectors
+    const { avalancheChargePc, leakageCurrentUa } = this.link[end].receiver.detector
     const avalanches = clicks.reduce((sum, count) => sum + count, 0)
     const perSecond = (avalanches * this.link.settings.clockHz) / slotCount
+    const bright = lightCurrentUa(this.link, end, this.#attack)
     return {
       clicks: [clicks[0], clicks[1], clicks[2], clicks[3]],
       doubleClicks,
       deadTimeDrops,
       // One pC in a second is 10⁻⁶ μA.
-      photocurrentUa: leakageCurrentUa + perSecond * avalancheChargePc * 1e-6,
+      photocurrentUa: leakageCurrentUa + perSecond * avalancheChargePc * 1e-6 + bright,
+      arrivals: this.#arrivals(end, avalanches),
+    }
+  }
+
+  /** Mean and spread of so many time stamps. */
+  #arrivals(end: PairEnd, clicks: number): ArrivalTimes {
+    const { meanPs, spreadPs } = arrivalTimesAt(this.link, end, this.#attack)
+    const count = Math.max(1, clicks)
+    return {
+      meanPs: meanPs + (spreadPs / Math.sqrt(count)) * deviate(this.#noise),
+      spreadPs: Math.max(0, spreadPs * (1 + deviate(this.#noise) / Math.sqrt(2 * count))),
     }
   }
 

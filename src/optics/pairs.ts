@@ -28,10 +28,8 @@
  */
 
 import { channelLossDb, checkChannel, transmittance, type FibreChannel } from './channel.ts'
-import { deadSlots, noiseProbability, type Detector } from './detector.ts'
+import { checkLight, deadSlots, noiseProbability, type Detector } from './detector.ts'
 import type { PulseSettings } from './device.ts'
-import type { Attack } from './eve.ts'
-import { checkedAttack } from './eve.ts'
 import { requireRange } from './range.ts'
 import { OpticsRefusal } from './refusal.ts'
 import { checkedSettings } from './source.ts'
@@ -39,7 +37,16 @@ import { checkedSettings } from './source.ts'
 /** Each of the four detectors of one end. */
 export type PairDetector = Pick<
   Detector,
-  'efficiency' | 'darkCountProbability' | 'deadTimePs' | 'avalancheChargePc' | 'leakageCurrentUa'
+  | 'efficiency'
+  | 'darkCountProbability'
+  | 'deadTimePs'
+  | 'avalancheChargePc'
+  | 'leakageCurrentUa'
+  | 'gateWidthPs'
+  | 'gateMismatchPs'
+  | 'timingJitterPs'
+  | 'blindingPowerUw'
+  | 'linearResponsivity'
 >
 
 /** The way of one half of each pair. */
@@ -127,52 +134,10 @@ export function checkedPairLink(link: PairLink): PairLink {
     requireRange('dead time in slots', deadSlots(detector, settings.clockHz), 0, DEAD_SLOTS_MAX)
     requireRange('avalancheChargePc', detector.avalancheChargePc, 0, 1e6)
     requireRange('leakageCurrentUa', detector.leakageCurrentUa, 0, 1e6)
+    checkLight(detector)
   }
   return link
 }
-
-/**
- * Returns the attack if it can be played on pairs; those on weak pulses, on a transmitter or on
- * gated detectors cannot.
- *
- * @throws OpticsRefusal OPTICS_ATTACK_INVALID
- */
-export function checkedPairAttack(attack: Attack): Attack {
-  checkedAttack(attack)
-  const played = PAIR_ATTACKS.includes(attack.kind)
-  if (played && !(attack.kind === 'intercept-resend' && 'resendMeanPhotonNumber' in attack)) {
-    return attack
-  }
-  throw new OpticsRefusal(
-    'OPTICS_ATTACK_INVALID',
-    `Expected an attack on entangled pairs: ${PAIR_ATTACKS.join(', ')}`,
-    { facts: { kind: attack.kind } },
-  )
-}
-
-/** The link with the light and the fibre as they are under an attack. */
-export function pairLinkUnder(link: PairLink, attack: Attack): PairLink {
-  if (attack.kind !== 'fibre-cut') return link
-  const { channel } = link.receiver
-  const insertionLossDb = channel.insertionLossDb + attack.lossDb
-  return { ...link, receiver: { ...link.receiver, channel: { ...channel, insertionLossDb } } }
-}
-
-/** The link after the light of one arm has been turned by this angle. */
-export function turnedPairs(link: PairLink, radians: number): PairLink {
-  const astray = (share: number): number => Math.sin(Math.asin(Math.sqrt(share)) + radians) ** 2
-  const { Z, X } = link.misalignment
-  return { ...link, misalignment: { Z: astray(Z), X: astray(X) } }
-}
-
-/**
- * Share of photons of the receiver's arm that Eve measures in a random basis and sends on as she
- * found them.
- */
-export const interceptedShare = (attack: Attack): number =>
-  attack.kind === 'intercept-resend' ? attack.fraction : 0
-
-const PAIR_ATTACKS: readonly Attack['kind'][] = ['none', 'intercept-resend', 'fibre-cut', 'drift']
 
 /** More pairs in a slot than any source is run with. */
 const MEAN_PAIRS_MAX = 1

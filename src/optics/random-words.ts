@@ -63,6 +63,13 @@ export function noiseFrom(source: RandomSource): SeededRandom {
   return new SeededRandom((seed.getUint32(0) >>> 11) * 2 ** 32 + seed.getUint32(4))
 }
 
+/** A nearly normal deviate: twelve uniform ones have variance 1. */
+export function deviate(noise: SeededRandom): number {
+  let sum = -6
+  for (let term = 0; term < 12; term++) sum += noise.unit()
+  return sum
+}
+
 /**
  * Refuses a random source that repeats itself, unless the caller says that it may.
  *

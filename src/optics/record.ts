@@ -10,7 +10,7 @@
  * @module
  */
 
-import { BATCH_SLOTS_MAX } from './device.ts'
+import { BATCH_SLOTS_MAX, type TransmitterObservables } from './device.ts'
 import { drawChoices, type ChoiceTable } from './law.ts'
 import type { RandomWords } from './random-words.ts'
 import { OpticsRefusal } from './refusal.ts'
@@ -25,8 +25,8 @@ export interface ChoiceRecord {
   readonly choices: Uint8Array
   /** From which choices in all other slots are drawn. */
   readonly unseen: ChoiceTable
-  /** What the transmitter's watchdog saw, in nW; left out where there is none. */
-  readonly incomingLightNw?: number
+  /** What the transmitter's end observed meanwhile. */
+  readonly observables: TransmitterObservables
 }
 
 /** Overwrites the choices of a record. */

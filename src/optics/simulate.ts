@@ -21,7 +21,7 @@ import { AvalancheList, LitSlots, NEVER, TrapList } from './avalanches.ts'
 import { afterpulseDecaySlots, deadSlots } from './detector.ts'
 import type { ArrivalTimes, DetectionBatch } from './device.ts'
 import {
-  checkedAttack,
+  checkedPulseAttack,
   lightAtReceiverUw,
   lightAtTransmitterUw,
   linkUnder,
@@ -33,7 +33,7 @@ import { brightCurrentUa } from './blinding.ts'
 import { Geometric, RareEvent } from './geometric.ts'
 import { drawChoices, drawOutcome, pulseLaw, type PulseLaw } from './law.ts'
 import { checkedLink, type OpticalLink } from './link.ts'
-import { noiseFrom, RandomWords, requireRandomness } from './random-words.ts'
+import { deviate, noiseFrom, RandomWords, requireRandomness } from './random-words.ts'
 import { requireSlotCount, type ChoiceRecord } from './record.ts'
 import { Report } from './report.ts'
 import { Turning } from './turning.ts'
@@ -113,7 +113,7 @@ export class BatchSimulator {
 
   /** Changes what Eve does, from the next batch on. @throws OpticsRefusal OPTICS_ATTACK_INVALID */
   setAttack(attack: Attack): void {
-    this.#attack = checkedAttack(attack)
+    this.#attack = checkedPulseAttack(attack)
     const { afterpulseProbability } = linkUnder(this.link, attack).receiver.detector
     this.#capture = new RareEvent(afterpulseProbability, this.#noise)
     this.align()
@@ -280,7 +280,13 @@ export class BatchSimulator {
     const batch = this.#batch++
     return {
       detections: { batch, slotCount, simulated: true, slots, outcomes, observables },
-      record: { batch, slotCount, ...remembered, unseen: this.#law.unseen, incomingLightNw },
+      record: {
+        batch,
+        slotCount,
+        ...remembered,
+        unseen: this.#law.unseen,
+        observables: { incomingLightNw },
+      },
       truth: { sifted, knownToEve },
     }
   }
@@ -307,17 +313,10 @@ export class BatchSimulator {
     const spreadPs = Math.sqrt(Math.max(0, variance))
     const uncertainty = spreadPs / Math.sqrt(count)
     return {
-      meanPs: shift + uncertainty * this.#deviate(),
+      meanPs: shift + uncertainty * deviate(this.#noise),
       spreadPs:
-        spreadPs * (1 + (this.#deviate() / Math.sqrt(2 * count)) * (detections > 0 ? 1 : 0)),
+        spreadPs * (1 + (deviate(this.#noise) / Math.sqrt(2 * count)) * (detections > 0 ? 1 : 0)),
     }
-  }
-
-  /** A nearly normal deviate: twelve uniform ones have variance 1. */
-  #deviate(): number {
-    let sum = -6
-    for (let term = 0; term < 12; term++) sum += this.#noise.unit()
-    return sum
   }
 
   #carryOver(slotCount: number): void {

@@ -57,10 +57,29 @@ const request: fc.Arbitrary<DeviceMessage> = fc
   .record({ batch: batchNumber, slots: slotList })
   .map((asked) => ({ kind: 'choice-request', request: { ...asked } }))
 
+const detectorsOf = (seed: number) => ({
+  slotCount: 1 + (seed % BATCH_SLOTS_MAX),
+  clicks: [seed % 1000, 2, 3, 4] as const,
+  doubleClicks: 5,
+  deadTimeDrops: seed % 77,
+  photocurrentUa: seed / 3,
+})
+
 const choices: fc.Arbitrary<DeviceMessage> = fc
   .record({ batch: batchNumber, choices: fc.uint8Array({ max: 15, maxLength: 40 }) })
   .chain((given) =>
-    fc.constantFrom({ ...given }, { ...given, observables: { incomingLightNw: given.batch / 7 } }),
+    fc.constantFrom(
+      { ...given },
+      { ...given, observables: { incomingLightNw: given.batch / 7 } },
+      { ...given, observables: { detectors: detectorsOf(given.batch) } },
+      {
+        ...given,
+        observables: {
+          incomingLightNw: 0,
+          detectors: { ...detectorsOf(1), arrivals: { meanPs: -3, spreadPs: given.batch } },
+        },
+      },
+    ),
   )
   .map((given) => ({ kind: 'choices', choices: given }))
 

@@ -10,7 +10,8 @@
  *   1 detections      batch, flags, slotCount, count, clicks × 4, doubleClicks, deadTimeDrops,
  *                     photocurrent, arrival times, then the detections
  *   2 choice request  batch, count, then the slots as gaps − 1
- *   3 choices         batch, count, flag, incoming light, then the choices
+ *   3 choices         batch, count, flags, incoming light, what detectors observed if there are any,
+ *                     then the choices
  *   4 settings        to each end once, first of all
  *   5 refusal         of one choice request
  *   6 taken           batch: the receiving end has taken it, and another may follow
@@ -43,7 +44,9 @@ import {
   type ArrivalTimes,
   type DetectionBatch,
   type PulseSettings,
+  type ReceiverObservables,
   type TransmitterChoices,
+  type TransmitterObservables,
 } from './device.ts'
 import {
   chshMarks,
@@ -168,12 +171,9 @@ function encodeDetections(batch: DetectionBatch): Uint8Array {
     (batch.simulated ? FLAG_SIMULATED : 0) |
     (arrivals === undefined ? 0 : FLAG_ARRIVALS) |
     (marks.length === 0 ? 0 : FLAG_MARKS)
-  const { clicks, doubleClicks, deadTimeDrops, photocurrentUa } = observables
-  const counts = [slotCount, count, ...clicks, doubleClicks, deadTimeDrops]
-  for (const [at, value] of counts.entries()) view.setUint32(10 + 4 * at, value, true)
-  view.setFloat64(DETECTIONS_HEAD - 24, photocurrentUa, true)
-  view.setFloat64(DETECTIONS_HEAD - 16, arrivals?.meanPs ?? 0, true)
-  view.setFloat64(DETECTIONS_HEAD - 8, arrivals?.spreadPs ?? 0, true)
+  view.setUint32(10, slotCount, true)
+  view.setUint32(14, count, true)
+  setObservables(view, DETECTIONS_HEAD - OBSERVABLES_OCTETS, observables)
   const end = writeDetections(octets, DETECTIONS_HEAD, slots, outcomes)
   octets.set(marks, end)
   return octets.subarray(0, end + marks.length)
@@ -183,42 +183,53 @@ function decodeDetections(octets: Uint8Array): DetectionBatch {
   if (octets.length < DETECTIONS_HEAD) throw invalidMessage('length')
   const view = viewOf(octets)
   const batch = wholeAt(view, 1)
-  const count32 = (index: number): number => view.getUint32(10 + 4 * index, true)
-  const [slotCount, count] = [count32(0), count32(1)]
+  const [slotCount, count] = [view.getUint32(10, true), view.getUint32(14, true)]
   if (slotCount < 1 || slotCount > BATCH_SLOTS_MAX) throw invalidMessage('slot count')
   // Each detection takes an octet or more: no memory is taken on the sender's word alone.
   if (count > octets.length - DETECTIONS_HEAD) throw invalidMessage('count')
-  const photocurrentUa = view.getFloat64(DETECTIONS_HEAD - 24, true)
-  if (!(photocurrentUa >= 0 && photocurrentUa < Infinity)) throw invalidMessage('photocurrent')
   if (octets[9] > (FLAG_SIMULATED | FLAG_ARRIVALS | FLAG_MARKS)) throw invalidMessage('flags')
-  const arrivals = arrivalsIn(view, (octets[9] & FLAG_ARRIVALS) !== 0)
+  const timed = (octets[9] & FLAG_ARRIVALS) !== 0
+  const observables = observablesAt(view, DETECTIONS_HEAD - OBSERVABLES_OCTETS, timed)
   const slots = new Uint32Array(count)
   const outcomes = new Uint8Array(count)
   const marked = (octets[9] & FLAG_MARKS) !== 0
   const end = octets.length - (marked ? Math.ceil(count / 8) : 0)
   readDetections(octets.subarray(0, end), DETECTIONS_HEAD, slotCount, slots, outcomes)
   if (marked) markChsh(outcomes, octets.subarray(end))
-  const clicks = [count32(2), count32(3), count32(4), count32(5)] as const
+  const simulated = (octets[9] & FLAG_SIMULATED) !== 0
+  return { batch, slotCount, simulated, slots, outcomes, observables }
+}
+
+/** Clicks × 4, double clicks, drops, photocurrent, mean and spread of arrival times. */
+function setObservables(view: DataView, at: number, observables: ReceiverObservables): void {
+  const { clicks, doubleClicks, deadTimeDrops, photocurrentUa, arrivals } = observables
+  const counts = [...clicks, doubleClicks, deadTimeDrops]
+  for (const [index, value] of counts.entries()) view.setUint32(at + 4 * index, value, true)
+  const figures = [photocurrentUa, arrivals?.meanPs ?? 0, arrivals?.spreadPs ?? 0]
+  for (const [index, value] of figures.entries()) view.setFloat64(at + 24 + 8 * index, value, true)
+}
+
+function observablesAt(view: DataView, at: number, timed: boolean): ReceiverObservables {
+  const count = (index: number): number => view.getUint32(at + 4 * index, true)
+  const photocurrentUa = view.getFloat64(at + 24, true)
+  if (!(photocurrentUa >= 0 && photocurrentUa < Infinity)) throw invalidMessage('photocurrent')
   return {
-    batch,
-    slotCount,
-    simulated: (octets[9] & FLAG_SIMULATED) !== 0,
-    slots,
-    outcomes,
-    observables: {
-      clicks,
-      doubleClicks: count32(6),
-      deadTimeDrops: count32(7),
-      photocurrentUa,
-      ...arrivals,
-    },
+    clicks: [count(0), count(1), count(2), count(3)],
+    doubleClicks: count(4),
+    deadTimeDrops: count(5),
+    photocurrentUa,
+    ...arrivalsAt(view, at + 32, timed),
   }
 }
 
 /** Arrival times where they are given; two zeros, of one sign, where they are not. */
-function arrivalsIn(view: DataView, given: boolean): { readonly arrivals?: ArrivalTimes } {
-  const meanPs = view.getFloat64(DETECTIONS_HEAD - 16, true)
-  const spreadPs = view.getFloat64(DETECTIONS_HEAD - 8, true)
+function arrivalsAt(
+  view: DataView,
+  at: number,
+  given: boolean,
+): { readonly arrivals?: ArrivalTimes } {
+  const meanPs = view.getFloat64(at, true)
+  const spreadPs = view.getFloat64(at + 8, true)
   if (!given) {
     if (!Object.is(meanPs, 0) || !Object.is(spreadPs, 0)) throw invalidMessage('arrival times')
     return {}
@@ -249,15 +260,24 @@ function decodeRequest(octets: Uint8Array): ChoiceRequest {
 
 function encodeChoices({ batch, choices, observables }: TransmitterChoices): Uint8Array {
   assert(choices.length <= BATCH_SLOTS_MAX, 'choices fit into one message')
-  const { octets, view } = begin(KIND_CHOICES, CHOICES_HEAD + Math.ceil(choices.length / 2))
+  const { incomingLightNw, detectors } = observables ?? {}
+  const head = CHOICES_HEAD + (detectors === undefined ? 0 : 4 + OBSERVABLES_OCTETS)
+  const { octets, view } = begin(KIND_CHOICES, head + Math.ceil(choices.length / 2))
   setWhole(view, 1, batch)
   view.setUint32(9, choices.length, true)
-  octets[COUNT_HEAD] = observables === undefined ? 0 : 1
-  view.setFloat64(COUNT_HEAD + 1, observables?.incomingLightNw ?? 0, true)
+  octets[COUNT_HEAD] =
+    (incomingLightNw === undefined ? 0 : FLAG_INCOMING_LIGHT) |
+    (detectors === undefined ? 0 : FLAG_DETECTORS) |
+    (detectors?.arrivals === undefined ? 0 : FLAG_THEIR_ARRIVALS)
+  view.setFloat64(COUNT_HEAD + 1, incomingLightNw ?? 0, true)
+  if (detectors !== undefined) {
+    view.setUint32(CHOICES_HEAD, detectors.slotCount, true)
+    setObservables(view, CHOICES_HEAD + 4, detectors)
+  }
   let all = 0
   for (let index = 0; index < choices.length; index++) {
     all |= choices[index]
-    octets[CHOICES_HEAD + (index >> 1)] |= choices[index] << ((index & 1) << 2)
+    octets[head + (index >> 1)] |= choices[index] << ((index & 1) << 2)
   }
   assert(all < 16, 'a choice has four bits')
   return octets
@@ -265,19 +285,37 @@ function encodeChoices({ batch, choices, observables }: TransmitterChoices): Uin
 
 function decodeChoices(octets: Uint8Array): TransmitterChoices {
   const { batch, count } = decodeHead(octets)
-  if (octets.length !== CHOICES_HEAD + Math.ceil(count / 2)) throw invalidMessage('count')
-  const incomingLightNw = viewOf(octets).getFloat64(COUNT_HEAD + 1, true)
-  const given = octets[COUNT_HEAD] === 1
-  if (octets[COUNT_HEAD] > 1 || (!given && !Object.is(incomingLightNw, 0))) {
-    throw invalidMessage('flags')
-  }
-  if (!(incomingLightNw >= 0 && incomingLightNw < Infinity)) throw invalidMessage('incoming light')
+  const flags = octets.length > COUNT_HEAD ? octets[COUNT_HEAD] : 0
+  const head = CHOICES_HEAD + ((flags & FLAG_DETECTORS) === 0 ? 0 : 4 + OBSERVABLES_OCTETS)
+  if (octets.length !== head + Math.ceil(count / 2)) throw invalidMessage('count')
+  const observables = transmitterObservables(viewOf(octets), flags)
   if (count % 2 === 1 && octets[octets.length - 1] > 15) throw invalidMessage('choices')
   const choices = new Uint8Array(count)
   for (let index = 0; index < count; index++) {
-    choices[index] = (octets[CHOICES_HEAD + (index >> 1)] >> ((index & 1) << 2)) & 15
+    choices[index] = (octets[head + (index >> 1)] >> ((index & 1) << 2)) & 15
   }
-  return { batch, choices, ...(given ? { observables: { incomingLightNw } } : {}) }
+  return { batch, choices, ...(flags === 0 ? {} : { observables }) }
+}
+
+/** What a message of choices says of its end. */
+function transmitterObservables(view: DataView, flags: number): TransmitterObservables {
+  const incomingLightNw = view.getFloat64(COUNT_HEAD + 1, true)
+  const lit = (flags & FLAG_INCOMING_LIGHT) !== 0
+  const timed = (flags & FLAG_THEIR_ARRIVALS) !== 0
+  const all = FLAG_INCOMING_LIGHT | FLAG_DETECTORS | FLAG_THEIR_ARRIVALS
+  if (flags > all || (!lit && !Object.is(incomingLightNw, 0))) throw invalidMessage('flags')
+  if (!(incomingLightNw >= 0 && incomingLightNw < Infinity)) throw invalidMessage('incoming light')
+  const light = lit ? { incomingLightNw } : {}
+  if ((flags & FLAG_DETECTORS) === 0) {
+    if (timed) throw invalidMessage('flags')
+    return light
+  }
+  const slotCount = view.getUint32(CHOICES_HEAD, true)
+  if (slotCount < 1 || slotCount > BATCH_SLOTS_MAX) throw invalidMessage('slot count')
+  return {
+    ...light,
+    detectors: { slotCount, ...observablesAt(view, CHOICES_HEAD + 4, timed) },
+  }
 }
 
 function decodeAlignment(octets: Uint8Array): Alignment {
@@ -374,8 +412,10 @@ const TAKEN_OCTETS = 9
 /** Kind, batch, slots. */
 const ALIGNED_OCTETS = 17
 
-/** Kind, batch, flags, eight counts, photocurrent, mean and spread of arrival times. */
-const DETECTIONS_HEAD = 1 + 8 + 1 + 8 * 4 + 3 * 8
+/** Six counts, photocurrent, mean and spread of arrival times. */
+const OBSERVABLES_OCTETS = 6 * 4 + 3 * 8
+/** Kind, batch, flags, two counts, what was observed. */
+const DETECTIONS_HEAD = 1 + 8 + 1 + 2 * 4 + OBSERVABLES_OCTETS
 const FLAG_SIMULATED = 1
 /** Arrival times are given. */
 const FLAG_ARRIVALS = 2
@@ -383,6 +423,10 @@ const FLAG_ARRIVALS = 2
 const FLAG_MARKS = 4
 /** Kind, batch, count. */
 const COUNT_HEAD = 1 + 8 + 4
-/** Kind, batch, count, flag, incoming light. */
+const FLAG_INCOMING_LIGHT = 1
+/** The end has detectors, which say what they observed. */
+const FLAG_DETECTORS = 2
+const FLAG_THEIR_ARRIVALS = 4
+/** Kind, batch, count, flags, incoming light. */
 const CHOICES_HEAD = COUNT_HEAD + 1 + 8
 const CBOR_OCTETS_MAX = 4096

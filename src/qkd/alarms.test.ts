@@ -302,3 +302,35 @@ test('an error rate that jumps is a step, one that creeps up is drift, and chanc
   const aligned = [...creeping, ...flat(20, 0.012)]
   assert.deepEqual(trend(aligned), ['alignment-drift raised', 'alignment-drift cleared'])
 })
+
+test('an end of pairs that is asked for choices has its own detectors watched, not the peer’s rate', () => {
+  const { raised, monitor: watched } = monitor()
+  const ups = (): string[] => raised.splice(0).filter((one) => one.endsWith(' raised'))
+  const detectors = (change: object = {}) => ({
+    ...{ slotCount: 1_000_000, doubleClicks: 5, deadTimeDrops: 0, photocurrentUa: 0.1 },
+    ...{ clicks: [2500, 2500, 2500, 2500] as const, arrivals: { meanPs: 0, spreadPs: 40 } },
+    ...change,
+  })
+  const seen = (change?: object): void =>
+    watched.choices({
+      ...{ batch: 0, choices: new Uint8Array(0), observables: { detectors: detectors(change) } },
+    })
+  for (let batch = 0; batch < 20; batch++) seen()
+  watched.announced(1, 1_000_000)
+  assert.deepEqual(ups(), [], 'what the other end sees less of is for the other end to say')
+  seen({ photocurrentUa: 5 })
+  assert.deepEqual(ups(), ['photocurrent raised'])
+  seen()
+  seen({ arrivals: { meanPs: 0, spreadPs: 60 } })
+  assert.deepEqual(ups(), ['arrival-times raised'])
+  seen()
+  seen({ clicks: [4000, 1000, 2500, 2500] })
+  assert.deepEqual(ups(), ['detector-balance raised'])
+  seen()
+  seen({ clicks: [25_000, 25_000, 25_000, 25_000], photocurrentUa: 1 })
+  assert.deepEqual(ups(), ['rate-surge raised'], 'more clicks are more current')
+  seen({ clicks: [10, 10, 10, 10] })
+  assert.deepEqual(ups(), ['rate-collapse raised'])
+  seen()
+  assert.deepEqual(ups(), [])
+})

@@ -56,6 +56,8 @@ export class BatchMonitor {
   #arrivals: ArrivalTimes | undefined
   #incomingNw: number | undefined
   #batches = 0
+  /** Whether a transmitter's end has reported detectors of its own. */
+  #ownDetectors = false
   readonly #source = new SourceHealth()
 
   constructor(board: AlarmBoard) {
@@ -76,7 +78,7 @@ export class BatchMonitor {
     if (this.#usualRate) this.#rate = averaged(usual, rate)
   }
 
-  /** Notes what the receiver observed beside its detections. */
+  /** Notes what an end's detectors observed beside their detections. */
   observables(observables: ReceiverObservables): void {
     const { clicks, doubleClicks, photocurrentUa, arrivals } = observables
     const total = clicks[0] + clicks[1] + clicks[2] + clicks[3]
@@ -111,7 +113,24 @@ export class BatchMonitor {
     const fault = this.#source.fault
     this.#board.condition('source-health', fault !== undefined, { ...fault })
     if (observables === undefined) return
-    const { incomingLightNw } = observables
+    const { incomingLightNw, detectors } = observables
+    if (incomingLightNw !== undefined) this.#incomingLight(incomingLightNw)
+    if (detectors === undefined) return
+    const { clicks, slotCount } = detectors
+    this.#ownDetectors = true
+    this.rate(clicks[0] + clicks[1] + clicks[2] + clicks[3], slotCount)
+    this.observables(detectors)
+  }
+
+  /**
+   * Notes how many detections the other end has announced. Where this end has detectors too, those
+   * are watched instead: the other end watches its own.
+   */
+  announced(detections: number, slotCount: number): void {
+    if (!this.#ownDetectors) this.rate(detections, slotCount)
+  }
+
+  #incomingLight(incomingLightNw: number): void {
     const usual = this.#incomingNw ?? incomingLightNw
     const lit = incomingLightNw > Math.max(INCOMING_RISE * usual, usual + INCOMING_NW_LEAST)
     this.#board.condition('incoming-light', lit, { incomingLightNw, usual })

@@ -203,7 +203,7 @@ export class LinkEngine implements Disposable {
       tested: (block) => this.#alignment.block(block),
       opened: () => this.#alignment.opened(),
       announced: (detections, slotCount) => {
-        this.#monitor.rate(detections, slotCount)
+        this.#monitor.announced(detections, slotCount)
         this.#totals.batch(detections, true)
       },
       end: (code, message, retry) => this.#end(code, message, retry),
