@@ -72,7 +72,7 @@ const SHAPES = {
     tested: Type.Optional(Packed),
     testedBits: Type.Optional(Packed),
   },
-  /** T → R: which detections match. The batch belongs to `block`. */
+  /** T → R: which detections match, and the intensities told. The batch belongs to `block`. */
   sifted: {
     ...Block,
     batch: Counter,
