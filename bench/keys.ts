@@ -1,5 +1,6 @@
 /**
- * Keys for applications: ETSI GS QKD 014 over mutual TLS, from two daemons on this machine.
+ * Keys for applications: ETSI GS QKD 014 over mutual TLS, from two daemons on this machine; and the
+ * routes that lead to distant sites.
  *
  * A pair is one key made at the master's KME and fetched at the slave's: two requests, and every
  * step durable at both sites. The clients run in this process and share the machine with both
@@ -15,6 +16,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { makeSites, type BenchSite } from './daemons.ts'
 import type { Benchmark, Group } from './bench.ts'
+import { routing } from './relay.ts'
 
 export const group: Group = {
   name: 'keys',
@@ -30,7 +32,7 @@ export const group: Group = {
       const bare = await bareHandler(master)
       const cpu = (): number => sites.cpuSeconds(master.name) + sites.cpuSeconds(slave.name)
       await pairsBetween(master, slave, WARM_UP)
-      const list = benchmarks({ master, slave, cpu, bare: bare.site })
+      const list = [...benchmarks({ master, slave, cpu, bare: bare.site }), ...routing()]
       const close = async (): Promise<void> => {
         await bare.close()
         await Promise.all(sites.sites.map(({ name }) => sites.stop(name)))

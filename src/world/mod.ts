@@ -8,6 +8,13 @@ export { DAY_FAULTS, NO_FAULTS, ROUGH_FAULTS, type Episodes, type Faults } from 
 export type { LinkSettings } from './fibre.ts'
 export type { Death } from './incarnation.ts'
 export { makeMaterial, type WorldMaterial } from './material.ts'
+export {
+  randomNetwork,
+  type MeasuredLink,
+  type PlacedNode,
+  type RandomNetwork,
+  type RandomNetworkOptions,
+} from './random-network.ts'
 export { SiteDown, WorldSite } from './site.ts'
 export type { Trace } from './trace.ts'
 export { simulate, World, type WorldOptions, type WorldState } from './world.ts'
