@@ -80,8 +80,8 @@ export const attackTexts: Readonly<Record<AttackKind, AttackText>> = {
   drift: {
     does: 'No attack: the polarisation turns slowly, as in a fibre that warms up',
     shows: 'error rate creeps up from block to block',
-    alarms: 'alignment-drift; above the limit qber-above-limit',
-    key: 'shrinks, then 0; aligning anew (attack stop) brings it back',
+    alarms: 'alignment-drift, until the devices have aligned themselves',
+    key: 'shrinks, and comes back; where no alignment keeps up, 0',
   },
 }
 

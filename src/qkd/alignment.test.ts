@@ -13,6 +13,8 @@ import { ALIGNMENTS_AN_HOUR_MAX, AlignmentWatch } from './alignment.ts'
 import type { AlarmKind } from './effects.ts'
 import { drawBatch, randomFrom, tinyLink, TINY_WEATHER } from './fixture.test.ts'
 import { LoopbackLink } from './loopback.ts'
+import { announce } from './sifting.ts'
+import { TransmitterDesk } from './sifting-desk.ts'
 
 const DETECTIONS = 20_000
 const HOUR = 3_600_000
@@ -115,6 +117,58 @@ test('a rate that an alignment does not bring back is an alarm, until it comes b
   blocks(20, () => 0.01)
   assert.deepEqual(taken().toSorted(), ['alignment-drift cleared', 'alignment-failed cleared'])
   block(0.01)
+})
+
+test('what is nearly as good as ever is sound, and still does not become the best', () => {
+  const { block, blocks, aligned, taken } = drifting()
+  aligned()
+  blocks(3, () => 0.014)
+  assert(taken().includes('drift sound'))
+  blocks(17, (at) => 0.014 + 0.001 * at)
+  assert.deepEqual(taken(), ['alignment-drift raised', 'align drift'])
+  aligned()
+  blocks(2, () => 0.021)
+  assert.deepEqual(taken(), ['alignment-failed raised', 'drift failed'])
+  block(0.021)
+})
+
+test('after an alignment that helped, the rates before it are forgotten', () => {
+  const { blocks, aligned, taken } = drifting()
+  blocks(25, (at) => 0.02 + 0.001 * at)
+  aligned()
+  blocks(2, () => 0.01)
+  assert.deepEqual(taken(), ['alignment-drift cleared', 'drift sound'])
+  blocks(10, () => 0.01)
+  assert.deepEqual(taken(), [])
+})
+
+test('a rate over the limit has an alarm of its own, and is no trend', () => {
+  const { blocks, taken } = watched()
+  blocks(40, (at) => 0.09 + 0.001 * at)
+  assert.deepEqual(taken(), [])
+})
+
+test('a block knows the first batch that was sifted into it', () => {
+  const parameters = tinyLink()
+  const closed: (number | undefined)[] = []
+  const desk = new TransmitterDesk({
+    parameters,
+    say: () => undefined,
+    closed: ({ sifted }) => closed.push(sifted.firstBatch),
+  })
+  const random = new SeededRandom(1)
+  for (let batch = 7; batch < 31; batch += 2) {
+    const drawn = drawBatch(random, batch, 20_000, {
+      ...{ pulses: parameters.pulses, weather: TINY_WEATHER },
+    })
+    const { slotCount, simulated } = drawn.detections
+    const { announcement } = announce(drawn.detections)
+    const message = { kind: 'detections', batch, slotCount, simulated, ...announcement } as const
+    desk.announced(message, new Uint8Array(0))
+    desk.chosen(drawn.choices, true)
+  }
+  // Four batches of 20,000 detections hold 18,000 bits of the key basis.
+  assert.deepEqual(closed, [7, 15, 23])
 })
 
 test('what no alignment cured is tried again after an hour, and stays an alarm', () => {

@@ -194,5 +194,5 @@ export const ALIGNMENTS_AN_HOUR_MAX = 6
 const HOUR_MS = 3_600_000
 /** Blocks after an alignment that tell whether it helped. */
 const BLOCKS_TO_JUDGE = 2
-/** Blocks that must have gone by without a failed tag or the like. */
+/** Counts that must be equal: three blocks have gone by without a failed tag or the like. */
 const EVENT_BLOCKS = 4

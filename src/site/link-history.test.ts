@@ -70,6 +70,13 @@ test('sums are those of all blocks, survive a restart, and count ε of keys only
   assert.deepEqual(spent, [1, 1, 1, 2, 2])
 })
 
+test('the ε of a key that the peer may have counts, though this end has not', async () => {
+  const history = await new Shelf().open()
+  history.block({ ...report(0), outcome: 'unresolved' }, 1, 0)
+  assert.equal(history.totals.epsilonSpent, EPSILON)
+  await history.settled()
+})
+
 test('entries come oldest first, from a time on, and the newest of them', async () => {
   const history = await new Shelf().open()
   for (let at = 0; at < 10; at++) history.block(report(at), 1, 1000 * at)
