@@ -14,7 +14,9 @@
 import { keyId, refusedWith, type KeyId, type LinkId, type SiteId, type Statement } from '#base'
 import { sameSecret } from '#crypto'
 import { originsDigest } from './allocation.ts'
+import { carriedAt } from './carrying.ts'
 import { damage } from './damage.ts'
+import { depositEnds, depositRows } from './deposits.ts'
 import { doom, doomIfSpent } from './destruction.ts'
 import { halfSpan } from './layout.ts'
 import { KeystoreRefusal } from './refusal.ts'
@@ -135,6 +137,7 @@ export async function withdraw(
   })
   const facts = { link: link.link, peer: from, keyIds: names, cause: 'withdrawn by peer' }
   const statements: Statement[] = rows.map((row) => voidKey(room.site, row))
+  statements.push(...waiting.flatMap((key) => depositEnds(room.site, key)))
   await room.store.commit([...statements, leaf(room, 'key.voided', from, facts)])
   for (const key of waiting) forgetKey(room, key)
   for (const [block, range] of fresh) {
@@ -204,7 +207,7 @@ async function accept(
   link: Link,
   activation: ReceivedActivation,
 ): Promise<ActivationOutcome> {
-  const { id, digest, ranges, keyIds, master, slaves, lifeMs } = activation
+  const { id, digest, ranges, keyIds, keyOctets, master, slaves, lifeMs, carried } = activation
   const expiresMs = room.clock.monotonicMs() + lifeMs
   const at = nowOf(room)
   for (const range of ranges) {
@@ -218,7 +221,8 @@ async function accept(
     const own = rangesOfKey(activation, index)
     const home = homeOf(link, own)
     const key = { keyId: name, activation: id, link, master, named: slaves, slaves, ranges: own }
-    return { ...key, home, expiresMs, lost: false, busy: undefined }
+    const mine = carried && carriedAt(carried, index, keyOctets)
+    return { ...key, carried: mine, home, expiresMs, lost: false, busy: undefined }
   })
   for (const key of keys) {
     room.keys.set(key.keyId, key)
@@ -228,6 +232,7 @@ async function accept(
   const facts = { link: link.link, peer: link.peer, keyIds, slaves, lifeMs }
   const commit = room.store.commit([
     ...keys.map((key) => insertKey(room.site, rowOf(key, { digest, at, lifeMs }))),
+    ...keys.flatMap((key) => depositRows(room.site, key)),
     leaf(room, 'key.activated', master, facts),
   ])
   const done = commit.then(() => undefined)

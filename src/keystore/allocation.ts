@@ -31,7 +31,8 @@ import { sha256 } from '#crypto'
 import { damage } from './damage.ts'
 import { doom, doomIfSpent } from './destruction.ts'
 import { halfSpan, segmentAt } from './layout.ts'
-import type { Provenance } from './provenance.ts'
+import { masked, type CarriedKeys } from './carrying.ts'
+import { combined, type Provenance } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import { leaf, linksTo, nowOf, type Orphan, type Part, type Room } from './room.ts'
 import type { Piece } from './segments.ts'
@@ -90,16 +91,21 @@ export interface DeliveredKey {
  *
  * The cost does not depend on how many blocks are stored.
  *
+ * @param carried   keys that the bits are to mask; without them the bits become keys themselves
  * @throws KeystoreRefusal `KEYSTORE_EXHAUSTED`, `KEYSTORE_QUARANTINED`, `KEYSTORE_PEER_UNKNOWN`,
  *   `KEYSTORE_REQUEST_INVALID`; PortRefusal if the store refuses
  */
-export async function reserve(room: Room, request: ReserveRequest): Promise<Reservation> {
+export async function reserve(
+  room: Room,
+  request: ReserveRequest,
+  carried?: CarriedKeys,
+): Promise<Reservation> {
   checkRequest(request)
   const links = linksTo(room, request.peer)
   await storeOrphans(room)
   for (let attempt = 0; attempt < OPENING_ATTEMPTS_MAX; attempt++) {
     const drafts = draft(room, links, request)
-    const reservation = take(room, request, drafts)
+    const reservation = take(room, request, { drafts, carried })
     if (reservation !== undefined) return reservation
     await openSegments(room, drafts)
   }
@@ -109,17 +115,22 @@ export async function reserve(room: Room, request: ReserveRequest): Promise<Rese
 /**
  * Makes reserved keys final and hands out their octets: durable before it resolves.
  *
- * Only after the peer has acknowledged every activation. If it rejects, the keys are given up.
+ * Only after the peers have acknowledged every activation. If it rejects, the keys are given up.
+ *
+ * @param carriers   pads under which the same keys went to further sites; see `carrying.ts`
  *
  * @throws KeystoreRefusal `KEYSTORE_RESERVATION_UNKNOWN`, `KEYSTORE_QUARANTINED`; PortRefusal
  */
 export async function issue(
   room: Room,
   reservation: Reservation,
+  carriers: readonly Reservation[] = [],
 ): Promise<readonly DeliveredKey[]> {
-  const parts = partsOf(room, reservation)
+  const own = partsOf(room, reservation)
+  const pads = carriers.flatMap((carrier) => partsOf(room, carrier))
+  const parts = [...own, ...pads]
   if (!parts.every((part) => blocksOf(part).every(isUsable))) {
-    await abandon(room, reservation, 'quarantined')
+    for (const one of [reservation, ...carriers]) await abandon(room, one, 'quarantined')
     throw new KeystoreRefusal('KEYSTORE_QUARANTINED', 'The key bits may no longer be used')
   }
   for (const part of parts) close(room, part)
@@ -132,7 +143,7 @@ export async function issue(
     room.orphans.push(...parts.map(orphanOf))
     throw error
   }
-  const keys = parts.flatMap(keysOf)
+  const keys = own.flatMap((part) => keysOf(part, pads))
   for (const part of parts) finish(room, part)
   return keys
 }
@@ -227,7 +238,10 @@ function addPiece(pieces: Piece[], piece: Piece): void {
 function take(
   room: Room,
   request: ReserveRequest,
-  drafts: readonly Draft[],
+  {
+    drafts,
+    carried,
+  }: { readonly drafts: readonly Draft[]; readonly carried: CarriedKeys | undefined },
 ): Promise<Reservation> | undefined {
   const materials: SecretBytes[] = []
   for (const { pieces } of drafts) {
@@ -238,7 +252,12 @@ function take(
     }
     materials.push(material)
   }
-  const parts = drafts.map((one, at) => partOf(room, request, one, materials[at]))
+  let keys = 0
+  const parts = drafts.map((draft, at) => {
+    const from = keys
+    keys += draft.number
+    return partOf(room, request, { draft, material: materials[at], carried, from })
+  })
   const at = nowOf(room)
   const { peer, master, slaves, sizeBits } = request
   const keyIds = parts.flatMap((part) => part.keyIds)
@@ -293,12 +312,22 @@ async function commitTaken(
 function partOf(
   room: Room,
   request: ReserveRequest,
-  { link, number, pieces }: Draft,
-  material: SecretBytes,
+  about: {
+    readonly draft: Draft
+    readonly material: SecretBytes
+    readonly carried: CarriedKeys | undefined
+    /** Keys of the request before these. */
+    readonly from: number
+  },
 ): Part {
+  const { draft, material, carried, from } = about
+  const { link, number, pieces } = draft
   const id = newUuid(room.random)
-  const keyIds = Array.from({ length: number }, () => keyId(newUuid(room.random)))
   const keyOctets = request.sizeBits / 8
+  const keyIds =
+    carried === undefined
+      ? Array.from({ length: number }, () => keyId(newUuid(room.random)))
+      : carried.keyIds.slice(from, from + number)
   const ranges = pieces.map(({ block: { epoch, sequence }, span }): Range => ({
     epoch,
     sequence,
@@ -314,6 +343,7 @@ function partOf(
     slaves: request.slaves,
     lifeMs: request.lifeMs,
     origins: originsDigest(pieces.map(({ block }) => block)),
+    carried: carried && masked(carried, from * keyOctets, material),
   })
   return { id, link, keyIds, keyOctets, ranges, message, material }
 }
@@ -347,16 +377,20 @@ async function openSegments(room: Room, drafts: readonly Draft[]): Promise<void>
   }
 }
 
-function keysOf(part: Part): readonly DeliveredKey[] {
-  const { keyIds, keyOctets, link, ranges } = part
+function keysOf(part: Part, pads: readonly Part[]): readonly DeliveredKey[] {
+  const { keyIds, keyOctets, material } = part
+  return keyIds.map((id, at) => {
+    const carriers = pads.filter((pad) => pad.keyIds.includes(id))
+    const others = carriers.map((pad) => provenanceAt(pad, pad.keyIds.indexOf(id)))
+    const provenance = combined(provenanceAt(part, at), ...others)
+    const octets = material.reveal().subarray(at * keyOctets, (at + 1) * keyOctets)
+    return { keyId: id, octets: SecretBytes.copyOf(octets), provenance }
+  })
+}
+
+const provenanceAt = ({ link, ranges, keyOctets }: Part, index: number): Provenance => {
   const ends = { from: link.site, to: link.peer }
-  return keyIds.map((id, at) => ({
-    keyId: id,
-    octets: SecretBytes.copyOf(
-      part.material.reveal().subarray(at * keyOctets, (at + 1) * keyOctets),
-    ),
-    provenance: provenanceOf(rangesOfKey({ ranges, keyOctets }, at), link, ends),
-  }))
+  return provenanceOf(rangesOfKey({ ranges, keyOctets }, index), link, ends)
 }
 
 function partsOf(room: Room, reservation: Reservation): readonly Part[] {

@@ -13,7 +13,10 @@
 import { refusedWith, type KeyId, type SaeId } from '#base'
 import { forgetKey } from './activation.ts'
 import { provenanceOf, type DeliveredKey } from './allocation.ts'
+import { unmask } from './carrying.ts'
 import { damage } from './damage.ts'
+import { depositEnds } from './deposits.ts'
+import { combined } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import { alarm, checkOpen, leaf, nowOf, type Room, type WaitingKey } from './room.ts'
 import type { Piece } from './segments.ts'
@@ -120,8 +123,10 @@ function take(
       clear(delivered)
       return undefined
     }
-    const { link, ranges, keyId } = key
-    const provenance = provenanceOf(ranges, link, { from: link.peer, to: link.site })
+    const { link, ranges, keyId, carried } = key
+    const own = provenanceOf(ranges, link, { from: link.peer, to: link.site })
+    if (carried !== undefined) unmask(octets, carried)
+    const provenance = carried === undefined ? own : combined(carried.provenance, own)
     delivered.push({ keyId, octets, provenance })
   }
   return commitTaken(room, request, { keys, delivered })
@@ -135,12 +140,13 @@ async function commitTaken(
   const { keys, delivered } = taken
   const at = nowOf(room)
   const { promise: decided, resolve: decide } = Promise.withResolvers<undefined>()
-  const statements = keys.map((key) => {
+  const statements = keys.flatMap((key) => {
     key.busy = decided
     const slaves = key.slaves.filter((slave) => slave !== caller)
     const state = slaves.length === 0 ? ('delivered' as const) : ('activated' as const)
     const before = key.slaves.join(' ')
-    return setKey(room.site, key.keyId, { state, before, slaves: slaves.join(' '), at })
+    const row = setKey(room.site, key.keyId, { state, before, slaves: slaves.join(' '), at })
+    return slaves.length === 0 ? [row, ...depositEnds(room.site, key)] : [row]
   })
   try {
     await room.store.commit([...statements, leaf(room, 'key.delivered', caller, { keyIds })])
@@ -176,10 +182,11 @@ async function openSegments(room: Room, keys: readonly WaitingKey[]): Promise<vo
 async function expireSome(room: Room, link: Link, keys: readonly WaitingKey[]): Promise<void> {
   const at = nowOf(room)
   const keyIds = keys.map(({ keyId }) => keyId)
-  const statements = keys.map((key) => {
+  const statements = keys.flatMap((key) => {
     key.lost = true
     const before = key.slaves.join(' ')
-    return setKey(room.site, key.keyId, { state: 'expired', before, slaves: '', at })
+    const row = setKey(room.site, key.keyId, { state: 'expired', before, slaves: '', at })
+    return [row, ...depositEnds(room.site, key)]
   })
   try {
     const facts = { link: link.link, peer: link.peer, keyIds }

@@ -28,6 +28,7 @@ import { abandon, issue, reserve } from './allocation.ts'
 import { authenticationSources, burnPads } from './authentication.ts'
 import { beginEpoch, blockReport, confirm, epochOf, ingest, settle, voidBlock } from './blocks.ts'
 import { excludeForPeer } from './damage.ts'
+import { carry } from './carrying.ts'
 import { deliver, expire } from './delivery.ts'
 import { destroy, purge } from './destruction.ts'
 import { compareHighWater, highWater } from './high-water.ts'
@@ -113,6 +114,7 @@ function facesOf(room: Room) {
     authenticationSources: face(authenticationSources),
     burnPads: face(burnPads),
     reserve: face(reserve),
+    carry: face(carry),
     issue: face(issue),
     abandon: face(abandon),
     pendingVoids: face(pendingVoids),

@@ -11,6 +11,7 @@
 
 import { AssertionFailure, keyId, saeId, siteId, uuid, type LinkId, type Row } from '#base'
 import { trimReserves } from './authentication.ts'
+import { carriedIn, forgetDeposits, loadDeposits } from './deposits.ts'
 import { destroy, doom, doomAll, doomIfSpent } from './destruction.ts'
 import { halfSpan, layoutOf, ownerOf } from './layout.ts'
 import { originDigest, readOrigin } from './provenance.ts'
@@ -57,9 +58,11 @@ export async function load(room: Room): Promise<void> {
   for (const row of await store.read(selectTombstones(site))) {
     if (!understood(() => loadTombstone(room, row))) await voidHome(room, row)
   }
+  const deposits = await loadDeposits(room)
   for (const row of await store.read(selectWaiting(site))) {
-    if (!understood(() => loadWaiting(room, row))) await voidHome(room, row)
+    if (!understood(() => loadWaiting(room, row, deposits))) await voidHome(room, row)
   }
+  await forgetDeposits(room, deposits)
   await giveUpReservations(room)
   for (const link of room.links.values()) {
     for (const block of link.blocks.values()) finishBlock(room, block)
@@ -213,7 +216,7 @@ function loadTombstone(room: Room, row: Row): void {
   }
 }
 
-function loadWaiting(room: Room, row: Row): void {
+function loadWaiting(room: Room, row: Row, deposits: ReadonlyMap<string, Row>): void {
   const link = room.links.get(textIn(row['link']) as LinkId)
   if (link === undefined) return // A link that is no longer configured.
   const ranges = readRanges(octetsOf(row['ranges']))
@@ -232,6 +235,7 @@ function loadWaiting(room: Room, row: Row): void {
     named: textIn(row['named']).split(' ').map(saeId),
     slaves: textIn(row['slaves']).split(' ').map(saeId),
     ranges,
+    carried: carriedIn(deposits.get(key)),
     home,
     expiresMs: room.startedMs + leftMs,
     lost: false,

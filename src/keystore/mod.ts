@@ -14,6 +14,7 @@ export type { ActivationOutcome, ActivationRefusal } from './activation.ts'
 export type { DeliveredKey, Reservation, ReserveRequest } from './allocation.ts'
 export type { AuthenticationSource, AuthenticationSources, PadDirection } from './authentication.ts'
 export type { IngestedBlock, IngestOutcome, Settlement } from './blocks.ts'
+export type { CarryRequest } from './carrying.ts'
 export type { DeliverRequest } from './delivery.ts'
 export type { HighWaterOutcome } from './high-water.ts'
 export {

@@ -20,6 +20,7 @@ import {
   type Uuid,
 } from '#base'
 import type { AuditEvent, AuditTrail } from '#audit'
+import type { CarriedKey } from './carrying.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import type { Segments } from './segments.ts'
 import type { Block, Link, Position } from './state.ts'
@@ -84,6 +85,8 @@ export interface WaitingKey {
   /** Those that have not fetched it yet. */
   slaves: readonly SaeId[]
   readonly ranges: readonly Range[]
+  /** The key, masked by these octets, if they are a pad. */
+  readonly carried: CarriedKey | undefined
   /** The last block it has octets of. */
   readonly home: Block
   /** By the monotonic clock. */

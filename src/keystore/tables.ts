@@ -89,12 +89,21 @@ interface KeyTable {
   settled_at: number
 }
 
+interface DepositTable {
+  site_id: string
+  key_id: string
+  /** The key XOR the pad that its row in `keystore_key` names. */
+  mask: Uint8Array
+  provenance: Uint8Array
+}
+
 interface KeystoreTables {
   keystore_link: LinkTable
   keystore_block: BlockTable
   keystore_segment: SegmentTable
   keystore_reservation: ReservationTable
   keystore_key: KeyTable
+  keystore_deposit: DepositTable
 }
 
 /** The schema of the key store, in order. */
@@ -130,6 +139,14 @@ export const keystoreMigrations: readonly Migration[] = [
         life_ms BIGINT NOT NULL,
         settled_at BIGINT NOT NULL, PRIMARY KEY (site_id, key_id))`,
       'CREATE INDEX keystore_key_block ON keystore_key (site_id, link, epoch, sequence)',
+    ],
+  },
+  {
+    id: 'keystore-2',
+    statements: [
+      `CREATE TABLE keystore_deposit (
+        site_id TEXT NOT NULL, key_id TEXT NOT NULL, mask BLOB NOT NULL,
+        provenance BLOB NOT NULL, PRIMARY KEY (site_id, key_id))`,
     ],
   },
 ]

@@ -34,6 +34,8 @@ import {
   type Uuid,
 } from '#base'
 import { sha256 } from '#crypto'
+import type { CarriedKey } from './carrying.ts'
+import { provenanceOctets, readProvenance } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 
 /** Octets of the sender's half of one block. */
@@ -58,6 +60,8 @@ export interface Activation {
   readonly lifeMs: number
   /** Digest of the origins of the blocks in order: both ends must have noted the same. */
   readonly origins: Uint8Array
+  /** Keys that the octets mask, joined in order, where they are not the keys themselves. */
+  readonly carried?: CarriedKey | undefined
 }
 
 /** An activation as it came, with what tells a repetition from another content. */
@@ -77,6 +81,7 @@ export interface Withdrawal {
 /** The octets of an activation. */
 export function activationOctets(activation: Activation): Uint8Array {
   const { id, link, keyIds, keyOctets, ranges, master, slaves, lifeMs, origins } = activation
+  const { carried } = activation
   return toCbor({
     v: 1,
     id: uuidOctets(id),
@@ -85,6 +90,9 @@ export function activationOctets(activation: Activation): Uint8Array {
     size: keyOctets,
     ranges: ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]),
     for: { master, slaves, life: lifeMs, origins },
+    ...(carried === undefined
+      ? {}
+      : { carried: { mask: carried.mask, provenance: provenanceOctets(carried.provenance) } }),
   })
 }
 
@@ -123,6 +131,7 @@ export function readActivation(octets: Uint8Array): ReceivedActivation {
     lifeMs: use.life,
     origins: use.origins,
     digest: sha256(octets),
+    ...carriedOf(message, sum),
   }
 }
 
@@ -242,6 +251,16 @@ export function readHighWater(octets: Uint8Array): HighWater {
   }
 }
 
+function carriedOf({ carried }: Message, octets: number): Pick<Activation, 'carried'> {
+  if (carried === undefined) return {}
+  const provenance = checkedName(() => readProvenance(carried.provenance))
+  const told = provenance.parts.reduce((sum, part) => sum + part.octets, 0)
+  if (carried.mask.length === octets && told === octets) {
+    return { carried: { mask: carried.mask, provenance } }
+  }
+  throw invalid('carries more or less than its bits can mask')
+}
+
 function withdrawalOf(message: Message): Withdrawal {
   const { id, link, keys, size, ranges } = message
   if (keys.length % 16 !== 0) throw invalid('has a broken list of key_IDs')
@@ -287,6 +306,8 @@ export const ACTIVATION_KEYS_MAX = 128
 export const ACTIVATION_RANGES_MAX = 64
 /** Octets of key in one activation. */
 export const ACTIVATION_KEY_OCTETS_MAX = 2 ** 18
+/** Octets of key that one activation may carry, and of what is told of them. */
+export const CARRIED_OCTETS_MAX = 2 ** 16
 /** Octets of one range: half of the largest block. */
 export const RANGE_OCTETS_MAX = 2 ** 23
 /** Octets of one range in a row of the store. */
@@ -316,6 +337,9 @@ const MessageShape = Exactly({
       life: Whole(1, LIFE_MS_MAX),
       origins: Octets(32),
     }),
+  ),
+  carried: Type.Optional(
+    Exactly({ mask: Octets(1, CARRIED_OCTETS_MAX), provenance: Octets(1, CARRIED_OCTETS_MAX) }),
   ),
 })
 type Message = (typeof MessageShape)['static']

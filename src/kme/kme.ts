@@ -38,6 +38,7 @@ import {
   fetchKeys,
   makeKeys,
   peerOf,
+  slavesBySite,
   type KeySupply,
   type MakeRequest,
   type Supply,
@@ -232,16 +233,22 @@ async function encKeys(
   return { keys: await make(desk, { master, slave, ...asked }), wishes }
 }
 
-/** Makes keys within the share of their master. @throws KmeRefusal */
+/** Makes keys within the share of their master at every site. @throws KmeRefusal */
 function make(
   { options, supply }: Pick<Desk, 'options' | 'supply'>,
   request: MakeRequest,
 ): Promise<readonly DeliveredKey[]> {
-  const { master, slave, number, sizeBits } = request
-  const peer = peerOf(supply, master, slave)
-  const { applicationBits: availableBits } = supply.keystore.pool(peer)
-  const share = { sae: master, peer, bits: number * sizeBits, availableBits }
-  return withinShare(options.shares, share, () => makeKeys(supply, request))
+  const { master, number, sizeBits } = request
+  const peers = [...slavesBySite(supply, request).keys()]
+  const made = peers.reduce(
+    (inner, peer) => () => {
+      const { applicationBits: availableBits } = supply.keystore.pool(peer)
+      const share = { sae: master, peer, bits: number * sizeBits, availableBits }
+      return withinShare(options.shares, share, inner)
+    },
+    () => makeKeys(supply, request),
+  )
+  return made()
 }
 
 async function decKeys(

@@ -103,7 +103,7 @@ export class Activator {
     // A turn later, so that requests which came together go together.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const some = this.#waiting.slice(0, BATCH_MAX)
+      const some = this.#waiting.slice(0, batchLength(this.#waiting))
       this.#waiting = this.#waiting.slice(some.length)
       await this.#exchange(some)
     }
@@ -123,10 +123,22 @@ export class Activator {
   }
 }
 
+/** How many of those that wait fit into one message; one always does. */
+function batchLength(waiting: readonly Waiting[]): number {
+  let octets = 0
+  const over = waiting.findIndex(({ message }, at) => {
+    octets += message.length
+    return at === BATCH_MAX || (at > 0 && octets > BATCH_OCTETS_MAX)
+  })
+  return over < 0 ? waiting.length : over
+}
+
 /** Activations, or withdrawals, in one message. */
 export const BATCH_MAX = 64
 /** Messages to one peer on their way at once. */
 const UNDER_WAY_MAX = 2
+/** Octets of the activations in one message; the rest is for what is around them. */
+const BATCH_OCTETS_MAX = 2 ** 19
 /** Octets of one message between KMEs. */
 export const PEER_OCTETS_MAX = 2 ** 20
 

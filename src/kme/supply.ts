@@ -81,7 +81,8 @@ export interface MakeRequest {
 }
 
 /**
- * Makes keys: for the slave named, and for the additional ones at the same KME.
+ * Makes keys: for the slave named, and for the additional ones, wherever they are. All get them, or
+ * nobody does: a site that does not take them has them withdrawn everywhere.
  *
  * @throws KmeRefusal
  */
@@ -89,27 +90,73 @@ export async function makeKeys(
   supply: Supply,
   request: MakeRequest,
 ): Promise<readonly DeliveredKey[]> {
-  const { master, slave, additionalSlaves, number, sizeBits, use = 'application' } = request
-  const peer = peerOf(supply, master, slave)
-  const slaves = [slave, ...additionalSlaves]
-  if (new Set(slaves).size < slaves.length) throw invalidRequest('A slave SAE is named twice')
-  for (const other of additionalSlaves) {
-    if (peerOf(supply, master, other) === peer) continue
-    throw invalidRequest('additional_slave_SAE_IDs: expected SAEs at the KME of the slave SAE')
-  }
-  const { keystore } = supply
-  const { lifeMs = supply.lifeMs } = request
-  const wanted = { peer, master, slaves, sizeBits, number, lifeMs, use }
+  const sites = [...slavesBySite(supply, request)]
   return refusing(supply, async () => {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (keystore.pool(peer).pendingVoids > 0) await sendVoids(supply, peer)
-      const reservation = await keystore.reserve(wanted)
-      const refused = await activate(supply, reservation)
-      if (refused === undefined) return keystore.issue(reservation)
-      await giveUp(supply, reservation, refused)
+      for (const [peer] of sites) {
+        if (supply.keystore.pool(peer).pendingVoids > 0) await sendVoids(supply, peer)
+      }
+      const reservations = await reserveAll(supply, request, sites)
+      const answers = await Promise.all(reservations.map((one) => activate(supply, one)))
+      const bad = answers.findIndex((answer) => answer !== undefined)
+      const [first, ...carriers] = reservations
+      if (bad < 0) return supply.keystore.issue(first, carriers)
+      await abandonAll(
+        supply,
+        reservations.filter((_, at) => at !== bad),
+      )
+      await giveUp(supply, reservations[bad], answers[bad] ?? { kind: 'failed' })
     }
     throw new KmeRefusal('KME_PEER_UNREACHABLE', 'The KME of the slave SAE accepts no keys now')
   })
+}
+
+/**
+ * The slaves of a request by their sites, that of the slave SAE first.
+ *
+ * @throws KmeRefusal `KME_REQUEST_INVALID` as `peerOf`, or if one is named twice
+ */
+export function slavesBySite(
+  supply: Supply,
+  { master, slave, additionalSlaves }: MakeRequest,
+): ReadonlyMap<SiteId, readonly SaeId[]> {
+  const slaves = [slave, ...additionalSlaves]
+  if (new Set(slaves).size < slaves.length) throw invalidRequest('A slave SAE is named twice')
+  return Map.groupBy(slaves, (one) => peerOf(supply, master, one))
+}
+
+/** Reserves keys with the first site, and pads for them with the others: all, or none. */
+async function reserveAll(
+  { keystore, lifeMs: standardMs }: Supply,
+  request: MakeRequest,
+  sites: readonly (readonly [SiteId, readonly SaeId[]])[],
+): Promise<readonly Reservation[]> {
+  const { master, number, sizeBits, use = 'application', lifeMs = standardMs } = request
+  // Looked at before any bits are taken: what is given up is lost.
+  if (sites.length > 1 && sites.some(([peer]) => keystore.storedKeys(peer, sizeBits, use) < number))
+    throw new KmeRefusal('KME_KEYS_EXHAUSTED', 'Not enough keys are stored for all slave SAEs')
+  const [[peer, slaves], ...further] = sites
+  const about = { master, sizeBits, lifeMs, use }
+  const first = await keystore.reserve({ ...about, peer, slaves, number })
+  const reservations = [first]
+  try {
+    for (const [site, some] of further) {
+      reservations.push(await keystore.carry(first, { ...about, peer: site, slaves: some }))
+    }
+    return reservations
+  } catch (error) {
+    for (const one of reservations) await keystore.abandon(one, 'no pad for another site')
+    throw error
+  }
+}
+
+/** Gives up what a peer may have taken because another did not; asks them to forget. */
+async function abandonAll(supply: Supply, reservations: readonly Reservation[]): Promise<void> {
+  for (const one of reservations) {
+    await supply.keystore.abandon(one, 'refused at another site')
+    // In the background: the caller has waited long enough.
+    sendVoids(supply, one.peer).catch(() => undefined)
+  }
 }
 
 /** Fetches keys for a slave, in the order asked for. All or nothing. @throws KmeRefusal */
