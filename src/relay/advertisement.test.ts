@@ -226,8 +226,21 @@ test('a site that says two things under one number is found, kept as proof, and 
   const both = takes(after, signed(0), { from: site(0) })
   const suspected = heardOf(newTopology(TRIANGLE), both, [site(0), site(1)])
   assert.equal(suspected.states[0]?.suspect, true)
+  const next = takes(both, signed(1, { sequence: 4, uptimeMs: 20_000 }), { nowMs: 510_000 })
+  assert.equal(heardOf(suspected, next, [site(1)]).states[0]?.suspect, true)
   const pardoned = heardOf(suspected, pardon(both, site(1)), [site(1)])
   assert.equal(pardoned.states[0]?.suspect, false)
+})
+
+test('a neighbour that has not heard of a lie is given the proof', () => {
+  const theirs = takes(fresh, signed(1, { sequence: 3 }))
+  const first = theirs.entries.get(site(1))!.held!.octets
+  const second = signed(1, { sequence: 3, links: [] })
+  const { table } = receive(theirs, arriving(second))
+  assert.deepEqual(lackingIn(table, holdingsOf(theirs)), [second])
+  assert.deepEqual(lackingIn(table, []), [first, second])
+  assert.deepEqual(lackingIn(table, holdingsOf(table)), [])
+  assert.deepEqual(lackingIn(theirs, holdingsOf(table)), [])
 })
 
 test('the same words signed anew are no lie, and a forged second is no proof', () => {
@@ -288,6 +301,9 @@ test('a link is as good as the worse of its ends says, and nothing if one is sil
   }
   const heard = heardOf(silent, both, [site(0), siteId('elsewhere')])
   assert.deepEqual(heard.states, [expected, undefined, undefined])
+  const modest = [reportOf(0, 0, { sendOctets: 600, receiveOctets: 700 }), reportOf(1, 2)]
+  const less = takes(both, signed(1, { links: modest, sequence: 1 }), { nowMs: 501_000 })
+  assert.deepEqual(heardOf(heard, less, [site(1)]).states[0]?.freeOctets, [700, 600])
   const { table, gone } = expire(both, 565_000)
   assert.deepEqual(heardOf(heard, table, gone).states[0], undefined)
 })

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { SeededRandom } from '#base'
 import { disjointPairs, pairTo } from './disjoint-pairs.ts'
 import { disjointPaths } from './disjoint-paths.ts'
 import {
@@ -98,6 +99,26 @@ test('the sweep finds to every node the pair that the search finds for it, or it
     }),
     { numRuns: 1000 },
   )
+})
+
+test('on a grid of 144 sites sweep and search find pairs of the same cost', () => {
+  const side = 12
+  const pairs = Array.from({ length: side * side }, (_, at) => at).flatMap((at) => [
+    ...(at % side < side - 1 ? [[at, at + 1] as const] : []),
+    ...(at + side < side * side ? [[at, at + side] as const] : []),
+  ])
+  for (let seed = 0; seed < 6; seed++) {
+    const random = new SeededRandom(seed)
+    const terrain = bare(side * side, pairs)
+    for (const arc of terrain.costs.keys()) terrain.costs[arc] = 1 + random.below(1000)
+    const sweep = disjointPairs(terrain, 0)
+    for (let target = 1; target < side * side; target++) {
+      const { paths } = disjointPaths(terrain, { source: 0, target, count: 2 })
+      const pair = pairTo(sweep, target)
+      assertDisjoint(terrain, pair, [0, target])
+      assert.equal(costOfAll(terrain, pair), costOfAll(terrain, paths))
+    }
+  }
 })
 
 test('the cheapest pair need not hold the shortest path', () => {

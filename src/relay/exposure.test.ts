@@ -78,6 +78,8 @@ test('octets of a direct link are known to its ends and to whoever runs a simula
   }
   assert.equal(exposureOf({ parts: [direct] }, by(true, 'cambridge')).exposure, 'nothing')
   assert.equal(smallestCoalition(direct), undefined)
+  const silent = { ...direct, seenBy: [] }
+  assert.equal(exposureOf({ parts: [silent] }, by(false, 'london')).exposure, 'key')
 })
 
 test('a key of two blocks is as exposed as the worse of them, and it says how many octets', () => {

@@ -53,5 +53,16 @@ test('who is isolated already is not isolated by one more link', () => {
 test('ways do not lead through sites to be avoided or that do not relay', () => {
   const topology = topologyOf(NETWORK)
   assert.deepEqual(isolationBy(topology, links(0), new Set([site(1)])).pairsLost, 0)
+  const through = networkOf(
+    3,
+    [
+      [0, 1],
+      [1, 2],
+    ],
+    (node, at) => (at === 1 ? { ...node, relays: false } : node),
+  )
+  // Site 1 has a way to either of the others, which have none to each other.
+  const expected = { isolated: [site(0)], pairsLost: 1 }
+  assert.deepEqual(isolationBy(topologyOf(through), links(0)), expected)
   assert.throws(() => isolationBy(topology, [linkId('other')]), { code: 'RELAY_LINK_UNKNOWN' })
 })

@@ -111,6 +111,9 @@ test('a suspect link is passed only as the last resort, only if told, and it sho
   const sound = routeFor(whole, requestIn(whole, { policy }))
   assert(sound.kind === 'routed' && !sound.route.suspect)
   assert.deepEqual(linksOf(sound), [['l2', 'l3']])
+  const healed = topologyOf(SQUARE, { 2: { status: 'off' } })
+  const after = routeFor(healed, requestIn(healed, { policy, previous: last.route }))
+  assert(after.kind === 'routed' && !after.route.suspect)
 })
 
 test('no path passes a site that does not relay or is to be avoided, but it may end there', () => {
