@@ -18,6 +18,7 @@ import {
   ItemShape,
   LinkShape,
   ModeShape,
+  NetworkShape,
   PatientShape,
   PoolShape,
   StatusShape,
@@ -53,6 +54,14 @@ export const siteRoutes = {
     body: nothing,
     answer: Type.Array(LinkShape),
     stream: true,
+  }),
+  network: route({
+    method: 'GET',
+    path: '/v1/network',
+    summary: 'Keys relayed to distant sites, and the network as this site knows it',
+    query: none,
+    body: nothing,
+    answer: NetworkShape,
   }),
   explainLink: route({
     method: 'GET',

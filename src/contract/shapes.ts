@@ -136,6 +136,41 @@ export const StatusShape = Exactly({
 })
 export type StatusView = Static<typeof StatusShape>
 
+/** Keys shared with a distant site over trusted nodes, and the network as this site knows it. */
+export const NetworkShape = Exactly({
+  site: Name,
+  pairs: Type.Array(
+    Exactly({
+      peer: Name,
+      /** `waiting`: for the reason said; `full`: there is enough. */
+      state: OneOf('opening', 'relaying', 'full', 'waiting'),
+      reason: Type.Union([Text(64), Type.Null()]),
+      /** Blocks and octets that this site has relayed since it started. */
+      blocks: Count,
+      octets: Count,
+      availableBits: Count,
+      /** The ways of the last block, each from end to end. */
+      ways: Type.Array(Type.Array(Name)),
+    }),
+  ),
+  links: Type.Array(
+    Exactly({
+      link: Name,
+      a: Name,
+      b: Name,
+      /** As GS QKD 015 has it, by the worse of both ends; `unheard` until both have spoken. */
+      status: OneOf('active', 'passive', 'pending', 'off', 'unheard'),
+      /** Octets that may be given out from a to b, and from b to a. */
+      freeOctets: Type.Array(Count, { minItems: 2, maxItems: 2 }),
+      secretBitsPerSecond: Type.Number(),
+      qber: Type.Union([Type.Number(), Type.Null()]),
+      suspect: Type.Boolean(),
+      ageMs: Type.Union([Count, Type.Null()]),
+    }),
+  ),
+})
+export type NetworkView = Static<typeof NetworkShape>
+
 export const ModeShape = OneOf('one-time-pad', 'require-quantum', 'prefer-quantum', 'post-quantum')
 export type ModeName = Static<typeof ModeShape>
 

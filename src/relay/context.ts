@@ -32,7 +32,7 @@ export interface WrapSupply {
 }
 
 /** Ways on which the shares of a block may go; each from this site to the peer, both included. */
-export type Ways = (peer: SiteId, shares: number, octets: number) => readonly (readonly SiteId[])[]
+export type Ways = (pair: RelayPair, octets: number) => readonly (readonly SiteId[])[]
 
 /** A site with which this one shares keys that other sites relay. */
 export interface RelayPair {
@@ -42,6 +42,8 @@ export interface RelayPair {
   readonly inward: LinkId
   /** Shares of each block, on as many ways with no site in common, where there are so many. */
   readonly shares: number
+  /** On fewer ways than these nothing is sent. */
+  readonly sharesLeast: number
   /** Octets of a block. */
   readonly blockOctets: number
   /** Bits that this site may give out, below which it makes more. */

@@ -135,7 +135,7 @@ export class Net {
           return secret && SecretBytes.take(secret)
         },
       },
-      ways: (peer, shares) => (this.ways.get(`${id} ${peer}`) ?? []).slice(0, shares),
+      ways: ({ peer, shares }) => (this.ways.get(`${id} ${peer}`) ?? []).slice(0, shares),
       ask: (to, method, payload) =>
         life.over ? Promise.reject(gone()) : this.#ask(id, to, method, payload),
       pairs,
@@ -177,7 +177,7 @@ export class Net {
         peer,
         outward: linkId(relayLinkName(site, peer)),
         inward: linkId(relayLinkName(peer, site)),
-        ...{ blockOctets: 2048, targetBits: 0, ...pairing },
+        ...{ blockOctets: 2048, targetBits: 0, sharesLeast: 1, ...pairing },
       }
     })
   }

@@ -143,8 +143,8 @@ export class Outward {
 
   async #relay(): Promise<void> {
     const { site, ways: waysTo, random } = this.#options
-    const { outward: link, peer, shares, blockOctets: size } = this.pair
-    const ways = waysTo(peer, shares, size + WRAP_OCTETS)
+    const { outward: link, peer, blockOctets: size } = this.pair
+    const ways = waysTo(this.pair, size + WRAP_OCTETS)
     if (ways.length === 0) throw new RelayRefusal('RELAY_NO_WAY', 'No way leads to the site now')
     const { session, secret } = await this.#wrapFor()
     const open = this.#open

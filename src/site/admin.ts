@@ -10,6 +10,7 @@
 import { Refusal, siteId, uuid, type Clock } from '#base'
 import { receiptOf, verifyLog } from '#audit'
 import type {
+  NetworkView,
   AlarmView,
   FindingView,
   Handlers,
@@ -65,6 +66,7 @@ function siteHandlers(parts: SiteParts) {
       throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
     },
     pools: () => Promise.resolve(poolsOf(parts)),
+    network: () => Promise.resolve(networkOf(parts)),
     alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
     stop: () => {
       options.onStop()
@@ -139,6 +141,14 @@ function logHandlers(parts: SiteParts) {
       throw new AdminRefusal('RECEIPT_PENDING', 'No witnessed checkpoint covers the entry yet')
     },
   } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+function networkOf({ site, map, relay, keystore }: SiteParts): NetworkView {
+  const pairs = relay.views().map(({ peer, reason = null, ways, ...rest }) => {
+    const { availableBits } = keystore.pool(peer)
+    return { peer, reason, availableBits, ways: ways.map((way) => [...way]), ...rest }
+  })
+  return { site, pairs, links: map.view() }
 }
 
 async function statusOf(parts: SiteParts): Promise<StatusView> {

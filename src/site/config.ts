@@ -10,6 +10,7 @@
 import { Exactly, linkId, OneOf, siteId, Text, Type, Whole, type Static } from '#base'
 import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
+import { BLOCK_OCTETS_MAX, LINKS_MAX, NODES_MAX, SHARES_MAX } from '#relay'
 import { MODES } from '#session'
 
 const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' })
@@ -65,6 +66,36 @@ const LinkShape = Exactly({
   qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),
 })
 
+const RelayShape = Exactly({
+  /** A site to which no link of this one leads. It names this one among its own. */
+  peer: Name,
+  /** Shares of each block, on as many ways without a common site, where there are so many. */
+  shares: WholeOr(2, 1, SHARES_MAX),
+  /** On fewer ways than these nothing is sent: keys run out rather than rest on fewer. */
+  sharesLeast: WholeOr(1, 1, SHARES_MAX),
+  /** Octets of each block; half of them are for either end to give out. */
+  blockOctets: WholeOr(8192, 256, BLOCK_OCTETS_MAX),
+  /** Bits that this site may give out, below which it has more relayed. */
+  targetBits: WholeOr(2 ** 20, 2048, 2 ** 31),
+})
+
+/** The network as it was planned, the same at all its sites: what may be routed over. */
+const NetworkShape = Exactly({
+  nodes: Type.Array(
+    Exactly({
+      site: Name,
+      kind: Choice(['hospital', 'trusted-node'] as const, 'trusted-node'),
+      /** Whether it passes on keys of others. */
+      relays: Type.Boolean({ default: true }),
+    }),
+    { maxItems: NODES_MAX, default: [] },
+  ),
+  links: Type.Array(Exactly({ link: Name, a: Name, b: Name }), {
+    maxItems: LINKS_MAX,
+    default: [],
+  }),
+})
+
 export const SiteConfigurationShape = Exactly({
   site: Name,
   /** Name of the federation whose authority certifies this site. */
@@ -87,6 +118,10 @@ export const SiteConfigurationShape = Exactly({
     default: [],
   }),
   links: Type.Array(LinkShape, { maxItems: 64, default: [] }),
+  /** Distant sites, among the peers, with which keys are shared over trusted nodes. */
+  relays: Type.Array(RelayShape, { maxItems: 256, default: [] }),
+  /** All sites and links of the network; needed where keys are relayed. */
+  network: Type.Optional(NetworkShape),
   /** Applications that may ask for keys, and the site each one is at. */
   saes: Type.Array(Exactly({ sae: Sae, site: Name }), { maxItems: 4096, default: [] }),
   /** Least protection of each class of data; raised by whoever asks for more. */

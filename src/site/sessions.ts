@@ -324,7 +324,7 @@ function quantumKey(
   const { source } = summary(provenance)
   // Whose link each part was grown on: the process of a simulated fibre has seen direct keys too.
   const isDirect = provenance.parts.every(
-    ({ from, to }) => ends.includes(from) && ends.includes(to),
+    ({ from, to, shares }) => shares === undefined && ends.includes(from) && ends.includes(to),
   )
   return {
     keyId,

@@ -36,6 +36,7 @@ import { Exchange, exchangeMigrations } from '#exchange'
 import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
 import type { Kme, StreamCall, StreamFrame } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
+import type { Relay } from '#relay'
 import type { Party, ProtectionPolicy } from '#session'
 import { openVault, vaultMigrations, type Vault } from '#vault'
 import { adminHandlers } from './admin.ts'
@@ -58,7 +59,9 @@ import type { Material } from './material.ts'
 import { serveClock } from './peer-clock.ts'
 import { Peers } from './peers.ts'
 import { PreShared, preSharedMigrations } from './pre-shared-store.ts'
+import { type NetworkMap, networkMigrations } from './network-map.ts'
 import { policyOf } from './policy.ts'
+import { newRelaying, relayLinksOf, relayPairsOf } from './relaying.ts'
 import { keyFor } from './root-key.ts'
 import { newKme } from './key-service.ts'
 import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
@@ -74,6 +77,7 @@ export const siteMigrations: readonly Migration[] = [
   ...exchangeMigrations,
   ...knownSiteMigrations,
   ...preSharedMigrations,
+  ...networkMigrations,
 ]
 
 export interface SiteOptions {
@@ -114,6 +118,8 @@ export interface SiteParts {
   readonly links: readonly LinkRunner[]
   readonly preShared: PreShared
   readonly sessions: Sessions
+  readonly map: NetworkMap
+  readonly relay: Relay
 }
 
 export class Site {
@@ -139,7 +145,8 @@ export class Site {
    * @throws LogRefusal if a witness has seen more of the log than this site has
    */
   async start(): Promise<void> {
-    const { peers, keeper, links, exchange, audit, site, startedAt, options } = this.parts
+    const { peers, keeper, links, map, relay, exchange, audit, site, startedAt, options } =
+      this.parts
     peers.start()
     await keeper.compare()
     const { version, configuration } = options
@@ -147,6 +154,8 @@ export class Site {
     await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
     keeper.start()
     for (const link of links) link.start()
+    map.start()
+    relay.start()
     exchange.start()
     this.#tend()
   }
@@ -156,9 +165,11 @@ export class Site {
     if (this.#stopped) return
     this.#stopped = true
     const { peers, keeper, links, exchange, audit, site, sessions } = this.parts
-    const { kme, keystore, vault, preShared } = this.parts
+    const { kme, keystore, vault, preShared, map, relay } = this.parts
     this.#tending?.()
     await exchange.stop()
+    map.stop()
+    await relay.stop()
     for (const link of links) await link.stop()
     const at = this.parts.options.ports.clock.now()
     // Not "stopped", which is a FHIR text: none may be found on a disk.
@@ -213,8 +224,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   using wrappingRoot = keyFor(root, 'keystore')
   using vaultRoot = keyFor(root, 'vault')
   // A key store may find at its opening that keys have gone: nobody waits for them yet.
-  const waiting: { exchange?: Exchange } = {}
-  const wake = (): void => waiting.exchange?.keysCame()
+  const waiting: { exchange?: Exchange; relay?: Relay } = {}
+  const wake = (): void => {
+    waiting.exchange?.keysCame()
+    waiting.relay?.kick()
+  }
   const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
   const links: LinkRunner[] = []
   const growthBps = (peer: SiteId): number => growthOf(links, peer)
@@ -234,11 +248,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const forLinks = { peers, audit, alarms, keystore, sessions, preShared }
   links.push(...(await newLinks(options, forLinks)))
   serveLinks(peers, links)
+  const { map, relay } = await newRelaying(options, {
+    ...{ audit, alarms, keystore, kme, sessions, peers, links },
+    keysOf: (of) => known.get(of)?.statement,
+  })
+  waiting.relay = relay
   const logKeys = logKeysOf(material, former)
   const startedAt = clock.now()
   return new Site({
     ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, preShared, sessions },
+    ...{ vault, exchange, links, preShared, sessions, map, relay },
   })
 }
 
@@ -299,10 +318,13 @@ function openStoreOfKeys(
   return openKeystore({
     ...{ store, disk, clock, random, audit, wrappingRoot },
     site: siteId(site),
-    links: configuration.links.map((one) => {
-      const { link, transmitter, receiver, reserveOctets } = parametersOf(site, one)
-      return { link, transmitter, receiver, reserveOctets, peer: siteId(one.peer) }
-    }),
+    links: [
+      ...configuration.links.map((one) => {
+        const { link, transmitter, receiver, reserveOctets } = parametersOf(site, one)
+        return { link, transmitter, receiver, reserveOctets, peer: siteId(one.peer) }
+      }),
+      ...relayLinksOf(siteId(site), relayPairsOf(configuration)),
+    ],
     limits: { criticalBits: configuration.reserveBits },
     onChange: wake,
     onAlarm: ({ kind, link, message }) => {

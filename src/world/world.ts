@@ -49,8 +49,16 @@ import { WorldSite, type SiteState } from './site.ts'
 import { Trace } from './trace.ts'
 
 export interface WorldOptions {
-  /** Names of the sites; a quantum link joins each two. */
   readonly sites: readonly string[]
+  /** Which sites quantum links join; each two unless said. */
+  readonly links?: readonly (readonly [string, string])[]
+  /** Which sites without a link have keys relayed, and how; nobody unless said. */
+  readonly relays?: {
+    readonly pairs: readonly (readonly [string, string])[]
+    readonly shares: number
+    readonly blockOctets: number
+    readonly targetBits: number
+  }
   readonly seed: number
   readonly faults?: Faults
   /** SAE IDs of the applications at each site; two for each unless said. */
@@ -100,7 +108,7 @@ export class World implements Disposable {
     this.#chance = new SeededRandom(seed)
     const { time, network, trace } = this
     const settings = { ...LINK_SETTINGS, ...options.link }
-    this.fibres = pairs(ids).map(
+    this.fibres = linksOf(ids, options.links).map(
       ([transmitter, receiver]) =>
         new WorldFibre({ transmitter, receiver, settings, seed, time, network, trace }),
     )
@@ -195,6 +203,35 @@ export class World implements Disposable {
   }
 }
 
+/** Between which sites links are: those named, or each two. */
+const linksOf = (
+  ids: readonly SiteId[],
+  links: WorldOptions['links'],
+): readonly (readonly [SiteId, SiteId])[] =>
+  links?.map(([a, b]) => [siteId(a), siteId(b)] as const) ?? pairs(ids)
+
+/** The distant sites of one site, and the network that leads to them. */
+function relaying(
+  site: SiteId,
+  all: readonly SiteId[],
+  by: {
+    readonly planned: readonly (readonly [SiteId, SiteId])[]
+    readonly relays: WorldOptions['relays']
+  },
+): Pick<SiteConfiguration, 'relays' | 'network'> {
+  if (by.relays === undefined) return { relays: [] }
+  const { pairs: ends, ...how } = by.relays
+  return {
+    relays: ends
+      .filter((pair) => pair.includes(site))
+      .map(([a, b]) => ({ peer: a === site ? b : a, sharesLeast: 1, ...how })),
+    network: {
+      nodes: all.map((one) => ({ site: one, kind: 'hospital', relays: true })),
+      links: by.planned.map(([a, b]) => ({ link: linkBetween(a, b), a, b })),
+    },
+  }
+}
+
 function configurationOf(
   site: SiteId,
   all: readonly SiteId[],
@@ -202,11 +239,16 @@ function configurationOf(
     settings,
     saes = (name) => [`${name}-archive`, `${name}-ward`],
     checkpointMs = CHECKPOINT_MS,
-  }: Pick<WorldOptions, 'saes' | 'checkpointMs'> & { readonly settings: LinkSettings },
+    relays,
+    links: joined,
+  }: Pick<WorldOptions, 'saes' | 'checkpointMs' | 'relays' | 'links'> & {
+    readonly settings: LinkSettings
+  },
 ): SiteConfiguration {
   const { preset, clockHz, blockBits, bootstrap = 'signature' } = settings
   const nowhere = { host: 'simulated', port: 1 }
-  const links = pairs(all).filter((ends) => ends.includes(site))
+  const planned = linksOf(all, joined)
+  const links = planned.filter((ends) => ends.includes(site))
   return {
     site,
     federation: FEDERATION,
@@ -232,6 +274,7 @@ function configurationOf(
         qberMax: 0.08,
       }
     }),
+    ...relaying(site, all, { planned, relays }),
     saes: all.flatMap((at) => saes(at).map((sae) => ({ sae, site: at }))),
     policy: {
       clinical: 'prefer-quantum',
