@@ -402,12 +402,21 @@ const SITES_MAX = 4096
 
 const openHoldings = cborDoor(
   Exactly({
-    holdings: Type.Array(Exactly({ site: Text(63, 1), boot: Whole(0), sequence: Whole(0) }), {
-      maxItems: SITES_MAX,
-    }),
+    holdings: Type.Array(
+      Exactly({
+        site: Text(63, 1),
+        boot: Whole(0),
+        sequence: Whole(0),
+        digest: Text(64, 64),
+        lied: Type.Boolean(),
+      }),
+      {
+        maxItems: SITES_MAX,
+      },
+    ),
   }),
   'holdings of a neighbour',
-  SITES_MAX * 128,
+  SITES_MAX * 256,
 )
 const openLacking = cborDoor(
   Exactly({
