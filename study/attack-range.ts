@@ -8,9 +8,11 @@
 import { linkId, siteId } from '#base'
 import {
   BatchSimulator,
-  linkOf,
+  isPairLink,
+  namedLink,
   noAttack,
-  presetNamed,
+  NOTHING_SEEN,
+  PairSimulator,
   type Attack,
   type ChoiceRecord,
   type DetectionBatch,
@@ -46,13 +48,11 @@ export interface RangeOptions {
 /** Lets a link run, be attacked, and run on. */
 export function runRange(options: RangeOptions): RangeResult {
   const { preset, attack, seed, watched, blockBits } = options
-  const { batchSlots } = presetNamed(preset)
-  const link = linkOf(presetNamed(preset))
-  const simulator = new BatchSimulator({
-    link,
-    random: seededRandom(seed, 'devices'),
-    allowSimulatedRandomness: true,
-  })
+  const { link, batchSlots } = namedLink(preset)
+  const devices = { random: seededRandom(seed, 'devices'), allowSimulatedRandomness: true }
+  const simulator = isPairLink(link)
+    ? new PairSimulator({ link, ...devices })
+    : new BatchSimulator({ link, ...devices })
   const parameters = linkParameters({
     link: linkId('range'),
     transmitter: siteId('alice'),
@@ -112,7 +112,10 @@ const unwatched = (batch: DetectionBatch): DetectionBatch => ({
   observables: { clicks: [0, 0, 0, 0], doubleClicks: 0, deadTimeDrops: 0, photocurrentUa: 0 },
 })
 
-/** The choices in the detected slots, all of which are remembered. */
+/**
+ * The choices in the detected slots: all of them are remembered, but of pairs those that the other end
+ * saw nothing of.
+ */
 function choicesOf(
   { batch, slots }: DetectionBatch,
   record: ChoiceRecord,
@@ -120,8 +123,8 @@ function choicesOf(
 ): TransmitterChoices {
   let at = 0
   const choices = Uint8Array.from(slots, (slot) => {
-    while (record.slots[at] !== slot) at++
-    return record.choices[at]
+    while (at < record.slots.length && record.slots[at] < slot) at++
+    return record.slots[at] === slot ? record.choices[at] : NOTHING_SEEN
   })
   return watched ? { batch, choices, observables: record.observables } : { batch, choices }
 }

@@ -59,6 +59,10 @@ export const studies: Readonly<Record<string, StudyEntry>> = {
     title: 'Every attack on one link: what shows, which alarm, what becomes of the key',
     load: () => import('./attacks.ts'),
   },
+  'pair-attacks': {
+    title: 'Attacks on entangled pairs: on the light, and on the detectors of either end',
+    load: () => import('./pair-attacks.ts'),
+  },
   'classical-attacks': {
     title: 'Man in the middle and replay on the classical channel: which check catches what',
     load: () => import('./classical-attacks.ts'),

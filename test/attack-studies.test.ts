@@ -48,6 +48,25 @@ test('a blinded receiver would give more key than ever; watched, it gives none',
   assert.deepEqual(watched.alarms, ['transmitter: peer-device', 'receiver: photocurrent'])
 })
 
+test('who blinds either end of pairs knows all and passes the CHSH test; its own current tells', () => {
+  for (const at of ['transmitter', 'receiver'] as const) {
+    const run = (watched: boolean) =>
+      runRange({
+        ...{ preset: 'metro-bbm92-chsh', attack: { kind: 'blinding', fraction: 1, at }, watched },
+        ...{ seed: 4, blockBits: 60_000, blocksBefore: 2, blocksDuring: 1 },
+      })
+    const unwatched = run(false)
+    assert.deepEqual(unwatched.alarms, [])
+    assert.ok(unwatched.knownShare > 0.98)
+    assert.ok((unwatched.during[0].chsh?.lowerBound ?? 0) > 2, 'S is no proof')
+    const watched = run(true)
+    assert.equal(watched.during[0].cause, 'device-suspect')
+    const named = { transmitter: 'peer-device', receiver: 'peer-device', [at]: 'photocurrent' }
+    const { transmitter, receiver } = named
+    assert.deepEqual(watched.alarms, [`transmitter: ${transmitter}`, `receiver: ${receiver}`])
+  }
+})
+
 test('nobody on the fibre, and nobody is accused', () => {
   const { during, alarms, knownShare, rateRatio } = range(noAttack)
   assert.equal(during[0].outcome, 'distilled')

@@ -49,7 +49,7 @@ export const attackTexts: Readonly<Record<AttackKind, AttackText>> = {
   },
   'time-shift': {
     does: 'Eve delays or hastens pulses so that one detector is likelier to click',
-    shows: 'clicks spread over the gate, fewer of them; no error',
+    shows: 'clicks spread over the gate, fewer of them; no error; of nanowires only other times',
     alarms: 'arrival-times',
     key: 'every block discarded; the bound alone would let key pass that she partly knows',
   },

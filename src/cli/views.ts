@@ -162,11 +162,12 @@ export function entryView({ index, at, kind, actor, facts }: EntryView): string 
 
 export function fibreView(fibre: FibreView): string {
   const { attack } = fibre
+  const place = attack.at === undefined ? '' : `, at the ${attack.at}`
   const share = `${(attack.fraction * 100).toFixed(0)} % of pulses`
   const eve =
     attack.kind === 'none'
       ? 'nobody listens'
-      : style.red(`${attack.kind}${FRACTIONAL.has(attack.kind) ? ` on ${share}` : ''}`)
+      : style.red(`${attack.kind}${FRACTIONAL.has(attack.kind) ? ` on ${share}` : ''}${place}`)
   return listing([
     ['fibre', `${fibre.link}, preset ${fibre.preset}, simulated`],
     ['length', `${String(fibre.lengthKm)} km, ${String(fibre.lossDb)} dB`],

@@ -275,6 +275,11 @@ export const AttackShape = Exactly({
   fraction: Type.Number({ minimum: 0, maximum: 1 }),
   /** Continuous light of `blinding`, `bright-light` and `trojan-horse`, in μW. */
   powerUw: Type.Optional(Type.Number({ minimum: 0, maximum: 1e8 })),
+  /**
+   * Whose detectors `blinding`, `bright-light` and `time-shift` are aimed at; the receiver's if left out.
+   * The other end has detectors only on links of entangled pairs.
+   */
+  at: Type.Optional(OneOf('transmitter', 'receiver')),
   /** By how much `time-shift` delays or hastens pulses, in picoseconds. */
   shiftPs: Type.Optional(Type.Number({ minimum: 0, maximum: 1e6 })),
   /** By how much `drift` turns the polarisation, in degrees a minute. */

@@ -37,6 +37,12 @@ test('what is asked for is what happens', () => {
   })
   const shift = attackOf({ kind: 'time-shift', fraction: 0.4, shiftPs: 12 })
   assert.deepEqual(shift, { kind: 'time-shift', fraction: 0.4, shiftPs: 12 })
+  for (const at of ['transmitter', 'receiver'] as const) {
+    for (const kind of ['blinding', 'bright-light', 'time-shift'] as const) {
+      const aimed = attackOf({ kind, fraction: 1, at })
+      assert.ok('at' in aimed && aimed.at === at, kind)
+    }
+  }
   const drift = attackOf({ kind: 'drift', fraction: 1, degreesPerMinute: 60 })
   assert.ok(drift.kind === 'drift' && Math.abs(drift.radiansPerSecond - Math.PI / 180) < 1e-12)
   const bent = attackOf({ kind: 'fibre-cut', fraction: 0.5 })

@@ -9,7 +9,8 @@ import { noAttack, type Attack } from '#optics'
 
 /** The attack that is meant; what is left out has a value that shows the effect. */
 export function attackOf(view: AttackView): Attack {
-  const { kind, fraction, powerUw, shiftPs, degreesPerMinute } = view
+  const { kind, fraction, powerUw, shiftPs, degreesPerMinute, at } = view
+  const site = at === undefined ? {} : { at }
   switch (kind) {
     case 'none':
       return noAttack
@@ -21,11 +22,11 @@ export function attackOf(view: AttackView): Attack {
     case 'fibre-cut':
       return { kind, lossDb: fraction === 1 ? Infinity : -10 * Math.log10(1 - fraction) }
     case 'blinding':
-      return { kind, fraction, ...(powerUw === undefined ? {} : { powerUw }) }
+      return { kind, fraction, ...(powerUw === undefined ? {} : { powerUw }), ...site }
     case 'bright-light':
-      return { kind, powerUw: powerUw ?? JAMMING_UW }
+      return { kind, powerUw: powerUw ?? JAMMING_UW, ...site }
     case 'time-shift':
-      return { kind, fraction, shiftPs: shiftPs ?? SHIFT_PS }
+      return { kind, fraction, shiftPs: shiftPs ?? SHIFT_PS, ...site }
     case 'trojan-horse':
       return { kind, powerUw: powerUw ?? TROJAN_UW }
     case 'drift': {

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { AttackView } from '#contract'
-import { attackNamed, attackTexts, type AttackText } from '../attacks.ts'
+import { attackNamed, attackTexts, type AttackKind, type AttackText } from '../attacks.ts'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
 import { listing, style } from '../output.ts'
@@ -14,6 +14,7 @@ interface RunOptions {
   readonly power?: string
   readonly shift?: string
   readonly rate?: string
+  readonly at?: string
 }
 
 export function addAttackCommands(program: Command): void {
@@ -33,6 +34,7 @@ export function addAttackCommands(program: Command): void {
     .option('--power <microwatts>', 'light of blinding, bright-light and trojan-horse')
     .option('--shift <picoseconds>', 'delay of time-shift')
     .option('--rate <degrees>', 'turn of drift, in degrees a minute')
+    .option('--at <end>', 'whose detectors, of entangled pairs: transmitter or receiver')
     .action(async (name: string, options: RunOptions) => {
       const { out, fibre } = context()
       const wanted = wantedAttack(name, options)
@@ -78,8 +80,21 @@ function wantedAttack(name: string, options: RunOptions): AttackView {
     ...(powerUw === undefined ? {} : { powerUw }),
     ...(shiftPs === undefined ? {} : { shiftPs }),
     ...(degreesPerMinute === undefined ? {} : { degreesPerMinute }),
+    ...attackedEnd(kind, options.at),
   }
 }
+
+function attackedEnd(kind: AttackKind, at: string | undefined): Pick<AttackView, 'at'> {
+  if (at === undefined) return {}
+  if (!ON_DETECTORS.has(kind)) {
+    const aimed = [...ON_DETECTORS].join(', ')
+    throw new CliRefusal('ARGUMENT_INVALID', `Only attacks on detectors have an end: ${aimed}`)
+  }
+  if (at === 'transmitter' || at === 'receiver') return { at }
+  throw new CliRefusal('ARGUMENT_INVALID', 'The end must be transmitter or receiver')
+}
+
+const ON_DETECTORS: ReadonlySet<AttackKind> = new Set(['blinding', 'bright-light', 'time-shift'])
 
 function amount(text: string | undefined, what: string): number | undefined {
   if (text === undefined) return undefined
