@@ -31,6 +31,7 @@ import { readJson, type JsonValue } from './json.ts'
 import type { PeerTransport } from './peering.ts'
 import { HTTP_STATUS, invalidRequest, KmeRefusal, type KmeRefusalCode } from './refusal.ts'
 import { routeOf, type Route } from './routes.ts'
+import { SaePolicies } from './sae-policy.ts'
 import { withinShare, type Shares } from './shares.ts'
 import { handleSkip, isSkip, SKIP_STATUS, type SkipDesk } from './skip.ts'
 import { Streams, type StreamFrame } from './streams.ts'
@@ -78,6 +79,8 @@ export interface KmeOptions {
   readonly limitRate?: (sae: SaeId) => number | undefined
   /** What each application may take of a pool. Without it nobody is limited. */
   readonly shares?: Pick<Shares, 'left' | 'take'>
+  /** What single applications may beyond that. Without it there are no such limits. */
+  readonly policies?: SaePolicies
   /** Bits a second that the links to a peer grow for this site's use; 0 unless told. */
   readonly growthBps?: (peer: SiteId) => number
 }
@@ -133,6 +136,7 @@ export function createKme(options: KmeOptions): Kme {
     supply,
     limits: { ...KME_LIMITS, ...options.limits },
     dialect: { ...STRICT_DIALECT, ...options.dialect },
+    policies: options.policies ?? new SaePolicies(options.clock, new Map()),
   }
   const streams = newStreams(desk)
   return {
@@ -153,6 +157,7 @@ interface Desk {
   readonly supply: Supply
   readonly limits: KmeLimits
   readonly dialect: Dialect
+  readonly policies: SaePolicies
 }
 
 async function handle(desk: Desk, request: HttpRequest): Promise<HttpResponse> {
@@ -235,11 +240,15 @@ async function encKeys(
 
 /** Makes keys within the share of their master at every site. @throws KmeRefusal */
 function make(
-  { options, supply }: Pick<Desk, 'options' | 'supply'>,
+  { options, supply, policies }: Desk,
   request: MakeRequest,
 ): Promise<readonly DeliveredKey[]> {
-  const { master, number, sizeBits } = request
+  const { master, slave, additionalSlaves, number, sizeBits } = request
+  policies.checkPeers(master, [slave, ...additionalSlaves])
   const peers = [...slavesBySite(supply, request).keys()]
+  for (const peer of peers) {
+    policies.checkSources(master, supply.keystore.keySources(peer, sizeBits))
+  }
   const made = peers.reduce(
     (inner, peer) => () => {
       const { applicationBits: availableBits } = supply.keystore.pool(peer)
@@ -248,16 +257,17 @@ function make(
     },
     () => makeKeys(supply, request),
   )
-  return made()
+  return policies.withinQuota(master, number * sizeBits, made)
 }
 
 async function decKeys(
-  { supply, limits, dialect }: Desk,
+  { supply, limits, dialect, policies }: Desk,
   caller: SaeId,
   { sae: master, method }: Route,
   request: HttpRequest,
 ): Promise<Answer> {
   if (master === caller) throw invalidRequest('The master SAE is the caller itself')
+  policies.checkPeers(caller, [master])
   const asked =
     method === 'GET'
       ? { keyIds: readKeyIdQuery(request.query, limits, dialect), extension: [] }
@@ -286,6 +296,7 @@ function newStreams(desk: Desk): Streams {
   return new Streams({
     ...{ supply, clock, random },
     limitRate: (sae) => limitRate?.(sae) !== undefined,
+    mayShare: (sae, other) => desk.policies.mayShare(sae, [other]),
     bpsMax: (peer) => growthBps(peer) + poolBits(peer) / STORED_OVER_S,
     make: ({ master, slave, octets, lifeMs }) =>
       makeOne(desk, { master, slave, sizeBits: octets * 8, lifeMs }),
@@ -293,9 +304,9 @@ function newStreams(desk: Desk): Streams {
 }
 
 const skipDesk = (desk: Desk): SkipDesk => {
-  const { supply, limits, options } = desk
+  const { supply, limits, options, policies } = desk
   const { random, inside = [] } = options
-  return { supply, limits, random, inside, make: (wanted) => makeOne(desk, wanted) }
+  return { supply, limits, random, inside, policies, make: (wanted) => makeOne(desk, wanted) }
 }
 
 async function makeOne(

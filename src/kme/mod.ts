@@ -22,6 +22,7 @@ export {
 export { PEER_OCTETS_MAX, type PeerTransport } from './peering.ts'
 export { HTTP_STATUS, KmeRefusal, type KmeRefusalCode } from './refusal.ts'
 export { STREAM_BODY_OCTETS_MAX } from './etsi-004.ts'
+export { SaePolicies, type SaePolicy } from './sae-policy.ts'
 export type { StreamFrame } from './streams.ts'
 export type { KeySupply, SuppliedKey } from './supply.ts'
 export type { Dialect, KmeLimits } from './wire.ts'

@@ -18,6 +18,8 @@ export interface SharesLimits {
   readonly saeShare: number
   /** Requests a second that are kept up; twice as many at once. */
   readonly requestsPerSecond: number
+  /** The same for single applications, where it is less. */
+  readonly requestsPerSecondOf?: (sae: SaeId) => number | undefined
 }
 
 /** What each application has had. In memory only: a restart forgets it. */
@@ -34,7 +36,8 @@ export class Shares {
 
   /** Counts a request. @returns seconds to wait if it is one too many */
   readonly request = (sae: SaeId): number | undefined => {
-    const { requestsPerSecond: rate } = this.#limits
+    const { requestsPerSecond, requestsPerSecondOf } = this.#limits
+    const rate = Math.min(requestsPerSecond, requestsPerSecondOf?.(sae) ?? Infinity)
     const nowMs = this.#clock.monotonicMs()
     const { tokens, atMs } = this.#requests.get(sae) ?? { tokens: 2 * rate, atMs: nowMs }
     const there = Math.min(2 * rate, tokens + ((nowMs - atMs) / 1000) * rate)

@@ -28,6 +28,7 @@ import {
 } from '#base'
 import type { DeliveredKey } from '#keystore'
 import { HTTP_STATUS, invalidRequest, KmeRefusal, type KmeRefusalCode } from './refusal.ts'
+import type { SaePolicies } from './sae-policy.ts'
 import { fetchKeys, type Supply } from './supply.ts'
 import { checkSize, readSaeId, wholeIn, type KmeLimits } from './wire.ts'
 
@@ -36,6 +37,7 @@ export interface SkipDesk {
   readonly supply: Supply
   readonly limits: KmeLimits
   readonly random: RandomSource
+  readonly policies: SaePolicies
   /** Applications inside daemons: not shown. */
   readonly inside: readonly SaeId[]
   /** Makes a key within what the caller may have. @throws KmeRefusal */
@@ -69,6 +71,7 @@ export async function handleSkip(
     return keyAnswer(await desk.make({ master: caller, slave: remote, sizeBits }))
   }
   if (remote === caller) throw invalidRequest('remoteSystemID is the caller itself')
+  desk.policies.checkPeers(caller, [remote])
   const wanted = { caller, master: remote, keyIds: [keyIdIn(name)] }
   const [key] = await fetchKeys(desk.supply, wanted)
   return keyAnswer(key)
@@ -82,7 +85,7 @@ export const SKIP_STATUS: Readonly<Record<KmeRefusalCode, number>> = {
   KME_UNAVAILABLE: 500,
 }
 
-function capabilities({ supply, inside }: SkipDesk, caller: SaeId) {
+function capabilities({ supply, inside, policies }: SkipDesk, caller: SaeId) {
   const { directory, keystore } = supply
   const remotes = keystore.peers.flatMap((site) => directory.saesAt(site))
   return {
@@ -90,7 +93,9 @@ function capabilities({ supply, inside }: SkipDesk, caller: SaeId) {
     key: true,
     algorithm: 'QKD',
     localSystemID: caller,
-    remoteSystemID: remotes.filter((sae) => !inside.includes(sae)),
+    remoteSystemID: remotes.filter(
+      (sae) => !inside.includes(sae) && policies.mayShare(caller, [sae]),
+    ),
   }
 }
 

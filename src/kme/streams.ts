@@ -67,6 +67,8 @@ export interface StreamsInput {
   readonly random: RandomSource
   readonly make: (request: ChunkRequest) => Promise<DeliveredKey>
   readonly bpsMax: (peer: SiteId) => number
+  /** Whether an application of this site may share keys with another. */
+  readonly mayShare: (sae: SaeId, other: SaeId) => boolean
   /** Counts a call of an application; whether it is one too many. */
   readonly limitRate: (sae: SaeId) => boolean
 }
@@ -136,6 +138,7 @@ export class Streams implements Disposable {
     if (caller === undefined || saeIn(request.source) !== caller || other === undefined) {
       return refused(NO_CONNECTION)
     }
+    if (!this.#input.mayShare(caller, other)) return refused(NO_CONNECTION)
     let peer
     try {
       peer = peerOf(this.#input.supply, caller, other)

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Exactly, linkId, OneOf, siteId, Text, Type, Whole, type Static } from '#base'
+import { Exactly, KEY_SOURCES, linkId, OneOf, siteId, Text, Type, Whole, type Static } from '#base'
 import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
 import { BLOCK_OCTETS_MAX, LINKS_MAX, NODES_MAX, SHARES_MAX } from '#relay'
@@ -138,6 +138,43 @@ export const SiteConfigurationShape = Exactly({
     },
   ),
   policyVersion: WholeOr(1, 1, Number.MAX_SAFE_INTEGER),
+  /** What single applications of this site may; whatever is left out is not limited. */
+  saePolicies: Type.Array(
+    Exactly({
+      sae: Sae,
+      /** Serial number of its certificate, hexadecimal, where `saeFields` has `serial`. */
+      serial: Type.Optional(Type.String({ pattern: '^[0-9A-F]{1,40}$' })),
+      /** The only SAEs it may share keys with. */
+      peers: Type.Optional(Type.Array(Sae, { maxItems: 256 })),
+      requestsPerSecond: Type.Optional(Whole(1, 1_000_000)),
+      /** Bits of key that it may have made in an hour. */
+      bitsPerHour: Type.Optional(Whole(64)),
+      /** The least worthy source that its keys may come from. */
+      leastSource: Type.Optional(OneOf(...KEY_SOURCES)),
+    }),
+    { maxItems: 4096, default: [] },
+  ),
+  /** Where in a certificate the SAE ID stands: the first that names one decides. */
+  saeFields: Type.Array(OneOf('uri', 'common-name', 'serial'), {
+    minItems: 1,
+    maxItems: 3,
+    default: ['uri', 'common-name'],
+  }),
+  /** Where clients of GS QKD 014 differ from each other, or from the text. */
+  etsi014Dialect: Type.Object(
+    {
+      /** Accept `additional_slave_SAE_IDs: []`. */
+      emptyAdditionalSlaves: Type.Boolean({ default: true }),
+      /** Accept `dec_keys?key_IDs=a,b`. */
+      keyIdsQuery: Type.Boolean({ default: false }),
+      /** Pass over members and parameters that the standard does not know. */
+      unknownMembers: Type.Boolean({ default: false }),
+    },
+    {
+      additionalProperties: false,
+      default: { emptyAdditionalSlaves: true, keyIdsQuery: false, unknownMembers: false },
+    },
+  ),
   /**
    * The most that one application may have of a pool, of what is there and what it has lately had
    * (half after a minute); 1 is no limit.

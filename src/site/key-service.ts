@@ -4,9 +4,17 @@
  * @module
  */
 
-import { kmeId, saeId, siteId, type Ports, type SiteId } from '#base'
+import { kmeId, saeId, siteId, type Ports, type SaeId, type SiteId } from '#base'
 import type { Keystore } from '#keystore'
-import { createKme, fixedDirectory, Shares, type Kme, type SaeDirectory } from '#kme'
+import {
+  createKme,
+  fixedDirectory,
+  SaePolicies,
+  Shares,
+  type Kme,
+  type SaeDirectory,
+  type SaePolicy,
+} from '#kme'
 import { siteSae, type SiteConfiguration } from './config.ts'
 import type { Peers } from './peers.ts'
 
@@ -25,13 +33,26 @@ export function newKme(input: KeyServiceInput): Kme {
   const { configuration, ports, keystore, peers, growthBps } = input
   const { clock, random, log } = ports
   const site = siteId(configuration.site)
-  const { saeShare, saeRequestsPerSecond: requestsPerSecond } = configuration
-  const shares = new Shares(clock, { saeShare, requestsPerSecond })
+  const {
+    saeShare,
+    saeRequestsPerSecond: requestsPerSecond,
+    saeFields,
+    saePolicies,
+  } = configuration
+  const own = new Map(saePolicies.map((one) => [saeId(one.sae), policyOf(one)]))
+  const requestsPerSecondOf = (sae: SaeId) => own.get(sae)?.requestsPerSecond
+  const shares = new Shares(clock, { saeShare, requestsPerSecond, requestsPerSecondOf })
+  const serials = saePolicies.flatMap(({ sae, serial }) =>
+    serial === undefined ? [] : [[serial, saeId(sae)] as const],
+  )
   const ask = (method: string) => (peer: SiteId, octets: Uint8Array) =>
     peers.request(peer, method, octets, KME_TIMEOUT_MS)
   const kme = createKme({
     ...{ site, shares, keystore, clock, random, log, growthBps },
     limitRate: shares.request,
+    policies: new SaePolicies(clock, own),
+    callers: { fields: saeFields, serials: Object.fromEntries(serials) },
+    dialect: configuration.etsi014Dialect,
     inside: [site, ...configuration.peers.map((peer) => peer.site)].map((one) =>
       saeId(siteSae(one)),
     ),
@@ -43,6 +64,20 @@ export function newKme(input: KeyServiceInput): Kme {
   peers.serve(VOID, (from, octets) => kme.acceptWithdrawals(from, octets))
   peers.serve(STREAM, (from, octets) => kme.acceptStream(from, octets))
   return kme
+}
+
+function policyOf({
+  peers,
+  requestsPerSecond,
+  bitsPerHour,
+  leastSource,
+}: SiteConfiguration['saePolicies'][number]): SaePolicy {
+  return {
+    ...(peers === undefined ? {} : { peers: peers.map(saeId) }),
+    ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
+    ...(bitsPerHour === undefined ? {} : { bitsPerHour }),
+    ...(leastSource === undefined ? {} : { leastSource }),
+  }
 }
 
 /** Applications of this site and its peers, and the daemon of each as an application of its own. */

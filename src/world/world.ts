@@ -282,6 +282,13 @@ function configurationOf(
       'link-authentication': 'post-quantum',
     },
     policyVersion: 1,
+    saePolicies: [],
+    saeFields: ['uri', 'common-name'],
+    etsi014Dialect: {
+      emptyAdditionalSlaves: true,
+      keyIdsQuery: false,
+      unknownMembers: false,
+    },
     saeShare: 0.5,
     saeRequestsPerSecond: 1000,
     reserveBits: 1024,
