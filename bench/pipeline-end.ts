@@ -181,6 +181,8 @@ class End {
         key.octets.fill(0)
         return this.#answer({ kind: 'block-stored', epoch, sequence })
       }
+      case 'align':
+        return this.#answer({ kind: 'not-aligned' })
       case 'busy':
         if (!effect.busy) this.#wake()
         return
@@ -194,6 +196,7 @@ class End {
       case 'block-void':
       case 'block-unresolved':
       case 'alarm':
+      case 'alignment-ended':
         return
     }
   }
