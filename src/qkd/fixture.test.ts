@@ -343,11 +343,16 @@ export class Pair {
     }
   }
 
+  /** The connection breaks. */
+  cut(): void {
+    for (const role of ROLES) this.input(role, { kind: 'peer-gone' })
+    this.run()
+  }
+
   /** Connects again if the session is over, and settles what was left open. */
   recover(): void {
     if (ROLES.every((role) => this.hosts[role].open)) return
-    for (const role of ROLES) this.input(role, { kind: 'peer-gone' })
-    this.run()
+    this.cut()
     this.reconcile()
     this.connect()
   }

@@ -8,64 +8,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { CborRefusal, fromCbor, toCbor, type CborValue } from '#base'
+import { EXAMPLES } from './message-examples.test.ts'
 import { decodeMessage, encodeMessage, MESSAGE_OCTETS_MAX, type Message } from './messages.ts'
 import { QkdRefusal } from './refusal.ts'
 
-const octets = (size: number): Uint8Array => new Uint8Array(size).fill(1)
-const tag = { source: '1/0', pad: 3, tag: octets(16) }
-
-/** One message of each kind, as large as it needs to be. */
-const examples: readonly Message[] = [
-  {
-    kind: 'hello',
-    version: 1,
-    parameters: octets(32),
-    from: 'bristol',
-    role: 'transmitter',
-    nonce: octets(16),
-    epoch: 4,
-    sources: [{ id: 'bootstrap-1', next: 0 }],
-  },
-  { kind: 'tag', block: 1, phase: 'sifting', ...tag },
-  {
-    kind: 'detections',
-    batch: 5,
-    slotCount: 1000,
-    simulated: true,
-    count: 2,
-    gapWidth: 1,
-    gaps: octets(2),
-    bases: octets(1),
-    testBits: octets(1),
-  },
-  {
-    kind: 'sifted',
-    block: 0,
-    batch: 5,
-    matches: octets(1),
-    intensityLow: octets(1),
-    intensityHigh: octets(0),
-    testBits: octets(1),
-  },
-  { kind: 'unsifted', batch: 5 },
-  { kind: 'plan', block: 0, frames: 2, frameBits: 64, blockBits: [8, 32], keptPasses: 1 },
-  { kind: 'question', block: 0, strip: 0, octets: octets(5) },
-  { kind: 'parities', block: 0, strip: 0, octets: octets(5) },
-  { kind: 'corrected', block: 0 },
-  { kind: 'hash', block: 0, key: octets(16), hash: octets(8) },
-  { kind: 'verdict', block: 0, equal: false },
-  { kind: 'frameHashes', block: 0, key: octets(16), hashes: octets(8) },
-  { kind: 'disclose', block: 0, frames: [1] },
-  { kind: 'disclosed', block: 0, octets: octets(8) },
-  { kind: 'errors', block: 0, errors: [1, 2], leakBits: 3, verificationBits: 4, secretBits: 5 },
-  { kind: 'length', block: 0, secretBits: 5 },
-  { kind: 'seed', block: 0, octets: octets(9) },
-  { kind: 'stored', block: 0 },
-  { kind: 'abort', block: 0, cause: 'stalled', proof: tag },
-]
-
 test('every kind of message comes back as it was said', () => {
-  for (const message of examples) {
+  for (const message of EXAMPLES) {
     const { number, message: read } = decodeMessage(encodeMessage(42, message))
     assert.equal(number, 42)
     assert.deepEqual(plain(read), plain(message))
@@ -73,7 +21,7 @@ test('every kind of message comes back as it was said', () => {
 })
 
 test('a member missing, too many, or of another kind is refused', () => {
-  for (const message of examples) {
+  for (const message of EXAMPLES) {
     const members = fromCbor(encodeMessage(0, message), MESSAGE_OCTETS_MAX) as Record<
       string,
       CborValue
@@ -109,8 +57,8 @@ test('whatever octets come, they are a message or refused', () => {
     { seed: 1, numRuns: 2000 },
   )
   fc.assert(
-    fc.property(fc.nat(examples.length - 1), fc.nat(), fc.nat(7), (which, at, bit) => {
-      const changed = new Uint8Array(encodeMessage(1, examples[which]))
+    fc.property(fc.nat(EXAMPLES.length - 1), fc.nat(), fc.nat(7), (which, at, bit) => {
+      const changed = new Uint8Array(encodeMessage(1, EXAMPLES[which]))
       changed[at % changed.length] ^= 1 << bit
       assert.equal(refusalOf(() => decodeMessage(changed)) ?? 'MESSAGE_INVALID', 'MESSAGE_INVALID')
     }),

@@ -208,6 +208,9 @@ const openHead = door(Type.Object({ n: Counter, k: Text(16, 1) }), 'message') as
   value: unknown,
 ) => Readonly<Record<string, unknown>> & { readonly n: number; readonly k: string }
 
+/** All kinds of messages. */
+export const MESSAGE_KINDS = Object.keys(SHAPES) as readonly MessageKind[]
+
 const isKind = (kind: string): kind is MessageKind => Object.hasOwn(SHAPES, kind)
 
 const doors = Object.fromEntries(

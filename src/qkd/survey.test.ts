@@ -10,12 +10,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Pair, TINY_WEATHER, tinyLink, type Interceptor } from './fixture.test.ts'
+import type { LinkChoices } from './parameters.ts'
 
 /** Detections that close one block. */
 const BLOCK = 76_000
 
-const newPair = (): Pair => {
-  const pair = new Pair(1, tinyLink())
+const newPair = (choices: Partial<LinkChoices> = {}): Pair => {
+  const pair = new Pair(1, tinyLink(choices))
   pair.weather = TINY_WEATHER
   return pair
 }
@@ -29,14 +30,19 @@ const messages = (() => {
   return pair.messages
 })()
 
-/** Runs the first block under a fault and a second one without. */
-function survive(fault: Interceptor, what: string): Pair {
-  const pair = newPair()
+/** Runs the first block under a fault, cuts the connection if asked to, and runs a second block. */
+export function survive(
+  fault: Interceptor,
+  what: string,
+  options: { readonly choices?: Partial<LinkChoices>; readonly cut?: () => boolean } = {},
+): Pair {
+  const pair = newPair(options.choices)
   pair.intercept = fault
   pair.connect()
   pair.feed(BLOCK)
   pair.intercept = (octets) => [octets]
   for (let ticks = 0; ticks < 3; ticks++) pair.tick(pair.parameters.stallMs)
+  if (options.cut?.() === true) pair.cut()
   pair.recover()
   const before = pair.usable().length
   for (let batches = 0; batches < 2 && pair.usable().length === before; batches++) pair.feed(BLOCK)

@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import {
   bind,
   linkId,
+  Refusal,
   SecretBytes,
+  SeededRandom,
   siteId,
   statement,
   tablesOf,
@@ -26,6 +28,7 @@ import {
 } from '#optics'
 import { linkParameters, type AuthenticationSource, type PadRun } from '#qkd'
 import {
+  hostile,
   MemoryDisk,
   MemoryLog,
   MemoryStore,
@@ -34,8 +37,8 @@ import {
   SimulatedTime,
 } from '#world/ports'
 import { Alarms, alarmMigrations } from './alarms.ts'
-import type { Bootstrap } from './link-opening.ts'
 import { LinkHistory, linkHistoryMigrations } from './link-history.ts'
+import { openingLink, type Bootstrap } from './link-opening.ts'
 import { inlineCompute, type Devices } from './link-ports.ts'
 import { LinkRunner } from './link-runner.ts'
 import { Peers } from './peers.ts'
@@ -194,7 +197,7 @@ async function twoEnds() {
     ...{ time, network: network.of(cambridge), fibre: fibreB, bootstrap },
   })
   const states = () => [a.runner.view().state, b.runner.view().state]
-  return { time, a, b, fibreA, fibreB, states }
+  return { time, network, a, b, fibreA, fibreB, states }
 }
 
 test('a fibre that goes away and comes back is reached by both ends, and a session opens', async () => {
@@ -349,4 +352,45 @@ test('who asks at the wrong end, or too early, is told so', async () => {
   assert.throws(() => b.runner.alignNow(), { code: 'DEVICE_AWAY' })
   await time.advance(5_000)
   assert.throws(() => a.runner.alignNow(), { code: 'DEVICE_ELSEWHERE' })
+})
+
+test('a hostile request to open is refused by a code or answered, and the link stays as it is', async () => {
+  const { time, b, states } = await twoEnds()
+  await time.advance(5_000)
+  const random = new SeededRandom(30)
+  const [opening] = b.openings
+  for (let at = 0; at < 500; at++) {
+    const changed = hostile(opening, random)
+    // As a site does: a request for another link goes elsewhere.
+    const asked = Promise.try(() =>
+      openingLink(changed) === link ? b.runner.answerOpening(bristol, changed) : undefined,
+    )
+    const refusal: unknown = await asked.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    assert(refusal === undefined || refusal instanceof Refusal, String(refusal))
+  }
+  await time.advance(60_000)
+  assert.deepEqual(states(), ['running', 'running'])
+})
+
+test('ends that hear hostile words on every wire fail by a code, and meet once that has passed', async () => {
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    const { time, network, a, b, states } = await twoEnds()
+    const random = new SeededRandom(seed)
+    network.weather = ({ octets }) => {
+      return [{ delayMs: 1, octets: random.chance(0.2) ? hostile(octets, random) : octets }]
+    }
+    await time.advance(60_000)
+    network.weather = ({ octets }) => [{ delayMs: 1, octets }]
+    await time.advance(120_000)
+    // Whoever has met a liar suspends the keys until blocks are made, and goes on.
+    for (const state of states()) assert.match(state, /^(running|suspended)$/)
+    assert.equal(a.runner.view().epoch, b.runner.view().epoch)
+    for (const { log } of [a, b]) {
+      const codes = log.lines.map(({ facts }) => facts['code'])
+      assert(!codes.includes('INTERNAL'), JSON.stringify(log.lines.slice(-5)))
+    }
+  }
 })

@@ -6,6 +6,7 @@
 
 export * from './clock.ts'
 export * from './disk.ts'
+export * from './hostile.ts'
 export * from './log.ts'
 export * from './network.ts'
 export * from './random.ts'
