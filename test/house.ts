@@ -82,7 +82,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   },
   gateway: {
     opens: ['base', 'crypto', 'contract', 'optics', 'site'],
-    packages: ['fastify'],
+    packages: ['fastify', 'pg'],
     outside: true,
   },
   world: {
