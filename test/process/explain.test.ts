@@ -7,8 +7,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ExplanationView } from '#contract'
+import { KeyLedger } from '../support/key-ledger.ts'
 import { photonward } from '../support/processes.ts'
-import { startTwoSites } from '../support/two-sites.ts'
+import { makeTwoSites, startTwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
 
 test('both ends explain the last block alike, and an unknown link is refused', async (t) => {
@@ -45,4 +46,25 @@ test('both ends explain the last block alike, and an unknown link is refused', a
   assert.match(unknown.stderr, /LINK_UNKNOWN/)
   const neither = await photonward(['--site', bristol.folder, 'link', 'explain'])
   assert.equal(neither.status, 2)
+})
+
+test('two daemons correct one way where their link says so, and serve equal keys', async (t) => {
+  const sites = await makeTwoSites(t)
+  const { bristol, cambridge } = sites
+  for (const site of [bristol, cambridge]) {
+    site.configure((value) => {
+      const [link] = value['links'] as Record<string, unknown>[]
+      link['reconciliation'] = 'ldpc'
+    })
+  }
+  await sites.start()
+  await Promise.all([bristol.hasKeys(1), cambridge.hasKeys(1)])
+  const [link] = await bristol.admin.call('links', {}, null)
+  assert(link.efficiency !== null && link.efficiency > 1.1, `f ${link.efficiency} is no Cascade's`)
+  const keys = new KeyLedger()
+  const ids = keys.made(await bristol.ward.ask('POST', 'cambridge.ward/enc_keys', { number: 8 }))
+  const key_IDs = ids.map((key_ID) => ({ key_ID }))
+  keys.fetched(await cambridge.ward.ask('POST', 'bristol.ward/dec_keys', { key_IDs }))
+  assert.equal(keys.fetchedCount, 8)
+  assert.deepEqual(keys.problems, [])
 })
