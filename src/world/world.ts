@@ -281,21 +281,22 @@ function configurationOf(
       archive: 'require-quantum',
       'link-authentication': 'post-quantum',
     },
-    policyVersion: 1,
-    saePolicies: [],
-    saeFields: ['uri', 'common-name'],
-    etsi014Dialect: {
-      emptyAdditionalSlaves: true,
-      keyIdsQuery: false,
-      unknownMembers: false,
-    },
-    saeShare: 0.5,
-    saeRequestsPerSecond: 1000,
-    reserveBits: 1024,
+    ...SERVICE,
     checkpointMs,
-    logLevel: 'info',
   }
 }
+
+/** What no test has asked otherwise of yet. */
+const SERVICE = {
+  policyVersion: 1,
+  saePolicies: [],
+  saeFields: ['uri', 'common-name'],
+  etsi014Dialect: { emptyAdditionalSlaves: true, keyIdsQuery: false, unknownMembers: false },
+  saeShare: 0.5,
+  saeRequestsPerSecond: 1000,
+  reserveBits: 1024,
+  logLevel: 'info',
+} satisfies Partial<SiteConfiguration>
 
 const pairs = <T>(items: readonly T[]): (readonly [T, T])[] =>
   items.flatMap((a, at) => items.slice(at + 1).map((b) => [a, b] as const))

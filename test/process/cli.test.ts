@@ -36,7 +36,7 @@ const ACTING: readonly string[] = [
   ...['fibre init', 'fibre serve', 'pki init', 'pki request', 'pki issue', 'pki issue-sae'],
   ...['pki revoke', 'pki publish', 'site join', 'site add-sae', 'key request', 'key get'],
   ...['record import', 'record generate', 'record send', 'attack run', 'attack stop'],
-  ...['link psk create', 'link psk import'],
+  ...['link align', 'link psk create', 'link psk import'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {
@@ -183,6 +183,7 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['status'] },
     { args: ['link', 'list'] },
     { args: ['link', 'show', link.link] },
+    { args: ['link', 'history', link.link] },
     { args: ['link', 'explain', link.link] },
     { args: ['alarm', 'list'], person: false },
     { args: ['key', 'status'] },
