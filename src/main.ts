@@ -16,6 +16,7 @@ const version = (
 ).version
 
 const gateway = () => import('#gateway')
+const networks = () => import('../study/network/mod.ts')
 
 const powers: Powers = {
   version,
@@ -70,6 +71,10 @@ const powers: Powers = {
     const { runStudies } = await import('../study/run.ts')
     return runStudies(names, options)
   },
+  networkNames: async () => (await networks()).networkNames(),
+  readNetwork: async (name) => (await networks()).readNetwork(name),
+  planNetwork: async (file, options) => (await networks()).planNetwork(file, options),
+  drawNetwork: async (plan) => (await networks()).drawNetwork(plan),
   readPassphrase,
 }
 

@@ -28,6 +28,7 @@ import {
   type BlockBound,
   type ExpectedBlock,
 } from '#qkd'
+import { EPSILONS, RESERVE_OCTETS } from './block-defaults.ts'
 import { expectedPairBlock, pairSections, stretched } from './explain-pairs.ts'
 import { explainGaussian } from './explain-gaussian.ts'
 import { section, type Section } from './explain-section.ts'
@@ -207,8 +208,3 @@ function boundNamed(name: string): BlockBound {
 
 /** Symbols of a block, unless told otherwise: a second or two of work. */
 const SYMBOLS = 10_000_000
-
-const EPSILONS = { secrecy: 1e-10, correctness: 1e-15 }
-
-/** The reserve that a site cuts from each block. */
-const RESERVE_OCTETS = 2 * (16 + 16 * 64)

@@ -16,6 +16,15 @@ export function readFile(path: string): Uint8Array {
   }
 }
 
+/** Writes a file that holds no secret, over what was there. @throws CliRefusal `FILE_UNWRITABLE` */
+export function writeFile(path: string, text: string): void {
+  try {
+    writeFileSync(path, text)
+  } catch (cause) {
+    throw new CliRefusal('FILE_UNWRITABLE', `Cannot write ${path}`, { cause })
+  }
+}
+
 /**
  * Makes a file that must not be there yet, readable by its owner only, and then what goes into it.
  *

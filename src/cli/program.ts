@@ -15,6 +15,7 @@ import { addAuditCommands } from './commands/audit.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addKeyCommands } from './commands/key.ts'
+import { addNetworkCommands } from './commands/network.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteCommands } from './commands/site.ts'
@@ -58,6 +59,7 @@ export function newProgram(powers: Powers): Command {
   addRecordCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)
+  addNetworkCommands(program, powers)
   addStudyCommand(program, powers)
   addCompletion(program)
   for (const command of program.commands) quietExit(command)

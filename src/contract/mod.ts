@@ -8,6 +8,8 @@
 
 export * from './checks.ts'
 export * from './link-history.ts'
+export * from './network-file.ts'
+export * from './network-plan.ts'
 export * from './route.ts'
 export * from './routes.ts'
 export * from './setup.ts'

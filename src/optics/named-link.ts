@@ -4,10 +4,10 @@
  * @module
  */
 
-import { channelLossDb } from './channel.ts'
-import type { OpticalLink } from './link.ts'
+import { channelLossDb, type FibreChannel } from './channel.ts'
+import { checkedLink, type OpticalLink } from './link.ts'
 import { PAIR_PRESETS, pairLinkOf } from './pair-preset.ts'
-import type { PairLink } from './pairs.ts'
+import { checkedPairLink, type PairLink } from './pairs.ts'
 import { linkOf, presetNamed, presetNames } from './preset.ts'
 import { OpticsRefusal } from './refusal.ts'
 
@@ -70,4 +70,36 @@ export function pathOf(link: SimulatedLink): {
     lengthKm: channels.reduce((sum, { lengthKm }) => sum + lengthKm, 0),
     lossDb: channels.reduce((sum, channel) => sum + channelLossDb(channel), 0),
   }
+}
+
+/** Another path for the light of a preset, as a survey would tell it. */
+export interface SurveyedPath {
+  readonly lengthKm: number
+  /** All of it: glass, splices, connectors; of air, what the telescope does not collect. */
+  readonly lossDb: number
+  /** Stray light of one detector in one gate; left out, that of the preset. */
+  readonly backgroundProbability?: number
+}
+
+/**
+ * The devices of a link over another path. Of a source of pairs, both arms change in proportion.
+ *
+ * @throws OpticsRefusal OPTICS_LINK_INVALID
+ */
+export function overPath(link: SimulatedLink, path: SurveyedPath): SimulatedLink {
+  const { lengthKm, lossDb, backgroundProbability } = path
+  const shared = (channel: FibreChannel, share: number): FibreChannel => ({
+    lengthKm: lengthKm * share,
+    attenuationDbPerKm: 0,
+    insertionLossDb: lossDb * share,
+    backgroundProbability: backgroundProbability ?? channel.backgroundProbability,
+  })
+  if (!isPairLink(link)) return checkedLink({ ...link, channel: shared(link.channel, 1) })
+  const whole = pathOf(link).lossDb
+  const arm = (end: 'transmitter' | 'receiver') => {
+    const { channel } = link[end]
+    const share = whole > 0 ? channelLossDb(channel) / whole : 0.5
+    return { ...link[end], channel: shared(channel, share) }
+  }
+  return checkedPairLink({ ...link, transmitter: arm('transmitter'), receiver: arm('receiver') })
 }

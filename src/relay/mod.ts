@@ -80,6 +80,7 @@ export {
   type PartExposure,
 } from './exposure.ts'
 export { heardOf } from './heard-topology.ts'
+export { padOctetsFor } from './hop.ts'
 export { isolationBy, type Isolation } from './isolation.ts'
 export {
   lapse,
@@ -139,3 +140,4 @@ export {
   type Priority,
   type Watermarks,
 } from './watermarks.ts'
+export { WRAP_OCTETS } from './wrap.ts'

@@ -14,6 +14,7 @@ import { askSite } from './ask-site.ts'
 import type { ConfigPowers } from './config.ts'
 import type { DoctorPowers } from './doctor.ts'
 import type { ExplainPowers } from './explain.ts'
+import type { NetworkPowers } from './network.ts'
 import { addPkiCommands, type PkiPowers } from './pki.ts'
 import type { PskPowers } from './psk.ts'
 import type { StudyPowers } from './study.ts'
@@ -34,7 +35,14 @@ export interface BenchOutput {
 
 /** What only the real world can do. */
 export interface Powers
-  extends StudyPowers, ExplainPowers, ConfigPowers, DoctorPowers, PkiPowers, PskPowers {
+  extends
+    StudyPowers,
+    ExplainPowers,
+    ConfigPowers,
+    DoctorPowers,
+    PkiPowers,
+    PskPowers,
+    NetworkPowers {
   readonly version: string
   readonly initSite: (folder: string, options: NewSite) => Promise<Shown>
   readonly initFibre: (folder: string, options: NewFibre) => Promise<Shown>

@@ -1,0 +1,5 @@
+/** Networks of files: read, planned and drawn. @module */
+
+export { drawNetwork } from './map.ts'
+export { planNetwork } from './plan.ts'
+export { networkNames, readNetwork } from './read.ts'
