@@ -38,8 +38,8 @@ export class Relay {
         this.#outward.find(({ pair }) => pair.peer === from)?.kick()
         return answer
       },
-      'relay/collect': (from, payload) => inward.collect(from, payload),
-      'relay/confirm': (from, payload) => inward.confirm(from, payload),
+      'relay/collect': (from, payload) => Promise.try(() => inward.collect(from, payload)),
+      'relay/confirm': (from, payload) => Promise.try(() => inward.confirm(from, payload)),
     }
   }
 
