@@ -34,7 +34,16 @@ import { halfSpan, segmentAt } from './layout.ts'
 import { masked, type CarriedKeys } from './carrying.ts'
 import { combined, type Provenance } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
-import { leaf, linksTo, nowOf, type Orphan, type Part, type Room } from './room.ts'
+import {
+  floorOctets,
+  leaf,
+  linksTo,
+  nowOf,
+  type KeyUse,
+  type Orphan,
+  type Part,
+  type Room,
+} from './room.ts'
 import type { Piece } from './segments.ts'
 import { isUsable, placeKey, placeOf, segmentsOf, spend, type Block, type Link } from './state.ts'
 import { deleteReservation, insertReservation } from './key-rows.ts'
@@ -63,10 +72,8 @@ export interface ReserveRequest {
   readonly number: number
   /** How long the keys may wait to be fetched, counted at the peer from their activation. */
   readonly lifeMs: number
-  /**
-   * Relay and authentication may go below the critical level of the pool. Default `application`.
-   */
-  readonly use?: 'application' | 'relay'
+  /** Default `application`. */
+  readonly use?: KeyUse
 }
 
 /** Bits on their way to become keys. To be issued or abandoned, once. */
@@ -178,8 +185,8 @@ interface Draft {
 /** Decides which octets would serve the request now; changes nothing. */
 function draft(room: Room, links: readonly Link[], request: ReserveRequest): readonly Draft[] {
   const keyOctets = request.sizeBits / 8
-  const critical = request.use === 'relay' ? 0 : Math.ceil(room.limits.criticalBits / 8)
-  let free = Math.max(0, links.reduce((sum, link) => sum + link.free, 0) - critical)
+  const floor = floorOctets(room.limits, request.use ?? 'application')
+  let free = Math.max(0, links.reduce((sum, link) => sum + link.free, 0) - floor)
   let left = request.number
   const drafts: Draft[] = []
   for (const link of links.toSorted((a, b) => b.free - a.free)) {

@@ -19,7 +19,7 @@ import { assert, concat, type KeyId, type SaeId, type SecretBytes, type SiteId }
 import { provenanceOf, reserve, type Reservation } from './allocation.ts'
 import { combined, type Provenance } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
-import type { Room } from './room.ts'
+import type { KeyUse, Room } from './room.ts'
 import { CARRIED_OCTETS_MAX } from './wire.ts'
 
 /** What is stored beside the pad of a carried key. */
@@ -37,7 +37,7 @@ export interface CarryRequest {
   readonly slaves: readonly SaeId[]
   readonly sizeBits: number
   readonly lifeMs: number
-  readonly use?: 'application' | 'relay'
+  readonly use?: KeyUse
 }
 
 /**

@@ -44,6 +44,7 @@ export {
   type KeystoreAlarm,
   type KeystoreAlarmKind,
   type KeystoreLimits,
+  type KeyUse,
 } from './room.ts'
 export type { ScrubFinding } from './scrub.ts'
 export type { Position } from './state.ts'

@@ -5,7 +5,7 @@
  */
 
 import type { KeySource, LinkId, SiteId } from '#base'
-import { linksTo, type Room } from './room.ts'
+import { floorOctets, linksTo, type KeyUse, type Room } from './room.ts'
 import { isUsable } from './state.ts'
 import { pendingVoidCount } from './withdrawals.ts'
 
@@ -14,7 +14,7 @@ export interface Pool {
   readonly peer: SiteId
   /** Bits this end may give out now: of its own half, outside quarantine. */
   readonly availableBits: number
-  /** Those that applications may have: without the critical level. */
+  /** Those that any application may have. */
   readonly applicationBits: number
   /** Bits the peer may give out, as far as this end knows. */
   readonly peerBits: number
@@ -44,7 +44,7 @@ export function pool(room: Room, peer: SiteId): Pool {
   return {
     peer,
     availableBits: octets * 8,
-    applicationBits: Math.max(0, octets * 8 - room.limits.criticalBits),
+    applicationBits: Math.max(0, octets - floorOctets(room.limits, 'application')) * 8,
     peerBits: links.reduce((sum, { peerFree }) => sum + peerFree, 0) * 8,
     heldBlocks: links.reduce((sum, { held }) => sum + held, 0),
     waitingKeys: [...room.keys.values()].filter(({ link }) => link.peer === peer).length,
@@ -62,20 +62,17 @@ export function pool(room: Room, peer: SiteId): Pool {
 
 /**
  * `stored_key_count` of GS QKD 014: how many keys of a size could be had now.
- *
- * @param use   applications are left without the critical level of the pool
  */
 export function storedKeys(
   room: Room,
   peer: SiteId,
   sizeBits: number,
-  use: 'application' | 'relay' = 'application',
+  use: KeyUse = 'application',
 ): number {
-  const critical = use === 'relay' ? 0 : Math.ceil(room.limits.criticalBits / 8)
   const keyOctets = sizeBits / 8
   const links = linksTo(room, peer).toSorted((a, b) => b.free - a.free)
   const octets = links.reduce((sum, { free }) => sum + free, 0)
-  let left = Math.max(0, octets - critical)
+  let left = Math.max(0, octets - floorOctets(room.limits, use))
   let keys = 0
   for (const { free } of links) {
     const number = Math.floor(Math.min(free, left) / keyOctets)

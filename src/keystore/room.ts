@@ -43,6 +43,21 @@ export interface KeystoreLimits {
   readonly tombstoneMs: number
   /** Bits of each peer's pool that applications cannot have: for relay and authentication. */
   readonly criticalBits: number
+  /** Bits above those that only emergencies may have. */
+  readonly emergencyBits: number
+}
+
+/**
+ * What bits are wanted for. `application` leaves the critical level and what is kept for
+ * emergencies; `emergency` leaves the critical level; `relay`, which is also the site's own
+ * sessions and authentication, leaves nothing.
+ */
+export type KeyUse = 'application' | 'emergency' | 'relay'
+
+/** Octets of a pool that a use must leave. */
+export function floorOctets({ criticalBits, emergencyBits }: KeystoreLimits, use: KeyUse): number {
+  if (use === 'relay') return 0
+  return Math.ceil((criticalBits + (use === 'emergency' ? 0 : emergencyBits)) / 8)
 }
 
 /** Limits unless told otherwise. */
@@ -53,6 +68,7 @@ export const KEYSTORE_LIMITS: KeystoreLimits = {
   reservesKept: 16,
   tombstoneMs: 120_000,
   criticalBits: 0,
+  emergencyBits: 0,
 }
 
 /** What an operator may have to hear of. */

@@ -33,6 +33,7 @@ import {
   type KeystoreAlarm,
   type KeystoreLink,
   type KeystoreLimits,
+  type KeyUse,
   type Origin,
 } from '#keystore'
 import { MemoryDisk, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
@@ -262,15 +263,21 @@ export async function grow(
 /** What a master's request does, with both key stores at hand. */
 export async function makeKeys(
   { a, b }: { a: End; b: End },
-  request: { number?: number; sizeBits?: number; slaves?: readonly (typeof ward)[] } = {},
+  request: {
+    number?: number
+    sizeBits?: number
+    slaves?: readonly (typeof ward)[]
+    use?: KeyUse
+  } = {},
 ): Promise<Map<KeyId, string>> {
-  const { number = 1, sizeBits = 256, slaves = [ward] } = request
+  const { number = 1, sizeBits = 256, slaves = [ward], use = 'application' } = request
   const reservation = await a.keys.reserve({
     peer: b.site,
     master: archive,
     slaves,
     sizeBits,
     number,
+    use,
     lifeMs: 60_000,
   })
   for (const activation of reservation.activations) {

@@ -204,13 +204,15 @@ function identify(desk: Desk, client: ClientCertificate | undefined): SaeId {
   throw new KmeRefusal('KME_SAE_UNKNOWN', message)
 }
 
-function status({ options, supply, limits }: Desk, master: SaeId, { sae: slave }: Route) {
+function status({ options, supply, limits, policies }: Desk, master: SaeId, { sae: slave }: Route) {
   const { keystore, directory } = supply
   const peer = peerOf(supply, master, slave)
   const maxKeys = keystore.storableKeys(peer, limits.keySizeBits)
-  const left = options.shares?.left(master, peer, keystore.pool(peer).applicationBits)
+  const use = policies.useOf(master)
+  const shared = use === 'emergency' ? undefined : options.shares
+  const left = shared?.left(master, peer, keystore.pool(peer).applicationBits)
   const storedKeys = Math.min(
-    keystore.storedKeys(peer, limits.keySizeBits),
+    keystore.storedKeys(peer, limits.keySizeBits, use),
     left === undefined ? maxKeys : Math.floor(left / limits.keySizeBits),
     maxKeys,
   )
@@ -245,6 +247,7 @@ function make(
 ): Promise<readonly DeliveredKey[]> {
   const { master, slave, additionalSlaves, number, sizeBits } = request
   policies.checkPeers(master, [slave, ...additionalSlaves])
+  const use = policies.useOf(master)
   const peers = [...slavesBySite(supply, request).keys()]
   for (const peer of peers) {
     policies.checkSources(master, supply.keystore.keySources(peer, sizeBits))
@@ -253,9 +256,10 @@ function make(
     (inner, peer) => () => {
       const { applicationBits: availableBits } = supply.keystore.pool(peer)
       const share = { sae: master, peer, bits: number * sizeBits, availableBits }
-      return withinShare(options.shares, share, inner)
+      // What is kept for emergencies is nobody's share.
+      return use === 'emergency' ? inner() : withinShare(options.shares, share, inner)
     },
-    () => makeKeys(supply, request),
+    () => makeKeys(supply, { ...request, use }),
   )
   return policies.withinQuota(master, number * sizeBits, made)
 }

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SaeId } from '#base'
+import type { KeystoreLimits } from '#keystore'
 import { SaePolicies, Shares, type SaePolicy } from '#kme'
 import { STREAM_STATUS } from './etsi-004.ts'
 import { open } from './stream-calls.test.ts'
@@ -23,7 +24,10 @@ import {
   ward,
 } from './two-kmes.test.ts'
 
-async function pair(policies: readonly (readonly [SaeId, SaePolicy])[]): Promise<Pair> {
+async function pair(
+  policies: readonly (readonly [SaeId, SaePolicy])[],
+  limits: Partial<KeystoreLimits> = {},
+): Promise<Pair> {
   const two = new Pair()
   const clock = two.time.view()
   const of = new Map(policies)
@@ -32,7 +36,7 @@ async function pair(policies: readonly (readonly [SaeId, SaePolicy])[]): Promise
     requestsPerSecondOf: (sae) => of.get(sae)?.requestsPerSecond,
   })
   const kme = { policies: new SaePolicies(clock, of), shares, limitRate: shares.request }
-  await two.open({ kme })
+  await two.open({ kme, limits })
   await two.grow(64)
   return two
 }
@@ -93,4 +97,15 @@ test('an application may be slower than the others, and is told when to come aga
     assert.equal((await call(two.a, imaging, { path: enc(ward) })).status, 200)
   }
   assert.deepEqual(statuses, [200, 200, 429])
+})
+
+test('what is kept for emergencies is given to applications that are marked, and counted for them', async () => {
+  const two = await pair([[imaging, { emergency: true }]], { emergencyBits: 256 * 62 })
+  const statusOf = async (sae: SaeId) =>
+    (await call(two.a, sae, { path: `/api/v1/keys/${ward}/status` })).body['stored_key_count']
+  assert.deepEqual([await statusOf(archive), await statusOf(imaging)], [2, 64])
+  const wanted = { path: enc(ward), body: { number: 2 } }
+  assert.equal((await call(two.a, archive, wanted)).status, 200)
+  assertRefused(await call(two.a, archive, { path: enc(ward) }), 503, /Not enough keys/)
+  assert.equal((await call(two.a, imaging, wanted)).status, 200)
 })

@@ -1,13 +1,15 @@
 /**
  * What a site allows to one of its applications, beyond what holds for all of them.
  *
- * A policy only takes away: whom it may share keys with, how fast it may ask, how much it may have in
- * an hour, and the least worthy source its keys may come from.
+ * A policy takes away: whom it may share keys with, how fast it may ask, how much it may have in an
+ * hour, and the least worthy source its keys may come from. It gives one thing: what is kept of each
+ * pool for emergencies.
  *
  * @module
  */
 
 import { KEY_SOURCES, type Clock, type KeySource, type SaeId } from '#base'
+import type { KeyUse } from '#keystore'
 import { invalidRequest, KmeRefusal } from './refusal.ts'
 
 /** What one application may. What is left out is not limited. */
@@ -20,6 +22,8 @@ export interface SaePolicy {
   readonly bitsPerHour?: number
   /** The least worthy source that its keys may come from. */
   readonly leastSource?: KeySource
+  /** Whether it may have what of each pool is kept for emergencies. */
+  readonly emergency?: boolean
 }
 
 /** The policies of a site, and what each application has used of its quota. In memory only. */
@@ -43,6 +47,11 @@ export class SaePolicies {
   checkPeers(sae: SaeId, others: readonly SaeId[]): void {
     if (this.mayShare(sae, others)) return
     throw invalidRequest('The policy of this KME lets the caller share no key with that SAE')
+  }
+
+  /** How low an application may draw a pool. */
+  useOf(sae: SaeId): KeyUse {
+    return this.#policies.get(sae)?.emergency === true ? 'emergency' : 'application'
   }
 
   /** @throws KmeRefusal `KME_KEYS_EXHAUSTED` if the next keys could come from a lesser source */

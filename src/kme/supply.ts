@@ -28,6 +28,7 @@ import {
   type Keystore,
   type Provenance,
   type Reservation,
+  type KeyUse,
 } from '#keystore'
 import type { SaeDirectory } from './directory.ts'
 import { Activator, type ActivationAnswer, type PeerTransport } from './peering.ts'
@@ -74,8 +75,8 @@ export interface MakeRequest {
   readonly additionalSlaves: readonly SaeId[]
   readonly number: number
   readonly sizeBits: number
-  /** The site's own sessions may use what applications are left without. */
-  readonly use?: 'application' | 'relay'
+  /** How low it may draw the pool; as any application unless said. */
+  readonly use?: KeyUse
   /** How long the keys wait to be fetched, where not as long as others. */
   readonly lifeMs?: number
 }

@@ -151,6 +151,8 @@ export const SiteConfigurationShape = Exactly({
       bitsPerHour: Type.Optional(Whole(64)),
       /** The least worthy source that its keys may come from. */
       leastSource: Type.Optional(OneOf(...KEY_SOURCES)),
+      /** Whether it may have what of each pool is kept for emergencies (`emergencyBits`). */
+      emergency: Type.Optional(Type.Boolean()),
     }),
     { maxItems: 4096, default: [] },
   ),
@@ -184,6 +186,8 @@ export const SiteConfigurationShape = Exactly({
   saeRequestsPerSecond: WholeOr(1000, 1, 1_000_000),
   /** Bits of each pool that applications cannot have: left for the site's own sessions. */
   reserveBits: WholeOr(4096, 0, 2 ** 31),
+  /** Bits of each pool above those that only applications marked `emergency` can have. */
+  emergencyBits: WholeOr(0, 0, 2 ** 31),
   /** How often new log entries are put under a signed, witnessed checkpoint. */
   checkpointMs: WholeOr(1000, 100, 3_600_000),
   logLevel: Choice(['debug', 'info', 'warning', 'error'] as const, 'info'),

@@ -71,12 +71,14 @@ function policyOf({
   requestsPerSecond,
   bitsPerHour,
   leastSource,
+  emergency,
 }: SiteConfiguration['saePolicies'][number]): SaePolicy {
   return {
     ...(peers === undefined ? {} : { peers: peers.map(saeId) }),
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(bitsPerHour === undefined ? {} : { bitsPerHour }),
     ...(leastSource === undefined ? {} : { leastSource }),
+    ...(emergency === undefined ? {} : { emergency }),
   }
 }
 

@@ -325,7 +325,10 @@ function openStoreOfKeys(
       }),
       ...relayLinksOf(siteId(site), relayPairsOf(configuration)),
     ],
-    limits: { criticalBits: configuration.reserveBits },
+    limits: {
+      criticalBits: configuration.reserveBits,
+      emergencyBits: configuration.emergencyBits,
+    },
     onChange: wake,
     onAlarm: ({ kind, link, message }) => {
       // The link's own alarm says why its keys wait.

@@ -295,6 +295,7 @@ const SERVICE = {
   saeShare: 0.5,
   saeRequestsPerSecond: 1000,
   reserveBits: 1024,
+  emergencyBits: 0,
   logLevel: 'info',
 } satisfies Partial<SiteConfiguration>
 
