@@ -28,14 +28,14 @@ export function linksView(links: readonly LinkView[]): string {
     scaled(link.siftedBitsPerSecond, 'b/s'),
     scaled(link.secretBitsPerSecond, 'b/s'),
     `${String(link.blocksDistilled)}/${String(discarded(link))}`,
-    link.simulated ? style.yellow('simulated') : 'hardware',
+    opticsWord(link),
   ])
   const heading = ['LINK', 'PEER', 'STATE', 'QBER', 'SIFTED', 'SECRET', 'BLOCKS ok/lost', 'OPTICS']
   return table([heading, ...rows])
 }
 
 export function linkView(link: LinkView): string {
-  const causes = Object.entries(link.blocksDiscarded).map(([cause, n]) => `${cause} ${String(n)}`)
+  if (link.protocol === 'etsi-014') return vendorLinkView(link)
   return listing([
     ['link', `${link.link} to ${link.peer}, ${link.role}`],
     ['protocol', PROTOCOLS[link.protocol]],
@@ -51,11 +51,36 @@ export function linkView(link: LinkView): string {
     ['ε spent', link.epsilonSpent.toExponential(2)],
     ['efficiency f', link.efficiency === null ? '–' : link.efficiency.toFixed(3)],
     ['blocks distilled', String(link.blocksDistilled)],
-    ['blocks discarded', causes.length === 0 ? '0' : causes.join(', ')],
+    ['blocks discarded', causesWord(link)],
     ['authentication', `${link.authenticationSource}, ${String(link.padsLeft)} pads left`],
     ['begins with', bootstrapWord(link)],
     ['batches lost', String(link.batchesLost)],
   ])
+}
+
+/** What is known of a link whose optics are not ours. */
+const vendorLinkView = (link: LinkView): string =>
+  listing([
+    ['link', `${link.link} to ${link.peer}, ${link.role}`],
+    ['protocol', PROTOCOLS[link.protocol]],
+    ['state', `${stateWord(link.state)} since ${dateTime(link.since)}${reasonWord(link)}`],
+    ['optics', 'not known here: nothing of these keys is attested'],
+    ['keys held also by', link.authenticationSource],
+    ['epoch', String(link.epoch)],
+    ['secret', scaled(link.secretBitsPerSecond, 'b/s')],
+    ['secret in all', scaled(link.secretBits, 'bit')],
+    ['blocks', String(link.blocksDistilled)],
+    ['tries that failed', causesWord(link)],
+  ])
+
+function causesWord({ blocksDiscarded }: LinkView): string {
+  const causes = Object.entries(blocksDiscarded).map(([cause, n]) => `${cause} ${String(n)}`)
+  return causes.length === 0 ? '0' : causes.join(', ')
+}
+
+function opticsWord({ protocol, simulated }: LinkView): string {
+  if (protocol === 'etsi-014') return "vendor's"
+  return simulated ? style.yellow('simulated') : 'hardware'
 }
 
 const reasonWord = ({ reason }: LinkView): string => (reason === '' ? '' : ` (${reason})`)
@@ -64,6 +89,7 @@ const PROTOCOLS: Readonly<Record<LinkView['protocol'], string>> = {
   'decoy-bb84': 'BB84 with decoys',
   'three-state-bb84': 'BB84 with three states and a decoy',
   bbm92: 'BBM92, entangled pairs',
+  'etsi-014': "a vendor's, asserted by its KMEs (ETSI GS QKD 014)",
 }
 
 const bootstrapWord = ({ bootstrap, preSharedSessions: left }: LinkView): string =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Exactly, Text, Type, UuidText } from '#base'
+import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
 import { LinkHistoryShape } from './link-history.ts'
 import { rawBody, route } from './route.ts'
 import {
@@ -92,6 +92,19 @@ export const siteRoutes = {
     query: Exactly({ link: Text(63, 1) }),
     body: nothing,
     answer: Exactly({ asked: Type.Literal(true) }),
+  }),
+  releaseLink: route({
+    method: 'POST',
+    path: '/v1/links/:link/release',
+    summary:
+      "Let the keys of a link from a vendor's KME be used again, after a look at why they waited",
+    query: Exactly({
+      link: Text(63, 1),
+      /** `yes`: void all that is stored of the link first. */
+      discard: Type.Optional(OneOf('yes', 'no')),
+    }),
+    body: nothing,
+    answer: Exactly({ voided: Whole(0) }),
   }),
   pools: route({
     method: 'GET',

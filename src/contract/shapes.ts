@@ -15,7 +15,8 @@ export const LinkShape = Exactly({
   link: Name,
   peer: Name,
   role: OneOf('transmitter', 'receiver'),
-  protocol: OneOf('decoy-bb84', 'three-state-bb84', 'bbm92'),
+  /** `etsi-014`: a vendor's system makes the keys, its KMEs give them (GS QKD 014). */
+  protocol: OneOf('decoy-bb84', 'three-state-bb84', 'bbm92', 'etsi-014'),
   /** `suspended`: an alarm of suspected tampering stands; keys of the link wait. */
   state: LinkStateShape,
   /** Why it stands so, in a neutral term such as the kind of an alarm; empty while it runs well. */

@@ -40,6 +40,7 @@ import { Shutdown } from './shutdown.ts'
 import { openStore } from './store.ts'
 import type { Credentials } from './tls.ts'
 import { watchTrust } from './trust.ts'
+import { vendorKmesAt } from './vendor-kme.ts'
 
 export interface DaemonOptions {
   readonly folder: string
@@ -122,6 +123,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     ports: { ...ports, network, disk, store },
     devices: devicesOf(configuration, network),
     compute: workerCompute,
+    vendorKmes: vendorKmesAt(folder),
     material,
     root,
     version: options.version,

@@ -94,8 +94,7 @@ export class KmeClient {
     const path = pathOf(slave, 'enc_keys')
     const post = { path, json: JSON.stringify({ number, size: sizeBits }) }
     const get = `${path}?number=${number}&size=${sizeBits}`
-    const body = await this.#keysOf('enc_keys', post, get)
-    return checked(readForeignKeys(body), { number, sizeBits })
+    return checked(await this.#keysOf('enc_keys', post, [get]), { number, sizeBits })
   }
 
   /**
@@ -109,9 +108,9 @@ export class KmeClient {
   ): Promise<readonly ForeignKey[]> {
     const path = pathOf(master, 'dec_keys')
     const post = { path, json: JSON.stringify({ key_IDs: ids.map((id) => ({ key_ID: id })) }) }
-    const get = ids.length === 1 ? `${path}?key_ID=${encodeURIComponent(ids[0])}` : undefined
-    const body = await this.#keysOf('dec_keys', post, get)
-    const found = checked(readForeignKeys(body), { number: ids.length, sizeBits })
+    const gets = ids.map((id) => `${path}?key_ID=${encodeURIComponent(id)}`)
+    const keys = await this.#keysOf('dec_keys', post, gets)
+    const found = checked(keys, { number: ids.length, sizeBits })
     const byId = new Map(found.map((key) => [sameId(key.id), key]))
     const ordered = ids.flatMap((id) => byId.get(sameId(id)) ?? [])
     if (ordered.length === ids.length) return ordered
@@ -119,24 +118,31 @@ export class KmeClient {
     throw differs('other keys than those asked for')
   }
 
-  /** POST, or GET where the KME has said that it takes no POST: then it has not acted on it. */
+  /** By POST, or by GET where the KME has said that it takes no POST: then it has not acted on it. */
   async #keysOf(
     call: 'enc_keys' | 'dec_keys',
-    post: { readonly path: string; readonly json: string },
-    get: string | undefined,
-  ): Promise<Uint8Array> {
-    if (!this.#getOnly || get === undefined) {
-      const { path, json } = post
-      const answer = await this.#ask({ method: 'POST', path, body: utf8(json) })
-      if (answer.status === 200) return answer.body
-      const isVerb = answer.status === 405 || answer.status === 501
-      if (!isVerb || get === undefined) throw refused(answer.status, answer.body, call)
-      answer.body.fill(0)
+    { path, json }: { readonly path: string; readonly json: string },
+    gets: readonly string[],
+  ): Promise<readonly ForeignKey[]> {
+    if (!this.#getOnly) {
+      const { status, body } = await this.#ask({ method: 'POST', path, body: utf8(json) })
+      if (status === 200) return readForeignKeys(body)
+      if (status !== 405 && status !== 501) throw refused(status, body, call)
+      this.#getOnly = true
+      body.fill(0)
     }
-    const answer = await this.#ask({ method: 'GET', path: get, body: undefined })
-    if (answer.status !== 200) throw refused(answer.status, answer.body, call)
-    this.#getOnly = true
-    return answer.body
+    const keys: ForeignKey[] = []
+    try {
+      for (const get of gets) {
+        const { status, body } = await this.#ask({ method: 'GET', path: get, body: undefined })
+        if (status !== 200) throw refused(status, body, call)
+        keys.push(...readForeignKeys(body))
+      }
+      return keys
+    } catch (error) {
+      drop(keys)
+      throw error
+    }
   }
 }
 

@@ -55,6 +55,7 @@ export const PURPOSES = [
   'consultation',
   'record-storage',
   'relay-wrap',
+  'key-comparison',
   'qkd-authentication-bootstrap',
 ] as const
 export type SessionPurpose = (typeof PURPOSES)[number]

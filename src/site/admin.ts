@@ -28,12 +28,18 @@ import type { PatientEntry } from '#vault'
 import type { Alarm } from './alarms.ts'
 import { explanationOf } from './link-explanation.ts'
 import { HISTORY_ENTRIES_MAX } from './link-history.ts'
+import type { KmeLink } from './kme-link.ts'
 import type { LinkRunner } from './link-runner.ts'
 import { itemView, protectionView } from './item-view.ts'
 import type { SiteParts } from './site.ts'
 
 export class AdminRefusal extends Refusal<
-  'QUERY_INVALID' | 'RECEIPT_PENDING' | 'LINK_UNKNOWN' | 'BLOCK_PENDING'
+  | 'QUERY_INVALID'
+  | 'RECEIPT_PENDING'
+  | 'LINK_UNKNOWN'
+  | 'LINK_WITHOUT_OPTICS'
+  | 'LINK_RELEASES_ITSELF'
+  | 'BLOCK_PENDING'
 > {
   override readonly name = 'AdminRefusal'
 }
@@ -45,13 +51,13 @@ export const adminHandlers = (parts: SiteParts): Handlers<SiteRoutes> => ({
 })
 
 function siteHandlers(parts: SiteParts) {
-  const { alarms, links, options } = parts
+  const { alarms, options } = parts
   return {
     status: () => statusOf(parts),
-    links: () => Promise.resolve(links.map((link) => link.view())),
+    links: () => Promise.resolve(linksOf(parts)),
     watchLinks: (_query, _body, signal) => watchLinks(parts, signal),
     linkHistory: async ({ link, since, limit }) => {
-      const { history } = linkNamed(parts, link)
+      const { history } = kmeLinkNamed(parts, link) ?? linkNamed(parts, link)
       const from = wholeOf(since, 0, Number.MAX_SAFE_INTEGER)
       const entries = await history.entries(from, wholeOf(limit, 100, HISTORY_ENTRIES_MAX))
       return { link, totals: history.totals, entries: [...entries] }
@@ -59,6 +65,12 @@ function siteHandlers(parts: SiteParts) {
     alignLink: ({ link }) => {
       linkNamed(parts, link).alignNow()
       return Promise.resolve({ asked: true })
+    },
+    releaseLink: ({ link, discard }) => {
+      const found = kmeLinkNamed(parts, link)
+      if (found !== undefined) return found.release({ discard: discard === 'yes' })
+      const why = `The keys of ${linkNamed(parts, link).link} are released by its own sound blocks`
+      throw new AdminRefusal('LINK_RELEASES_ITSELF', why)
     },
     explainLink: ({ link }) => {
       const { lastReport, parameters } = linkNamed(parts, link)
@@ -75,9 +87,20 @@ function siteHandlers(parts: SiteParts) {
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 
-function linkNamed({ links }: SiteParts, name: string): LinkRunner {
-  const link = links.find((one) => one.link === name)
+const linksOf = ({ links, kmeLinks }: SiteParts): LinkView[] =>
+  [...links, ...kmeLinks].map((link) => link.view())
+
+const kmeLinkNamed = ({ kmeLinks }: SiteParts, name: string): KmeLink | undefined =>
+  kmeLinks.find(({ link }) => link === name)
+
+/** A link with optics of its own. @throws AdminRefusal */
+function linkNamed(parts: SiteParts, name: string): LinkRunner {
+  const link = parts.links.find((one) => one.link === name)
   if (link !== undefined) return link
+  if (kmeLinkNamed(parts, name) !== undefined) {
+    const why = "Optics and blocks of that link are the vendor's, and not known here"
+    throw new AdminRefusal('LINK_WITHOUT_OPTICS', why)
+  }
   throw new AdminRefusal('LINK_UNKNOWN', 'This site has no link of that name')
 }
 
@@ -152,7 +175,7 @@ function networkOf({ site, map, relay, keystore }: SiteParts): NetworkView {
 }
 
 async function statusOf(parts: SiteParts): Promise<StatusView> {
-  const { site, options, startedAt, vault, audit, alarms, exchange, keeper, links, peers } = parts
+  const { site, options, startedAt, vault, audit, alarms, exchange, keeper, peers } = parts
   const { folder, engine, listeners } = options.surroundings()
   const { patients, items } = await vault.count()
   const checkpoint = await audit.newest()
@@ -169,7 +192,7 @@ async function statusOf(parts: SiteParts): Promise<StatusView> {
       site: peer.site,
       connected: peers.isConnected(siteId(peer.site)),
     })),
-    links: links.map((link) => link.view()),
+    links: linksOf(parts),
     pools: poolsOf(parts),
     patients,
     items,
@@ -181,13 +204,10 @@ async function statusOf(parts: SiteParts): Promise<StatusView> {
   }
 }
 
-async function* watchLinks(
-  { links, options }: SiteParts,
-  signal: AbortSignal,
-): AsyncGenerator<LinkView[]> {
+async function* watchLinks(parts: SiteParts, signal: AbortSignal): AsyncGenerator<LinkView[]> {
   while (!signal.aborted) {
-    yield links.map((link) => link.view())
-    await pauseOf(options.ports.clock, WATCH_MS, signal)
+    yield linksOf(parts)
+    await pauseOf(parts.options.ports.clock, WATCH_MS, signal)
   }
 }
 

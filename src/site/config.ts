@@ -12,6 +12,7 @@ import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
 import { BLOCK_OCTETS_MAX, LINKS_MAX, NODES_MAX, SHARES_MAX } from '#relay'
 import { MODES } from '#session'
+import { KEYS_PER_BLOCK_MAX } from './kme-link-messages.ts'
 
 const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' })
 const Sae = Type.String({ pattern: "^[A-Za-z0-9._~:@!$&'()*+,;=-]{1,64}$" })
@@ -66,6 +67,43 @@ const LinkShape = Exactly({
   qberMax: Type.Number({ exclusiveMinimum: 0, maximum: 0.25, default: 0.08 }),
 })
 
+const KmeLinkShape = Exactly({
+  link: Name,
+  /** The site at the other end, which names this link with the other role. */
+  peer: Name,
+  /** Which end asks for fresh keys; the other fetches them by their key_IDs. */
+  role: Choice(['transmitter', 'receiver'] as const, 'transmitter'),
+  /** The vendor's KME at this site, and as whom this site asks it; files count from its folder. */
+  kme: Exactly({
+    url: Type.String({ pattern: '^https://[A-Za-z0-9.:\\[\\]-]{1,255}/?$' }),
+    certificate: Text(1024, 1),
+    key: Text(1024, 1),
+    ca: Text(1024, 1),
+    /** The name in the KME's certificate, where it is not that of the URL. */
+    serverName: Type.Optional(Text(255, 1)),
+  }),
+  /** SAE IDs under which the vendor's KMEs know this site and the other. */
+  sae: Text(64, 1),
+  peerSae: Text(64, 1),
+  /** Who has held the keys besides the two sites: a name for records. Same at both ends. */
+  vendor: Type.String({ ...Name, default: 'vendor' }),
+  /** Bits of each key. Same at both ends. */
+  keyBits: Type.Integer({ minimum: 128, maximum: 4096, multipleOf: 8, default: 256 }),
+  /** Keys in one block, half of which are for either end to give out. */
+  keysPerBlock: WholeOr(64, 8, KEYS_PER_BLOCK_MAX),
+  /** Bits in the smaller half of the pool below which more keys are asked for. */
+  targetBits: WholeOr(2 ** 20, 2048, 2 ** 31),
+  /** How long a KME without keys is left alone. */
+  pollMs: WholeOr(2000, 100, 3_600_000),
+  /** How long an answer of the KME may take. */
+  timeoutMs: WholeOr(10_000, 100, 120_000),
+  /**
+   * The probability, for each block, that its keys are not ideal, as the vendor asserts it; 1 where
+   * nothing is asserted. Same at both ends.
+   */
+  epsilon: Type.Number({ minimum: 0, maximum: 1, default: 1 }),
+})
+
 const RelayShape = Exactly({
   /** A site to which no link of this one leads. It names this one among its own. */
   peer: Name,
@@ -118,6 +156,8 @@ export const SiteConfigurationShape = Exactly({
     default: [],
   }),
   links: Type.Array(LinkShape, { maxItems: 64, default: [] }),
+  /** Links whose keys a vendor's QKD system makes, taken from its KMEs by ETSI GS QKD 014. */
+  kmeLinks: Type.Array(KmeLinkShape, { maxItems: 64, default: [] }),
   /** Distant sites, among the peers, with which keys are shared over trusted nodes. */
   relays: Type.Array(RelayShape, { maxItems: 256, default: [] }),
   /** All sites and links of the network; needed where keys are relayed. */
@@ -194,6 +234,7 @@ export const SiteConfigurationShape = Exactly({
 })
 
 export type SiteConfiguration = Static<typeof SiteConfigurationShape>
+export type KmeLinkConfiguration = SiteConfiguration['kmeLinks'][number]
 export type LinkConfiguration = Static<typeof LinkShape>
 
 /** The parameters of a link, which both ends must find the same. @throws QkdRefusal, OpticsRefusal */

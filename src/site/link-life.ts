@@ -18,8 +18,10 @@
  * @module
  */
 
-import type { EpochMs } from '#base'
+import { logFacts, type EpochMs, type LinkId, type Log } from '#base'
+import type { AuditTrail } from '#audit'
 import type { LinkView } from '#contract'
+import type { LinkHistory } from './link-history.ts'
 
 export type LinkState = LinkView['state']
 
@@ -59,7 +61,15 @@ export const newLife = (since: EpochMs): LinkLife => ({
 
 /** How the link stands now, given how it stood. The same object if nothing has changed. */
 export function lifeAfter(life: LinkLife, facts: LinkFacts, now: EpochMs): LinkLife {
-  const [state, reason] = stateOf(facts, life.hasRun)
+  return turned(life, stateOf(facts, life.hasRun), now)
+}
+
+/** How a link stands that has come into a state. The same object if it was there. */
+export function turned(
+  life: LinkLife,
+  [state, reason]: readonly [LinkState, string],
+  now: EpochMs,
+): LinkLife {
   if (state === life.state && reason === life.reason) return life
   return {
     state,
@@ -87,6 +97,29 @@ export function meaningOf(before: LinkLife, after: LinkLife): string | undefined
   }
 }
 
+/** Notes a change of state where the operator and the auditor look for it. */
+export function noteTurn(
+  to: {
+    readonly history: Pick<LinkHistory, 'turn'>
+    readonly audit: AuditTrail
+    readonly log: Log
+    readonly link: LinkId
+  },
+  { before, after, now }: { readonly before: LinkLife; readonly after: LinkLife; now: EpochMs },
+): void {
+  if (after === before) return
+  const { history, audit, log, link } = to
+  const { state, reason, since } = after
+  history.turn({ kind: 'state', at: now, state, reason })
+  const kind = meaningOf(before, after)
+  if (kind === undefined) return
+  const facts = { link, from: before.state, ...(reason === '' ? {} : { cause: reason }) }
+  log.write('info', kind, facts)
+  audit.record({ kind, at: since, actor: link, facts }).catch((error: unknown) => {
+    log.write('error', 'link.audit-failed', { link, ...logFacts(error) })
+  })
+}
+
 function stateOf(facts: LinkFacts, hasRun: boolean): readonly [LinkState, string] {
   const { suspicion, hasDevice, hasSession, failures, complaints, lastCause } = facts
   if (suspicion !== undefined) return ['suspended', suspicion]
@@ -100,4 +133,5 @@ function stateOf(facts: LinkFacts, hasRun: boolean): readonly [LinkState, string
   return complaint === undefined ? ['running', ''] : ['degraded', complaint]
 }
 
-const FAILURES_TO_BE_DOWN = 3
+/** Tries in a row that may fail before a link counts as down. */
+export const FAILURES_TO_BE_DOWN = 3

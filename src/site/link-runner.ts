@@ -26,7 +26,7 @@ import {
 import { LinkAlarms } from './link-alarms.ts'
 import { DeviceRefusal, fittingDevice } from './link-device.ts'
 import type { LinkHistory } from './link-history.ts'
-import { lifeAfter, meaningOf, newLife, type LinkLife } from './link-life.ts'
+import { lifeAfter, newLife, noteTurn, type LinkLife } from './link-life.ts'
 import { answerOpening, askToOpen, type Agreed, type Bootstrap } from './link-opening.ts'
 import { clearSources } from './link-pads.ts'
 import type { Devices, EngineSeat, LinkCompute } from './link-ports.ts'
@@ -195,7 +195,7 @@ export class LinkRunner {
 
   /** Sees how the link stands, and notes what has changed. */
   #lookAgain(): LinkLife {
-    const { clock, history } = this.#input
+    const { clock, history, audit, log } = this.#input
     const before = this.#life
     if (this.#stopped) return before
     const now = clock.now()
@@ -212,23 +212,9 @@ export class LinkRunner {
       },
       now,
     )
-    if (after === before) return before
     this.#life = after
-    const { state, reason } = after
-    history.turn({ kind: 'state', at: now, state, reason })
-    const meaning = meaningOf(before, after)
-    if (meaning !== undefined) this.#record(meaning, before, after)
+    noteTurn({ history, audit, log, link: this.link }, { before, after, now })
     return after
-  }
-
-  #record(kind: string, before: LinkLife, { reason, since }: LinkLife): void {
-    const { audit, log } = this.#input
-    const { link } = this
-    const facts = { link, from: before.state, ...(reason === '' ? {} : { cause: reason }) }
-    log.write('info', kind, facts)
-    audit.record({ kind, at: since, actor: link, facts }).catch((error: unknown) => {
-      log.write('error', 'link.audit-failed', { link, ...logFacts(error) })
-    })
   }
 
   #hasDevice(): boolean {

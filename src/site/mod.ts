@@ -9,6 +9,7 @@ export {
   parametersOf,
   siteSae,
   SiteConfigurationShape,
+  type KmeLinkConfiguration,
   type LinkConfiguration,
   type SiteConfiguration,
 } from './config.ts'
@@ -60,6 +61,12 @@ export {
   type TrustView,
 } from './trust.ts'
 export { stringsIn, syntheticCohort } from './synthetic.ts'
+export {
+  KmeClientRefusal,
+  type KmeClientRequest,
+  type KmeClientResponse,
+  type KmeClientTransport,
+} from '#kme'
 export { STREAM_BODY_OCTETS_MAX, type StreamCall, type StreamFrame } from '#kme'
 export {
   openSite,

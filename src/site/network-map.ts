@@ -60,10 +60,13 @@ import type { Alarms } from './alarms.ts'
 import type { LinkRunner } from './link-runner.ts'
 import type { Peers } from './peers.ts'
 
+/** A link that ends at this site, wherever its keys come from. */
+export type MappedLink = Pick<LinkRunner, 'link' | 'peer' | 'view'>
+
 export interface NetworkMapInput {
   readonly site: SiteId
   readonly network: Network
-  readonly links: readonly LinkRunner[]
+  readonly links: readonly MappedLink[]
   readonly keystore: Keystore
   readonly store: Store
   readonly clock: Clock
@@ -249,7 +252,7 @@ export class NetworkMap {
     this.#receive(site, octets)
   }
 
-  #reportOf(runner: LinkRunner): LinkReport {
+  #reportOf(runner: MappedLink): LinkReport {
     const { keystore, clock } = this.#input
     const nowMs = clock.monotonicMs()
     const { link, peer } = runner

@@ -25,8 +25,7 @@ import {
 import { LINK_CLASS, type Session } from '#session'
 import type { Alarms } from './alarms.ts'
 import { siteSae, type SiteConfiguration } from './config.ts'
-import type { LinkRunner } from './link-runner.ts'
-import { NetworkMap } from './network-map.ts'
+import { NetworkMap, type MappedLink } from './network-map.ts'
 import type { Peers } from './peers.ts'
 import type { Sessions } from './sessions.ts'
 import type { SiteOptions } from './site.ts'
@@ -92,7 +91,7 @@ export async function newRelaying(
     readonly kme: Kme
     readonly sessions: Sessions
     readonly peers: Peers
-    readonly links: readonly LinkRunner[]
+    readonly links: readonly MappedLink[]
     readonly keysOf: (site: SiteId) => DualVerifier | undefined
   },
 ): Promise<{ readonly map: NetworkMap; readonly relay: Relay }> {

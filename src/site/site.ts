@@ -62,6 +62,8 @@ import { PreShared, preSharedMigrations } from './pre-shared-store.ts'
 import { type NetworkMap, networkMigrations } from './network-map.ts'
 import { policyOf } from './policy.ts'
 import { newRelaying, relayLinksOf, relayPairsOf } from './relaying.ts'
+import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
+import type { KmeLink } from './kme-link.ts'
 import { keyFor } from './root-key.ts'
 import { newKme } from './key-service.ts'
 import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
@@ -85,6 +87,8 @@ export interface SiteOptions {
   readonly ports: Ports
   readonly devices: Devices
   readonly compute: LinkCompute
+  /** Connections to vendors' KMEs; left out, none answers. */
+  readonly vendorKmes?: VendorKmes
   readonly material: Material
   /** Stays the caller's. */
   readonly root: SecretBytes
@@ -116,6 +120,7 @@ export interface SiteParts {
   readonly vault: Vault
   readonly exchange: Exchange
   readonly links: readonly LinkRunner[]
+  readonly kmeLinks: readonly KmeLink[]
   readonly preShared: PreShared
   readonly sessions: Sessions
   readonly map: NetworkMap
@@ -145,15 +150,15 @@ export class Site {
    * @throws LogRefusal if a witness has seen more of the log than this site has
    */
   async start(): Promise<void> {
-    const { peers, keeper, links, map, relay, exchange, audit, site, startedAt, options } =
-      this.parts
+    const { peers, keeper, links, kmeLinks, map, relay, exchange } = this.parts
+    const { audit, site, startedAt, options } = this.parts
     peers.start()
     await keeper.compare()
     const { version, configuration } = options
     const facts = { version, profile: configuration.profile }
     await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
     keeper.start()
-    for (const link of links) link.start()
+    for (const link of [...links, ...kmeLinks]) link.start()
     map.start()
     relay.start()
     exchange.start()
@@ -164,13 +169,13 @@ export class Site {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const { peers, keeper, links, exchange, audit, site, sessions } = this.parts
+    const { peers, keeper, links, kmeLinks, exchange, audit, site, sessions } = this.parts
     const { kme, keystore, vault, preShared, map, relay } = this.parts
     this.#tending?.()
     await exchange.stop()
     map.stop()
     await relay.stop()
-    for (const link of links) await link.stop()
+    for (const link of [...links, ...kmeLinks]) await link.stop()
     const at = this.parts.options.ports.clock.now()
     // Not "stopped", which is a FHIR text: none may be found on a disk.
     await audit.record({ kind: 'site.ended', at, actor: site, facts: {} })
@@ -224,14 +229,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   using wrappingRoot = keyFor(root, 'keystore')
   using vaultRoot = keyFor(root, 'vault')
   // A key store may find at its opening that keys have gone: nobody waits for them yet.
-  const waiting: { exchange?: Exchange; relay?: Relay } = {}
+  const waiting: { exchange?: Exchange; relay?: Relay; kmeLinks?: readonly KmeLink[] } = {}
   const wake = (): void => {
     waiting.exchange?.keysCame()
     waiting.relay?.kick()
+    for (const link of waiting.kmeLinks ?? []) link.kick()
   }
   const keystore = await openStoreOfKeys(options, { audit, alarms, wrappingRoot, wake })
   const links: LinkRunner[] = []
-  const growthBps = (peer: SiteId): number => growthOf(links, peer)
+  const growthBps = (peer: SiteId): number =>
+    growthOf([...links, ...(waiting.kmeLinks ?? [])], peer)
   const kme = newKme({ configuration, ports, keystore, peers, growthBps })
   const sessions = newSessions(options, { kme, alarms, peers, known, policy })
   const vault = await openVault({
@@ -248,8 +255,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const forLinks = { peers, audit, alarms, keystore, sessions, preShared }
   links.push(...(await newLinks(options, forLinks)))
   serveLinks(peers, links)
+  const kmeLinks = await newKmeLinks(options, { audit, alarms, keystore, peers, sessions })
+  waiting.kmeLinks = kmeLinks
   const { map, relay } = await newRelaying(options, {
-    ...{ audit, alarms, keystore, kme, sessions, peers, links },
+    ...{ audit, alarms, keystore, kme, sessions, peers, links: [...links, ...kmeLinks] },
     keysOf: (of) => known.get(of)?.statement,
   })
   waiting.relay = relay
@@ -257,7 +266,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const startedAt = clock.now()
   return new Site({
     ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, preShared, sessions, map, relay },
+    ...{ vault, exchange, links, kmeLinks, preShared, sessions, map, relay },
   })
 }
 
@@ -324,6 +333,7 @@ function openStoreOfKeys(
         return { link, transmitter, receiver, reserveOctets, peer: siteId(one.peer) }
       }),
       ...relayLinksOf(siteId(site), relayPairsOf(configuration)),
+      ...kmeKeystoreLinks(configuration),
     ],
     limits: {
       criticalBits: configuration.reserveBits,
@@ -386,7 +396,7 @@ function newExchange(
 }
 
 /** Bits a second that come to this site's half of the pool with a peer: half of what is made. */
-const growthOf = (links: readonly LinkRunner[], peer: SiteId): number =>
+const growthOf = (links: readonly Pick<LinkRunner, 'peer' | 'view'>[], peer: SiteId): number =>
   links
     .filter((link) => link.peer === peer)
     .reduce((sum, link) => sum + link.view().secretBitsPerSecond / 2, 0)

@@ -258,6 +258,7 @@ function configurationOf(
     peerListener: nowhere,
     northListener: nowhere,
     dns: [],
+    kmeLinks: [],
     peers: all
       .filter((other) => other !== site)
       .map((other) => ({ site: other, kme: kmeOf(other), ...nowhere })),

@@ -78,5 +78,15 @@ function addLink(program: Command, context: () => Context): Command {
       const asked = await site().call('alignLink', { link: name }, null)
       out.data(asked, () => `Asked; what came of it: photonward link history ${name}`)
     })
+  link
+    .command('release <link>')
+    .description(siteRoutes.releaseLink.summary)
+    .option('--discard', 'void all keys that are stored of the link first')
+    .action(async (name: string, flags: { readonly discard?: boolean }) => {
+      const { out, site } = context()
+      const query = { link: name, discard: flags.discard === true ? 'yes' : 'no' } as const
+      const released = await site().call('releaseLink', query, null)
+      out.data(released, ({ voided }) => `Released; ${String(voided)} blocks were voided`)
+    })
   return link
 }

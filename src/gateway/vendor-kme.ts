@@ -1,0 +1,115 @@
+/**
+ * The connection to a vendor's KME: HTTPS with certificates on both sides, a limit on everything.
+ *
+ * TLS 1.2 is the least that GS QKD 014 asks for, and all that some devices have; the KME is in the
+ * same building. Nobody is trusted but the authority in the file of the link. The files are read
+ * anew after every failure, so that a renewed certificate needs no restart.
+ *
+ * @see ETSI GS QKD 014 V1.1.1 §5.1
+ * @module
+ */
+
+import { readFile } from 'node:fs/promises'
+import { Agent, request, type RequestOptions } from 'node:https'
+import { isAbsolute, join } from 'node:path'
+import {
+  KmeClientRefusal,
+  type KmeClientRequest,
+  type KmeClientResponse,
+  type KmeClientTransport,
+  type KmeLinkConfiguration,
+} from '#site'
+import { systemCode } from './system.ts'
+
+/** Connections to the vendor's KME of each link. @param folder   from which its files count */
+export const vendorKmesAt =
+  (folder: string) =>
+  (link: Pick<KmeLinkConfiguration, 'kme' | 'timeoutMs'>): KmeClientTransport => {
+    let agent: Agent | undefined
+    return async (asked) => {
+      try {
+        agent ??= await agentFor(folder, link)
+        return await exchange(agent, link, asked)
+      } catch (error) {
+        agent?.destroy()
+        agent = undefined
+        if (error instanceof KmeClientRefusal) throw error
+        const reason = systemCode(error) ?? 'no-answer'
+        throw unanswered(`The KME at ${link.kme.url} gave no answer`, reason, error)
+      }
+    }
+  }
+
+async function agentFor(
+  folder: string,
+  { kme, timeoutMs }: Pick<KmeLinkConfiguration, 'kme' | 'timeoutMs'>,
+): Promise<Agent> {
+  const read = async (file: string): Promise<Buffer> => {
+    const path = isAbsolute(file) ? file : join(folder, file)
+    try {
+      return await readFile(path)
+    } catch (cause) {
+      throw unanswered(`Cannot read ${path}`, systemCode(cause) ?? 'unreadable', cause)
+    }
+  }
+  const [cert, key, ca] = await Promise.all([read(kme.certificate), read(kme.key), read(kme.ca)])
+  const { serverName } = kme
+  return new Agent({
+    ...{ cert, key, ca, minVersion: 'TLSv1.2', ecdhCurve: GROUPS },
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...{ keepAlive: true, maxSockets: 1, timeout: timeoutMs },
+  })
+}
+
+function exchange(
+  agent: Agent,
+  { kme, timeoutMs }: Pick<KmeLinkConfiguration, 'kme' | 'timeoutMs'>,
+  { method, path, body }: KmeClientRequest,
+): Promise<KmeClientResponse> {
+  const { promise, resolve, reject } = Promise.withResolvers<KmeClientResponse>()
+  const headers =
+    body === undefined
+      ? { accept: JSON_TYPE }
+      : { accept: JSON_TYPE, 'content-type': JSON_TYPE, 'content-length': body.length }
+  // From the first packet to the last octet: a KME that drips holds nobody up.
+  const options: RequestOptions = { method, agent, headers, signal: AbortSignal.timeout(timeoutMs) }
+  const call = request(`${kme.url.replace(/\/$/, '')}${path}`, options, (answer) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const clear = (): void => chunks.splice(0).forEach((chunk) => chunk.fill(0))
+    answer.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size <= ANSWER_OCTETS_MAX) return
+      clear()
+      call.destroy()
+      const message = `Expected of the KME at most ${ANSWER_OCTETS_MAX} octets`
+      reject(new KmeClientRefusal('KME_CLIENT_ANSWER_TOO_LONG', message))
+    })
+    answer.once('error', (error) => {
+      clear()
+      reject(error)
+    })
+    answer.once('end', () => {
+      const whole = new Uint8Array(size)
+      let at = 0
+      for (const chunk of chunks) {
+        whole.set(chunk, at)
+        at += chunk.length
+      }
+      clear()
+      resolve({ status: answer.statusCode ?? 0, body: whole })
+    })
+  })
+  call.once('error', reject)
+  call.end(body)
+  return promise
+}
+
+const unanswered = (message: string, reason: string, cause: unknown): KmeClientRefusal =>
+  new KmeClientRefusal('KME_CLIENT_UNANSWERED', message, { cause, facts: { reason } })
+
+const JSON_TYPE = 'application/json'
+/** Hybrid where the KME knows it. */
+const GROUPS = 'X25519MLKEM768:X25519:P-256:P-384'
+const ANSWER_OCTETS_MAX = 2 * 1024 * 1024
