@@ -276,7 +276,7 @@ const OPEN_TIMEOUT_MS = 20_000
 /** The other end may have to ask its KME many times. */
 const COLLECT_TIMEOUT_MS = 120_000
 const ASK_TIMEOUT_MS = 10_000
-const PAUSE_MS_MAX = 60_000
+const PAUSE_MS_MAX = 10_000
 /** Beyond, pauses grow no more. */
 const FAILURES_COUNTED = 16
 /** Blocks under the secret of one session: each digest has a key of its own from it. */
