@@ -3,17 +3,25 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import {
   add,
+  addWords,
   and,
   assembled,
   constant,
   doubles,
+  equalOctets,
+  highBits,
   load,
   multiply,
   octets,
   octetsRight,
+  or,
+  packHalves,
+  packWords,
   plus,
   shuffle,
+  smallerWords,
   subtract,
+  subtractWords,
   swizzle,
   times,
   xor,
@@ -74,6 +82,19 @@ test('operations on octets do what their names say', () => {
         evaluate((x) => xor(x, octets(value)), a, b),
         each((x) => x ^ value),
       )
+      assert.deepEqual(
+        evaluate(or, a, b),
+        each((x, y) => x | y),
+      )
+      assert.deepEqual(
+        evaluate((x) => equalOctets(x, octets(value)), a, b),
+        each((x) => (x === value ? 255 : 0)),
+      )
+      const high = a.reduce((sum, x, at) => sum + (x >> 7) * 2 ** at, 0)
+      assert.deepEqual(
+        new Uint32Array(evaluate(highBits, a, b).buffer),
+        Uint32Array.of(high, high, high, high),
+      )
       const picked = b.map((y) => y & 15)
       assert.deepEqual(
         evaluate(swizzle, a, picked),
@@ -86,6 +107,42 @@ test('operations on octets do what their names say', () => {
       )
     }),
     { seed: 1, numRuns: 20 },
+  )
+})
+
+test('operations on words do what their names say', () => {
+  const words = fc.uint32Array({ minLength: 4, maxLength: 4 })
+  const octetsOf = (values: Uint32Array): Uint8Array => new Uint8Array(values.buffer.slice(0))
+  fc.assert(
+    fc.property(words, words, (a, b) => {
+      const run = (how: (x: Expression<'v128'>, y: Expression<'v128'>) => Expression<'v128'>) =>
+        evaluate(how, octetsOf(a), octetsOf(b))
+      const each = (work: (x: number, y: number) => number): Uint8Array =>
+        octetsOf(a.map((x, at) => work(x, b[at])))
+      assert.deepEqual(
+        run(addWords),
+        each((x, y) => x + y),
+      )
+      assert.deepEqual(
+        run(subtractWords),
+        each((x, y) => x - y),
+      )
+      assert.deepEqual(
+        run(smallerWords),
+        each((x, y) => Math.min(x, y)),
+      )
+      const [small, tiny] = [65_535, 255].map((most) =>
+        [a, b].map((all) => all.map((value) => value & most)),
+      )
+      const packed = evaluate(packWords, octetsOf(small[0]), octetsOf(small[1]))
+      assert.deepEqual([...new Uint16Array(packed.buffer)], [...small[0], ...small[1]])
+      const halves = tiny.map((all) => new Uint8Array(Uint16Array.of(...all, ...all).buffer))
+      assert.deepEqual(
+        [...evaluate(packHalves, halves[0], halves[1])],
+        tiny.flatMap((all) => [...all, ...all]),
+      )
+    }),
+    { seed: 3, numRuns: 30 },
   )
 })
 

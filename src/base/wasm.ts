@@ -199,6 +199,12 @@ export const octetsRight = (a: Expression<'v128'>, bits: number): Expression<'v1
   code: [...a.code, ...constant(bits).code, 0xfd, 0x6d],
 })
 
+/** Four words: in each, bit i tells whether octet i is above 127. */
+export const highBits = (a: Expression<'v128'>): Expression<'v128'> => ({
+  type: 'v128',
+  code: [...a.code, 0xfd, ...unsigned(0x64), 0xfd, 0x11],
+})
+
 type Binary = (a: Expression<'v128'>, b: Expression<'v128'>) => Expression<'v128'>
 
 const binary =
@@ -206,9 +212,22 @@ const binary =
   (a, b) => ({ type: 'v128', code: [...a.code, ...b.code, 0xfd, ...unsigned(operation)] })
 
 export const and: Binary = binary(0x4e)
+export const or: Binary = binary(0x50)
 export const xor: Binary = binary(0x51)
 /** Octet i of the result is octet number bᵢ of a. Only for numbers below 16. */
 export const swizzle: Binary = binary(0x100)
+/** 255 where octets are equal, 0 elsewhere. */
+export const equalOctets: Binary = binary(0x23)
+/** Four sums of 32 bits. */
+export const addWords: Binary = binary(0xae)
+/** Four differences of 32 bits. */
+export const subtractWords: Binary = binary(0xb1)
+/** The smaller ones of four pairs of words without sign. */
+export const smallerWords: Binary = binary(0xb7)
+/** Words of a, then of b, as 16 bits each; none may be larger than that. */
+export const packWords: Binary = binary(0x86)
+/** Numbers of 16 bits of a, then of b, as octets; none may be larger than that. */
+export const packHalves: Binary = binary(0x66)
 /** Two sums in double precision. */
 export const add: Binary = binary(0xf0)
 /** Two differences in double precision. */

@@ -247,7 +247,7 @@ test('slots come back from gaps of every width', () => {
 })
 
 test('octets that are no gaps of one batch are refused', () => {
-  const octets = Uint8Array.of(3, 255, 0, 7)
+  const octets = Uint8Array.of(3, 255, 7, 0)
   assert.deepEqual(decodeGaps({ width: 1, octets }, 3, 300), Uint32Array.of(3, 259, 267))
   const bad: readonly [Uint8Array, number, number, number][] = [
     [octets, 1, 2, 300],
