@@ -37,6 +37,12 @@ export type GatewayRefusalCode =
   | 'STORE_MIGRATION_CHANGED'
   /** The database cannot be opened: damaged, not ours, or a migration failed. */
   | 'STORE_UNREADABLE'
+  /** The server of the database does not answer. */
+  | 'STORE_UNREACHABLE'
+  /** The server of the database is too old, or set so that commits would not be durable. */
+  | 'STORE_UNSUPPORTED'
+  /** The database is that of another site. */
+  | 'STORE_OTHER_SITE'
   /** Key, certificate, trust anchor or revocation list cannot be used. */
   | 'CREDENTIALS_INVALID'
   /** A file that was to be shown is no certificate, or cannot be read. */

@@ -15,7 +15,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { test, type TestContext } from 'node:test'
-import { SeededRandom, type Migration, type Row, type Statement } from '#base'
+import { SeededRandom, siteId, type Migration, type Row, type Statement, type Store } from '#base'
+import type { PostgresPlace } from '#world/ports'
+import { SystemClock } from './clock.ts'
+import { openPostgres } from './store-postgres.ts'
 import { openStore } from './store.ts'
 
 const ROUNDS = 20
@@ -40,13 +43,26 @@ const wholeIn = (half: (typeof HALVES)[number]): Statement => ({
   parameters: [],
 })
 
-if (process.argv[2] === 'write') await writeUntilKilled(process.argv[3], Number(process.argv[4]))
-// Not loaded by the writer: it has a test, whose report would be printed among the numbers.
-else crashTests((await import('./scratch.test.ts')).scratch)
+/** The file of the embedded engine, or where PostgreSQL keeps the database. */
+type Place = string | PostgresPlace
 
-async function writeUntilKilled(file: string, first: number): Promise<void> {
+const open = (place: Place): Promise<Store & AsyncDisposable> =>
+  typeof place === 'string'
+    ? openStore({ file: place, migrations })
+    : openPostgres({ address: place, site: siteId('a'), migrations, clock: new SystemClock() })
+
+if (process.argv[2] === 'write')
+  await writeUntilKilled(JSON.parse(process.argv[3]) as Place, Number(process.argv[4]))
+// Not loaded by the writer: it has a test, whose report would be printed among the numbers.
+else {
+  const { PostgresCluster, withoutPostgres } = await import('#world/ports')
+  const { scratch } = await import('./scratch.test.ts')
+  crashTests({ scratch, skip: withoutPostgres(), start: () => PostgresCluster.start() })
+}
+
+async function writeUntilKilled(place: Place, first: number): Promise<void> {
   await new Promise((told) => process.stdin.once('data', told))
-  const store = await openStore({ file, migrations })
+  const store = await open(place)
   let next = first
   const write = async (): Promise<never> => {
     for (;;) {
@@ -73,8 +89,8 @@ function say(line: string): void {
 
 type Writer = ChildProcessByStdio<Writable, Readable, null>
 
-const startWriter = (file: string, first: number): Writer =>
-  spawn(process.execPath, [import.meta.filename, 'write', file, String(first)], {
+const startWriter = (place: Place, first: number): Writer =>
+  spawn(process.execPath, [import.meta.filename, 'write', JSON.stringify(place), String(first)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
 
@@ -92,37 +108,57 @@ async function killAfter(writer: Writer, count: number): Promise<number[]> {
   return acknowledged
 }
 
-function crashTests(scratch: (t: TestContext) => string): void {
-  test('however often a daemon is killed, no acknowledged commit is lost and none is halved', async (t) => {
-    const file = join(scratch(t), 'site.db')
-    const random = new SeededRandom(20_261_120)
-    const acknowledged: number[] = []
-    let next = startWriter(file, 0)
-    t.after(() => next.kill('SIGKILL'))
-    for (let round = 0; round < ROUNDS; round++) {
-      const writer = next
-      // Loads its program while the present one writes.
-      next = startWriter(file, (round + 1) * 1e6)
-      acknowledged.push(...(await killAfter(writer, 1 + random.below(300))))
-      await using store = await openStore({ file, migrations })
-      const [left, right] = await Promise.all(HALVES.map((half) => store.read(wholeIn(half))))
-      assert.deepEqual(left, right, 'a commit was halved')
-      const kept = new Set(left.map(({ id }: Row) => id))
-      const lost = acknowledged.filter((id) => !kept.has(id))
-      assert.deepEqual(lost, [], `lost in round ${String(round)}`)
-    }
-    assert(acknowledged.length > ROUNDS)
+interface Machines {
+  readonly scratch: (t: TestContext) => string
+  readonly skip: string | false
+  readonly start: () => Promise<AsyncDisposable & { database(): PostgresPlace }>
+}
+
+function crashTests({ scratch, skip, start }: Machines): void {
+  test('however often a daemon is killed, no acknowledged commit is lost and none is halved', (t) =>
+    surviveKills(t, join(scratch(t), 'site.db')))
+
+  test('over PostgreSQL as well, none is lost and none is halved', { skip }, async (t) => {
+    await using cluster = await start()
+    await surviveKills(t, cluster.database())
   })
 
-  test('a second daemon is refused while the first lives, and not after its death', async (t) => {
-    const file = join(scratch(t), 'site.db')
-    const writer = startWriter(file, 0)
-    t.after(() => writer.kill('SIGKILL'))
-    writer.stdin.write('go')
-    await new Promise((acknowledged) => writer.stdout.once('data', acknowledged))
-    await assert.rejects(openStore({ file, migrations }), { code: 'SITE_IN_USE' })
-    await killAfter(writer, 1)
-    await using store = await openStore({ file, migrations })
-    assert((await store.read(wholeIn('left_half'))).length > 0)
+  test('a second daemon is refused while the first lives, and not after its death', (t) =>
+    refuseSecond(t, join(scratch(t), 'site.db')))
+
+  test('a second daemon on the same PostgreSQL is refused as well', { skip }, async (t) => {
+    await using cluster = await start()
+    await refuseSecond(t, cluster.database())
   })
+}
+
+async function surviveKills(t: TestContext, place: Place): Promise<void> {
+  const random = new SeededRandom(20_261_120)
+  const acknowledged: number[] = []
+  let next = startWriter(place, 0)
+  t.after(() => next.kill('SIGKILL'))
+  for (let round = 0; round < ROUNDS; round++) {
+    const writer = next
+    // Loads its program while the present one writes.
+    next = startWriter(place, (round + 1) * 1e6)
+    acknowledged.push(...(await killAfter(writer, 1 + random.below(300))))
+    await using store = await open(place)
+    const [left, right] = await Promise.all(HALVES.map((half) => store.read(wholeIn(half))))
+    assert.deepEqual(left, right, 'a commit was halved')
+    const kept = new Set(left.map(({ id }: Row) => id))
+    const lost = acknowledged.filter((id) => !kept.has(id))
+    assert.deepEqual(lost, [], `lost in round ${String(round)}`)
+  }
+  assert(acknowledged.length > ROUNDS)
+}
+
+async function refuseSecond(t: TestContext, place: Place): Promise<void> {
+  const writer = startWriter(place, 0)
+  t.after(() => writer.kill('SIGKILL'))
+  writer.stdin.write('go')
+  await new Promise((acknowledged) => writer.stdout.once('data', acknowledged))
+  await assert.rejects(open(place), { code: 'SITE_IN_USE' })
+  await killAfter(writer, 1)
+  await using store = await open(place)
+  assert((await store.read(wholeIn('left_half'))).length > 0)
 }

@@ -110,7 +110,11 @@ function apply(database: DatabaseSync, id: string, statements: readonly string[]
   }
 }
 
-function compare(applied: ReadonlyMap<string, string>, known: ReadonlyMap<string, string>): void {
+/** Refuses a database that is ahead of this program, or was made by other migrations. */
+export function compare(
+  applied: ReadonlyMap<string, string>,
+  known: ReadonlyMap<string, string>,
+): void {
   for (const [id, digest] of applied) {
     const expected = known.get(id)
     if (expected === undefined) {
@@ -194,6 +198,6 @@ const WRITER_ACTIONS: readonly number[] = [
 ]
 
 /** Table of the migrations that were applied, in the order of their ids. */
-const APPLIED = 'schema_migration'
+export const APPLIED = 'schema_migration'
 /** `PWRD` in the file header, so that tools can tell what the file is. */
 const APPLICATION_ID = 0x50575244

@@ -11,7 +11,7 @@
 import type { Row, SqlValue, Statement } from '#base'
 import type { StatementSync } from 'node:sqlite'
 import { systemCode } from './system.ts'
-import type { Failure } from './store-wire.ts'
+import type { Commit, Failure } from './store-wire.ts'
 
 /** What SQLite is given for a value. */
 export function toSql(value: SqlValue): SqlValue {
@@ -50,6 +50,18 @@ export function weight({ sql, parameters }: Statement): number {
     octets += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
   }
   return octets
+}
+
+/** How many of the waiting commits, from the front, are to share one transaction. */
+export function groupSize(waiting: readonly Commit[]): number {
+  let octets = 0
+  let count = 0
+  for (const commit of waiting) {
+    if (count === GROUP_COMMITS_MAX || octets > GROUP_OCTETS_MAX) break
+    for (const statement of commit) octets += weight(statement)
+    count++
+  }
+  return count
 }
 
 /** All rows of a prepared statement, as plain objects. */
@@ -95,8 +107,13 @@ function sqliteCode(error: unknown): number | undefined {
   return typeof error.errcode === 'number' ? error.errcode : undefined
 }
 
+/** Commits in one transaction. */
+export const GROUP_COMMITS_MAX = 1024
+/** Octets of parameters in one transaction, before the commit that goes over it. */
+const GROUP_OCTETS_MAX = 16 * 1024 * 1024
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER)
-const BEYOND = 'a whole number beyond 2^53 - 1'
+/** What neither a value nor a row may hold. */
+export const BEYOND = 'a whole number beyond 2^53 - 1'
 // Primary result codes of SQLite, sqlite3.h.
 const SQLITE_IOERR = 10
 const SQLITE_CORRUPT = 11

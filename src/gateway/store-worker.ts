@@ -6,7 +6,7 @@
 
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { OpeningFailure, openWriter } from './store-schema.ts'
-import { failureOf, weight } from './store-values.ts'
+import { failureOf, GROUP_COMMITS_MAX, groupSize } from './store-values.ts'
 import type { Commit, Failure, FromWriter, Outcome, ToWriter, WriterSetup } from './store-wire.ts'
 import { DiskFailure, GroupWriter } from './store-writer.ts'
 
@@ -64,16 +64,8 @@ function serve(
 }
 
 /** Takes a group off the front of the queue and commits it. */
-function commitGroup(writer: GroupWriter, waiting: Commit[]): readonly Outcome[] {
-  let octets = 0
-  let count = 0
-  for (const commit of waiting) {
-    if (count === GROUP_COMMITS_MAX || octets > GROUP_OCTETS_MAX) break
-    for (const statement of commit) octets += weight(statement)
-    count++
-  }
-  return writer.commitAll(waiting.splice(0, count))
-}
+const commitGroup = (writer: GroupWriter, waiting: Commit[]): readonly Outcome[] =>
+  writer.commitAll(waiting.splice(0, groupSize(waiting)))
 
 const next = (port: MessagePort): ToWriter | undefined =>
   (receiveMessageOnPort(port) as { message: ToWriter } | undefined)?.message
@@ -89,10 +81,5 @@ function refusalFor(error: unknown): Omit<Extract<FromWriter, { kind: 'refused' 
 
 const failureFor = (error: unknown): Failure =>
   error instanceof DiskFailure ? error.failure : { ...failureOf(error), code: 'STORE_FAILED' }
-
-/** Commits in one transaction. */
-const GROUP_COMMITS_MAX = 1024
-/** Octets of parameters in one transaction, before the commit that goes over it. */
-const GROUP_OCTETS_MAX = 16 * 1024 * 1024
 
 if (parentPort !== null) main(parentPort, workerData as WriterSetup)

@@ -31,8 +31,9 @@ import { sha256 } from '#crypto'
 import { lockFolder, type FolderLock } from './folder.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { PreparedStatements } from './store-prepared.ts'
+import { causeOf, CLOSED, refusalOf, refuseFaults, refuseIfCrowded } from './store-refusals.ts'
 import { openReader } from './store-schema.ts'
-import { failureOf, rowsOf, snapshot, valueFault, weight } from './store-values.ts'
+import { failureOf, rowsOf, snapshot, weight } from './store-values.ts'
 import type {
   Commit,
   Failure,
@@ -63,10 +64,8 @@ export const openStore = (options: StoreOptions): Promise<SqliteStore> =>
 /** As `openStore`, with another program for the writer thread: for tests of its end. */
 export async function startStore(options: StoreOptions, program: URL): Promise<SqliteStore> {
   const { file, migrations, pagesMax } = options
-  const ids = new Set(migrations.map(({ id }) => id))
-  assert(ids.size === migrations.length, 'each migration has an id of its own')
   const lock = lockFolder(dirname(file))
-  const setup: WriterSetup = { file, migrations: migrations.map(known), pagesMax }
+  const setup: WriterSetup = { file, migrations: knownMigrations(migrations), pagesMax }
   const writer = new Worker(program, { workerData: setup, name: 'store-writer' })
   try {
     await started(writer, file)
@@ -78,11 +77,15 @@ export async function startStore(options: StoreOptions, program: URL): Promise<S
   }
 }
 
-/** With a digest, by which an edited migration is found out. */
-const known = (migration: Migration): KnownMigration => ({
-  ...migration,
-  digest: hex(sha256(lengthPrefixed(...migration.statements.map(utf8)))),
-})
+/** With digests, by which an edited migration is found out. */
+export function knownMigrations(migrations: readonly Migration[]): readonly KnownMigration[] {
+  const ids = new Set(migrations.map(({ id }) => id))
+  assert(ids.size === migrations.length, 'each migration has an id of its own')
+  return migrations.map((migration) => ({
+    ...migration,
+    digest: hex(sha256(lengthPrefixed(...migration.statements.map(utf8)))),
+  }))
+}
 
 function started(writer: Worker, file: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -138,7 +141,7 @@ export class SqliteStore implements Store, AsyncDisposable {
   read({ sql, parameters }: Statement): Promise<readonly Row[]> {
     return Promise.try(() => {
       this.#refuseUnlessOpen()
-      refuseFaults(parameters.map(valueFault))
+      refuseFaults(parameters)
       try {
         return rowsOf(this.#prepared.of(sql).statement, parameters)
       } catch (error) {
@@ -150,9 +153,9 @@ export class SqliteStore implements Store, AsyncDisposable {
   commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
     return Promise.try(() => {
       this.#refuseUnlessOpen()
-      refuseFaults(statements.flatMap(({ parameters }) => parameters.map(valueFault)))
+      refuseFaults(statements.flatMap(({ parameters }) => parameters))
       const octets = statements.reduce((sum, statement) => sum + weight(statement), 0)
-      this.#refuseIfCrowded(octets)
+      refuseIfCrowded(this.#waiting.length, this.#octetsWaiting, octets)
       const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly Row[])[]>()
       this.#waiting.push({ statements: statements.length, octets, resolve, reject })
       this.#octetsWaiting += octets
@@ -221,35 +224,10 @@ export class SqliteStore implements Store, AsyncDisposable {
   #refuseUnlessOpen(): void {
     if (this.#state !== 'open') throw refusalOf(CLOSED)
   }
-
-  #refuseIfCrowded(octets: number): void {
-    const crowded = this.#waiting.length >= WAITING_COMMITS_MAX
-    if (!crowded && this.#octetsWaiting + octets <= WAITING_OCTETS_MAX) return
-    throw new PortRefusal('STORE_FULL', 'Too much is waiting to be stored; try again later', {
-      facts: { commits: this.#waiting.length, octets: this.#octetsWaiting },
-    })
-  }
 }
 
-function refuseFaults(faults: readonly (string | undefined)[]): void {
-  const fault = faults.find((found) => found !== undefined)
-  if (fault === undefined) return
-  throw new PortRefusal('STORE_FAILED', `The database cannot hold ${fault}`)
-}
-
-const refusalOf = ({ code, message, facts, cause }: Failure): PortRefusal =>
-  new PortRefusal(code, message, { ...causeOf(cause), facts })
-
-const causeOf = (text: string | undefined): { cause?: Error } =>
-  text === undefined ? {} : { cause: new Error(text) }
-
-const CLOSED: Failure = { code: 'STORE_FAILED', message: 'The store is closed', facts: {} }
 const WRITER_ENDED: Failure = {
   code: 'STORE_FAILED',
   message: 'The writer of the store ended; what was not acknowledged may or may not stand',
   facts: {},
 }
-/** Commits that may wait for the writer. */
-export const WAITING_COMMITS_MAX = 16_384
-/** Octets that may wait for the writer. */
-const WAITING_OCTETS_MAX = 256 * 1024 * 1024
