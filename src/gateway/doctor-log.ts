@@ -5,13 +5,14 @@
  */
 
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { PortRefusal, Refusal, type Store } from '#base'
+import { PortRefusal, Refusal, siteId, type Row, type Statement } from '#base'
 import type { CheckView } from '#contract'
 import { inspectLogHead, inspectTrust } from '#site'
 import { line, type ExaminedSite } from './check.ts'
 import { SystemClock } from './clock.ts'
 import { FolderDisk } from './disk.ts'
+import { postgresOf, storeFile } from './store-open.ts'
+import { PostgresReader } from './store-postgres-reader.ts'
 import { PreparedStatements } from './store-prepared.ts'
 import { openReader } from './store-schema.ts'
 import { rowsOf } from './store-values.ts'
@@ -19,14 +20,20 @@ import { rowsOf } from './store-values.ts'
 /** Whether the newest checkpoint is signed by this site and the stored tree leads to it. */
 export async function logCheck({ folder, configuration }: ExaminedSite): Promise<CheckView> {
   const { site, kme } = configuration
-  const file = join(folder, 'state.db')
-  if (!existsSync(file)) return line('log', 'skip', 'there is none before the first start')
+  const address = postgresOf(folder, configuration)
+  const file = storeFile(folder)
+  if (address === undefined && !existsSync(file))
+    return line('log', 'skip', 'there is none before the first start')
   using clock = new SystemClock()
   try {
     const { own } = await inspectTrust(new FolderDisk(folder), { site, kme, now: clock.now() })
     if (own === undefined) return line('log', 'skip', "the site's own statement does not hold")
-    using store = new ReadingStore(file)
-    const head = await inspectLogHead(own, store)
+    await using reader =
+      address === undefined ? new FileReader(file) : new PostgresReader(address, siteId(site))
+    const head = await inspectLogHead(own, {
+      read: (one) => reader.read(one),
+      commit: refuseCommit,
+    })
     switch (head.kind) {
       case 'verified':
         return line('log', 'ok', `${head.entries} entries, signed and whole up to ${head.size}`)
@@ -41,8 +48,8 @@ export async function logCheck({ folder, configuration }: ExaminedSite): Promise
   }
 }
 
-/** The database of a site, read beside the daemon that writes it. */
-class ReadingStore implements Store, Disposable {
+/** The file with the data of a site, read beside the daemon that writes it. */
+class FileReader implements AsyncDisposable {
   readonly #reader
   readonly #prepared
 
@@ -55,7 +62,7 @@ class ReadingStore implements Store, Disposable {
     }
   }
 
-  read({ sql, parameters }: Parameters<Store['read']>[0]): ReturnType<Store['read']> {
+  read({ sql, parameters }: Statement): Promise<readonly Row[]> {
     return Promise.try(() => {
       try {
         return rowsOf(this.#prepared.of(sql).statement, parameters)
@@ -65,11 +72,11 @@ class ReadingStore implements Store, Disposable {
     })
   }
 
-  commit(): Promise<never> {
-    return Promise.reject(new PortRefusal('STORE_FAILED', 'An examination changes nothing'))
-  }
-
-  [Symbol.dispose](): void {
+  [Symbol.asyncDispose](): Promise<void> {
     this.#reader.close()
+    return Promise.resolve()
   }
 }
+
+const refuseCommit = (): Promise<never> =>
+  Promise.reject(new PortRefusal('STORE_FAILED', 'An examination changes nothing'))

@@ -9,14 +9,7 @@
 import { join } from 'node:path'
 import { PortRefusal, type Network } from '#base'
 import type { FindingView } from '#contract'
-import {
-  openSite,
-  readMaterial,
-  readRootKey,
-  SiteConfigurationShape,
-  siteMigrations,
-  verifyLogOf,
-} from '#site'
+import { openSite, readMaterial, readRootKey, SiteConfigurationShape, verifyLogOf } from '#site'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
 import { openDisk, sweepPending } from './disk.ts'
@@ -24,7 +17,7 @@ import { openFolder } from './folder.ts'
 import { JsonLog } from './log.ts'
 import { testedRandom } from './random.ts'
 import { CONFIG_FILE } from './site-daemon.ts'
-import { openStore } from './store.ts'
+import { openSiteStore } from './store-open.ts'
 
 /**
  * Verifies the log, the records and the keys in the folder of a stopped site.
@@ -38,10 +31,7 @@ export async function* verifyStopped(
   const folder = openFolder(folderName)
   const configuration = readConfigurationFile(join(folder, CONFIG_FILE), SiteConfigurationShape)
   using clock = new SystemClock()
-  await using store = await openStore({
-    file: join(folder, 'state.db'),
-    migrations: siteMigrations,
-  })
+  await using store = await openSiteStore(folder, configuration, clock)
   sweepPending(folder)
   const disk = openDisk(folder)
   const log = new JsonLog({ clock, sinks: [] })
@@ -62,7 +52,7 @@ export async function* verifyStopped(
     material,
     root,
     version: 'offline',
-    surroundings: () => ({ folder, engine: 'embedded SQLite', listeners: [] }),
+    surroundings: () => ({ folder, engine: store.engine, listeners: [] }),
     onStop: () => undefined,
   })
   const refusal = await opening.then(

@@ -15,7 +15,6 @@ import {
   readMaterial,
   readRootKey,
   SiteConfigurationShape,
-  siteMigrations,
   TrustAlarms,
   type Devices,
   type Material,
@@ -37,7 +36,7 @@ import { openNetwork, type TlsNetwork } from './network.ts'
 import { deviceChannel, type PeerEntry } from './peer.ts'
 import { testedRandom } from './random.ts'
 import { Shutdown } from './shutdown.ts'
-import { openStore } from './store.ts'
+import { openSiteStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
 import { watchTrust } from './trust.ts'
 import { vendorKmesAt } from './vendor-kme.ts'
@@ -89,7 +88,7 @@ interface Assembly {
 async function assemble(assembly: Assembly): Promise<Daemon> {
   const { options, folder, configuration, shutdown, ports } = assembly
   const { clock, log } = ports
-  const store = await openStore({ file: join(folder, 'state.db'), migrations: siteMigrations })
+  const store = await openSiteStore(folder, configuration, clock)
   shutdown.add('close', 'store', () => store[Symbol.asyncDispose]())
   void store.closed.then((refusal) => {
     // Nobody knows what is durable any more: end, and look again at the next start.
@@ -129,7 +128,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     version: options.version,
     surroundings: () => ({
       folder,
-      engine: 'embedded SQLite',
+      engine: store.engine,
       listeners: listenersOf({ network, ...open }),
     }),
     onStop: () => void stop('asked by the operator'),

@@ -131,7 +131,7 @@ function settingsOf(address: PostgresAddress, site: SiteId): ClientConfig {
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
     pipeline: true,
-    types: readers as NonNullable<ClientConfig['types']>,
+    types: readers,
   }
 }
 

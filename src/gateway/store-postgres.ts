@@ -27,7 +27,7 @@ import {
 import { GatewayRefusal } from './refusal.ts'
 import { CLOSED, refusalOf, refuseFaults, refuseIfCrowded } from './store-refusals.ts'
 import { knownMigrations } from './store.ts'
-import { PreparedNames } from './store-postgres-names.ts'
+import { PostgresReader, refuseUnlessOfRows } from './store-postgres-reader.ts'
 import { lastOpening, openSchema } from './store-postgres-schema.ts'
 import {
   connect,
@@ -37,15 +37,7 @@ import {
   takeLock,
   type PostgresAddress,
 } from './store-postgres-session.ts'
-import { isOfRows } from './store-postgres-text.ts'
-import {
-  isLost,
-  plainRow,
-  postgresFailure,
-  postgresFault,
-  toPostgres,
-  UNREACHABLE,
-} from './store-postgres-values.ts'
+import { postgresFault, UNREACHABLE } from './store-postgres-values.ts'
 import { PostgresWriter, type GroupEnd } from './store-postgres-writer.ts'
 import { groupSize, snapshot, weight } from './store-values.ts'
 import type { Commit, Failure, Outcome } from './store-wire.ts'
@@ -93,12 +85,6 @@ interface Waiting {
   readonly reject: (refusal: PortRefusal) => void
 }
 
-/** A connection, and what is kept for it. */
-interface Reading {
-  readonly client: Client
-  readonly names: PreparedNames
-}
-
 /** Owns the connections. Made by `openPostgres`. */
 export class PostgresStore implements Store, AsyncDisposable {
   readonly #options: PostgresOptions & { readonly shared: boolean }
@@ -106,8 +92,7 @@ export class PostgresStore implements Store, AsyncDisposable {
   readonly #opening: number
   #writing: Client | undefined
   #writer: PostgresWriter | undefined
-  #reading: Promise<Reading> | undefined
-  #readingOn: Client | undefined
+  readonly #reader: PostgresReader
   /** Commits that no group has taken yet, in the order of the calls. */
   #waiting: Waiting[] = []
   #octetsWaiting = 0
@@ -125,6 +110,7 @@ export class PostgresStore implements Store, AsyncDisposable {
   ) {
     this.#options = options
     this.#opening = opening
+    this.#reader = new PostgresReader(options.address, options.site)
     this.#use(client)
   }
 
@@ -133,20 +119,9 @@ export class PostgresStore implements Store, AsyncDisposable {
     return this.#closed.promise
   }
 
-  async read({ sql, parameters }: Statement): Promise<readonly Row[]> {
+  async read(statement: Statement): Promise<readonly Row[]> {
     this.#refuseUnlessOpen()
-    refuseFaults(parameters, postgresFault)
-    if (!isOfRows(sql)) throw refusalOf(NOT_OF_ROWS)
-    const values = parameters.map(toPostgres)
-    const reading = await this.#reader()
-    try {
-      const query = { ...reading.names.of(sql), values }
-      const { rows } = await reading.client.query<Record<string, unknown>>(query)
-      return rows.map(plainRow)
-    } catch (error) {
-      if (isLost(error)) this.#dropReader(reading)
-      throw refusalOf(postgresFailure(error))
-    }
+    return this.#reader.read(statement)
   }
 
   commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
@@ -156,7 +131,7 @@ export class PostgresStore implements Store, AsyncDisposable {
         statements.flatMap(({ parameters }) => parameters),
         postgresFault,
       )
-      if (!statements.every(({ sql }) => isOfRows(sql))) throw refusalOf(NOT_OF_ROWS)
+      for (const { sql } of statements) refuseUnlessOfRows(sql)
       const octets = statements.reduce((sum, statement) => sum + weight(statement), 0)
       refuseIfCrowded(this.#waiting.length, this.#octetsWaiting, octets)
       const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly Row[])[]>()
@@ -270,34 +245,12 @@ export class PostgresStore implements Store, AsyncDisposable {
     return client === undefined ? Promise.resolve() : end(client)
   }
 
-  #reader(): Promise<Reading> {
-    const { address, site } = this.#options
-    this.#reading ??= connect(address, { site, writes: false }).then(
-      (client) => {
-        this.#readingOn = client
-        return { client, names: new PreparedNames() }
-      },
-      () => {
-        this.#reading = undefined
-        throw refusalOf(UNREACHABLE)
-      },
-    )
-    return this.#reading
-  }
-
-  #dropReader({ client }: Reading): void {
-    // Others that waited on the same connection come here too, maybe after it was made again.
-    if (client === this.#readingOn) this.#reading = undefined
-    void end(client)
-  }
-
   async #end(failure: Failure | undefined): Promise<void> {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     for (const { reject } of this.#waiting) reject(refusalOf(failure ?? CLOSED))
     this.#waiting = []
-    const reading = await this.#reading?.catch(() => undefined)
-    if (reading !== undefined) await end(reading.client)
+    await this.#reader[Symbol.asyncDispose]()
     await this.#dropWriter()
     this.#closed.resolve(failure === undefined ? undefined : refusalOf(failure))
   }
@@ -311,11 +264,6 @@ const unreached = (): Outcome => ({ kind: 'undone', failure: UNREACHABLE })
 
 const STATUS = 'select pg_xact_status($1::xid8) as status'
 
-const NOT_OF_ROWS: Failure = {
-  code: 'STORE_FAILED',
-  message: 'A statement may only read and write rows',
-  facts: {},
-}
 const UNCERTAIN: Failure = {
   code: 'STORE_FAILED',
   message: 'The database was lost while committing; what was not acknowledged may or may not stand',

@@ -16,11 +16,12 @@
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
+import type {
+  PortRefusal} from '#base';
 import {
   assert,
   hex,
   lengthPrefixed,
-  PortRefusal,
   utf8,
   type Migration,
   type Row,

@@ -134,6 +134,23 @@ const NetworkShape = Exactly({
   }),
 })
 
+/** Where the site keeps its data: in its folder, or in a database of PostgreSQL that is its alone. */
+const StoreShape = Type.Object(
+  {
+    kind: Choice(['sqlite', 'postgres'] as const, 'sqlite'),
+    /** Of PostgreSQL: a name or address, or the folder of its socket file. */
+    host: Type.String({ minLength: 1, maxLength: 255, default: '/var/run/postgresql' }),
+    port: WholeOr(5432, 1, 65_535),
+    database: Type.String({ minLength: 1, maxLength: 63, default: 'photonward' }),
+    user: Type.String({ minLength: 1, maxLength: 63, default: 'photonward' }),
+    /** File with the password; left out where the socket file tells who asks. */
+    passwordFile: Type.Optional(Text(1024, 1)),
+    /** File with the authority of the server's certificate; over a network TLS 1.3 is required. */
+    caFile: Type.Optional(Text(1024, 1)),
+  },
+  { additionalProperties: false },
+)
+
 export const SiteConfigurationShape = Exactly({
   site: Name,
   /** Name of the federation whose authority certifies this site. */
@@ -230,6 +247,8 @@ export const SiteConfigurationShape = Exactly({
   emergencyBits: WholeOr(0, 0, 2 ** 31),
   /** How often new log entries are put under a signed, witnessed checkpoint. */
   checkpointMs: WholeOr(1000, 100, 3_600_000),
+  /** Left out: `sqlite`. */
+  store: Type.Optional(StoreShape),
   logLevel: Choice(['debug', 'info', 'warning', 'error'] as const, 'info'),
 })
 

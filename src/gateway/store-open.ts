@@ -1,0 +1,72 @@
+/**
+ * The store that the configuration of a site names: a file in its folder, or PostgreSQL.
+ *
+ * @module
+ */
+
+import { join, resolve } from 'node:path'
+import { siteId, type Clock, type PortRefusal, type Store } from '#base'
+import { siteMigrations, type SiteConfiguration } from '#site'
+import { lockFolder } from './folder.ts'
+import { openPostgres } from './store-postgres.ts'
+import type { PostgresAddress } from './store-postgres-session.ts'
+import { openStore } from './store.ts'
+
+/** A store that is open, whatever its engine. */
+export interface OpenStore extends Store, AsyncDisposable {
+  /** What keeps the data, for people. */
+  readonly engine: string
+  /** Resolves when the store is closed; to the refusal if it closed by itself, after a failure. */
+  readonly closed: Promise<PortRefusal | undefined>
+}
+
+/** Where the embedded engine keeps the data of a site. */
+export const storeFile = (folder: string): string => join(folder, 'state.db')
+
+/** Where PostgreSQL keeps them; undefined if the configuration does not name it. */
+export function postgresOf(
+  folder: string,
+  { store }: Pick<SiteConfiguration, 'store'>,
+): PostgresAddress | undefined {
+  if (store?.kind !== 'postgres') return undefined
+  const { host, port, database, user, passwordFile, caFile } = store
+  const place = (file: string | undefined): string | undefined =>
+    file === undefined ? undefined : resolve(folder, file)
+  return { host, port, database, user, passwordFile: place(passwordFile), caFile: place(caFile) }
+}
+
+/**
+ * Opens the store of a site and takes the lock of its folder.
+ *
+ * @throws GatewayRefusal as `openStore` and `openPostgres` do
+ */
+export async function openSiteStore(
+  folder: string,
+  configuration: SiteConfiguration,
+  clock: Clock,
+): Promise<OpenStore> {
+  const migrations = siteMigrations
+  const address = postgresOf(folder, configuration)
+  if (address === undefined) {
+    const store = await openStore({ file: storeFile(folder), migrations })
+    return faceOf(store, 'embedded SQLite')
+  }
+  const lock = lockFolder(folder)
+  try {
+    const site = siteId(configuration.site)
+    const store = await openPostgres({ address, site, migrations, clock })
+    void store.closed.then(() => lock[Symbol.dispose]())
+    return faceOf(store, `PostgreSQL, ${address.host}`)
+  } catch (error) {
+    lock[Symbol.dispose]()
+    throw error
+  }
+}
+
+const faceOf = (store: Omit<OpenStore, 'engine'>, engine: string): OpenStore => ({
+  engine,
+  closed: store.closed,
+  read: (statement) => store.read(statement),
+  commit: (statements) => store.commit(statements),
+  [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+})
