@@ -50,6 +50,8 @@ const powers: Powers = {
   },
   cohort: async (seed, patients) => (await gateway()).cohort(seed, patients),
   textsIn: async (octets) => (await gateway()).textsIn(octets),
+  exportKeys: async (folder, about) => (await gateway()).exportKeys(folder, about),
+  importKeys: async (folder, about) => (await gateway()).importKeys(folder, about),
   createPsk: async (folder, about) => (await gateway()).createPsk(folder, about),
   importPsk: async (folder, about) => (await gateway()).importPsk(folder, about),
   explainConfiguration: async (folder) => (await gateway()).explainConfiguration(folder),

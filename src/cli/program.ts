@@ -53,7 +53,7 @@ export function newProgram(powers: Powers): Command {
     .exitOverride()
   addSetupCommands(program, powers)
   addSiteCommands(program, powers)
-  addKeyCommands(program)
+  addKeyCommands(program, powers)
   addConfigCommands(program, powers)
   addDoctorCommand(program, powers)
   addRecordCommands(program, powers)

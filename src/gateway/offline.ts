@@ -73,6 +73,7 @@ export async function* verifyStopped(
   await site.parts.keystore.close()
   site.parts.vault[Symbol.dispose]()
   site.parts.preShared[Symbol.dispose]()
+  site.parts.couriers[Symbol.dispose]()
 }
 
 /** What keeps a site from opening may be a fault in its log: then that is named. */

@@ -54,6 +54,7 @@ export {
   ACTIVATION_KEYS_MAX,
   LIFE_MS_MAX,
   readActivation,
+  readBlockNotes,
   readWithdrawal,
   SLAVES_MAX,
   type Activation,

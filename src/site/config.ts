@@ -175,6 +175,8 @@ export const SiteConfigurationShape = Exactly({
   links: Type.Array(LinkShape, { maxItems: 64, default: [] }),
   /** Links whose keys a vendor's QKD system makes, taken from its KMEs by ETSI GS QKD 014. */
   kmeLinks: Type.Array(KmeLinkShape, { maxItems: 64, default: [] }),
+  /** Sites, among the peers, to and from which couriers carry keys (`photonward key export-courier`). */
+  couriers: Type.Array(Exactly({ peer: Name }), { maxItems: 64, default: [] }),
   /** Distant sites, among the peers, with which keys are shared over trusted nodes. */
   relays: Type.Array(RelayShape, { maxItems: 256, default: [] }),
   /** All sites and links of the network; needed where keys are relayed. */

@@ -13,6 +13,13 @@ export {
   type LinkConfiguration,
   type SiteConfiguration,
 } from './config.ts'
+export {
+  COURIER_FILE_OCTETS_MAX,
+  CourierRefusal,
+  exportCourier,
+  importCourier,
+  type CourierMeans,
+} from './courier.ts'
 export { readActs, type Act } from './authority-log.ts'
 export {
   checkSaeName,

@@ -31,9 +31,10 @@ import {
   type RandomSource,
   type SecretBytes,
 } from '#base'
-import { keyFromPassphrase, open, seal } from '#crypto'
+import { open, seal } from '#crypto'
 import type { AuthenticationSource, PadRun, Role } from '#qkd'
 import type { LinkConfiguration } from './config.ts'
+import { openFromCourier, sealForCourier } from './courier-seal.ts'
 import { checkPassphrase, keyFor } from './root-key.ts'
 
 export type PreSharedRefusalCode =
@@ -110,19 +111,13 @@ export async function createPreShared(
     throw new PreSharedRefusal('PSK_SIZE_INVALID', message)
   }
   const { random } = means
-  const [id, salt, nonce] = [random.octets(ID_OCTETS).toHex(), random.octets(16), random.octets(12)]
+  const id = random.octets(ID_OCTETS).toHex()
   const octets = random.octets(sessions * CHUNK_OCTETS)
   try {
-    const key = keyFromPassphrase(passphrase, salt)
-    const head = { ...ends, id, sessions }
-    const sealed = seal(
-      'aes-256-gcm',
-      { key, nonce, associated: toCbor({ v: 1, ...head }) },
-      octets,
-    )
-    key.fill(0)
+    const head = { v: 1, ...ends, id, sessions }
+    const sealed = sealForCourier(octets, { passphrase, head: toCbor(head), random })
     await keep(means, { link: ends.link, id }, octets)
-    return { id, file: toCbor({ v: 1, ...head, salt, nonce, sealed }) }
+    return { id, file: toCbor({ ...head, ...sealed }) }
   } finally {
     octets.fill(0)
   }
@@ -146,15 +141,12 @@ export async function importPreShared(
     const message = `Expected a key for ${own.transmitter} and ${own.receiver}, got one for ${transmitter} and ${receiver}`
     throw new PreSharedRefusal('PSK_FOREIGN', message)
   }
-  const key = keyFromPassphrase(passphrase, salt)
   let octets
   try {
-    octets = open('aes-256-gcm', { key, nonce, associated: toCbor(head) }, sealed)
+    octets = openFromCourier({ salt, nonce, sealed }, { passphrase, head: toCbor(head) })
   } catch (cause) {
     const message = 'The passphrase is wrong, or the file was changed'
     throw new PreSharedRefusal('PSK_FILE_DENIED', message, { cause })
-  } finally {
-    key.fill(0)
   }
   try {
     await keep(means, { link, id }, octets)

@@ -43,6 +43,8 @@ import { adminHandlers } from './admin.ts'
 import { alarmMigrations, Alarms } from './alarms.ts'
 import { newBootstrap } from './bootstrap.ts'
 import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
+import { courierKeystoreLinks } from './courier.ts'
+import { COURIER_METHOD, Couriers } from './couriers.ts'
 import { LinkHistory, linkHistoryMigrations } from './link-history.ts'
 import { openingLink } from './link-opening.ts'
 import type { Devices, LinkCompute } from './link-ports.ts'
@@ -121,6 +123,7 @@ export interface SiteParts {
   readonly exchange: Exchange
   readonly links: readonly LinkRunner[]
   readonly kmeLinks: readonly KmeLink[]
+  readonly couriers: Couriers
   readonly preShared: PreShared
   readonly sessions: Sessions
   readonly map: NetworkMap
@@ -150,7 +153,7 @@ export class Site {
    * @throws LogRefusal if a witness has seen more of the log than this site has
    */
   async start(): Promise<void> {
-    const { peers, keeper, links, kmeLinks, map, relay, exchange } = this.parts
+    const { peers, keeper, links, kmeLinks, couriers, map, relay, exchange } = this.parts
     const { audit, site, startedAt, options } = this.parts
     peers.start()
     await keeper.compare()
@@ -159,6 +162,7 @@ export class Site {
     await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
     keeper.start()
     for (const link of [...links, ...kmeLinks]) link.start()
+    couriers.start()
     map.start()
     relay.start()
     exchange.start()
@@ -170,11 +174,12 @@ export class Site {
     if (this.#stopped) return
     this.#stopped = true
     const { peers, keeper, links, kmeLinks, exchange, audit, site, sessions } = this.parts
-    const { kme, keystore, vault, preShared, map, relay } = this.parts
+    const { kme, keystore, vault, preShared, couriers, map, relay } = this.parts
     this.#tending?.()
     await exchange.stop()
     map.stop()
     await relay.stop()
+    await couriers.stop()
     for (const link of [...links, ...kmeLinks]) await link.stop()
     const at = this.parts.options.ports.clock.now()
     // Not "stopped", which is a FHIR text: none may be found on a disk.
@@ -257,6 +262,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   serveLinks(peers, links)
   const kmeLinks = await newKmeLinks(options, { audit, alarms, keystore, peers, sessions })
   waiting.kmeLinks = kmeLinks
+  const couriers = newCouriers(options, { keystore, peers })
   const { map, relay } = await newRelaying(options, {
     ...{ audit, alarms, keystore, kme, sessions, peers, links: [...links, ...kmeLinks] },
     keysOf: (of) => known.get(of)?.statement,
@@ -266,7 +272,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const startedAt = clock.now()
   return new Site({
     ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, kmeLinks, preShared, sessions, map, relay },
+    ...{ vault, exchange, links, kmeLinks, couriers, preShared, sessions, map, relay },
   })
 }
 
@@ -334,6 +340,7 @@ function openStoreOfKeys(
       }),
       ...relayLinksOf(siteId(site), relayPairsOf(configuration)),
       ...kmeKeystoreLinks(configuration),
+      ...courierKeystoreLinks(configuration),
     ],
     limits: {
       criticalBits: configuration.reserveBits,
@@ -400,6 +407,19 @@ const growthOf = (links: readonly Pick<LinkRunner, 'peer' | 'view'>[], peer: Sit
   links
     .filter((link) => link.peer === peer)
     .reduce((sum, link) => sum + link.view().secretBitsPerSecond / 2, 0)
+
+const newCouriers = (
+  { configuration, ports, root }: SiteOptions,
+  { keystore, peers }: Pick<SiteParts, 'keystore' | 'peers'>,
+): Couriers =>
+  new Couriers(
+    {
+      ...{ ...ports, keystore, root, site: siteId(configuration.site) },
+      peers: configuration.couriers.map(({ peer }) => siteId(peer)),
+      ask: (peer, payload) => peers.request(peer, COURIER_METHOD, payload),
+    },
+    peers,
+  )
 
 type PartsOfLinks = 'peers' | 'audit' | 'alarms' | 'keystore' | 'sessions' | 'preShared'
 

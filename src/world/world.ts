@@ -259,6 +259,7 @@ function configurationOf(
     northListener: nowhere,
     dns: [],
     kmeLinks: [],
+    couriers: [],
     peers: all
       .filter((other) => other !== site)
       .map((other) => ({ site: other, kme: kmeOf(other), ...nowhere })),

@@ -8,6 +8,7 @@ import { decKeys, encKeys, keyStatus, type KeyContainer, type KmeAccess } from '
 import { CliRefusal } from '../exit.ts'
 import { listing, style, table } from '../output.ts'
 import { poolsView } from '../views.ts'
+import { addCourierCommands, type CourierPowers } from './courier.ts'
 
 /** How a command asks a KME, and where keys go. */
 interface KeyFlags {
@@ -17,7 +18,7 @@ interface KeyFlags {
   readonly reveal?: boolean
 }
 
-export function addKeyCommands(program: Command): void {
+export function addKeyCommands(program: Command, powers: CourierPowers): void {
   const context = (): Context => newContext(program.opts())
   const key = program
     .command('key')
@@ -55,6 +56,7 @@ export function addKeyCommands(program: Command): void {
       const access = await accessOf(at, flags)
       await deliver(at, { flags, peer: master, fetch: () => decKeys(access, master, ids) })
     })
+  addCourierCommands(program, key, powers)
 }
 
 interface RequestFlags {

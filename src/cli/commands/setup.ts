@@ -16,6 +16,7 @@ import type { DoctorPowers } from './doctor.ts'
 import type { ExplainPowers } from './explain.ts'
 import type { NetworkPowers } from './network.ts'
 import { addPkiCommands, type PkiPowers } from './pki.ts'
+import type { CourierPowers } from './courier.ts'
 import type { PskPowers } from './psk.ts'
 import type { StudyPowers } from './study.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -42,6 +43,7 @@ export interface Powers
     DoctorPowers,
     PkiPowers,
     PskPowers,
+    CourierPowers,
     NetworkPowers {
   readonly version: string
   readonly initSite: (folder: string, options: NewSite) => Promise<Shown>
