@@ -43,11 +43,12 @@ const powers: Powers = {
     ready(daemon.facts)
     await daemon.ended
   },
-  serveFibre: async (folder, ready) => {
-    const fibre = await (await gateway()).startFibre(folder)
-    ready(fibre.facts)
-    await fibre.ended
+  serveFibres: async (folders, ready) => {
+    const fibres = await (await gateway()).startFibres(folders)
+    for (const { facts } of fibres) ready(facts)
+    await Promise.all(fibres.map(({ ended }) => ended))
   },
+  placeInNetwork: async (folder, about) => (await gateway()).placeInNetwork(folder, about),
   cohort: async (seed, patients) => (await gateway()).cohort(seed, patients),
   textsIn: async (octets) => (await gateway()).textsIn(octets),
   exportKeys: async (folder, about) => (await gateway()).exportKeys(folder, about),
@@ -76,6 +77,7 @@ const powers: Powers = {
   networkNames: async () => (await networks()).networkNames(),
   readNetwork: async (name) => (await networks()).readNetwork(name),
   planNetwork: async (file, options) => (await networks()).planNetwork(file, options),
+  paceNetwork: async (file, most) => (await networks()).paceNetwork(file, most),
   drawNetwork: async (plan) => (await networks()).drawNetwork(plan),
   readPassphrase,
 }

@@ -15,13 +15,28 @@ import {
   type PlannedPair,
 } from '#contract'
 import { ShapeRefusal } from '#base'
-import { channelLossDb, freeSpaceBudget, rooftopPaths } from '#optics'
+import {
+  channelLossDb,
+  freeSpaceBudget,
+  isPairLink,
+  namedLink,
+  OpticsRefusal,
+  overPath,
+  pathOf,
+  rooftopPaths,
+} from '#optics'
 import { RESERVE_OCTETS } from '../study/block-defaults.ts'
 import { explainPreset } from '../study/explain.ts'
 import { withFibre, without } from '../study/network/changes.ts'
 import { fairShares, type Use } from '../study/network/fair-share.ts'
 import { linkRateOf } from '../study/network/link-rate.ts'
-import { drawNetwork, networkNames, planNetwork, readNetwork } from '../study/network/mod.ts'
+import {
+  drawNetwork,
+  networkNames,
+  paceNetwork,
+  planNetwork,
+  readNetwork,
+} from '../study/network/mod.ts'
 import { padBitsPerBit } from '../study/network/rated-network.ts'
 
 const assumed = (value: number) => ({ value, source: 'assumed' })
@@ -346,4 +361,39 @@ test('sites of one street stand apart on a map of a country', () => {
       assert(Math.hypot(x - x2, y - y2) > 60, `${x},${y} covers ${x2},${y2}`)
     }
   }
+})
+
+test('one machine runs all links at the same pace, and none above its own clock', () => {
+  const file = readNetwork('national')
+  const most = { blockBits: 1_000_000, siftedBitsPerSecond: 2_000_000 }
+  const paces = paceNetwork(file, most)
+  assert.equal(paces.length, file.links.length)
+  for (const { clockHz, fullHz, secondsPerBlock, secretBitsPerSecond, link } of paces) {
+    assert(clockHz <= fullHz && secretBitsPerSecond > 0, link)
+    const alike = Math.abs(secondsPerBlock / ((paces.length * 1e6) / 2e6) - 1) < 0.01
+    assert(alike || clockHz === fullHz, `${link}: ${secondsPerBlock} s`)
+  }
+  const slower = paceNetwork(file, { ...most, clockHz: 1_000_000 })
+  assert(slower.every(({ clockHz }) => clockHz === 1_000_000))
+})
+
+test('devices over another path: what is surveyed takes the place of the preset', () => {
+  const path = { lengthKm: 30, lossDb: 7, backgroundProbability: 2e-6 }
+  for (const name of ['cambridge-metro', 'metro-bbm92', 'thuringia-69km']) {
+    const { link } = namedLink(name)
+    const moved = overPath(link, path)
+    const { lengthKm, lossDb } = pathOf(moved)
+    near(lengthKm, 30)
+    near(lossDb, 7)
+    const channel = isPairLink(moved) ? moved.receiver.channel : moved.channel
+    assert.equal(channel.backgroundProbability, 2e-6)
+    assert.deepEqual(moved.settings, link.settings)
+  }
+  // The source of thuringia-69km stands at one end, and stays there.
+  const oneSided = overPath(namedLink('thuringia-69km').link, path)
+  assert(isPairLink(oneSided) && oneSided.transmitter.channel.insertionLossDb === 0)
+  assert.throws(
+    () => overPath(namedLink('cambridge-metro').link, { lengthKm: -1, lossDb: 7 }),
+    (error) => error instanceof OpticsRefusal,
+  )
 })

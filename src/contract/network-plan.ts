@@ -4,6 +4,22 @@
  * @module
  */
 
+import type { FibrePath } from './setup.ts'
+
+/** How a link is run where one machine simulates a whole network. */
+export interface LinkPace {
+  readonly link: string
+  readonly a: string
+  readonly b: string
+  readonly preset: string
+  readonly path: FibrePath
+  /** Pulses a second, and how many its devices would send. */
+  readonly clockHz: number
+  readonly fullHz: number
+  readonly secondsPerBlock: number
+  readonly secretBitsPerSecond: number
+}
+
 export interface PlannedLink {
   readonly link: string
   readonly a: string

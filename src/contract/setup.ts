@@ -25,6 +25,36 @@ export interface NewFibre {
   readonly port: number
   /** Pulses per second; left out, as many of the preset's as this machine simulates in real time. */
   readonly clockHz?: number | undefined
+  /** Another way for the light than the preset's. */
+  readonly path?: FibrePath | undefined
+}
+
+/** Length and loss of a link as they were surveyed. */
+export interface FibrePath {
+  readonly lengthKm: number
+  readonly lossDb: number
+  /** Stray light of one detector in one gate. */
+  readonly backgroundProbability: number
+}
+
+/** What a site knows of the network that it is in, and with whom it shares relayed keys. */
+export interface SiteInNetwork {
+  readonly nodes: readonly {
+    readonly site: string
+    readonly kind: 'hospital' | 'trusted-node'
+    readonly relays: boolean
+  }[]
+  readonly links: readonly { readonly link: string; readonly a: string; readonly b: string }[]
+  readonly relays: readonly {
+    readonly peer: string
+    readonly shares: number
+    readonly sharesLeast: number
+    readonly blockOctets: number
+    readonly targetBits: number
+  }[]
+  /** Sifted bits of each block of its links. */
+  readonly blockBits: number
+  readonly checkpointMs: number
 }
 
 /** What the daemon of a site says of itself once it serves. */

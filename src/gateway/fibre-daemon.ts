@@ -28,7 +28,14 @@ import {
   type Handlers,
   type FibreRoutes,
 } from '#contract'
-import { namedLink, pathOf, serveReceiver, serveTransmitter, SimulatedFibre } from '#optics'
+import {
+  namedLink,
+  overPath,
+  pathOf,
+  serveReceiver,
+  serveTransmitter,
+  SimulatedFibre,
+} from '#optics'
 import { readDeviceCredentials } from '#site'
 import { openAdmin } from './admin.ts'
 import { attackOf } from './attacks.ts'
@@ -56,25 +63,56 @@ export const FibreConfigurationShape = Exactly({
   preset: Text(64, 1),
   /** Pulses per second, where the machine cannot keep up with the preset's. */
   clockHz: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  /** Length, loss and stray light as surveyed, in the place of the preset's. */
+  path: Type.Optional(
+    Exactly({
+      lengthKm: Type.Number({ minimum: 0, maximum: 2000 }),
+      lossDb: Type.Number({ minimum: 0, maximum: 200 }),
+      backgroundProbability: Type.Number({ minimum: 0, maximum: 0.5 }),
+    }),
+  ),
   listener: Exactly({ host: Text(255, 1), port: Whole(0, 65_535) }),
 })
 
-/** Starts a simulated fibre. */
+export interface FibreDaemon {
+  readonly facts: FibreFacts
+  /** Resolves when it has shut down. */
+  readonly ended: Promise<void>
+}
+
+/** Starts several simulated fibres in one process, which a signal ends when all of them have. */
+export async function startFibres(folders: readonly string[]): Promise<readonly FibreDaemon[]> {
+  let running = folders.length
+  const exit = (status: number): void => {
+    running--
+    if (status !== 0 || running === 0) process.exit(status)
+  }
+  process.setMaxListeners(process.getMaxListeners() + folders.length)
+  return Promise.all(folders.map((folder) => startFibre(folder, exit)))
+}
+
+/**
+ * Starts a simulated fibre.
+ *
+ * @param exit   called at the end after a signal; `process.exit` if left out
+ */
 export async function startFibre(
   folderName: string,
-): Promise<{ readonly facts: FibreFacts; readonly ended: Promise<void> }> {
+  exit?: (status: number) => void,
+): Promise<FibreDaemon> {
   const folder = openFolder(folderName)
   const configuration = readConfigurationFile(join(folder, CONFIG_FILE), FibreConfigurationShape)
   const clock = new SystemClock()
   const sinks = [new FileSink({ path: join(folder, 'log', 'fibre.log') })]
   const log = new JsonLog({ clock, sinks })
   const lock = lockFolder(folder)
-  const shutdown = new Shutdown({ clock, log })
+  const shutdown = new Shutdown({ clock, log, ...(exit === undefined ? {} : { exit }) })
   shutdown.add('close', 'lock', () => lock[Symbol.dispose]())
   shutdown.add('close', 'clock', () => clock[Symbol.dispose]())
   const preset = namedLink(configuration.preset, configuration.clockHz)
+  const { path: surveyed } = configuration
   const fibre = new SimulatedFibre({
-    link: preset.link,
+    link: surveyed === undefined ? preset.link : overPath(preset.link, surveyed),
     random: testedRandom(),
     batchSlots: preset.batchSlots,
   })

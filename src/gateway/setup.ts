@@ -11,8 +11,8 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { kmeId, saeId, siteId } from '#base'
-import type { NewFibre, NewSite, Shown } from '#contract'
-import { namedLink } from '#optics'
+import type { NewFibre, NewSite, Shown, SiteInNetwork } from '#contract'
+import { namedLink, overPath } from '#optics'
 import {
   checkSaeName,
   enrolDevice,
@@ -111,11 +111,12 @@ export async function initSite(folder: string, options: NewSite): Promise<Shown>
 }
 
 export async function initFibre(folder: string, options: NewFibre): Promise<Shown> {
-  const { preset, transmitter, receiver, port } = options
+  const { preset, transmitter, receiver, port, path } = options
   const link = `${named(siteId, transmitter)}-${named(siteId, receiver)}`
   const full = namedLink(preset).link.settings.clockHz
   const clockHz = options.clockHz ?? Math.min(full, CLOCK_HZ_PER_CORE * availableParallelism())
-  namedLink(preset, clockHz)
+  const { link: light } = namedLink(preset, clockHz)
+  if (path !== undefined) overPath(light, path)
   const place = newFolder(folder, CONFIG_FILE)
   const configuration = {
     fibre: `fibre-${link}`.slice(0, 63),
@@ -124,6 +125,7 @@ export async function initFibre(folder: string, options: NewFibre): Promise<Show
     receiver,
     preset,
     ...(clockHz === full ? {} : { clockHz }),
+    ...(path === undefined ? {} : { path }),
     listener: { host: '127.0.0.1', port },
   }
   writeJson(join(place, CONFIG_FILE), configuration)
@@ -295,6 +297,26 @@ export async function joinSites(
     ['link', link],
     ['next', `photonward serve --site ${places[0]}`],
   ]
+}
+
+/**
+ * Tells a site of the network that it is in. Its links and the peers it relays with are joined before.
+ *
+ * @throws GatewayRefusal `CONFIG_INVALID`
+ */
+export function placeInNetwork(folder: string, about: SiteInNetwork): Promise<Shown> {
+  const place = existing(folder)
+  const { nodes, links, relays, blockBits, checkpointMs } = about
+  change(place, (own) => ({
+    ...own,
+    ...{ network: { nodes: [...nodes], links: [...links] }, relays: [...relays], checkpointMs },
+    links: own.links.map((link) => ({ ...link, blockBits })),
+  }))
+  return Promise.resolve([
+    ['site', readSite(place).site],
+    ['network', `${String(nodes.length)} sites, ${String(links.length)} links`],
+    ['relays with', relays.map(({ peer }) => peer).join(', ') || 'nobody'],
+  ])
 }
 
 /** Lets an application of this site ask for keys; peers learn of it when the sites are joined. */

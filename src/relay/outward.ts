@@ -91,7 +91,9 @@ export class Outward {
     this.#ended = this.#run().finally(() => {
       this.#running = false
       if (this.#stopped) return
-      const afterMs = Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** this.#failures)
+      // To look for a way costs nobody anything, so it is looked for again soon.
+      const most = this.#reason === 'RELAY_NO_WAY' ? NO_WAY_PAUSE_MS_MAX : PAUSE_MS_MAX
+      const afterMs = Math.min(most, PAUSE_MS * 2 ** this.#failures)
       this.#cancel = this.#options.clock.after(afterMs, () => this.#go())
     })
   }
@@ -107,6 +109,7 @@ export class Outward {
         this.#reason = undefined
       }
       this.#state = 'full'
+      this.#reason = undefined
     } catch (error) {
       const { code } = noteOf(error)
       this.#failures++
@@ -266,5 +269,6 @@ const OPEN_TIMEOUT_MS = 20_000
 const ASK_TIMEOUT_MS = 10_000
 const PAUSE_MS = 500
 const PAUSE_MS_MAX = 30_000
+const NO_WAY_PAUSE_MS_MAX = 2000
 /** Blocks under the secret of one session: each share has a key of its own from it. */
 const BLOCKS_PER_WRAP = 256

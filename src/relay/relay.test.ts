@@ -214,7 +214,8 @@ test('without pads a pair waits and says why; with the next block of the fibre i
   assert.deepEqual([view.state, view.reason], ['waiting', 'RELAY_STUCK'])
   await net.grow('oxford cambridge')
   await net.time.advance(60_000)
-  assert.equal(net.site('bristol').relay.views()[0].state, 'full')
+  const [later] = net.site('bristol').relay.views()
+  assert.deepEqual([later.state, later.reason], ['full', undefined])
 })
 
 test('without a way a pair waits, and spends nothing', async () => {
@@ -228,6 +229,16 @@ test('without a way a pair waits, and spends nothing', async () => {
   await relayed(net, 'bristol', 10)
   assert.equal(net.site('bristol').relay.views()[0].reason, 'RELAY_NO_WAY')
   assert.deepEqual(asked, ['relay/open', 'relay/open'], 'each end opens its own, and no more')
+})
+
+test('a way that opens after a long time without one is taken within seconds', async () => {
+  const net = await square()
+  net.ways.delete('bristol cambridge')
+  await relayed(net, 'bristol', 600_000)
+  assert.equal(net.site('bristol').relay.views()[0].reason, 'RELAY_NO_WAY')
+  net.ways.set('bristol cambridge', [VIA_LONDON, VIA_OXFORD])
+  await net.time.advance(4000)
+  assert.equal(net.site('bristol').relay.views()[0].state, 'full')
 })
 
 test('every node notes what it passed on, and nothing of the share', async () => {

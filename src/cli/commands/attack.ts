@@ -8,14 +8,23 @@ import { CliRefusal } from '../exit.ts'
 import { listing, style } from '../output.ts'
 import { fibreView } from '../views.ts'
 
-interface RunOptions {
-  readonly fibre: string
+/** How strong an attack is. */
+export interface AttackFlags {
   readonly fraction: string
   readonly power?: string
   readonly shift?: string
   readonly rate?: string
   readonly at?: string
 }
+
+/** Adds the options of a command that starts an attack. */
+export const attackOptions = (command: Command): Command =>
+  command
+    .option('--fraction <share>', 'share of the pulses attacked, 0 to 1', '1')
+    .option('--power <microwatts>', 'light of blinding, bright-light and trojan-horse')
+    .option('--shift <picoseconds>', 'delay of time-shift')
+    .option('--rate <degrees>', 'turn of drift, in degrees a minute')
+    .option('--at <end>', 'whose detectors, of entangled pairs: transmitter or receiver')
 
 export function addAttackCommands(program: Command): void {
   const context = (): Context => newContext(program.opts())
@@ -26,22 +35,19 @@ export function addAttackCommands(program: Command): void {
     .command('list')
     .description('Every attack: what it does, what shows, which alarm, what becomes of the key')
     .action(() => context().out.data(attackTexts, textsView))
-  attack
+  const run = attack
     .command('run <kind>')
     .description(`Start an attack: ${Object.keys(attackTexts).join(', ')}`)
     .requiredOption('--fibre <folder>', 'folder of the simulated fibre')
-    .option('--fraction <share>', 'share of the pulses attacked, 0 to 1', '1')
-    .option('--power <microwatts>', 'light of blinding, bright-light and trojan-horse')
-    .option('--shift <picoseconds>', 'delay of time-shift')
-    .option('--rate <degrees>', 'turn of drift, in degrees a minute')
-    .option('--at <end>', 'whose detectors, of entangled pairs: transmitter or receiver')
-    .action(async (name: string, options: RunOptions) => {
+  attackOptions(run).action(
+    async (name: string, options: AttackFlags & { readonly fibre: string }) => {
       const { out, fibre } = context()
       const wanted = wantedAttack(name, options)
       out.data(await fibre(options.fibre).call('attack', {}, wanted), fibreView)
       const kind = attackNamed(name)
       if (kind !== undefined) out.say(textView(attackTexts[kind]))
-    })
+    },
+  )
   attack
     .command('stop')
     .description('The eavesdropper leaves')
@@ -61,7 +67,8 @@ export function addAttackCommands(program: Command): void {
     })
 }
 
-function wantedAttack(name: string, options: RunOptions): AttackView {
+/** The attack that a command line asks for. @throws CliRefusal `ARGUMENT_INVALID` */
+export function wantedAttack(name: string, options: AttackFlags): AttackView {
   const kind = attackNamed(name)
   if (kind === undefined) {
     const known = Object.keys(attackTexts).join(', ')

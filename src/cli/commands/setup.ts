@@ -57,7 +57,11 @@ export interface Powers
     passphrase: Uint8Array | undefined,
     ready: (facts: SiteFacts) => void,
   ) => Promise<void>
-  readonly serveFibre: (folder: string, ready: (facts: FibreFacts) => void) => Promise<void>
+  /** Runs simulated fibres, all in this process. */
+  readonly serveFibres: (
+    folders: readonly string[],
+    ready: (facts: FibreFacts) => void,
+  ) => Promise<void>
   /** FHIR bundles of invented patients, in the order in which to import them. */
   readonly cohort: (
     seed: number,
@@ -183,10 +187,10 @@ function addInit(
       show(await powers.initFibre(folder, { ...options, port, clockHz }))
     })
   fibre
-    .command('serve <folder>')
-    .description('Run a simulated fibre until it is stopped')
-    .action(async (folder: string) => {
-      await powers.serveFibre(folder, (facts) => context().out.line(facts, fibreScreen))
+    .command('serve <folders...>')
+    .description('Run simulated fibres, all in one process, until they are stopped')
+    .action(async (folders: string[]) => {
+      await powers.serveFibres(folders, (facts) => context().out.line(facts, fibreScreen))
     })
 }
 

@@ -1,5 +1,5 @@
 /**
- * The processes of the demo: two sites and a fibre, started, watched and ended.
+ * The processes of the demo, or of a network: sites and fibres, started, watched and ended.
  *
  * @module
  */
@@ -65,6 +65,22 @@ export class Troupe {
     if (child !== undefined) await ended(child)
   }
 
+  /** Kills one process without a warning, as a power cut would, and waits for it. */
+  async kill(player: Player): Promise<void> {
+    const child = this.#children.get(player.name)
+    this.#children.delete(player.name)
+    if (child === undefined || hasEnded(child)) return
+    const gone = new Promise<void>((resume) => child.once('exit', () => resume()))
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  /** Whether it was started, and has not ended since. */
+  isRunning({ name }: Player): boolean {
+    const child = this.#children.get(name)
+    return child !== undefined && !hasEnded(child)
+  }
+
   async stopAll(): Promise<void> {
     const children = [...this.#children.values()]
     this.#children.clear()
@@ -107,8 +123,11 @@ export class Troupe {
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resume) => void setTimeout(resume, ms))
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null
+
 async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (hasEnded(child)) return
   const gone = new Promise<void>((resume) => child.once('exit', () => resume()))
   child.kill('SIGTERM')
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
