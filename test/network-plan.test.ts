@@ -370,7 +370,8 @@ test('one machine runs all links at the same pace, and none above its own clock'
   assert.equal(paces.length, file.links.length)
   for (const { clockHz, fullHz, secondsPerBlock, secretBitsPerSecond, link } of paces) {
     assert(clockHz <= fullHz && secretBitsPerSecond > 0, link)
-    const alike = Math.abs(secondsPerBlock / ((paces.length * 1e6) / 2e6) - 1) < 0.01
+    // Dead times of nanoseconds cost a fast link detections, and a slow one none.
+    const alike = Math.abs(secondsPerBlock / ((paces.length * 1e6) / 2e6) - 1) < 0.05
     assert(alike || clockHz === fullHz, `${link}: ${secondsPerBlock} s`)
   }
   const slower = paceNetwork(file, { ...most, clockHz: 1_000_000 })
