@@ -74,12 +74,14 @@ export type ActivationOutcome =
  *
  * Whether the slaves are SAEs of this site is the caller's to check.
  *
+ * @param beside   made durable together with the keys, or not at all
  * @throws PortRefusal if the store refuses: the keys are lost then, and wait to be withdrawn
  */
 export async function activate(
   room: Room,
   from: SiteId,
   activation: ReceivedActivation,
+  beside: readonly Statement[] = [],
 ): Promise<ActivationOutcome> {
   checkOpen(room)
   const link = room.links.get(activation.link)
@@ -97,7 +99,7 @@ export async function activate(
     }
     if (fault !== undefined) return fault
     const shut = shutSegments(room, link, activation.ranges)
-    if (shut.length === 0) return accept(room, link, activation)
+    if (shut.length === 0) return accept(room, link, activation, beside)
     for (const [block, segment] of shut) {
       const broken = await room.segments.open(block, segment)
       if (broken !== undefined) await damage(room, block, { segment, fault: broken })
@@ -206,6 +208,7 @@ async function accept(
   room: Room,
   link: Link,
   activation: ReceivedActivation,
+  beside: readonly Statement[],
 ): Promise<ActivationOutcome> {
   const { id, digest, ranges, keyIds, keyOctets, master, slaves, lifeMs, carried } = activation
   const expiresMs = room.clock.monotonicMs() + lifeMs
@@ -233,6 +236,7 @@ async function accept(
   const commit = room.store.commit([
     ...keys.map((key) => insertKey(room.site, rowOf(key, { digest, at, lifeMs }))),
     ...keys.flatMap((key) => depositRows(room.site, key)),
+    ...beside,
     leaf(room, 'key.activated', master, facts),
   ])
   const done = commit.then(() => undefined)

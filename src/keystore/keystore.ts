@@ -34,6 +34,16 @@ import { destroy, purge } from './destruction.ts'
 import { compareHighWater, highWater } from './high-water.ts'
 import { isReserve, type Side } from './layout.ts'
 import { load } from './load.ts'
+import {
+  deposit,
+  depositedKeys,
+  depositsBetween,
+  depositState,
+  isDeposited,
+  reservedKeys,
+  stock,
+  withdrawDeposit,
+} from './partners.ts'
 import { keySources, pool, storableKeys, storedKeys } from './pool.ts'
 import { discard, quarantine, release } from './quarantine.ts'
 import { KeystoreRefusal } from './refusal.ts'
@@ -123,6 +133,14 @@ function facesOf(room: Room) {
     activate: face(activate),
     withdraw: face(withdraw),
     deliver: face(deliver),
+    deposit: face(deposit),
+    isDeposited: face(isDeposited),
+    depositState: face(depositState),
+    depositsBetween: face(depositsBetween),
+    depositedKeys: face(depositedKeys),
+    withdrawDeposit: face(withdrawDeposit),
+    reservedKeys: face(reservedKeys),
+    stock: face(stock),
     pool: face(pool),
     storedKeys: face(storedKeys),
     keySources: face(keySources),

@@ -16,6 +16,7 @@ import {
   type HttpRequest,
   type Clock,
   type HttpResponse,
+  type KeyId,
   type KmeId,
   type Log,
   type RandomSource,
@@ -26,6 +27,8 @@ import type { DeliveredKey, Keystore } from '#keystore'
 import { acceptActivations, acceptWithdrawals } from './accepting.ts'
 import { callerOf, type CallerRules } from './caller.ts'
 import type { SaeDirectory } from './directory.ts'
+import type { Partners } from './etsi-020.ts'
+import { isExtensionName } from './etsi-020-wire.ts'
 import { provenanceExtension, wishesOf, type Wishes } from './extensions.ts'
 import { readJson, type JsonValue } from './json.ts'
 import type { PeerTransport } from './peering.ts'
@@ -81,6 +84,8 @@ export interface KmeOptions {
   readonly shares?: Pick<Shares, 'left' | 'take'>
   /** What single applications may beyond that. Without it there are no such limits. */
   readonly policies?: SaePolicies
+  /** Other operators with whom keys are shared. Without it there are none. */
+  readonly partners?: Partners
   /** Bits a second that the links to a peer grow for this site's use; 0 unless told. */
   readonly growthBps?: (peer: SiteId) => number
 }
@@ -107,8 +112,13 @@ export interface Kme {
   acceptStream(from: SiteId, octets: Uint8Array): Promise<Uint8Array>
   /** Sends what the peer has not confirmed: after a reconnection, and now and then. */
   sendVoids(peer: SiteId): Promise<void>
-  /** The regular small work: clears what is over. The host calls it about once a second. */
-  tend(): void
+  /** Answers one request of another operator, by GS QKD 020. Rejects only with a bug of ours. */
+  handlePartner(request: HttpRequest): Promise<HttpResponse>
+  /**
+   * The regular small work: clears what is over, tells partners what they wait for. The host calls
+   * it about once a second. @throws PortRefusal
+   */
+  tend(): Promise<void>
   /** Ends all streams and clears what is in them. */
   close(): void
 }
@@ -130,6 +140,7 @@ export function createKme(options: KmeOptions): Kme {
     lifeMs,
     activators: new Map(),
     voiding: new Map(),
+    partners: options.partners,
   }
   const desk: Desk = {
     options,
@@ -147,8 +158,15 @@ export function createKme(options: KmeOptions): Kme {
     stream: (call) => streams.answer(saeOf(desk, call.client), call),
     acceptStream: (from, octets) => streams.acceptQuestion(from, octets),
     sendVoids: (to) => sendVoids(supply, to),
-    tend: () => streams.tend(),
-    close: () => streams[Symbol.dispose](),
+    handlePartner: (request) => options.partners?.handle(request) ?? NO_PARTNERS,
+    tend: async () => {
+      streams.tend()
+      await options.partners?.tend()
+    },
+    close: () => {
+      streams[Symbol.dispose]()
+      options.partners?.stop()
+    },
   }
 }
 
@@ -223,6 +241,8 @@ function status({ options, supply, limits, policies }: Desk, master: SaeId, { sa
 interface Answer {
   readonly keys: readonly DeliveredKey[]
   readonly wishes: Wishes
+  /** What partners say beside keys, in JSON. */
+  readonly beside?: ReadonlyMap<KeyId, string>
 }
 
 async function encKeys(
@@ -237,7 +257,13 @@ async function encKeys(
       ? readKeyQuery(request.query, limits, dialect)
       : readKeyRequest(bodyOf(request), limits, dialect)
   const wishes = wishesOf(asked)
-  return { keys: await make(desk, { master, slave, ...asked }), wishes }
+  // Those of GS QKD 020 are for the network of the slave; others are for this KME alone.
+  const extensions = new Map(
+    asked.optional
+      .filter(({ name }) => isExtensionName(name))
+      .map(({ name, value }) => [name, value]),
+  )
+  return { keys: await make(desk, { master, slave, ...asked, extensions }), wishes }
 }
 
 /** Makes keys within the share of their master at every site. @throws KmeRefusal */
@@ -277,7 +303,23 @@ async function decKeys(
       ? { keyIds: readKeyIdQuery(request.query, limits, dialect), extension: [] }
       : readKeyIds(bodyOf(request), limits, dialect)
   const wishes = wishesOf({ mandatory: [], optional: asked.extension })
-  return { keys: await fetchKeys(supply, { caller, master, keyIds: asked.keyIds }), wishes }
+  const { keyIds } = asked
+  const beside = await besideOf(supply, keyIds)
+  return { keys: await fetchKeys(supply, { caller, master, keyIds }), wishes, beside }
+}
+
+/** What partners say beside keys. Read before these are fetched: a failure here costs no key. */
+async function besideOf(
+  { partners }: Supply,
+  keyIds: readonly KeyId[],
+): Promise<ReadonlyMap<KeyId, string>> {
+  const found = new Map<KeyId, string>()
+  if (partners === undefined) return found
+  for (const keyId of keyIds) {
+    const text = await partners.extensionOf(keyId)
+    if (text !== undefined) found.set(keyId, text)
+  }
+  return found
 }
 
 /** The JSON of a POST; undefined for none, which needs no Content-Type either. */
@@ -322,20 +364,24 @@ async function makeOne(
 }
 
 /** A Key container; the keys are cleared, and the octets are the listener's to clear once sent. */
-function container({ keys, wishes }: Answer): HttpResponse {
+function container({ keys, wishes, beside }: Answer): HttpResponse {
   try {
     const body = toKeyContainer(
-      keys.map(({ keyId, octets, provenance }) =>
-        wishes.provenance
-          ? { keyId, octets, extension: provenanceExtension(provenance) }
-          : { keyId, octets },
-      ),
+      keys.map(({ keyId, octets, provenance }) => {
+        const own = wishes.provenance ? JSON.stringify(provenanceExtension(provenance)) : undefined
+        const extension = joinedObjects(own, beside?.get(keyId))
+        return extension === undefined ? { keyId, octets } : { keyId, octets, extension }
+      }),
     )
     return json(200, body)
   } finally {
     for (const { octets } of keys) octets[Symbol.dispose]()
   }
 }
+
+/** One JSON object of the members of two, whose names differ. */
+const joinedObjects = (a: string | undefined, b: string | undefined): string | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : `${a.slice(0, -1)},${b.slice(1)}`
 
 function refusal(
   { supply }: Desk,
@@ -392,6 +438,7 @@ function supplyFor(supply: Supply, sae: SaeId): KeySupply {
   }
 }
 
+const NO_PARTNERS = Promise.resolve<HttpResponse>({ status: 404, body: '' })
 /** What a KME allows unless told otherwise. */
 export const KME_LIMITS: KmeLimits = {
   keySizeBits: 256,

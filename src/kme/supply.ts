@@ -31,6 +31,8 @@ import {
   type KeyUse,
 } from '#keystore'
 import type { SaeDirectory } from './directory.ts'
+import type { Partners } from './etsi-020.ts'
+import type { Extensions } from './etsi-020-wire.ts'
 import { Activator, type ActivationAnswer, type PeerTransport } from './peering.ts'
 import { invalidRequest, KmeRefusal, MESSAGE, type KmeRefusalCode } from './refusal.ts'
 import { sendVoids } from './withdrawing.ts'
@@ -66,6 +68,8 @@ export interface Supply {
   readonly activators: Map<SiteId, Activator>
   /** Withdrawals on their way, by peer. */
   readonly voiding: Map<SiteId, Promise<void>>
+  /** Other operators, each as if he were a site. */
+  readonly partners: Partners | undefined
 }
 
 /** Keys that a master of this site wants. */
@@ -77,6 +81,8 @@ export interface MakeRequest {
   readonly sizeBits: number
   /** How low it may draw the pool; as any application unless said. */
   readonly use?: KeyUse
+  /** For the networks of other operators. */
+  readonly extensions?: Extensions
   /** How long the keys wait to be fetched, where not as long as others. */
   readonly lifeMs?: number
 }
@@ -96,9 +102,11 @@ export async function makeKeys(
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       for (const [peer] of sites) {
         if (supply.keystore.pool(peer).pendingVoids > 0) await sendVoids(supply, peer)
+        if (supply.partners?.has(peer) !== true) continue
+        await supply.partners.prepare(peer, Math.ceil((request.number * request.sizeBits) / 8))
       }
       const reservations = await reserveAll(supply, request, sites)
-      const answers = await Promise.all(reservations.map((one) => activate(supply, one)))
+      const answers = await Promise.all(reservations.map((one) => activate(supply, one, request)))
       const bad = answers.findIndex((answer) => answer !== undefined)
       const [first, ...carriers] = reservations
       if (bad < 0) return supply.keystore.issue(first, carriers)
@@ -206,7 +214,12 @@ export async function refusing<T>(supply: Supply, work: () => Promise<T>): Promi
 async function activate(
   supply: Supply,
   reservation: Reservation,
+  { extensions = new Map() }: MakeRequest,
 ): Promise<ActivationAnswer | undefined> {
+  if (supply.partners?.has(reservation.peer) === true) {
+    const answer = await supply.partners.relay(reservation, extensions)
+    return answer.kind === 'activated' ? undefined : answer
+  }
   const activator = activatorOf(supply, reservation.peer)
   const answers = await Promise.all(
     reservation.activations.map((message) => activator.activate(message)),

@@ -58,8 +58,8 @@ export const STRICT_DIALECT: Dialect = {
 export interface KeyInContainer {
   readonly keyId: KeyId
   readonly octets: SecretBytes
-  /** Becomes `key_extension`. */
-  readonly extension?: Readonly<Record<string, unknown>>
+  /** Becomes `key_extension`: JSON of an object. */
+  readonly extension?: string
 }
 
 /** Reads a Key request (§6.2) from a POST body. @throws KmeRefusal */
@@ -172,7 +172,7 @@ export function toKeyContainer(keys: readonly KeyInContainer[]): Uint8Array<Arra
   const parts = [utf8('{"keys":[')]
   keys.forEach(({ keyId: id, octets, extension }, at) => {
     parts.push(utf8(`${at === 0 ? '' : ','}{"key_ID":"${id}","key":"`), base64Octets(octets))
-    const more = extension === undefined ? '' : `,"key_extension":${JSON.stringify(extension)}`
+    const more = extension === undefined ? '' : `,"key_extension":${extension}`
     parts.push(utf8(`"${more}}`))
   })
   const container = concat(...parts, utf8(']}'))
@@ -307,7 +307,7 @@ export function wholeIn(query: URLSearchParams, name: string): number | undefine
 const isWhole = (value: JsonValue): value is number => Number.isSafeInteger(value)
 
 /** Base64 of RFC 4648 table 1, padded, as octets that can be cleared. */
-function base64Octets(secret: SecretBytes): Uint8Array {
+export function base64Octets(secret: SecretBytes): Uint8Array {
   const octets = secret.reveal()
   const out = new Uint8Array(Math.ceil(octets.length / 3) * 4)
   for (let from = 0, to = 0; from < octets.length; from += 3, to += 4) {

@@ -23,7 +23,8 @@ export function sendVoids(supply: Supply, peer: SiteId): Promise<void> {
 }
 
 async function send(supply: Supply, peer: SiteId): Promise<void> {
-  const { keystore, peer: transport } = supply
+  const { keystore, peer: transport, partners } = supply
+  if (partners?.has(peer) === true) return partners.sendVoids(peer)
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const pending = keystore.pendingVoids(peer).slice(0, BATCH_MAX)
     if (pending.length === 0) return

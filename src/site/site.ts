@@ -200,7 +200,7 @@ export class Site {
     this.#tending = clock.after(TEND_MS, () => {
       void (async () => {
         try {
-          kme.tend()
+          await kme.tend()
           await keystore.tend()
           for (const peer of keystore.peers) {
             if (keystore.pool(peer).pendingVoids > 0) await kme.sendVoids(peer)
