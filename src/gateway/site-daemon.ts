@@ -33,6 +33,7 @@ import { workerCompute } from './link-compute.ts'
 import { addressText } from './listen.ts'
 import { FileSink, JsonLog } from './log.ts'
 import { openNetwork, type TlsNetwork } from './network.ts'
+import { openPartnerListener, openPartners, type PartnerLinks } from './partners.ts'
 import { deviceChannel, type PeerEntry } from './peer.ts'
 import { testedRandom } from './random.ts'
 import { Shutdown } from './shutdown.ts'
@@ -116,7 +117,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const stop = (reason: string): Promise<void> => shutdown.run(reason).then(end)
-  const open: { http?: HttpListener; streams?: StreamListener | undefined } = {}
+  const partners = openPartners(configuration, folder)
+  if (partners !== undefined) shutdown.add('close', 'partners', () => partners[Symbol.dispose]())
+  const open: Listeners = {}
   const site = await openSite({
     configuration,
     ports: { ...ports, network, disk, store },
@@ -124,6 +127,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
     compute: workerCompute,
     vendorKmes: vendorKmesAt(folder),
     material,
+    partners,
     root,
     version: options.version,
     surroundings: () => ({
@@ -138,6 +142,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   const http = await openNorth(assembly, site, north)
   open.http = http
   open.streams = await openStreams(assembly, site, north)
+  open.partners = await listenForPartners(assembly, site, partners)
   await openOperatorSocket(assembly, site)
   followTrust(assembly, { disk, root, network, http, streams: open.streams, trust, site })
   shutdown.onSignals()
@@ -162,18 +167,24 @@ async function openNorth(
   return http
 }
 
-function listenersOf(open: {
-  network: TlsNetwork
+/** Listeners besides that for peers, once they are open. */
+interface Listeners {
   http?: HttpListener
   streams?: StreamListener | undefined
-}): Surroundings['listeners'] {
-  const { network, http, streams } = open
+  partners?: HttpListener | undefined
+}
+
+function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['listeners'] {
+  const { network, http, streams, partners } = open
   return [
     { name: 'peers', address: textOf(network.address) },
     { name: 'north (GS QKD 014)', address: textOf(http?.address) },
     ...(streams === undefined
       ? []
       : [{ name: 'streams (GS QKD 004)', address: textOf(streams.address) }]),
+    ...(partners === undefined
+      ? []
+      : [{ name: 'partners (GS QKD 020)', address: textOf(partners.address) }]),
   ]
 }
 
@@ -190,6 +201,21 @@ async function openStreams(
   shutdown.add('listen', 'streams', () => streams.stopListening())
   shutdown.add('flush', 'streams', () => streams[Symbol.asyncDispose]())
   return streams
+}
+
+/** The listener for other operators, where one is configured. */
+async function listenForPartners(
+  { configuration, shutdown, ports }: Assembly,
+  site: Site,
+  links: PartnerLinks | undefined,
+): Promise<HttpListener | undefined> {
+  const { etsi020Listener: listen } = configuration
+  if (listen === undefined || links === undefined) return undefined
+  const listener = await openPartnerListener({ listen, links, site, log: ports.log })
+  shutdown.add('listen', 'partners', () => listener.stopListening())
+  shutdown.add('drain', 'partners', () => listener.drained())
+  shutdown.add('flush', 'partners', () => listener[Symbol.asyncDispose]())
+  return listener
 }
 
 async function openOperatorSocket(

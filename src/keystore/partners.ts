@@ -33,7 +33,7 @@ import { unmask } from './carrying.ts'
 import { damage } from './damage.ts'
 import type { Origin } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
-import { linksTo, type Room, type WaitingKey } from './room.ts'
+import { floorOctets, linksTo, type Room, type WaitingKey } from './room.ts'
 import type { Piece } from './segments.ts'
 import {
   freeOwn,
@@ -206,7 +206,7 @@ export function reservedKeys(room: Room, { parts }: Reservation): readonly Reser
  */
 export async function stock(room: Room, peer: SiteId, octets = 0): Promise<void> {
   const link = linkTo(room, peer)
-  const least = Math.max(STOCK_OCTETS, octets + Math.ceil(room.limits.criticalBits / 8))
+  const least = Math.max(STOCK_OCTETS, octets + floorOctets(room.limits, 'application'))
   while (link.free < least) await draw(room, link, least - link.free)
   if (link.peerFree < STOCK_OCTETS) await draw(room, link, 0)
   await voidBlocks(room, surplus(room, link), 'surplus of a partner')

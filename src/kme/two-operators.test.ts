@@ -57,7 +57,13 @@ export const fingerprintOf = (site: string): string => `fingerprint of ${site}`
 export const otherOf = (site: SiteId): SiteId => (site === ely ? thetford : ely)
 
 /** What the wire does with one request. */
-export type Fault = 'none' | 'lost' | 'answer-lost' | 'garbled' | number
+export type Fault =
+  | 'none'
+  | 'lost'
+  | 'answer-lost'
+  | 'garbled'
+  | number
+  | { readonly status: number; readonly body: Uint8Array }
 
 /** One request as it went over the wire. */
 export interface Sent {
@@ -106,6 +112,8 @@ export class Operators {
   readonly stores = new Map<SiteId, MortalStore>()
   /** Decides what becomes of the next request. */
   fault: (request: Sent) => Fault = () => 'none'
+  /** Done before a request arrives. */
+  before: (request: Sent) => Promise<void> = () => Promise.resolve()
   options: Partial<PartnersOptions> & { readonly callback?: boolean } = {}
   readonly #operators = new Map<SiteId, Operator>()
   readonly #disks = new Map<SiteId, MemoryDisk>()
@@ -240,13 +248,18 @@ export class Operators {
     const fault = this.fault(sent)
     assert(url.startsWith(originOf(to)), 'nothing goes anywhere else')
     if (fault === 'lost' || this.stores.get(to)?.isDead === true) throw new Error('no answer')
+    if (typeof fault === 'object') return fault
     if (typeof fault === 'number') return { status: fault, body: utf8('{}') }
+    await this.before(sent)
     const { pathname: path } = new URL(url)
-    const answer = await this.at(to).kme.handlePartner({
+    const answered = this.at(to).kme.handlePartner({
       ...{ method, path, query: new URLSearchParams(), body: body.slice() },
       contentType: body.length === 0 ? undefined : 'application/json',
       client: certificate(fingerprintOf(from)),
     })
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const cancel = this.time.after(2000, () => reject(new Error('no answer in time')))
+    const answer = await Promise.race([answered, late]).finally(cancel)
     if (fault === 'answer-lost') throw new Error('no answer')
     const octets = octetsOf(answer)
     return { status: answer.status, body: fault === 'garbled' ? utf8('{"x":') : octets }

@@ -117,6 +117,22 @@ const RelayShape = Exactly({
   targetBits: WholeOr(2 ** 20, 2048, 2 ** 31),
 })
 
+const PartnerShape = Exactly({
+  /** No site has this name. */
+  name: Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?$' }),
+  /** Where its KME is: `https://`, host and port. */
+  url: Type.String({ pattern: '^https://[A-Za-z0-9.:[\\]-]{1,255}$' }),
+  /** PEM file of the authorities that its certificates come from. */
+  authority: Text(1024, 1),
+  /** PEM files of the certificates that its KME may show; no other is taken. */
+  certificates: Type.Array(Text(1024, 1), { minItems: 1, maxItems: 8 }),
+  /** Applications of its network, under which it may hand over keys and get some. */
+  saes: Type.Array(Sae, { minItems: 1, maxItems: 4096 }),
+  /** Where it reaches this site's listener: `https://`, host and port. */
+  callback: Type.Optional(Type.String({ pattern: '^https://[A-Za-z0-9.:[\\]-]{1,255}$' })),
+  requestsPerSecond: WholeOr(50, 1, 1_000_000),
+})
+
 /** The network as it was planned, the same at all its sites: what may be routed over. */
 const NetworkShape = Exactly({
   nodes: Type.Array(
@@ -166,6 +182,15 @@ export const SiteConfigurationShape = Exactly({
   northListener: Address,
   /** Where applications open key streams (ETSI GS QKD 004); left out, nowhere. */
   etsi004Listener: Type.Optional(Address),
+  /**
+   * Where KMEs of other operators hand over keys (ETSI GS QKD 020); left out, nowhere: then partners
+   * must answer at once.
+   */
+  etsi020Listener: Type.Optional(Address),
+  /** What partners are shown: PEM files, from the folder of the site. Needed where there are any. */
+  etsi020Identity: Type.Optional(Exactly({ key: Text(1024, 1), certificate: Text(1024, 1) })),
+  /** Other operators with whom keys are shared. */
+  partners: Type.Array(PartnerShape, { maxItems: 64, default: [] }),
   /** Further names and addresses in the certificates, besides localhost and the site's name. */
   dns: Type.Array(Text(255, 1), { maxItems: 16, default: [] }),
   peers: Type.Array(Exactly({ site: Name, kme: Sae, host: Text(255, 1), port: Whole(1, 65_535) }), {

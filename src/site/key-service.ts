@@ -5,31 +5,46 @@
  */
 
 import { kmeId, saeId, siteId, type Ports, type SaeId, type SiteId } from '#base'
+import type { AuditLog } from '#audit'
 import type { Keystore } from '#keystore'
 import {
   createKme,
   fixedDirectory,
+  ownSaes,
+  Partners,
   SaePolicies,
   Shares,
   type Kme,
+  type PartnersOptions,
+  type PartnerTransport,
   type SaeDirectory,
   type SaePolicy,
 } from '#kme'
 import { siteSae, type SiteConfiguration } from './config.ts'
 import type { Peers } from './peers.ts'
 
+/** The way to the KMEs of other operators. */
+export interface PartnerAccess {
+  readonly transport: PartnerTransport
+  /** SHA-256 of the certificates that one of them may show. */
+  readonly certificatesOf: (partner: string) => readonly string[]
+}
+
 /** What the KME of a site is made from. */
 export interface KeyServiceInput {
   readonly configuration: SiteConfiguration
-  readonly ports: Pick<Ports, 'clock' | 'random' | 'log'>
+  readonly ports: Pick<Ports, 'clock' | 'random' | 'log' | 'store'>
+  readonly audit: AuditLog
   readonly keystore: Keystore
+  /** Without it, keys are shared with no other operator. */
+  readonly partners: PartnerAccess | undefined
   readonly peers: Peers
   /** Bits a second that come to this site's half of the pool with a peer. */
   readonly growthBps: (peer: SiteId) => number
 }
 
 /** The KME of a site, which answers its peers from now on. */
-export function newKme(input: KeyServiceInput): Kme {
+export async function newKme(input: KeyServiceInput): Promise<Kme> {
   const { configuration, ports, keystore, peers, growthBps } = input
   const { clock, random, log } = ports
   const site = siteId(configuration.site)
@@ -45,6 +60,10 @@ export function newKme(input: KeyServiceInput): Kme {
   const serials = saePolicies.flatMap(({ sae, serial }) =>
     serial === undefined ? [] : [[serial, saeId(sae)] as const],
   )
+  const directory = directoryOf(configuration)
+  const inside = [site, ...configuration.peers.map((peer) => peer.site)].map((one) =>
+    saeId(siteSae(one)),
+  )
   const ask = (method: string) => (peer: SiteId, octets: Uint8Array) =>
     peers.request(peer, method, octets, KME_TIMEOUT_MS)
   const kme = createKme({
@@ -53,11 +72,11 @@ export function newKme(input: KeyServiceInput): Kme {
     policies: new SaePolicies(clock, own),
     callers: { fields: saeFields, serials: Object.fromEntries(serials) },
     dialect: configuration.etsi014Dialect,
-    inside: [site, ...configuration.peers.map((peer) => peer.site)].map((one) =>
-      saeId(siteSae(one)),
-    ),
+    ...{ inside, directory },
+    ...(input.partners === undefined
+      ? {}
+      : { partners: await Partners.open(partnersOf(input, ownSaes(directory, site, inside))) }),
     kme: kmeId(configuration.kme),
-    directory: directoryOf(configuration),
     peer: { activate: ask(ACTIVATE), void: ask(VOID), stream: ask(STREAM) },
   })
   peers.serve(ACTIVATE, (from, octets) => kme.acceptActivations(from, octets))
@@ -82,12 +101,42 @@ function policyOf({
   }
 }
 
-/** Applications of this site and its peers, and the daemon of each as an application of its own. */
-function directoryOf({ site, kme, peers, saes }: SiteConfiguration): SaeDirectory {
+/** Other operators, as configured, each with his own rate. */
+function partnersOf(
+  { configuration, ports, audit, keystore, partners: access }: KeyServiceInput,
+  isOwn: PartnersOptions['isOwn'],
+): PartnersOptions {
+  const { site, partners } = configuration
+  const rates = new Map(partners.map((one) => [saeId(one.name), one.requestsPerSecond]))
+  const requests = new Shares(ports.clock, {
+    ...{ saeShare: 1, requestsPerSecond: 1 },
+    requestsPerSecondOf: (name) => rates.get(name),
+  })
+  return {
+    ...{ ...ports, site: siteId(site), audit, keystore, isOwn },
+    limitRate: (partner) => requests.request(saeId(partner)),
+    transport: access?.transport ?? { send: () => Promise.reject(new Error('No way out')) },
+    partners: partners.map(({ name, url, saes, callback }) => ({
+      ...{ name: siteId(name), url, saes: saes.map(saeId) },
+      certificates: access?.certificatesOf(name) ?? [],
+      callback: callback && `${callback}/kmapi/v1/ext_keys/ack`,
+    })),
+  }
+}
+
+/**
+ * Applications of this site and its peers, and the daemon of each as an application of its own; those
+ * of a partner are at a site of his name.
+ */
+function directoryOf({ site, kme, peers, saes, partners }: SiteConfiguration): SaeDirectory {
   const kmes = [{ site, kme }, ...peers]
   const daemons = kmes.map((one) => ({ sae: siteSae(one.site), site: one.site }))
+  const foreign = partners.flatMap((one) => one.saes.map((sae) => ({ sae, site: one.name })))
   return fixedDirectory({
-    saes: [...saes, ...daemons].map((one) => ({ sae: saeId(one.sae), site: siteId(one.site) })),
+    saes: [...foreign, ...saes, ...daemons].map((one) => ({
+      sae: saeId(one.sae),
+      site: siteId(one.site),
+    })),
     kmes: kmes.map((one) => ({ kme: kmeId(one.kme), site: siteId(one.site) })),
   })
 }

@@ -70,11 +70,16 @@ export {
 export { stringsIn, syntheticCohort } from './synthetic.ts'
 export {
   KmeClientRefusal,
+  PARTNER_BODY_OCTETS_MAX,
+  STREAM_BODY_OCTETS_MAX,
   type KmeClientRequest,
   type KmeClientResponse,
   type KmeClientTransport,
+  type PartnerTransport,
+  type StreamCall,
+  type StreamFrame,
 } from '#kme'
-export { STREAM_BODY_OCTETS_MAX, type StreamCall, type StreamFrame } from '#kme'
+export type { PartnerAccess } from './key-service.ts'
 export {
   openSite,
   Site,

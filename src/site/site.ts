@@ -34,7 +34,7 @@ import {
 import type { Handlers, SiteRoutes } from '#contract'
 import { Exchange, exchangeMigrations } from '#exchange'
 import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
-import type { Kme, StreamCall, StreamFrame } from '#kme'
+import { partnerLink, partnerMigrations, type Kme, type StreamCall, type StreamFrame } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
 import type { Relay } from '#relay'
 import type { Party, ProtectionPolicy } from '#session'
@@ -67,7 +67,7 @@ import { newRelaying, relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
 import type { KmeLink } from './kme-link.ts'
 import { keyFor } from './root-key.ts'
-import { newKme } from './key-service.ts'
+import { newKme, type PartnerAccess } from './key-service.ts'
 import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
 
 /** All tables of a site, in the order in which they are made. */
@@ -82,6 +82,7 @@ export const siteMigrations: readonly Migration[] = [
   ...knownSiteMigrations,
   ...preSharedMigrations,
   ...networkMigrations,
+  ...partnerMigrations,
 ]
 
 export interface SiteOptions {
@@ -92,6 +93,8 @@ export interface SiteOptions {
   /** Connections to vendors' KMEs; left out, none answers. */
   readonly vendorKmes?: VendorKmes
   readonly material: Material
+  /** The way to other operators, where some are configured. */
+  readonly partners?: PartnerAccess | undefined
   /** Stays the caller's. */
   readonly root: SecretBytes
   readonly version: string
@@ -135,6 +138,8 @@ export class Site {
   readonly admin: Handlers<SiteRoutes>
   /** ETSI GS QKD 014, for the north listener. */
   readonly north: HttpHandler
+  /** ETSI GS QKD 020, for its listener. */
+  readonly partners: HttpHandler
   /** ETSI GS QKD 004, for its listener. */
   readonly streams: (call: StreamCall) => Promise<StreamFrame>
   #tending: Cancel | undefined
@@ -144,6 +149,7 @@ export class Site {
     this.parts = parts
     this.admin = adminHandlers(parts)
     this.north = (request) => parts.kme.handle(request)
+    this.partners = (request) => parts.kme.handlePartner(request)
     this.streams = (call) => parts.kme.stream(call)
   }
 
@@ -244,7 +250,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const links: LinkRunner[] = []
   const growthBps = (peer: SiteId): number =>
     growthOf([...links, ...(waiting.kmeLinks ?? [])], peer)
-  const kme = newKme({ configuration, ports, keystore, peers, growthBps })
+  const { partners } = options
+  const kme = await newKme({ configuration, ports, audit, keystore, peers, partners, growthBps })
   const sessions = newSessions(options, { kme, alarms, peers, known, policy })
   const vault = await openVault({
     ...{ site, store, disk, clock, random, audit },
@@ -341,6 +348,7 @@ function openStoreOfKeys(
       ...relayLinksOf(siteId(site), relayPairsOf(configuration)),
       ...kmeKeystoreLinks(configuration),
       ...courierKeystoreLinks(configuration),
+      ...configuration.partners.map(({ name }) => partnerLink(siteId(site), siteId(name))),
     ],
     limits: {
       criticalBits: configuration.reserveBits,

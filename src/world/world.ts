@@ -292,6 +292,7 @@ function configurationOf(
 const SERVICE = {
   policyVersion: 1,
   saePolicies: [],
+  partners: [],
   saeFields: ['uri', 'common-name'],
   etsi014Dialect: { emptyAdditionalSlaves: true, keyIdsQuery: false, unknownMembers: false },
   saeShare: 0.5,
