@@ -117,8 +117,7 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const stop = (reason: string): Promise<void> => shutdown.run(reason).then(end)
-  const partners = openPartners(configuration, folder)
-  if (partners !== undefined) shutdown.add('close', 'partners', () => partners[Symbol.dispose]())
+  const partners = partnersOf(assembly)
   const open: Listeners = {}
   const site = await openSite({
     configuration,
@@ -201,6 +200,13 @@ async function openStreams(
   shutdown.add('listen', 'streams', () => streams.stopListening())
   shutdown.add('flush', 'streams', () => streams[Symbol.asyncDispose]())
   return streams
+}
+
+/** The way to other operators, where there are any. */
+function partnersOf({ configuration, folder, shutdown }: Assembly): PartnerLinks | undefined {
+  const partners = openPartners(configuration, folder)
+  if (partners !== undefined) shutdown.add('close', 'partners', () => partners[Symbol.dispose]())
+  return partners
 }
 
 /** The listener for other operators, where one is configured. */
