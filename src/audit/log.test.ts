@@ -21,9 +21,9 @@ test('entries get the indexes 0, 1, 2 … also when many share one commit', asyn
   const place = new Place()
   const log = await place.open()
   const one = await log.record(eventNumber(0))
-  const rows = await place.store.commit([1, 2, 3].map((n) => log.append(eventNumber(n))))
+  await place.store.commit([1, 2, 3].map((n) => log.append(eventNumber(n))))
   const two = await log.record(eventNumber(4))
-  assert.deepEqual([one, ...rows.map(([row]) => row['ix']), two], [0, 1, 2, 3, 4])
+  assert.deepEqual([one, two], [0, 4])
   const entries = await log.entries()
   assert.deepEqual(
     entries.map(({ index, event }) => [index, event.facts['number']]),

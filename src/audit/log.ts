@@ -27,6 +27,7 @@ import { eventOf, leafOf, type AuditEvent } from './event.ts'
 import { AuditRefusal } from './refusal.ts'
 import {
   appendEntry,
+  appendTelling,
   octetsOf,
   putCheckpoint,
   putTile,
@@ -48,8 +49,8 @@ import {
 export interface AuditTrail {
   /**
    * The statement that appends this event under the next free index: for the caller's own
-   * `store.commit`, beside the data that the event speaks of. Returns one row, `{ ix }`. Several
-   * may stand in one commit. @throws AuditRefusal `AUDIT_EVENT_INVALID`
+   * `store.commit`, beside the data that the event speaks of. Returns no row. Several may stand in
+   * one commit. @throws AuditRefusal `AUDIT_EVENT_INVALID`
    */
   append(event: AuditEvent): Statement
   /** Appends one event by itself; durable when it resolves. @returns its index */
@@ -117,12 +118,12 @@ export class AuditLog implements AuditTrail {
   }
 
   append(event: AuditEvent): Statement {
-    const { at, kind } = event
-    return appendEntry(this.source.site, { at, kind, leaf: leafOf(event) })
+    return appendEntry(this.source.site, entryOf(event))
   }
 
   async record(event: AuditEvent): Promise<number> {
-    const [[row]] = await this.source.store.commit([this.append(event)])
+    const append = appendTelling(this.source.site, entryOf(event))
+    const [[row]] = await this.source.store.commit([append])
     return wholeOf(row['ix'])
   }
 
@@ -200,6 +201,12 @@ export class AuditLog implements AuditTrail {
     return { ...head, at, note }
   }
 }
+
+const entryOf = (event: AuditEvent) => ({
+  at: event.at,
+  kind: event.kind,
+  leaf: leafOf(event),
+})
 
 function readEvent(index: number, leaf: Uint8Array): AuditEvent {
   try {

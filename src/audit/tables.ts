@@ -88,28 +88,33 @@ export const auditMigrations: readonly Migration[] = [
 const db = tablesOf<AuditTables>()
 const NONE = new Uint8Array(0)
 
-const APPEND = statement(
-  db
-    .insertInto('audit_entry')
-    .values((from) => ({
-      site_id: '',
-      // The next index is found inside the transaction that uses it; the key refuses a race.
-      ix: from
-        .selectFrom('audit_entry')
-        .select(sql<number>`coalesce(max(ix), -1) + 1`.as('next'))
-        .where('site_id', '=', ''),
-      at: 0,
-      kind: '',
-      leaf: NONE,
-    }))
-    .returning('ix'),
-)
+const appending = db.insertInto('audit_entry').values((from) => ({
+  site_id: '',
+  // The next index is found inside the transaction that uses it; the key refuses a race.
+  ix: from
+    .selectFrom('audit_entry')
+    .select(sql<number>`coalesce(max(ix), -1) + 1`.as('next'))
+    .where('site_id', '=', ''),
+  at: 0,
+  kind: '',
+  leaf: NONE,
+}))
+const APPEND = statement(appending)
+const APPEND_TELLING = statement(appending.returning('ix'))
 
-/** Appends one entry under the next free index, and returns that index as `ix`. */
-export const appendEntry = (
-  site: string,
-  entry: { readonly at: number; readonly kind: string; readonly leaf: Uint8Array },
-): Statement => bind(APPEND, site, site, entry.at, entry.kind, entry.leaf)
+interface NewEntry {
+  readonly at: number
+  readonly kind: string
+  readonly leaf: Uint8Array
+}
+
+/** Appends one entry under the next free index. */
+export const appendEntry = (site: string, { at, kind, leaf }: NewEntry): Statement =>
+  bind(APPEND, site, site, at, kind, leaf)
+
+/** The same, and returns that index as `ix`. */
+export const appendTelling = (site: string, { at, kind, leaf }: NewEntry): Statement =>
+  bind(APPEND_TELLING, site, site, at, kind, leaf)
 
 const COUNT = statement(
   db

@@ -31,10 +31,7 @@ export function valueFault(value: SqlValue): string | undefined {
   return value === null || value instanceof Uint8Array ? undefined : `a ${typeof value}`
 }
 
-/**
- * A copy that stays as it is while the commit waits, and holds nothing but the value: cloning a
- * view for another thread copies the whole buffer under it.
- */
+/** A copy that stays as it is while the commit waits. */
 export const snapshot = ({ sql, parameters, expectChanges }: Statement): Statement => ({
   sql,
   parameters: parameters.map((value) =>

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Facts, Migration, PortRefusalCode, Row, Statement } from '#base'
+import type { Facts, Migration, PortRefusalCode, Row, SqlValue, Statement } from '#base'
 import type { GatewayRefusalCode } from './refusal.ts'
 
 /** A migration and the SHA-256 of its statements, in hexadecimal. */
@@ -24,8 +24,28 @@ export interface WriterSetup {
 
 export type Commit = readonly Statement[]
 
+/** A parameter; undefined says that the next value is the length of octets, which stand apart. */
+export type PackedValue = Exclude<SqlValue, Uint8Array> | undefined
+
+/** Commits as they cross to the writer thread; see `store-packing.ts`. */
+export interface PackedCommits {
+  /** Whether the numbers of texts begin anew with this pack. */
+  readonly anew: boolean
+  /** Texts that were not told before; the first ever told is number 0. */
+  readonly texts: readonly string[]
+  /**
+   * For each commit how many statements it has; for each statement the number of its text, how many
+   * parameters it has, and how many changes it expects plus 1, or 0 if any number will do.
+   */
+  readonly plan: readonly number[]
+  /** The parameters of all statements, in order. */
+  readonly values: readonly PackedValue[]
+  /** The octets of all parameters that are octets, in order. */
+  readonly octets: Uint8Array<ArrayBuffer>
+}
+
 export type ToWriter =
-  | { readonly kind: 'commits'; readonly commits: readonly Commit[] }
+  | { readonly kind: 'commits'; readonly commits: PackedCommits }
   /** Bounds the size of the database, as a disk does. */
   | { readonly kind: 'limit'; readonly pagesMax: number }
   | { readonly kind: 'close' }

@@ -6,6 +6,7 @@
 
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { OpeningFailure, openWriter } from './store-schema.ts'
+import { CommitUnpacker } from './store-packing.ts'
 import { failureOf, GROUP_COMMITS_MAX, groupSize } from './store-values.ts'
 import type { Commit, Failure, FromWriter, Outcome, ToWriter, WriterSetup } from './store-wire.ts'
 import { DiskFailure, GroupWriter } from './store-writer.ts'
@@ -14,12 +15,12 @@ function main(port: MessagePort, { file, migrations, pagesMax }: WriterSetup): v
   const say = (message: FromWriter): void => port.postMessage(message)
   try {
     const database = openWriter(file, migrations)
-    const writer = new GroupWriter(database)
-    if (pagesMax !== undefined) writer.limit(pagesMax)
+    const end: WriterEnd = { port, writer: new GroupWriter(database), packs: new CommitUnpacker() }
+    if (pagesMax !== undefined) end.writer.limit(pagesMax)
     say({ kind: 'ready' })
     port.on('message', (message: ToWriter) => {
       try {
-        serve(port, writer, message, say)
+        serve(end, message, say)
       } catch (error) {
         say({ kind: 'failed', failure: failureFor(error) })
         port.close()
@@ -32,10 +33,15 @@ function main(port: MessagePort, { file, migrations, pagesMax }: WriterSetup): v
   }
 }
 
+interface WriterEnd {
+  readonly port: MessagePort
+  readonly writer: GroupWriter
+  readonly packs: CommitUnpacker
+}
+
 /** Serves a message and whatever else has arrived, in order. */
 function serve(
-  port: MessagePort,
-  writer: GroupWriter,
+  { port, writer, packs }: WriterEnd,
   first: ToWriter,
   say: (message: FromWriter) => void,
 ): void {
@@ -46,7 +52,7 @@ function serve(
   for (let message: ToWriter | undefined = first; message !== undefined; message = next(port)) {
     switch (message.kind) {
       case 'commits':
-        waiting.push(...message.commits)
+        waiting.push(...packs.open(message.commits))
         // Acknowledge in good time even if messages never cease.
         if (waiting.length >= GROUP_COMMITS_MAX) flush()
         break

@@ -1,9 +1,11 @@
 /**
  * Group commit: many commits, each all-or-none by itself, in one transaction with one sync.
  *
- * Each commit is a savepoint, so that one which loses a race or breaks a rule is undone without
- * harm to the others. Where the transaction as a whole cannot be committed (a full disk), each
- * commit is tried again alone: those that fit are kept, the others refused.
+ * Nearly always all of them stand, so they are tried together without more. If one loses a race or
+ * breaks a rule, all are tried again with a savepoint each, so that it is undone without harm to the
+ * others: a savepoint costs a copy of every page that is touched under it. Where the transaction as
+ * a whole cannot be committed (a full disk), each commit is tried again alone: those that fit are
+ * kept, the others refused.
  *
  * @module
  */
@@ -70,18 +72,12 @@ export class GroupWriter {
    * @throws DiskFailure if the disk failed: the outcome of none of them is known
    */
   commitAll(commits: readonly Commit[]): readonly Outcome[] {
-    try {
-      this.#run('begin')
-      const outcomes = commits.map((commit) => this.#attempt(commit))
-      this.#run('commit')
-      return outcomes
-    } catch (error) {
-      if (this.#database.isTransaction) this.#rollback(error)
-      // After a failed sync the pages in memory count as clean: what the disk holds is unknown.
-      if (isDiskFailure(error)) throw new DiskFailure(error)
-      if (commits.length > 1) return commits.flatMap((commit) => this.commitAll([commit]))
-      return [{ kind: 'undone', failure: failureOf(error) }]
-    }
+    const together = this.#transact(commits, (commit) => this.#performAll(commit))
+    if (together.kind === 'stands') return together.outcomes
+    if (commits.length === 1) return [{ kind: 'undone', failure: failureFor(together.error) }]
+    const marked = this.#transact(commits, (commit) => this.#attempt(commit))
+    if (marked.kind === 'stands') return marked.outcomes
+    return commits.flatMap((commit) => this.commitAll([commit]))
   }
 
   /** Bounds the size of the database. */
@@ -89,20 +85,45 @@ export class GroupWriter {
     this.#unconfined(() => this.#database.exec(`pragma max_page_count = ${pagesMax}`))
   }
 
+  /** One transaction of all commits; durable if it stands, otherwise nothing of it is kept. */
+  #transact(
+    commits: readonly Commit[],
+    perform: (commit: Commit) => Outcome,
+  ):
+    | { readonly kind: 'stands'; readonly outcomes: readonly Outcome[] }
+    | { readonly kind: 'undone'; readonly error: unknown } {
+    try {
+      this.#run('begin')
+      const outcomes = commits.map(perform)
+      this.#run('commit')
+      return { kind: 'stands', outcomes }
+    } catch (error) {
+      if (this.#database.isTransaction) this.#rollback(error)
+      // After a failed sync the pages in memory count as clean: what the disk holds is unknown.
+      if (isDiskFailure(error)) throw new DiskFailure(error)
+      return { kind: 'undone', error }
+    }
+  }
+
   /** One commit inside the transaction. @throws if the transaction as a whole is gone */
   #attempt(commit: Commit): Outcome {
     this.#run('mark')
     try {
-      const rows = commit.map((statement) => this.#perform(statement))
+      const outcome = this.#performAll(commit)
       this.#run('keep')
-      return { kind: 'committed', rows: rows.some((some) => some.length > 0) ? rows : null }
+      return outcome
     } catch (error) {
       // SQLite undoes the whole transaction by itself after some failures.
       if (!this.#database.isTransaction || isDiskFailure(error)) throw error
       this.#run('undo')
       this.#run('keep')
-      return { kind: 'undone', failure: error instanceof Conflict ? lost(error) : failureOf(error) }
+      return { kind: 'undone', failure: failureFor(error) }
     }
+  }
+
+  #performAll(commit: Commit): Outcome {
+    const rows = commit.map((statement) => this.#perform(statement))
+    return rows.some((some) => some.length > 0) ? { kind: 'committed', rows } : STANDS
   }
 
   #perform({ sql, parameters, expectChanges }: Statement): readonly Row[] {
@@ -135,6 +156,9 @@ function expectExactly(expected: number | undefined, changed: number): void {
   if (expected !== undefined && changed !== expected) throw new Conflict(expected, changed)
 }
 
+const failureFor = (error: unknown): Failure =>
+  error instanceof Conflict ? lost(error) : failureOf(error)
+
 const lost = ({ message, expected, changed }: Conflict): Failure => ({
   code: 'STORE_CONFLICT',
   message,
@@ -149,4 +173,6 @@ const CONTROL = {
   undo: 'rollback to one',
 } as const
 
+/** One object for all: it crosses to the other thread once in each message. */
+const STANDS: Outcome = { kind: 'committed', rows: null }
 const NO_ROWS: readonly Row[] = []

@@ -16,8 +16,7 @@
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
-import type {
-  PortRefusal} from '#base';
+import type { PortRefusal } from '#base'
 import {
   assert,
   hex,
@@ -33,10 +32,10 @@ import { lockFolder, type FolderLock } from './folder.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { PreparedStatements } from './store-prepared.ts'
 import { causeOf, CLOSED, refusalOf, refuseFaults, refuseIfCrowded } from './store-refusals.ts'
+import { CommitPacker } from './store-packing.ts'
 import { openReader } from './store-schema.ts'
-import { failureOf, rowsOf, snapshot, weight } from './store-values.ts'
+import { failureOf, rowsOf, weight } from './store-values.ts'
 import type {
-  Commit,
   Failure,
   FromWriter,
   KnownMigration,
@@ -120,7 +119,7 @@ export class SqliteStore implements Store, AsyncDisposable {
   readonly #waiting: Waiting[] = []
   #octetsWaiting = 0
   /** Commits of this turn of the event loop, not yet handed to the writer. */
-  #unsent: Commit[] = []
+  readonly #unsent = new CommitPacker()
   #state: 'open' | 'closing' | 'closed' = 'open'
   readonly #closed = Promise.withResolvers<PortRefusal | undefined>()
 
@@ -160,8 +159,8 @@ export class SqliteStore implements Store, AsyncDisposable {
       const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly Row[])[]>()
       this.#waiting.push({ statements: statements.length, octets, resolve, reject })
       this.#octetsWaiting += octets
-      if (this.#unsent.length === 0) setImmediate(() => this.#send())
-      this.#unsent.push(statements.map(snapshot))
+      if (this.#unsent.isEmpty) setImmediate(() => this.#send())
+      this.#unsent.add(statements)
       return promise
     })
   }
@@ -186,9 +185,11 @@ export class SqliteStore implements Store, AsyncDisposable {
 
   /** Hands over what was called for in this turn. */
   #send(): void {
-    if (this.#unsent.length === 0 || this.#state === 'closed') return
-    this.#say({ kind: 'commits', commits: this.#unsent })
-    this.#unsent = []
+    if (this.#unsent.isEmpty || this.#state === 'closed') return
+    const commits = this.#unsent.take()
+    this.#writer.postMessage({ kind: 'commits', commits } satisfies ToWriter, [
+      commits.octets.buffer,
+    ])
   }
 
   #say(message: ToWriter): void {
@@ -205,7 +206,7 @@ export class SqliteStore implements Store, AsyncDisposable {
     if (next === undefined) return
     this.#octetsWaiting -= next.octets
     if (outcome.kind === 'undone') next.reject(refusalOf(outcome.failure))
-    else next.resolve(outcome.rows ?? Array.from({ length: next.statements }, () => []))
+    else next.resolve(outcome.rows ?? new Array<readonly Row[]>(next.statements).fill(NO_ROWS))
   }
 
   #end(failure: Failure | undefined): void {
@@ -213,7 +214,6 @@ export class SqliteStore implements Store, AsyncDisposable {
     this.#state = 'closed'
     for (const { reject } of this.#waiting) reject(refusalOf(failure ?? CLOSED))
     this.#waiting.length = 0
-    this.#unsent = []
     if (this.#reader.isOpen) this.#reader.close()
     // The lock goes last, when no thread of ours can write any more.
     void this.#writer.terminate().then(() => {
@@ -227,6 +227,7 @@ export class SqliteStore implements Store, AsyncDisposable {
   }
 }
 
+const NO_ROWS: readonly Row[] = []
 const WRITER_ENDED: Failure = {
   code: 'STORE_FAILED',
   message: 'The writer of the store ended; what was not acknowledged may or may not stand',
