@@ -154,6 +154,7 @@ export async function withdraw(
 export function forgetKey(room: Room, key: WaitingKey): void {
   if (!room.keys.delete(key.keyId)) return
   key.home.waiting--
+  key.link.waiting--
   const known = room.activations.get(key.activation)
   if (known !== undefined && --known.keysLeft === 0) room.activations.delete(key.activation)
   for (const range of key.ranges) {
@@ -230,6 +231,7 @@ async function accept(
   for (const key of keys) {
     room.keys.set(key.keyId, key)
     key.home.waiting++
+    link.waiting++
   }
   room.nextExpiryMs = Math.min(room.nextExpiryMs, expiresMs)
   const facts = { link: link.link, peer: link.peer, keyIds, slaves, lifeMs }

@@ -249,6 +249,7 @@ function newLink(site: SiteId, config: KeystoreLink): Link {
     free: 0,
     peerFree: 0,
     held: 0,
+    waiting: 0,
   }
 }
 

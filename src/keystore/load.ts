@@ -242,6 +242,7 @@ function loadWaiting(room: Room, row: Row, deposits: ReadonlyMap<string, Row>): 
     busy: undefined,
   })
   home.waiting++
+  link.waiting++
   room.nextExpiryMs = Math.min(room.nextExpiryMs, room.startedMs + leftMs)
   const known = room.activations.get(activation)
   if (known !== undefined) known.keysLeft++

@@ -47,7 +47,7 @@ export function pool(room: Room, peer: SiteId): Pool {
     applicationBits: Math.max(0, octets - floorOctets(room.limits, 'application')) * 8,
     peerBits: links.reduce((sum, { peerFree }) => sum + peerFree, 0) * 8,
     heldBlocks: links.reduce((sum, { held }) => sum + held, 0),
-    waitingKeys: [...room.keys.values()].filter(({ link }) => link.peer === peer).length,
+    waitingKeys: links.reduce((sum, { waiting }) => sum + waiting, 0),
     pendingVoids: pendingVoidCount(room, peer),
     links: links.map((link) => ({
       link: link.link,
@@ -82,12 +82,17 @@ export function storedKeys(
   return keys
 }
 
-/** Where the next key of a size could come from for the site itself; none if there is none. */
+/**
+ * Where the next key of a size could come from for the site itself; none if there is none.
+ *
+ * Looks at every block that has octets left.
+ */
 export function keySources(room: Room, peer: SiteId, sizeBits: number): readonly KeySource[] {
   if (storedKeys(room, peer, sizeBits, 'relay') === 0) return []
   const found = new Set<KeySource>()
   for (const { queue, head } of linksTo(room, peer)) {
-    for (const block of queue.slice(head)) {
+    for (let at = head; at < queue.length; at++) {
+      const block = queue[at]
       const hasMore = isUsable(block) && block.allocated < block.layout.halfOctets
       if (hasMore) found.add(block.origin.source)
     }

@@ -83,6 +83,8 @@ export interface Link {
   /** The same for the peer's half, as far as this end knows; quarantine included. */
   peerFree: number
   held: number
+  /** Keys of the peer's half that wait to be fetched. */
+  waiting: number
 }
 
 /** A place in the order of a link's blocks. */

@@ -276,7 +276,7 @@ function make(
   const use = policies.useOf(master)
   const peers = [...slavesBySite(supply, request).keys()]
   for (const peer of peers) {
-    policies.checkSources(master, supply.keystore.keySources(peer, sizeBits))
+    policies.checkSources(master, () => supply.keystore.keySources(peer, sizeBits))
   }
   const made = peers.reduce(
     (inner, peer) => () => {

@@ -54,12 +54,15 @@ export class SaePolicies {
     return this.#policies.get(sae)?.emergency === true ? 'emergency' : 'application'
   }
 
-  /** @throws KmeRefusal `KME_KEYS_EXHAUSTED` if the next keys could come from a lesser source */
-  checkSources(sae: SaeId, sources: readonly KeySource[]): void {
+  /**
+   * @param sources   looks where the next keys could come from; asked only where it matters
+   * @throws KmeRefusal `KME_KEYS_EXHAUSTED` if they could come from a lesser source
+   */
+  checkSources(sae: SaeId, sources: () => readonly KeySource[]): void {
     const least = this.#policies.get(sae)?.leastSource
     if (least === undefined) return
     const rank = KEY_SOURCES.indexOf(least)
-    if (sources.every((source) => KEY_SOURCES.indexOf(source) >= rank)) return
+    if (sources().every((source) => KEY_SOURCES.indexOf(source) >= rank)) return
     const message = `The policy of this KME lets the caller have no keys from a source below ${least}`
     throw new KmeRefusal('KME_KEYS_EXHAUSTED', message, { facts: { retryAfter: RETRY_AFTER_S } })
   }
