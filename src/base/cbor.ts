@@ -7,9 +7,8 @@
  * @module
  */
 
-import { decode } from 'cborg'
+import { decode, encode, rfc8949EncodeOptions, type EncodeOptions } from 'cborg'
 import { sameOctets } from './bytes.ts'
-import { CborWriter } from './cbor-writer.ts'
 import { Refusal } from './refusal.ts'
 
 export type CborValue =
@@ -27,12 +26,10 @@ export class CborRefusal extends Refusal<CborRefusalCode> {
   override readonly name = 'CborRefusal'
 }
 
-/**
- * The one deterministic form of `value`. Members that are undefined are left out.
- *
- * @throws TypeError for what is no `CborValue`, whatever its type says
- */
-export const toCbor = (value: CborValue): Uint8Array => writer.encode(value)
+/** The one deterministic form of `value`. Members that are undefined are left out. */
+export function toCbor(value: CborValue): Uint8Array {
+  return encode(value, DETERMINISTIC)
+}
 
 /**
  * Reads one CBOR value that fills `octets` exactly.
@@ -64,7 +61,33 @@ export function fromDeterministicCbor(octets: Uint8Array, octetsMax: number): un
   return value
 }
 
-const writer = new CborWriter()
+/**
+ * Orders text keys by length, then by content: the bytewise order of their encodings (§4.2.1).
+ *
+ * Short ASCII keys, which all of ours are, need not be encoded to be compared.
+ */
+const byKey: MapSorter = (first, second, options) => {
+  const [a, b] = [keyOf(first), keyOf(second)]
+  if (a === undefined || b === undefined) return DEFAULT_SORTER(first, second, options)
+  if (a.length !== b.length) return a.length - b.length
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+type MapSorter = NonNullable<EncodeOptions['mapSorter']>
+
+function keyOf([key]: Parameters<MapSorter>[0]): string | undefined {
+  const value: unknown = Array.isArray(key) ? undefined : key.value
+  return typeof value === 'string' && PLAIN_KEY.test(value) ? value : undefined
+}
+
+const PLAIN_KEY = /^[\x20-\x7e]*$/
+const DEFAULT_SORTER = rfc8949EncodeOptions.mapSorter as MapSorter
+const DETERMINISTIC: EncodeOptions = {
+  ...rfc8949EncodeOptions,
+  mapSorter: byKey,
+  ignoreUndefinedProperties: true,
+}
+
 const STRICT = {
   strict: true,
   allowIndefinite: false,
