@@ -59,10 +59,15 @@ export async function load(room: Room): Promise<void> {
     if (!understood(() => loadTombstone(room, row))) await voidHome(room, row)
   }
   const deposits = await loadDeposits(room)
-  for (const row of await store.read(selectWaiting(site))) {
+  const waiting = await store.read(selectWaiting(site))
+  for (const row of waiting) {
     if (!understood(() => loadWaiting(room, row, deposits))) await voidHome(room, row)
   }
-  await forgetDeposits(room, deposits)
+  await forgetDeposits(
+    room,
+    deposits,
+    waiting.filter((row) => isOthers(room, row)),
+  )
   await giveUpReservations(room)
   for (const link of room.links.values()) {
     for (const block of link.blocks.values()) finishBlock(room, block)
@@ -277,6 +282,7 @@ async function giveUpReservations(room: Room): Promise<void> {
     const peer = siteId(textIn(row['peer']))
     const message = octetsOf(row['message'])
     const { link, keyIds } = readWithdrawal(message)
+    if (isOthers(room, { link })) continue
     const pending = { id, peer, link, message }
     if (row['state'] === 'reserved') {
       const facts = { link, peer, keyIds, cause: 'restart' }
@@ -285,6 +291,10 @@ async function giveUpReservations(room: Room): Promise<void> {
     addVoid(room, pending)
   }
 }
+
+/** Whether a row is about a link that another process may have. */
+const isOthers = (room: Room, { link }: Row): boolean =>
+  room.leases !== undefined && !room.links.has(textIn(link) as LinkId)
 
 /** Counts what the block's own half has spent, and dooms what is over. */
 function finishBlock(room: Room, block: Block): void {

@@ -21,6 +21,7 @@ import {
 } from '#base'
 import type { AuditEvent, AuditTrail } from '#audit'
 import type { CarriedKey } from './carrying.ts'
+import type { LeasedStore } from './leases.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import type { Segments } from './segments.ts'
 import type { Block, Link, Position } from './state.ts'
@@ -156,6 +157,8 @@ export interface Room {
   readonly random: RandomSource
   readonly audit: KeyAudit
   readonly segments: Segments
+  /** The store as well, where several processes of the site share it; else undefined. */
+  readonly leases: LeasedStore | undefined
   readonly limits: KeystoreLimits
   readonly links: ReadonlyMap<LinkId, Link>
   readonly peers: ReadonlyMap<SiteId, readonly Link[]>

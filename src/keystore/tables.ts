@@ -97,6 +97,13 @@ interface DepositTable {
   provenance: Uint8Array
 }
 
+interface LeaseTable {
+  site_id: string
+  link: string
+  owner: string
+  until: number
+}
+
 interface KeystoreTables {
   keystore_link: LinkTable
   keystore_block: BlockTable
@@ -104,6 +111,7 @@ interface KeystoreTables {
   keystore_reservation: ReservationTable
   keystore_key: KeyTable
   keystore_deposit: DepositTable
+  keystore_lease: LeaseTable
 }
 
 /** The schema of the key store, in order. */
@@ -147,6 +155,14 @@ export const keystoreMigrations: readonly Migration[] = [
       `CREATE TABLE keystore_deposit (
         site_id TEXT NOT NULL, key_id TEXT NOT NULL, mask BLOB NOT NULL,
         provenance BLOB NOT NULL, PRIMARY KEY (site_id, key_id))`,
+    ],
+  },
+  {
+    id: 'keystore-3',
+    statements: [
+      `CREATE TABLE keystore_lease (
+        site_id TEXT NOT NULL, link TEXT NOT NULL, owner TEXT NOT NULL, until BIGINT NOT NULL,
+        PRIMARY KEY (site_id, link))`,
     ],
   },
 ]
