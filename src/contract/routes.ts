@@ -106,6 +106,14 @@ export const siteRoutes = {
     body: nothing,
     answer: Exactly({ voided: Whole(0) }),
   }),
+  switchLink: route({
+    method: 'POST',
+    path: '/v1/links/:link/switch',
+    summary: 'Let a link grow keys, or not; what is stored stays, and no keys are relayed over it',
+    query: Exactly({ link: Text(63, 1) }),
+    body: Exactly({ on: Type.Boolean() }),
+    answer: Exactly({ on: Type.Boolean() }),
+  }),
   pools: route({
     method: 'GET',
     path: '/v1/keys',

@@ -12,6 +12,7 @@
  */
 
 import { createServer, type Server } from 'node:https'
+import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientCertificate, HttpRequest, HttpResponse, Log } from '#base'
@@ -25,12 +26,19 @@ import {
   type Credentials,
   type TlsSession,
 } from './tls.ts'
-import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb } from './web.ts'
+import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb, type WebOptions } from './web.ts'
 
 /** A request and what protected it on its way. */
 export interface NorthRequest extends HttpRequest {
   /** The session of its connection: whether key exchange was hybrid, among others. */
   readonly session: TlsSession
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => string | undefined
+}
+
+/** An answer that goes on: texts, sent as they come. */
+export interface StreamedResponse extends Omit<HttpResponse, 'body'> {
+  readonly stream: AsyncIterable<string>
 }
 
 export interface HttpOptions {
@@ -39,8 +47,10 @@ export interface HttpOptions {
   readonly listen: TcpAddress
   readonly credentials: Credentials
   /** An `HttpHandler` will do. What it rejects with becomes a 500 without details. */
-  readonly handler: (request: NorthRequest) => Promise<HttpResponse>
+  readonly handler: (request: NorthRequest) => Promise<HttpResponse | StreamedResponse>
   readonly log: Log
+  /** Body and type of the errors that no handler answers; `{"message"}` as JSON unless said. */
+  readonly errors?: Pick<WebOptions, 'errorBody' | 'errorType'>
   /** Longest request body; 1 MiB unless said. */
   readonly bodyOctetsMax?: number
   /** Time from the first octet of a request to its last; 30 s unless said. */
@@ -72,7 +82,13 @@ export class HttpListener implements AsyncDisposable {
   #idle: PromiseWithResolvers<void> | undefined
 
   constructor(options: HttpOptions) {
-    const { name, credentials, log, bodyOctetsMax = BODY_OCTETS_MAX } = options
+    const {
+      name,
+      credentials,
+      log,
+      bodyOctetsMax = BODY_OCTETS_MAX,
+      errors = JSON_ERRORS,
+    } = options
     this.#options = options
     this.#server = newServer(credentials, options.requestMs ?? REQUEST_MS)
     this.#server.on('secureConnection', (socket: TLSSocket) => this.#meet(socket))
@@ -89,7 +105,7 @@ export class HttpListener implements AsyncDisposable {
       server: this.#server,
       bodyOctetsMax,
       log,
-      errorBody: (_status, message) => JSON.stringify({ message }),
+      ...errors,
     })
     this.#web.removeAllContentTypeParsers()
     this.#web.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -156,7 +172,9 @@ export class HttpListener implements AsyncDisposable {
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const client = this.#clients.get(request.raw.socket)
     if (client === undefined || this.#underWay >= REQUESTS_MAX) {
-      return send(reply, { status: 503, body: JSON.stringify({ message: BUSY }) })
+      const { errorBody, errorType = JSON_TYPE } = this.#options.errors ?? JSON_ERRORS
+      const headers = { 'content-type': errorType }
+      return send(reply, { status: 503, headers, body: errorBody(503, BUSY) })
     }
     this.#underWay++
     // Not at the end of this function: the answer is under way until its last octet has left.
@@ -197,11 +215,21 @@ function requestOf({ raw, body }: FastifyRequest, { certificate, session }: Clie
     body: body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(0),
     client: certificate,
     session,
+    header: (name) => {
+      const value = raw.headers[name]
+      return typeof value === 'string' ? value : undefined
+    },
   }
 }
 
-function send(reply: FastifyReply, { status, headers, body }: HttpResponse): FastifyReply {
+function send(reply: FastifyReply, answer: HttpResponse | StreamedResponse): FastifyReply {
+  const { status, headers } = answer
   reply.code(status)
+  if ('stream' in answer) {
+    for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
+    return reply.send(Readable.from(answer.stream))
+  }
+  const { body } = answer
   if (typeof body === 'string') reply.type(JSON_TYPE)
   for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
   if (body.length === 0) return reply.send()
@@ -209,6 +237,9 @@ function send(reply: FastifyReply, { status, headers, body }: HttpResponse): Fas
   return reply.send(Buffer.from(body.buffer, body.byteOffset, body.length))
 }
 
+const JSON_ERRORS: Pick<WebOptions, 'errorBody' | 'errorType'> = {
+  errorBody: (_status, message) => JSON.stringify({ message }),
+}
 const BUSY = 'Too many requests are under way; try again'
 const BODY_OCTETS_MAX = 1024 * 1024
 const CONNECTIONS_MAX = 1024

@@ -10,12 +10,14 @@ import { siteRoutes, type SiteFacts } from '#contract'
 import { remoteReceiver, remoteTransmitter } from '#optics'
 import {
   chainCheckOf,
+  controlErrorBody,
   credentialsIn,
   openSite,
   readMaterial,
   readRootKey,
   SiteConfigurationShape,
   TrustAlarms,
+  YANG_JSON,
   type Devices,
   type Material,
   type Site,
@@ -140,10 +142,9 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   await site.start()
   const http = await openNorth(assembly, site, north)
   open.http = http
-  open.streams = await openStreams(assembly, site, north)
-  open.partners = await listenForPartners(assembly, site, partners)
+  Object.assign(open, await openOthers(assembly, site, { north, partners }))
   await openOperatorSocket(assembly, site)
-  followTrust(assembly, { disk, root, network, http, streams: open.streams, trust, site })
+  followTrust(assembly, { disk, root, network, ...open, trust, site })
   shutdown.onSignals()
   return { facts: factsOf(assembly, { network, http, material }), ended, stop }
 }
@@ -171,10 +172,11 @@ interface Listeners {
   http?: HttpListener
   streams?: StreamListener | undefined
   partners?: HttpListener | undefined
+  control?: HttpListener | undefined
 }
 
 function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['listeners'] {
-  const { network, http, streams, partners } = open
+  const { network, http, streams, partners, control } = open
   return [
     { name: 'peers', address: textOf(network.address) },
     { name: 'north (GS QKD 014)', address: textOf(http?.address) },
@@ -184,8 +186,22 @@ function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['l
     ...(partners === undefined
       ? []
       : [{ name: 'partners (GS QKD 020)', address: textOf(partners.address) }]),
+    ...(control === undefined
+      ? []
+      : [{ name: 'control (GS QKD 015)', address: textOf(control.address) }]),
   ]
 }
+
+/** The listeners that a site may have or not. */
+const openOthers = async (
+  assembly: Assembly,
+  site: Site,
+  { north, partners }: { north: Credentials; partners: PartnerLinks | undefined },
+): Promise<Omit<Listeners, 'http'>> => ({
+  streams: await openStreams(assembly, site, north),
+  partners: await listenForPartners(assembly, site, partners),
+  control: await openControl(assembly, site, north),
+})
 
 /** The listener for key streams, where one is configured. */
 async function openStreams(
@@ -224,6 +240,30 @@ async function listenForPartners(
   return listener
 }
 
+/** The listener for controllers, where one is configured. */
+async function openControl(
+  { configuration, shutdown, ports }: Assembly,
+  site: Site,
+  credentials: Credentials,
+): Promise<HttpListener | undefined> {
+  const { restconfListener: listen } = configuration
+  if (listen === undefined) return undefined
+  const errorBody = (status: number, message: string): string =>
+    controlErrorBody(ERROR_TAGS[status] ?? 'operation-failed', message)
+  const control = await openHttp({
+    ...{ name: 'control', listen, credentials, handler: site.restconf, log: ports.log },
+    ...{ bodyOctetsMax: CONTROL_BODY_MAX, errors: { errorBody, errorType: YANG_JSON } },
+  })
+  shutdown.add('listen', 'control', () => {
+    control.stopListening()
+    // Streams of events would go on for ever.
+    site.parts.control.stop()
+  })
+  shutdown.add('drain', 'control', () => control.drained())
+  shutdown.add('flush', 'control', () => control[Symbol.asyncDispose]())
+  return control
+}
+
 async function openOperatorSocket(
   { folder, shutdown, ports }: Assembly,
   site: Site,
@@ -259,15 +299,16 @@ function followTrust(
     disk: Ports['disk']
     root: SecretBytes
     network: TlsNetwork
-    http: HttpListener
-    streams: StreamListener | undefined
+    http?: HttpListener
+    streams?: StreamListener | undefined
+    control?: HttpListener | undefined
     /** Under what chains of peers are checked. */
     trust: { material: Material }
     site: Site
   },
 ): void {
   const { configuration, shutdown, ports } = assembly
-  const { disk, root, network, http, streams, trust } = held
+  const { disk, root, network, http, streams, control, trust } = held
   const { site, kme } = configuration
   const { alarms } = held.site.parts
   const trustAlarms = new TrustAlarms({
@@ -284,8 +325,9 @@ function followTrust(
     const material = await materialOf(assembly, disk, root)
     const { peer, north } = credentialsIn(material)
     network.reload(peer)
-    http.reload(north)
+    http?.reload(north)
     streams?.reload(north)
+    control?.reload(north)
     trust.material = material
     const ended = network.endWhere(() => true, 'new trust')
     ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })
@@ -339,6 +381,14 @@ const textOf = (address: { host: string; port: number } | undefined): string =>
 
 export const CONFIG_FILE = 'photonward.json'
 export const ADMIN_SOCKET = 'admin.sock'
+/** Error tags of RFC 8040 §7 for what no handler answers. */
+const ERROR_TAGS: Readonly<Partial<Record<number, string>>> = {
+  400: 'malformed-message',
+  404: 'invalid-value',
+  413: 'too-big',
+  503: 'resource-denied',
+}
+const CONTROL_BODY_MAX = 65_536
 /** A block of the largest size is announced in one message. */
 const LINK_MESSAGE_MAX = 24 * 1024 * 1024
 const PEER_MESSAGE_MAX = 16 * 1024 * 1024

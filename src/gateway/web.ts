@@ -28,15 +28,17 @@ export interface WebOptions {
   readonly log: Log
   /** The JSON of an error that no handler has answered. */
   readonly errorBody: (status: number, message: string) => string
+  /** Its content type; JSON unless said. */
+  readonly errorType?: string
 }
 
 /** A Fastify instance over a server of ours; the server is listened on and closed by its owner. */
 export function newWeb(options: WebOptions): FastifyInstance {
-  const { server, bodyOctetsMax, log, name, errorBody } = options
+  const { server, bodyOctetsMax, log, name, errorBody, errorType = JSON_TYPE } = options
   const refuse = (reply: FastifyReply, status: number): FastifyReply =>
     reply
       .code(status)
-      .type(JSON_TYPE)
+      .type(errorType)
       .send(errorBody(status, wordsFor(status, bodyOctetsMax)))
   const web = fastify({
     serverFactory: (handler) => server.on('request', handler),
@@ -48,13 +50,14 @@ export function newWeb(options: WebOptions): FastifyInstance {
     routerOptions: { maxParamLength: PARAMETER_MAX },
     clientErrorHandler: (error, socket) => {
       log.write('info', 'http-refused', { listener: name, code: error.code })
-      answerRaw(error, socket, (status) => errorBody(status, wordsFor(status, bodyOctetsMax)))
+      const bodyFor = (status: number) => errorBody(status, wordsFor(status, bodyOctetsMax))
+      answerRaw(error, socket, { errorType, bodyFor })
     },
     frameworkErrors: (_error, _request, reply) => void refuse(reply, 400),
   })
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const body = errorBody(417, wordsFor(417, bodyOctetsMax))
-    response.writeHead(417, rawHeaders(body))
+    response.writeHead(417, rawHeaders(body, errorType))
     response.end(body)
   })
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -107,7 +110,10 @@ function linger({ raw }: FastifyRequest, reply: FastifyReply): void {
 function answerRaw(
   { code }: ConnectionError,
   socket: Socket,
-  bodyFor: (status: number) => string,
+  {
+    errorType,
+    bodyFor,
+  }: { readonly errorType: string; readonly bodyFor: (status: number) => string },
 ): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -115,13 +121,15 @@ function answerRaw(
   }
   const status = RAW_STATUS[code] ?? 400
   const body = bodyFor(status)
-  const headers = Object.entries(rawHeaders(body)).map(([name, value]) => `${name}: ${value}`)
+  const headers = Object.entries(rawHeaders(body, errorType)).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...headers]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-const rawHeaders = (body: string): Readonly<Record<string, string>> => ({
-  'content-type': JSON_TYPE,
+const rawHeaders = (body: string, type: string): Readonly<Record<string, string>> => ({
+  'content-type': type,
   'content-length': String(Buffer.byteLength(body)),
   connection: 'close',
   ...SECURITY_HEADERS,

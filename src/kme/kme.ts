@@ -86,6 +86,8 @@ export interface KmeOptions {
   readonly policies?: SaePolicies
   /** Other operators with whom keys are shared. Without it there are none. */
   readonly partners?: Partners
+  /** Told of keys that were made, for whoever counts. Must not throw. */
+  readonly onMade?: (request: MakeRequest) => void
   /** Bits a second that the links to a peer grow for this site's use; 0 unless told. */
   readonly growthBps?: (peer: SiteId) => number
 }
@@ -141,6 +143,7 @@ export function createKme(options: KmeOptions): Kme {
     activators: new Map(),
     voiding: new Map(),
     partners: options.partners,
+    ...(options.onMade === undefined ? {} : { onMade: options.onMade }),
   }
   const desk: Desk = {
     options,

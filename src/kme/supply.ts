@@ -70,6 +70,8 @@ export interface Supply {
   readonly voiding: Map<SiteId, Promise<void>>
   /** Other operators, each as if he were a site. */
   readonly partners: Partners | undefined
+  /** Told of keys that were made. Must not throw. */
+  readonly onMade?: (request: MakeRequest) => void
 }
 
 /** Keys that a master of this site wants. */
@@ -109,7 +111,11 @@ export async function makeKeys(
       const answers = await Promise.all(reservations.map((one) => activate(supply, one, request)))
       const bad = answers.findIndex((answer) => answer !== undefined)
       const [first, ...carriers] = reservations
-      if (bad < 0) return supply.keystore.issue(first, carriers)
+      if (bad < 0) {
+        const keys = await supply.keystore.issue(first, carriers)
+        supply.onMade?.(request)
+        return keys
+      }
       await abandonAll(
         supply,
         reservations.filter((_, at) => at !== bad),

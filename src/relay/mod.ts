@@ -93,6 +93,7 @@ export {
   type PathReservation,
   type ReserveOutcome,
 } from './ledger.ts'
+export { preferredWays } from './preferred.ts'
 export {
   routeCost,
   routeFor,

@@ -72,6 +72,12 @@ function siteHandlers(parts: SiteParts) {
       const why = `The keys of ${linkNamed(parts, link).link} are released by its own sound blocks`
       throw new AdminRefusal('LINK_RELEASES_ITSELF', why)
     },
+    switchLink: async ({ link }, { on }) => {
+      const { link: subject } = kmeLinkNamed(parts, link) ?? linkNamed(parts, link)
+      const edit = { kind: 'enable', subject, isEnabled: on } as const
+      await parts.steering.apply(OPERATOR, () => [edit])
+      return { on }
+    },
     explainLink: ({ link }) => {
       const { lastReport, parameters } = linkNamed(parts, link)
       if (lastReport !== undefined) return Promise.resolve(explanationOf(parameters, lastReport))

@@ -191,6 +191,13 @@ export const SiteConfigurationShape = Exactly({
   etsi020Identity: Type.Optional(Exactly({ key: Text(1024, 1), certificate: Text(1024, 1) })),
   /** Other operators with whom keys are shared. */
   partners: Type.Array(PartnerShape, { maxItems: 64, default: [] }),
+  /** Where SDN controllers read and steer (ETSI GS QKD 015 over RESTCONF); left out, nowhere. */
+  restconfListener: Type.Optional(Address),
+  /** Controllers by the names in their certificates, and whether they may change anything. */
+  controllers: Type.Array(Exactly({ name: Sae, may: Choice(['read', 'steer'] as const, 'read') }), {
+    maxItems: 16,
+    default: [],
+  }),
   /** Further names and addresses in the certificates, besides localhost and the site's name. */
   dns: Type.Array(Text(255, 1), { maxItems: 16, default: [] }),
   peers: Type.Array(Exactly({ site: Name, kme: Sae, host: Text(255, 1), port: Whole(1, 65_535) }), {

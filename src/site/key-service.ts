@@ -20,7 +20,8 @@ import {
   type SaeDirectory,
   type SaePolicy,
 } from '#kme'
-import { siteSae, type SiteConfiguration } from './config.ts'
+import { isDaemonSae, siteSae, type SiteConfiguration } from './config.ts'
+import type { Usage } from './etsi-015/usage.ts'
 import type { Peers } from './peers.ts'
 
 /** The way to the KMEs of other operators. */
@@ -41,11 +42,12 @@ export interface KeyServiceInput {
   readonly peers: Peers
   /** Bits a second that come to this site's half of the pool with a peer. */
   readonly growthBps: (peer: SiteId) => number
+  readonly usage: Usage
 }
 
 /** The KME of a site, which answers its peers from now on. */
 export async function newKme(input: KeyServiceInput): Promise<Kme> {
-  const { configuration, ports, keystore, peers, growthBps } = input
+  const { configuration, ports, keystore, peers, growthBps, usage } = input
   const { clock, random, log } = ports
   const site = siteId(configuration.site)
   const {
@@ -77,6 +79,12 @@ export async function newKme(input: KeyServiceInput): Promise<Kme> {
       ? {}
       : { partners: await Partners.open(partnersOf(input, ownSaes(directory, site, inside))) }),
     kme: kmeId(configuration.kme),
+    onMade: ({ master, slave, additionalSlaves, number, sizeBits }) =>
+      usage.note({
+        ...{ server: master, clients: [slave, ...additionalSlaves], bits: number * sizeBits },
+        remote: directory.siteOf(slave) ?? site,
+        isInternal: isDaemonSae(master),
+      }),
     peer: { activate: ask(ACTIVATE), void: ask(VOID), stream: ask(STREAM) },
   })
   peers.serve(ACTIVATE, (from, octets) => kme.acceptActivations(from, octets))

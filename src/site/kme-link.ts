@@ -59,6 +59,7 @@ export class KmeLink {
   #suspending: string | undefined
   #watch: (() => void) | undefined
   #stopped = false
+  #enabled = true
 
   constructor(input: KmeLinkInput) {
     const { terms, site, clock } = input
@@ -68,7 +69,7 @@ export class KmeLink {
     this.peer = this.role === 'transmitter' ? terms.receiver : terms.transmitter
     this.#rates = new LinkRates(clock.monotonicMs())
     this.#life = newLife(clock.now())
-    const isSuspended = (): boolean => this.suspicion !== undefined
+    const isSuspended = (): boolean => this.suspicion !== undefined || !this.#enabled
     if (this.role === 'receiver') {
       this.#receiver = new KmeReceiver({ ...input, isSuspended })
       return
@@ -96,6 +97,19 @@ export class KmeLink {
     await this.#sender?.stop()
     this.#receiver?.[Symbol.dispose]()
     await this.#input.history.settled()
+  }
+
+  /** Whether keys are taken; a controller or the operator says. */
+  get enabled(): boolean {
+    return this.#enabled
+  }
+
+  /** Takes keys of the vendor's KME, or none. What is stored stays. */
+  setEnabled(enabled: boolean): void {
+    if (this.#enabled === enabled) return
+    this.#enabled = enabled
+    this.#lookAgain()
+    if (enabled) this.kick()
   }
 
   get history(): LinkHistory {
@@ -232,6 +246,7 @@ export class KmeLink {
   #state(): readonly [LinkView['state'], string] {
     const { suspicion } = this
     if (suspicion !== undefined) return ['suspended', suspicion]
+    if (!this.#enabled) return ['down', 'disabled']
     const isOpen = this.#sender?.isOpen ?? this.#receiver?.isOpen ?? false
     const failure = this.#failure
     const { hasRun } = this.#life

@@ -8,6 +8,7 @@ import { lifeAfter, meaningOf, newLife, type LinkFacts, type LinkLife } from './
 
 const well: LinkFacts = {
   suspicion: undefined,
+  isEnabled: true,
   hasDevice: true,
   hasSession: true,
   failures: 0,
@@ -99,6 +100,7 @@ test('a block without key degrades a link until one gives key, and an alarm is n
 
 const facts = fc.record({
   suspicion: fc.option(fc.constantFrom('photocurrent', 'decoy-statistics'), { nil: undefined }),
+  isEnabled: fc.boolean(),
   hasDevice: fc.boolean(),
   hasSession: fc.boolean(),
   failures: fc.nat(6),
@@ -116,6 +118,7 @@ test('a link runs or degrades only with device, session and no suspicion; since 
         const makesBlocks = next.state === 'running' || next.state === 'degraded'
         if (makesBlocks) {
           assert(now.hasDevice && now.hasSession && !now.isAligning && now.suspicion === undefined)
+          assert(now.isEnabled)
         }
         assert.equal(next.state === 'suspended', now.suspicion !== undefined)
         assert.equal(next.reason === '', next.state === 'running')

@@ -29,6 +29,8 @@ export type LinkState = LinkView['state']
 export interface LinkFacts {
   /** Why its keys wait, if they do. */
   readonly suspicion: string | undefined
+  /** Whether keys may grow, as a controller or the operator says. */
+  readonly isEnabled: boolean
   readonly hasDevice: boolean
   readonly hasSession: boolean
   /** Tries in a row that have failed. */
@@ -123,6 +125,7 @@ export function noteTurn(
 function stateOf(facts: LinkFacts, hasRun: boolean): readonly [LinkState, string] {
   const { suspicion, hasDevice, hasSession, failures, complaints, lastCause } = facts
   if (suspicion !== undefined) return ['suspended', suspicion]
+  if (!facts.isEnabled) return ['down', 'disabled']
   if (!hasDevice || !hasSession) {
     const reason = hasDevice ? 'session-closed' : 'device-away'
     if (failures > FAILURES_TO_BE_DOWN) return ['down', reason]

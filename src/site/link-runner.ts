@@ -77,6 +77,7 @@ export class LinkRunner {
   /** Why the last block that says something of the link gave no key, if it gave none. */
   #lastCause: string | undefined
   #open = false
+  #enabled = true
   #isAligning = false
   #stopped = false
   #failures = 0
@@ -148,6 +149,19 @@ export class LinkRunner {
     this.#session.alignNow()
   }
 
+  /** Whether keys may grow here; a controller or the operator says. */
+  get enabled(): boolean {
+    return this.#enabled
+  }
+
+  /** Lets keys grow, or ends the session and opens no other. What is stored stays. */
+  setEnabled(enabled: boolean): void {
+    if (this.#enabled === enabled) return
+    this.#enabled = enabled
+    if (!enabled) this.#session?.close()
+    this.#lookAgain()
+  }
+
   /** What became of the last block; undefined before the first. */
   get lastReport(): BlockReport | undefined {
     return this.#lastReport
@@ -203,6 +217,7 @@ export class LinkRunner {
       before,
       {
         suspicion: this.#alarms.suspicion,
+        isEnabled: this.#enabled,
         hasDevice: this.#hasDevice(),
         hasSession: this.#open,
         failures: this.#failures,
@@ -235,6 +250,10 @@ export class LinkRunner {
 
   async #dial(): Promise<void> {
     const { peer, network, devices } = this.#input
+    if (!this.#enabled) {
+      this.#soon(DISABLED_LOOK_MS, () => this.#dial())
+      return
+    }
     try {
       const { parameters } = this
       this.#transmitter ??= this.#watched(
@@ -242,8 +261,8 @@ export class LinkRunner {
       )
       const agreed = await askToOpen({ ...this.#input, psk: this.#psk }, peer)
       const connection = await network.dial(peer, channelOf(this.link))
-      // The device may have gone while the peer was asked.
-      if (this.#hasDevice()) await this.#begin(connection, agreed)
+      // The device may have gone, or the link be off, since the peer was asked.
+      if (this.#hasDevice() && this.enabled) await this.#begin(connection, agreed)
       else connection.close()
     } catch (error) {
       this.#failed(error)
@@ -254,7 +273,7 @@ export class LinkRunner {
   #accept(connection: Connection): void {
     const agreed = this.#takeAgreed()
     const isNothing = isSources(agreed) && agreed.length === 0
-    if (connection.peer !== this.#input.peer || isNothing || this.#stopped) {
+    if (connection.peer !== this.#input.peer || isNothing || this.#stopped || !this.#enabled) {
       connection.close()
       return
     }
@@ -440,6 +459,8 @@ export const channelOf = (link: LinkId): string => `link:${link}`
 /** Milliseconds before the next try, doubling to half a minute. */
 const pause = (failures: number): number => Math.min(30_000, 500 * 2 ** Math.min(failures, 6))
 
+/** How often a link that was switched off looks whether it is on again. */
+const DISABLED_LOOK_MS = 1000
 const BOOTSTRAPPED = 'link.bootstrapped'
 /** Causes that say something of the link, not only of the end of a session. */
 const TELLING: ReadonlySet<DiscardCause> = new Set([

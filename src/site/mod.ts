@@ -48,6 +48,7 @@ export {
   type EnrolmentRefusalCode,
   type Material,
 } from './material.ts'
+export { siteMigrations } from './migrations.ts'
 export { askPeerClock, type PeerClock } from './peer-clock.ts'
 export {
   createPreShared,
@@ -80,11 +81,7 @@ export {
   type StreamFrame,
 } from '#kme'
 export type { PartnerAccess } from './key-service.ts'
-export {
-  openSite,
-  Site,
-  siteMigrations,
-  verifyLogOf,
-  type SiteOptions,
-  type Surroundings,
-} from './site.ts'
+export type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
+export { errorBody as controlErrorBody } from './etsi-015/refusal.ts'
+export { YANG_JSON } from './etsi-015/restconf.ts'
+export { openSite, Site, verifyLogOf, type SiteOptions, type Surroundings } from './site.ts'

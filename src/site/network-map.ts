@@ -25,6 +25,7 @@ import {
   Whole,
   type Cancel,
   type Clock,
+  type LinkId,
   type Log,
   type Migration,
   type SiteId,
@@ -38,11 +39,13 @@ import {
   expire,
   heardOf,
   holdingsOf,
+  isolationBy,
   lackingIn,
   newAdvertisementTable,
   newLedger,
   newTopology,
   nextNumber,
+  preferredWays,
   receive,
   routeFor,
   ROUTING_POLICY,
@@ -53,15 +56,17 @@ import {
   type Network,
   type RelayPair,
   type Route,
+  type RouteRequest,
   type Send,
   type Topology,
 } from '#relay'
 import type { Alarms } from './alarms.ts'
 import type { LinkRunner } from './link-runner.ts'
+import type { Steering } from './etsi-015/steering.ts'
 import type { Peers } from './peers.ts'
 
 /** A link that ends at this site, wherever its keys come from. */
-export type MappedLink = Pick<LinkRunner, 'link' | 'peer' | 'view'>
+export type MappedLink = Pick<LinkRunner, 'link' | 'peer' | 'enabled' | 'view'>
 
 export interface NetworkMapInput {
   readonly site: SiteId
@@ -75,6 +80,8 @@ export interface NetworkMapInput {
   readonly peers: Peers
   readonly signer: DualSigner
   readonly keysOf: (site: SiteId) => DualVerifier | undefined
+  /** What controllers want of the ways to a site. */
+  readonly preferenceFor: Steering['preferenceFor']
 }
 
 /** A look at an own link, kept for rates and trends. */
@@ -136,18 +143,28 @@ export class NetworkMap {
     const { site, clock, network } = this.#input
     if (!network.nodeAt.has(site) || !network.nodeAt.has(peer)) return []
     const nowMs = clock.monotonicMs()
+    const { isOn, vias } = this.#input.preferenceFor(peer)
+    if (!isOn) return []
     const topology = this.#sound(nowMs)
-    const outcome = routeFor(topology, {
+    const request: RouteRequest = {
       ...{ source: site, target: peer, paths: shares, octets: octets + TAG_OCTETS, nowMs },
       ...{ priority: 'background', policy: ROUTING_POLICY, ledger: newLedger(topology) },
       previous: this.#routes.get(peer),
-    })
+    }
+    const outcome = routeFor(topology, request)
     const found = outcome.kind === 'routed' ? outcome.route.paths : []
     const wanted = Math.max(sharesLeast, Math.min(shares, outcome.shortfall?.planned ?? shares))
     const isShort = this.#isShort(peer, { found: found.length, wanted, nowMs })
     if (outcome.kind === 'no-route' || found.length < sharesLeast || isShort) return []
     this.#routes.set(peer, outcome.route)
-    return found.map(({ sites }) => sites)
+    const preferred = preferredWays(topology, request, { vias, least: found.length })
+    return preferred ?? found.map(({ sites }) => sites)
+  }
+
+  /** Hospitals that would reach no other one without a link of the plan. */
+  cutOffBy(link: LinkId): readonly SiteId[] {
+    if (!this.#input.network.linkAt.has(link)) return []
+    return isolationBy(this.#topology, [link]).isolated
   }
 
   /** Whether there are fewer ways than there should be, and it is worth waiting for more. */
@@ -270,9 +287,10 @@ export class NetworkMap {
     const grown = (last.freeOctets - first.freeOctets) * 8
     const trend = ((last.qber - first.qber) * PPM * 3600) / Math.max(60, seconds)
     const isGrowing = state === 'running' || state === 'degraded'
+    const isUsable = runner.enabled && (isGrowing || sendOctets + receiveOctets > 0)
     return {
       ...{ link, peer },
-      status: isGrowing ? 'active' : sendOctets + receiveOctets > 0 ? 'passive' : 'off',
+      status: !isUsable ? 'off' : isGrowing ? 'active' : 'passive',
       ...{ sendOctets, receiveOctets },
       secretBitsPerSecond: Math.round(secretBitsPerSecond),
       consumptionBitsPerSecond: Math.max(0, Math.round(secretBitsPerSecond - grown / seconds)),

@@ -25,6 +25,7 @@ import {
 import { LINK_CLASS, type Session } from '#session'
 import type { Alarms } from './alarms.ts'
 import { siteSae, type SiteConfiguration } from './config.ts'
+import type { Steering } from './etsi-015/steering.ts'
 import { NetworkMap, type MappedLink } from './network-map.ts'
 import type { Peers } from './peers.ts'
 import type { Sessions } from './sessions.ts'
@@ -92,16 +93,18 @@ export async function newRelaying(
     readonly sessions: Sessions
     readonly peers: Peers
     readonly links: readonly MappedLink[]
+    readonly steering: Steering
     readonly keysOf: (site: SiteId) => DualVerifier | undefined
   },
 ): Promise<{ readonly map: NetworkMap; readonly relay: Relay }> {
-  const { audit, keystore, kme, sessions, peers, alarms, links, keysOf } = parts
+  const { audit, keystore, kme, sessions, peers, alarms, links, steering, keysOf } = parts
   const { store, clock, random, log } = ports
   const site = siteId(configuration.site)
   const map = await NetworkMap.open({
     ...{ site, links, keystore, store, clock, log, alarms, peers, keysOf },
     network: plannedNetwork(configuration),
     signer: material.keys.statement,
+    preferenceFor: (peer) => steering.preferenceFor(peer),
   })
   const relay = new Relay({
     ...{ site, keystore, clock, random, log, audit },

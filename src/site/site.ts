@@ -18,40 +18,36 @@ import {
   type Cancel,
   type EpochMs,
   type HttpHandler,
-  type Migration,
   type Ports,
   type SecretBytes,
   type SiteId,
 } from '#base'
-import {
-  AuditLog,
-  auditMigrations,
-  cosignerNameOf,
-  newWitness,
-  verifyLog,
-  type LogKeys,
-} from '#audit'
+import { AuditLog, cosignerNameOf, newWitness, verifyLog, type LogKeys } from '#audit'
 import type { Handlers, SiteRoutes } from '#contract'
-import { Exchange, exchangeMigrations } from '#exchange'
-import { keystoreMigrations, openKeystore, type Keystore } from '#keystore'
-import { partnerLink, partnerMigrations, type Kme, type StreamCall, type StreamFrame } from '#kme'
+import { Exchange } from '#exchange'
+import { openKeystore, type Keystore } from '#keystore'
+import { partnerLink, type Kme, type StreamCall, type StreamFrame } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
 import type { Relay } from '#relay'
 import type { Party, ProtectionPolicy } from '#session'
-import { openVault, vaultMigrations, type Vault } from '#vault'
+import { openVault, type Vault } from '#vault'
 import { adminHandlers } from './admin.ts'
-import { alarmMigrations, Alarms } from './alarms.ts'
+import { Alarms } from './alarms.ts'
 import { newBootstrap } from './bootstrap.ts'
 import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
 import { courierKeystoreLinks } from './courier.ts'
 import { COURIER_METHOD, Couriers } from './couriers.ts'
-import { LinkHistory, linkHistoryMigrations } from './link-history.ts'
+import { LinkHistory } from './link-history.ts'
+import type { Control } from './etsi-015/control.ts'
+import type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
+import { type Steering } from './etsi-015/steering.ts'
+import { Usage } from './etsi-015/usage.ts'
+import { newSteered } from './etsi-015/steered.ts'
 import { openingLink } from './link-opening.ts'
 import type { Devices, LinkCompute } from './link-ports.ts'
 import {
   formerKeysOf,
   formerLogOf,
-  knownSiteMigrations,
   rememberStatements,
   type FormerStatement,
 } from './known-sites.ts'
@@ -60,30 +56,15 @@ import { LogKeeper } from './log-keeper.ts'
 import type { Material } from './material.ts'
 import { serveClock } from './peer-clock.ts'
 import { Peers } from './peers.ts'
-import { PreShared, preSharedMigrations } from './pre-shared-store.ts'
-import { type NetworkMap, networkMigrations } from './network-map.ts'
+import { PreShared } from './pre-shared-store.ts'
+import { type NetworkMap } from './network-map.ts'
 import { policyOf } from './policy.ts'
-import { newRelaying, relayLinksOf, relayPairsOf } from './relaying.ts'
+import { relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
 import type { KmeLink } from './kme-link.ts'
 import { keyFor } from './root-key.ts'
 import { newKme, type PartnerAccess } from './key-service.ts'
-import { noteOwnPolicy, sessionMigrations, Sessions } from './sessions.ts'
-
-/** All tables of a site, in the order in which they are made. */
-export const siteMigrations: readonly Migration[] = [
-  ...auditMigrations,
-  ...alarmMigrations,
-  ...linkHistoryMigrations,
-  ...keystoreMigrations,
-  ...sessionMigrations,
-  ...vaultMigrations,
-  ...exchangeMigrations,
-  ...knownSiteMigrations,
-  ...preSharedMigrations,
-  ...networkMigrations,
-  ...partnerMigrations,
-]
+import { noteOwnPolicy, Sessions } from './sessions.ts'
 
 export interface SiteOptions {
   readonly configuration: SiteConfiguration
@@ -131,6 +112,8 @@ export interface SiteParts {
   readonly sessions: Sessions
   readonly map: NetworkMap
   readonly relay: Relay
+  readonly steering: Steering
+  readonly control: Control
 }
 
 export class Site {
@@ -142,6 +125,8 @@ export class Site {
   readonly partners: HttpHandler
   /** ETSI GS QKD 004, for its listener. */
   readonly streams: (call: StreamCall) => Promise<StreamFrame>
+  /** ETSI GS QKD 015 over RESTCONF, for its listener. */
+  readonly restconf: (request: ControlRequest) => Promise<ControlAnswer>
   #tending: Cancel | undefined
   #stopped = false
 
@@ -151,6 +136,7 @@ export class Site {
     this.north = (request) => parts.kme.handle(request)
     this.partners = (request) => parts.kme.handlePartner(request)
     this.streams = (call) => parts.kme.stream(call)
+    this.restconf = (request) => parts.control.handle(request)
   }
 
   /**
@@ -171,6 +157,7 @@ export class Site {
     couriers.start()
     map.start()
     relay.start()
+    this.parts.control.start()
     exchange.start()
     this.#tend()
   }
@@ -182,6 +169,7 @@ export class Site {
     const { peers, keeper, links, kmeLinks, exchange, audit, site, sessions } = this.parts
     const { kme, keystore, vault, preShared, couriers, map, relay } = this.parts
     this.#tending?.()
+    this.parts.control.stop()
     await exchange.stop()
     map.stop()
     await relay.stop()
@@ -240,7 +228,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   using wrappingRoot = keyFor(root, 'keystore')
   using vaultRoot = keyFor(root, 'vault')
   // A key store may find at its opening that keys have gone: nobody waits for them yet.
-  const waiting: { exchange?: Exchange; relay?: Relay; kmeLinks?: readonly KmeLink[] } = {}
+  const waiting: Waiting = {}
   const wake = (): void => {
     waiting.exchange?.keysCame()
     waiting.relay?.kick()
@@ -250,8 +238,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const links: LinkRunner[] = []
   const growthBps = (peer: SiteId): number =>
     growthOf([...links, ...(waiting.kmeLinks ?? [])], peer)
-  const { partners } = options
-  const kme = await newKme({ configuration, ports, audit, keystore, peers, partners, growthBps })
+  const usage = new Usage(clock)
+  const kme = await newKme({ ...options, audit, keystore, peers, growthBps, usage })
   const sessions = newSessions(options, { kme, alarms, peers, known, policy })
   const vault = await openVault({
     ...{ site, store, disk, clock, random, audit },
@@ -270,16 +258,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const kmeLinks = await newKmeLinks(options, { audit, alarms, keystore, peers, sessions })
   waiting.kmeLinks = kmeLinks
   const couriers = newCouriers(options, { keystore, peers })
-  const { map, relay } = await newRelaying(options, {
-    ...{ audit, alarms, keystore, kme, sessions, peers, links: [...links, ...kmeLinks] },
+  const steered = await newSteered(options, {
+    ...{ audit, alarms, keystore, kme, sessions, peers, usage, waiting },
+    links: [...links, ...kmeLinks],
     keysOf: (of) => known.get(of)?.statement,
   })
-  waiting.relay = relay
   const logKeys = logKeysOf(material, former)
-  const startedAt = clock.now()
   return new Site({
-    ...{ options, site, startedAt, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, kmeLinks, couriers, preShared, sessions, map, relay },
+    startedAt: clock.now(),
+    ...{ options, site, audit, logKeys, alarms, peers, keeper, keystore, kme },
+    ...{ vault, exchange, links, kmeLinks, couriers, preShared, sessions, ...steered },
   })
 }
 
@@ -457,16 +445,25 @@ async function newLinks(
   )
 }
 
+/** What comes to be after those that need it. */
+interface Waiting {
+  exchange?: Exchange
+  relay?: Relay
+  map?: NetworkMap
+  kmeLinks?: readonly KmeLink[]
+}
+
 function serveLinks(peers: Peers, links: readonly LinkRunner[]): void {
   peers.serve('link/open', (from, payload) => {
     const name = openingLink(payload)
     const runner = links.find(({ link }) => link === name)
     if (runner?.peer !== from) throw new LinkRefusal('LINK_UNKNOWN', 'No such link joins the sites')
+    if (!runner.enabled) throw new LinkRefusal('LINK_DISABLED', 'The link is switched off here')
     return runner.answerOpening(from, payload)
   })
 }
 
-class LinkRefusal extends Refusal<'LINK_UNKNOWN'> {
+class LinkRefusal extends Refusal<'LINK_UNKNOWN' | 'LINK_DISABLED'> {
   override readonly name = 'LinkRefusal'
 }
 

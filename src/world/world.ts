@@ -257,6 +257,7 @@ function configurationOf(
     logOrigin: originOf(site),
     peerListener: nowhere,
     northListener: nowhere,
+    controllers: [],
     dns: [],
     kmeLinks: [],
     couriers: [],

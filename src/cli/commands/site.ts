@@ -88,5 +88,19 @@ function addLink(program: Command, context: () => Context): Command {
       const released = await site().call('releaseLink', query, null)
       out.data(released, ({ voided }) => `Released; ${String(voided)} blocks were voided`)
     })
+  addSwitchCommands(link, context)
   return link
+}
+
+function addSwitchCommands(link: Command, context: () => Context): void {
+  for (const on of [true, false]) {
+    link
+      .command(`${on ? 'enable' : 'disable'} <link>`)
+      .description(on ? 'Let a link grow keys again' : 'Let a link grow no keys; stored ones stay')
+      .action(async (name: string) => {
+        const { out, site } = context()
+        const answer = await site().call('switchLink', { link: name }, { on })
+        out.data(answer, () => `${name} is ${answer.on ? 'on' : 'off'}`)
+      })
+  }
 }
