@@ -38,7 +38,7 @@ export interface KeyServiceInput {
   readonly audit: AuditLog
   readonly keystore: Keystore
   /** Without it, keys are shared with no other operator. */
-  readonly partners: PartnerAccess | undefined
+  readonly partners?: PartnerAccess | undefined
   readonly peers: Peers
   /** Bits a second that come to this site's half of the pool with a peer. */
   readonly growthBps: (peer: SiteId) => number
