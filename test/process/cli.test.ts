@@ -36,7 +36,11 @@ const ACTING: readonly string[] = [
   ...['fibre init', 'fibre serve', 'pki init', 'pki request', 'pki issue', 'pki issue-sae'],
   ...['pki revoke', 'pki publish', 'site join', 'site add-sae', 'key request', 'key get'],
   ...['record import', 'record generate', 'record send', 'attack run', 'attack stop'],
-  ...['link align', 'link psk create', 'link psk import'],
+  ...['link align', 'link release', 'link psk create', 'link psk import'],
+  ...['key export-courier', 'key import-courier'],
+  // These need a network that runs: test/process/network-up.test.ts.
+  ...['network up', 'network show', 'network attack', 'network cut', 'network mend'],
+  ...['network kill', 'network start'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {
@@ -184,6 +188,8 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['link', 'list'] },
     { args: ['link', 'show', link.link] },
     { args: ['link', 'history', link.link] },
+    { args: ['network', 'list'] },
+    { args: ['network', 'plan', 'campus'] },
     { args: ['link', 'explain', link.link] },
     { args: ['alarm', 'list'], person: false },
     { args: ['key', 'status'] },
