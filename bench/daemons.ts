@@ -1,5 +1,5 @@
 /**
- * Two sites and a fibre as processes on this machine, for benchmarks of whole daemons.
+ * Two sites as processes on this machine, for benchmarks of whole daemons.
  *
  * Everything lies in a folder of its own and goes away with it; processes are ended by their ids.
  *
@@ -11,7 +11,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ADMIN_SOCKET, freePorts, newClient, type Client } from '#cli'
-import { fibreRoutes, siteRoutes, type SiteRoutes } from '#contract'
+import { siteRoutes, type SiteRoutes } from '#contract'
 import { addSae, createAuthority, initFibre, initSite, issue, issueSae, joinSites } from '#gateway'
 import { until } from '../test/support/until.ts'
 
@@ -44,26 +44,6 @@ export class BenchSites implements Disposable {
     return performance.now() - begun
   }
 
-  async startFibre(): Promise<void> {
-    const folder = join(this.#folder, 'fibre')
-    this.#start('fibre', ['fibre', 'serve', folder])
-    const admin = newClient(fibreRoutes, join(folder, ADMIN_SOCKET))
-    await until('the fibre serves', () => admin.call('fibre', {}, null), LIMIT_MS, LOOK_MS)
-  }
-
-  /** Waits until so many keys lie in the pool of a site. */
-  async grow(site: BenchSite, keys: number): Promise<void> {
-    await until(
-      `${site.name} has ${String(keys)} keys`,
-      async () => {
-        const pools = await site.admin.call('pools', {}, null)
-        return (pools.at(0)?.availableKeys ?? 0) >= keys
-      },
-      LIMIT_MS,
-      LOOK_MS,
-    )
-  }
-
   /** Processor seconds that a process and its threads have taken so far; Linux only. */
   cpuSeconds(name: string): number {
     const stat = readFileSync(`/proc/${String(this.#children.get(name)?.pid)}/stat`, 'utf8')
@@ -93,7 +73,7 @@ export class BenchSites implements Disposable {
   }
 }
 
-/** Makes two enrolled sites with a fibre between them; starts nothing. */
+/** Makes two enrolled sites with a link between them; starts nothing. */
 export async function makeSites(): Promise<BenchSites> {
   const folder = mkdtempSync(join(tmpdir(), 'photonward-bench-'))
   const at = (name: string): string => join(folder, name)
