@@ -16,6 +16,7 @@ import { addConfigCommands } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addKeyCommands } from './commands/key.ts'
 import { addNetworkCommands } from './commands/network.ts'
+import { addExposureCommands } from './commands/network-exposure.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteCommands } from './commands/site.ts'
@@ -60,6 +61,7 @@ export function newProgram(powers: Powers): Command {
   addAuditCommands(program, powers)
   addAttackCommands(program)
   addNetworkCommands(program, powers)
+  addExposureCommands(program)
   addStudyCommand(program, powers)
   addCompletion(program)
   for (const command of program.commands) quietExit(command)

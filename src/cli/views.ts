@@ -13,6 +13,7 @@ import type {
   PatientView,
   PoolView,
   ProtectionView,
+  StandingName,
   StatusView,
   TransferView,
 } from '#contract'
@@ -160,10 +161,36 @@ function waysWords({ protection, protections }: ItemView): string {
 }
 
 export function protectionWords(protection: ProtectionView): string {
-  const { used, keySource, keyIds, mode } = protection
-  const keys = keyIds.length === 0 ? 'no quantum key' : `key ${keyIds.join(', ')} (${keySource})`
+  const { used, keySource, keys, mode, standing } = protection
+  const some = keys.map((key) => `key ${key.keyId} (${keySource}${wayWords(key)})`)
   const word = used === 'hybrid-quantum' ? style.green(used) : style.yellow(used)
-  return `${word} asked ${mode}, ${keys}`
+  const rests = isAsUsed(protection) ? '' : `; NOW RESTS ON ${standingWord(standing)}`
+  return `${word} asked ${mode}, ${some.join(', ') || 'no quantum key'}${rests}`
+}
+
+const wayWords = ({ shares }: ProtectionView['keys'][number]): string =>
+  shares.length === 0 ? '' : `, ${waysText(shares)}`
+
+/** Ways of shares, and who has held every one of them. */
+export function waysText(shares: ProtectionView['keys'][number]['shares']): string {
+  const ways = shares.map(({ way }) => way.join('–')).join(' and ')
+  return shares.length === 1 ? `relayed by ${ways}` : `${String(shares.length)} shares by ${ways}`
+}
+
+/** Whether it rests on what it was made to rest on. */
+const isAsUsed = ({ used, standing }: ProtectionView): boolean =>
+  standing === 'hybrid' || (used === 'hybrid-post-quantum' && standing === 'post-quantum')
+
+/** What a transmission rests on, in words. */
+export function standingWord(standing: StandingName): string {
+  return standing === 'hybrid' ? STANDING_WORDS.hybrid : style.red(STANDING_WORDS[standing])
+}
+
+const STANDING_WORDS: Readonly<Record<StandingName, string>> = {
+  open: 'nothing: declared nodes can have read it',
+  'post-quantum': 'ML-KEM-1024 and X25519 alone',
+  unknown: 'ML-KEM-1024 and X25519 at least: how its key came is not known here',
+  hybrid: 'the QKD key, ML-KEM-1024 and X25519',
 }
 
 export function transfersView(transfers: readonly TransferView[]): string {

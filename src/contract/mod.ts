@@ -7,6 +7,7 @@
  */
 
 export * from './checks.ts'
+export * from './exposure.ts'
 export * from './link-history.ts'
 export * from './network-file.ts'
 export * from './network-plan.ts'

@@ -5,6 +5,7 @@
  */
 
 import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
+import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { LinkHistoryShape } from './link-history.ts'
 import { rawBody, route } from './route.ts'
 import {
@@ -62,6 +63,30 @@ export const siteRoutes = {
     query: none,
     body: nothing,
     answer: NetworkShape,
+  }),
+  compromise: route({
+    method: 'POST',
+    path: '/v1/network/compromise',
+    summary: 'Declare nodes compromised, or try it: what they know, and what rests on less for it',
+    query: none,
+    body: Exactly({
+      nodes: Type.Array(Text(63, 1), { minItems: 1, maxItems: 64 }),
+      /** Whether they are taken to break ML-KEM-1024 and X25519 as well. */
+      breaksWrap: Type.Optional(Type.Boolean()),
+      /** Only computes: nothing is declared. */
+      dryRun: Type.Optional(Type.Boolean()),
+      /** Keep them out even where they lie on the last way to a hospital. */
+      cutLast: Type.Optional(Type.Boolean()),
+    }),
+    answer: ExposureShape,
+  }),
+  pardon: route({
+    method: 'POST',
+    path: '/v1/network/pardon',
+    summary: 'End declarations: for what comes after; what was exposed stays so',
+    query: none,
+    body: Exactly({ nodes: Type.Array(Text(63, 1), { minItems: 1, maxItems: 64 }) }),
+    answer: Exactly({ standing: Type.Array(DeclarationShape) }),
   }),
   explainLink: route({
     method: 'GET',
@@ -121,6 +146,14 @@ export const siteRoutes = {
     query: none,
     body: nothing,
     answer: Type.Array(PoolShape),
+  }),
+  keyOrigin: route({
+    method: 'GET',
+    path: '/v1/keys/:key',
+    summary: 'How a QKD key came that a session of this site has had',
+    query: Exactly({ key: UuidText }),
+    body: nothing,
+    answer: KeyOriginShape,
   }),
   importRecords: route({
     method: 'POST',

@@ -5,6 +5,7 @@
  */
 
 import { Exactly, OneOf, Text, Type, UuidText, Whole, type Static } from '#base'
+import { DeclarationShape, StandingShape, UsedKeyShape } from './exposure.ts'
 import { LinkStateShape } from './link-history.ts'
 
 const Count = Whole(0)
@@ -140,6 +141,10 @@ export type StatusView = Static<typeof StatusShape>
 /** Keys shared with a distant site over trusted nodes, and the network as this site knows it. */
 export const NetworkShape = Exactly({
   site: Name,
+  /** Nodes that this site's operator has declared compromised. */
+  declared: Type.Array(DeclarationShape),
+  /** Hospitals, of this site and its peers, to which no sound way leads now. */
+  isolated: Type.Array(Name),
   pairs: Type.Array(
     Exactly({
       peer: Name,
@@ -186,6 +191,10 @@ export const ProtectionShape = Exactly({
   sessionId: UuidText,
   transcript: Text(128),
   at: Time,
+  /** How each of the keys came, and what declared nodes know of it. */
+  keys: Type.Array(UsedKeyShape),
+  /** What it rests on, for all that declared nodes know; it never rises again. */
+  standing: StandingShape,
 })
 export type ProtectionView = Static<typeof ProtectionShape>
 

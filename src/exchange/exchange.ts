@@ -9,7 +9,14 @@ import type { ExchangeContext } from './context.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox, type SendRequest } from './outbox.ts'
 import { ExchangeRefusal } from './refusal.ts'
-import { selectNewest, selectOpen, selectTransfer, transferOf, type Transfer } from './tables.ts'
+import {
+  selectAfter,
+  selectNewest,
+  selectOpen,
+  selectTransfer,
+  transferOf,
+  type Transfer,
+} from './tables.ts'
 
 /** Answers a peer's question; the site routes questions here by their method. */
 export type ExchangeHandler = (from: SiteId, payload: Uint8Array) => Promise<Uint8Array>
@@ -67,6 +74,18 @@ export class Exchange {
     return rows.map((row) => this.#withProgress(transferOf(row)))
   }
 
+  /** All transfers, in order of their ids. */
+  async *all(): AsyncGenerator<Transfer> {
+    const { site, store } = this.#context
+    for (let after = ''; ;) {
+      const rows = await store.read(selectAfter(site, after, PAGE_ROWS))
+      for (const row of rows) yield transferOf(row)
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = transferOf(last).transfer
+    }
+  }
+
   /** How many outgoing transfers are not finished. */
   async openCount(): Promise<number> {
     const { site, store } = this.#context
@@ -82,3 +101,6 @@ export class Exchange {
     return done === undefined ? transfer : { ...transfer, itemsDone: done }
   }
 }
+
+/** Transfers read at a time. */
+const PAGE_ROWS = 100

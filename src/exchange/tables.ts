@@ -89,6 +89,10 @@ export const selectOpen = (site: SiteId): Statement => bind(OPEN, site, 'out', '
 
 export const selectNewest = (site: SiteId, limit: number): Statement => bind(NEWEST, site, limit)
 
+/** Transfers by their ids, after one; so many at most. */
+export const selectAfter = (site: SiteId, after: string, limit: number): Statement =>
+  bind(AFTER, site, after, limit)
+
 export const selectByState = (site: SiteId, state: TransferState): Statement =>
   bind(BY_STATE, site, state)
 
@@ -231,6 +235,7 @@ const OPEN = statement(
     .orderBy('transfer_id'),
 )
 const NEWEST = statement(all.orderBy('begun_at', 'desc').orderBy('transfer_id').limit(1))
+const AFTER = statement(all.where('transfer_id', '>', '').orderBy('transfer_id').limit(1))
 const BY_STATE = statement(all.where('state', '=', '').orderBy('begun_at'))
 const unfinished = all
   .where('direction', '=', 'in')

@@ -60,6 +60,7 @@ import {
 import { scrub } from './scrub.ts'
 import { Segments } from './segments.ts'
 import type { Link } from './state.ts'
+import { keysOfBlock, survey } from './survey.ts'
 import { selectLatest, wholeOf } from './tables.ts'
 import { pendingVoids, settleVoid, storeOrphans } from './withdrawals.ts'
 
@@ -157,6 +158,8 @@ function facesOf(room: Room) {
     discard: face(discard),
     highWater: face(highWater),
     compareHighWater: face(compareHighWater),
+    survey: face(survey),
+    keysOfBlock: face(keysOfBlock),
     scrub: face(scrub),
     tend: face(tend),
     close: face(close),

@@ -49,6 +49,7 @@ export {
 } from './room.ts'
 export type { ScrubFinding } from './scrub.ts'
 export type { Position } from './state.ts'
+export type { SurveyedBlock } from './survey.ts'
 export { keystoreMigrations } from './tables.ts'
 export {
   ACTIVATION_KEY_OCTETS_MAX,

@@ -6,7 +6,7 @@
 
 import type { Clock, KeyId, LinkId, Log, RandomSource, SecretBytes, SiteId, Uuid } from '#base'
 import type { AuditTrail } from '#audit'
-import type { Keystore, Provenance } from '#keystore'
+import type { Keystore, Origin, Provenance } from '#keystore'
 
 /** A one-time pad that two neighbours share. Whoever gets it owns the octets and clears them. */
 export interface Pad {
@@ -68,6 +68,8 @@ export interface RelayOptions {
     timeoutMs: number,
   ) => Promise<Uint8Array>
   readonly pairs: readonly RelayPair[]
+  /** Whether this end wants the bits of a block that came like this; asked before it is stored. */
+  readonly accepts: (origin: Origin) => boolean
   /** Told of a hop that failed, so that ways go round it for a while. Must not throw. */
   readonly onHopFailed: (from: SiteId, to: SiteId, code: string) => void
 }

@@ -58,6 +58,7 @@ export class TestSite {
   readonly log = new MemoryLog()
   readonly secrets = new Map<string, Uint8Array>()
   readonly failedHops: string[] = []
+  accepts = (_origin: Origin): boolean => true
   /** Ends with the run: what it still does then reaches nobody. */
   life = { over: false }
   keystore!: Keystore // Set by `Net.start`, before anybody has the site.
@@ -139,6 +140,7 @@ export class Net {
       ask: (to, method, payload) =>
         life.over ? Promise.reject(gone()) : this.#ask(id, to, method, payload),
       pairs,
+      accepts: (origin) => site.accepts(origin),
       onHopFailed: (from, to, code) => void site.failedHops.push(`${from} ${to} ${code}`),
     })
   }

@@ -32,11 +32,11 @@ import {
   storyOctets,
   WAY_SITES_MAX,
 } from './messages.ts'
-import { originOf } from './origin.ts'
+import { acceptedOrigin } from './origin.ts'
 import { RelayRefusal } from './refusal.ts'
 import { storyMac, unwrapShare, type RelayedBlock } from './wrap.ts'
 
-export type InwardOptions = Pick<RelayOptions, 'site' | 'keystore' | 'wraps' | 'pairs'>
+export type InwardOptions = Pick<RelayOptions, 'site' | 'keystore' | 'wraps' | 'pairs' | 'accepts'>
 
 export class Inward implements Disposable {
   readonly #options: InwardOptions
@@ -111,6 +111,10 @@ export class Inward implements Disposable {
   async #store(block: RelayedBlock, arrived: readonly Arrived[]): Promise<Uint8Array> {
     const secret = this.#secretOf(block).reveal()
     const story = storyOctets(arrived.map((one) => one.story))
+    const provenance = acceptedOrigin(
+      this.#options,
+      arrived.map((one) => one.story),
+    )
     const key = arrived
       .map(({ octets }, index) => unwrapShare(secret, block, index, octets))
       .reduce(xorAndClear)
@@ -118,7 +122,7 @@ export class Inward implements Disposable {
       await this.#options.keystore.ingest({
         ...{ link: block.link, epoch: block.epoch, sequence: block.sequence },
         key: bitsOf(key),
-        provenance: originOf(arrived.map((one) => one.story)),
+        provenance,
       })
     } finally {
       key.fill(0)

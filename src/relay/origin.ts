@@ -10,7 +10,9 @@
 
 import { assert, weakestSource, type SiteId } from '#base'
 import type { Origin } from '#keystore'
+import type { RelayOptions } from './context.ts'
 import type { ShareStory } from './messages.ts'
+import { RelayRefusal } from './refusal.ts'
 
 /** The origin of a block that came like this, from the first to the last site of each way. */
 export function originOf(story: readonly ShareStory[]): Origin {
@@ -25,6 +27,16 @@ export function originOf(story: readonly ShareStory[]): Origin {
     seenBy: [from, to],
     shares,
   }
+}
+
+/** The same, if an end wants the block. @throws RelayRefusal `RELAY_ORIGIN_REFUSED` */
+export function acceptedOrigin(
+  { accepts }: Pick<RelayOptions, 'accepts'>,
+  story: readonly ShareStory[],
+): Origin {
+  const origin = originOf(story)
+  if (accepts(origin)) return origin
+  throw new RelayRefusal('RELAY_ORIGIN_REFUSED', 'Declared nodes lie on every way of the block')
 }
 
 function shareOf({ way, trail }: ShareStory): NonNullable<Origin['shares']>[number] {

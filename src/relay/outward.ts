@@ -22,7 +22,7 @@ import {
   type HopAnswer,
   type ShareStory,
 } from './messages.ts'
-import { originOf } from './origin.ts'
+import { acceptedOrigin } from './origin.ts'
 import { RelayRefusal } from './refusal.ts'
 import { isStoryOf, wrapShare, WRAP_OCTETS, type RelayedBlock } from './wrap.ts'
 
@@ -237,7 +237,7 @@ export class Outward {
     try {
       await keystore.ingest({
         ...{ link, epoch, sequence, key: bitsOf(by.key) },
-        provenance: originOf(by.story),
+        provenance: acceptedOrigin(this.#options, by.story),
       })
       await ask(block.to, 'relay/confirm', blockOctets(block), ASK_TIMEOUT_MS)
       await keystore.confirm(link, block)

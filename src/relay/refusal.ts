@@ -23,6 +23,8 @@ export type RelayRefusalCode =
   | 'RELAY_NO_WAY'
   /** A share did not reach its end. */
   | 'RELAY_STUCK'
+  /** Nodes on every way of a block are taken to be compromised: an end does not want its bits. */
+  | 'RELAY_ORIGIN_REFUSED'
   /** Too many shares of this neighbour are in hand. */
   | 'RELAY_BUSY'
   /** A network with a site or link twice, a link without its ends, or more than the limits. */

@@ -275,3 +275,24 @@ function flip(octets: Uint8Array, at: number): Uint8Array {
   changed[at] ^= 1
   return changed
 }
+
+test('an end that declares the nodes on every way takes no bits of such a block', async () => {
+  for (const end of ['bristol', 'cambridge']) {
+    const net = await square()
+    const asked: (readonly string[])[] = []
+    net.site(end).accepts = ({ shares = [] }) => {
+      asked.push(...shares.map(({ way }) => way))
+      return false
+    }
+    await relayed(net)
+    const [view] = net.site('bristol').relay.views()
+    assert.deepEqual([view.state, view.blocks], ['waiting', 0])
+    assert.deepEqual(asked.slice(0, 2), [VIA_LONDON, VIA_OXFORD])
+    assert.equal(net.site('bristol').keystore.pool(cambridge).availableBits, 0)
+    net.site(end).accepts = () => true
+    await net.time.advance(60_000)
+    assert.equal(net.site('bristol').relay.views()[0].state, 'full')
+    const [one] = await keysBetween(net, 'bristol', 'cambridge', 1)
+    assert.equal(one.made, one.fetched)
+  }
+})

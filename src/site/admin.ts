@@ -7,11 +7,12 @@
  * @module
  */
 
-import { Refusal, siteId, uuid, type Clock } from '#base'
+import { keyId, Refusal, siteId, uuid, type Clock } from '#base'
 import { receiptOf, verifyLog } from '#audit'
 import type {
   NetworkView,
   AlarmView,
+  DeclarationView,
   FindingView,
   Handlers,
   ImportView,
@@ -26,11 +27,13 @@ import type {
 import type { Transfer } from '#exchange'
 import type { PatientEntry } from '#vault'
 import type { Alarm } from './alarms.ts'
+import type { Declaration } from './declarations.ts'
 import { explanationOf } from './link-explanation.ts'
 import { HISTORY_ENTRIES_MAX } from './link-history.ts'
 import type { KmeLink } from './kme-link.ts'
 import type { LinkRunner } from './link-runner.ts'
-import { itemView, protectionView } from './item-view.ts'
+import { itemView, protectionIn } from './item-view.ts'
+import { Judge, keyOriginView } from './judgement.ts'
 import type { SiteParts } from './site.ts'
 
 export class AdminRefusal extends Refusal<
@@ -40,12 +43,15 @@ export class AdminRefusal extends Refusal<
   | 'LINK_WITHOUT_OPTICS'
   | 'LINK_RELEASES_ITSELF'
   | 'BLOCK_PENDING'
+  | 'KEY_UNKNOWN'
+  | 'NODE_DECLARED'
 > {
   override readonly name = 'AdminRefusal'
 }
 
 export const adminHandlers = (parts: SiteParts): Handlers<SiteRoutes> => ({
   ...siteHandlers(parts),
+  ...networkHandlers(parts),
   ...recordHandlers(parts),
   ...logHandlers(parts),
 })
@@ -68,6 +74,9 @@ function siteHandlers(parts: SiteParts) {
     },
     releaseLink: ({ link, discard }) => {
       const found = kmeLinkNamed(parts, link)
+      if (found !== undefined && parts.declarations.avoided('cut').has(found.peer)) {
+        throw new AdminRefusal('NODE_DECLARED', 'The other end is declared compromised: pardon it')
+      }
       if (found !== undefined) return found.release({ discard: discard === 'yes' })
       const why = `The keys of ${linkNamed(parts, link).link} are released by its own sound blocks`
       throw new AdminRefusal('LINK_RELEASES_ITSELF', why)
@@ -84,11 +93,28 @@ function siteHandlers(parts: SiteParts) {
       throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
     },
     pools: () => Promise.resolve(poolsOf(parts)),
-    network: () => Promise.resolve(networkOf(parts)),
     alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
     stop: () => {
       options.onStop()
       return Promise.resolve({ stopping: true })
+    },
+  } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+function networkHandlers(parts: SiteParts) {
+  const { compromise, declarations, memory } = parts
+  return {
+    network: () => Promise.resolve(networkOf(parts)),
+    compromise: (_query, { nodes, breaksWrap = false, dryRun = false, cutLast = false }) =>
+      compromise.declare({ nodes, breaksWrap, dryRun, cutLast, actor: OPERATOR }),
+    pardon: async (_query, { nodes }) => {
+      const standing = await compromise.pardon(nodes, OPERATOR)
+      return { standing: standing.map(declarationView) }
+    },
+    keyOrigin: async ({ key }) => {
+      const found = await memory.find(keyId(key))
+      if (found !== undefined) return keyOriginView(found, declarations.adversaryOf(found.at))
+      throw new AdminRefusal('KEY_UNKNOWN', 'No session of this site has had a key of that key_ID')
     },
   } satisfies Partial<Handlers<SiteRoutes>>
 }
@@ -138,6 +164,7 @@ function recordHandlers(parts: SiteParts) {
     },
     send: async (_query, { patient, to, mode, dataClass = 'clinical' }) =>
       transferView(
+        judgeOf(parts),
         await exchange.send({
           patient: uuid(patient),
           to: siteId(to),
@@ -147,8 +174,9 @@ function recordHandlers(parts: SiteParts) {
         }),
       ),
     transfers: async ({ limit }) =>
-      (await exchange.newest(wholeOf(limit, 50, 1000))).map(transferView),
-    transfer: async ({ transfer }) => transferView(await exchange.transfer(transfer)),
+      await viewsOf(judgeOf(parts), await exchange.newest(wholeOf(limit, 50, 1000))),
+    transfer: async ({ transfer }) =>
+      transferView(judgeOf(parts), await exchange.transfer(transfer)),
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 
@@ -172,12 +200,13 @@ function logHandlers(parts: SiteParts) {
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 
-function networkOf({ site, map, relay, keystore }: SiteParts): NetworkView {
+function networkOf({ site, map, relay, keystore, declarations }: SiteParts): NetworkView {
   const pairs = relay.views().map(({ peer, reason = null, ways, ...rest }) => {
     const { availableBits } = keystore.pool(peer)
     return { peer, reason, availableBits, ways: ways.map((way) => [...way]), ...rest }
   })
-  return { site, pairs, links: map.view() }
+  const declared = declarations.standing.map(declarationView)
+  return { site, declared, isolated: [...map.isolated], pairs, links: map.view() }
 }
 
 async function statusOf(parts: SiteParts): Promise<StatusView> {
@@ -251,11 +280,18 @@ async function patientsNamed(
   return found
 }
 
-async function* itemsOf({ vault }: SiteParts, patient: string): AsyncGenerator<ItemView> {
-  for await (const item of vault.listPatient(uuid(patient), { actor: OPERATOR })) {
-    yield itemView(item)
+async function* itemsOf(parts: SiteParts, patient: string): AsyncGenerator<ItemView> {
+  const judge = judgeOf(parts)
+  for await (const item of parts.vault.listPatient(uuid(patient), { actor: OPERATOR })) {
+    yield await itemView(item, judge)
   }
 }
+
+const judgeOf = ({ memory, declarations }: SiteParts): Judge => Judge.of(memory, declarations)
+
+const declarationView = ({ node, at, breaksWrap, cut }: Declaration): DeclarationView => ({
+  ...{ node, at, breaksWrap, cut },
+})
 
 const patientView = ({ patient, items, origin, since }: PatientEntry): PatientView => ({
   patient,
@@ -264,7 +300,13 @@ const patientView = ({ patient, items, origin, since }: PatientEntry): PatientVi
   since,
 })
 
-function transferView(transfer: Transfer): TransferView {
+async function viewsOf(judge: Judge, some: readonly Transfer[]): Promise<TransferView[]> {
+  const views: TransferView[] = []
+  for (const one of some) views.push(await transferView(judge, one))
+  return views
+}
+
+async function transferView(judge: Judge, transfer: Transfer): Promise<TransferView> {
   const { protection, patient } = transfer
   const { direction, peer, mode, state, reason, items, itemsDone, octets, createdAt } = transfer
   return {
@@ -272,7 +314,8 @@ function transferView(transfer: Transfer): TransferView {
     ...{ direction, peer, mode, state, reason, items, itemsDone, octets, createdAt },
     patient: patient ?? null,
     finishedAt: transfer.finishedAt ?? null,
-    protection: protection === undefined ? null : protectionView(protection),
+    protection:
+      protection === undefined ? null : await judge.view(protectionIn(protection), [peer]),
   }
 }
 

@@ -27,6 +27,10 @@ const Choice = <const T extends readonly string[]>(options: T, chosen: T[number]
     ),
   )
 
+/** What becomes of the last way to a site. */
+const LAST_PATHS = ['wait', 'use'] as const
+export type LastPath = (typeof LAST_PATHS)[number]
+
 const LinkShape = Exactly({
   link: Name,
   /** The site at the other end. */
@@ -211,6 +215,13 @@ export const SiteConfigurationShape = Exactly({
   couriers: Type.Array(Exactly({ peer: Name }), { maxItems: 64, default: [] }),
   /** Distant sites, among the peers, with which keys are shared over trusted nodes. */
   relays: Type.Array(RelayShape, { maxItems: 256, default: [] }),
+  /**
+   * What becomes of the only way left to a site if it is under suspicion or leads over a node that
+   * was declared compromised. `wait`: its keys wait, with an alarm. `use`: it is used for want of
+   * another, with an alarm: keys that were there before the suspicion are given out, and ways lead
+   * over that node. Both ends of a link should say the same.
+   */
+  lastPath: Choice(LAST_PATHS, 'wait'),
   /** All sites and links of the network; needed where keys are relayed. */
   network: Type.Optional(NetworkShape),
   /** Applications that may ask for keys, and the site each one is at. */

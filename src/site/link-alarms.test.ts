@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { linkId, PortRefusal, siteId, type Statement, type Store } from '#base'
 import { AuditLog, auditMigrations } from '#audit'
 import { signingKeyPairOf } from '#crypto'
-import type { Keystore } from '#keystore'
+import type { Keystore, Position } from '#keystore'
 import type { Alarm, AlarmKind, BlockReport } from '#qkd'
 import { MemoryLog, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
 import { alarmMigrations, Alarms } from './alarms.ts'
@@ -17,6 +17,7 @@ class Machine {
   readonly time = new SimulatedTime()
   readonly memory = new MemoryStore([...auditMigrations, ...alarmMigrations])
   quarantine: string | undefined
+  since: object | undefined
   isFull = false
   readonly store: Store = {
     read: (statement) => this.memory.read(statement),
@@ -25,12 +26,13 @@ class Machine {
   }
 
   /** A new daemon over it. */
-  async start() {
+  async start(waitsFrom: () => Position | undefined = () => undefined) {
     let inForce = this.quarantine
     const keystore = {
       peers: [siteId('cambridge')],
       pool: () => ({ links: [{ link, quarantine: inForce }] }),
-      quarantine: ({ cause }: { cause: string }) => {
+      quarantine: ({ cause, since }: { cause: string; since?: object }) => {
+        this.since = since
         inForce = cause
         if (this.isFull) return Promise.reject(full())
         this.quarantine = cause
@@ -47,7 +49,7 @@ class Machine {
     const audit = await AuditLog.open({ site, store, clock, signer })
     const random = seededRandom(1)
     const alarms = await Alarms.open({ site, store, clock, random, audit, log: new MemoryLog() })
-    const own = new LinkAlarms({ link, alarms, keystore })
+    const own = new LinkAlarms({ link, alarms, keystore, waitsFrom })
     return { alarms, own, isQuarantined: () => inForce !== undefined }
   }
 }
@@ -178,4 +180,14 @@ test('one failed tag has no end: three later sound blocks are enough', async () 
   await own.blockEnded(block(0, 'authentication-failed'))
   for (const sequence of [1, 2, 3]) await own.blockEnded(block(sequence))
   assert(!isQuarantined())
+})
+
+test('under suspicion all keys wait, but on a last way that policy leaves only later ones', async () => {
+  for (const since of [undefined, { epoch: 3, sequence: 7 }]) {
+    const machine = new Machine()
+    const { own, isQuarantined } = await machine.start(() => since)
+    await own.take(alarm('qber-above-limit'))
+    assert(isQuarantined())
+    assert.deepEqual(machine.since, since)
+  }
 })

@@ -14,7 +14,7 @@
  */
 
 import type { Facts, LinkId } from '#base'
-import type { Keystore } from '#keystore'
+import type { Keystore, Position } from '#keystore'
 import type { Alarm, AlarmKind, BlockReport } from '#qkd'
 import type { Alarms } from './alarms.ts'
 
@@ -22,6 +22,7 @@ export class LinkAlarms {
   readonly #link: LinkId
   readonly #alarms: Alarms
   readonly #keystore: Keystore
+  readonly #waitsFrom: () => Position | undefined
   /** Alarms that stand, whether or not they could be stored. */
   readonly #standing = new Set<AlarmKind>()
   /** Those of them that an earlier run has raised: its engine is not there to clear them. */
@@ -37,7 +38,14 @@ export class LinkAlarms {
   #goodSince = 0
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(input: { link: LinkId; alarms: Alarms; keystore: Keystore }) {
+  /** @param input.waitsFrom   first block whose keys wait under suspicion; all if undefined */
+  constructor(input: {
+    readonly link: LinkId
+    readonly alarms: Alarms
+    readonly keystore: Keystore
+    readonly waitsFrom?: () => Position | undefined
+  }) {
+    this.#waitsFrom = input.waitsFrom ?? (() => undefined)
     this.#link = input.link
     this.#alarms = input.alarms
     this.#keystore = input.keystore
@@ -117,7 +125,8 @@ export class LinkAlarms {
   async #suspend(cause: AlarmKind): Promise<void> {
     if (this.#quarantine() !== undefined && this.#suspensionStored) return
     this.#suspensionStored = false
-    await this.#keystore.quarantine({ link: this.#link, cause })
+    const since = this.#waitsFrom()
+    await this.#keystore.quarantine({ link: this.#link, cause, ...(since && { since }) })
     this.#suspensionStored = true
   }
 

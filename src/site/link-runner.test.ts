@@ -156,6 +156,7 @@ async function end(
   })
   const preShared = { marks: () => Promise.resolve([]), take: () => Promise.reject(new Error()) }
   const runner = new LinkRunner({
+    waitsFrom: () => undefined,
     ...{
       device: 'fibre-1',
       site,

@@ -10,6 +10,7 @@
  */
 
 import { assert, logFacts, type Connection, type LinkId, type SiteId } from '#base'
+import type { Position } from '#keystore'
 import type { LinkView } from '#contract'
 import type { Alignment, ReceiverDevice, TransmitterDevice } from '#optics'
 import {
@@ -52,6 +53,8 @@ export interface LinkRunnerInput extends Pick<
   readonly bootstrap: Bootstrap
   readonly preShared: Pick<PreShared, 'marks' | 'take'>
   readonly alarms: Alarms
+  /** First block of a link whose keys wait under suspicion; all if undefined. */
+  readonly waitsFrom: (link: LinkId) => Position | undefined
   readonly history: LinkHistory
 }
 
@@ -90,7 +93,10 @@ export class LinkRunner {
     this.peer = input.peer
     this.role = site === parameters.transmitter ? 'transmitter' : 'receiver'
     this.#seat = input.compute.open(site, parameters)
-    this.#alarms = new LinkAlarms({ link: this.link, alarms, keystore })
+    this.#alarms = new LinkAlarms({
+      ...{ link: this.link, alarms, keystore },
+      waitsFrom: () => input.waitsFrom(this.link),
+    })
     this.#rates = new LinkRates(clock.monotonicMs())
     this.#life = newLife(clock.now())
     const lane = { ...input, link: this.link, role: this.role }
@@ -173,6 +179,11 @@ export class LinkRunner {
 
   get parameters(): LinkParameters {
     return this.#input.parameters
+  }
+
+  /** Why its keys wait, if they do: an alarm of the link, or what somebody else has given as cause. */
+  get suspicion(): string | undefined {
+    return this.#alarms.suspicion
   }
 
   view(): LinkView {

@@ -14,6 +14,8 @@ import { alarmMigrations } from './alarms.ts'
 import { controlMigrations } from './etsi-015/steering.ts'
 import { knownSiteMigrations } from './known-sites.ts'
 import { linkHistoryMigrations } from './link-history.ts'
+import { keyMemoryMigrations } from './key-memory.ts'
+import { declarationMigrations } from './declarations.ts'
 import { networkMigrations } from './network-map.ts'
 import { preSharedMigrations } from './pre-shared-store.ts'
 import { sessionMigrations } from './sessions.ts'
@@ -30,6 +32,8 @@ export const siteMigrations: readonly Migration[] = [
   ...knownSiteMigrations,
   ...preSharedMigrations,
   ...networkMigrations,
+  ...keyMemoryMigrations,
+  ...declarationMigrations,
   ...partnerMigrations,
   ...controlMigrations,
 ]

@@ -4,7 +4,7 @@
  *
  * Speaks to its neighbours only, who pass on what is signed; no site depends on a controller. Two
  * neighbours compare what they hold from time to time, so that whatever was lost comes after all.
- * A link over which a share has just failed is gone round for a while, whatever is said of it.
+ * Ways themselves are found by `way-finder.ts`; who is cut off is watched by `isolation.ts`.
  *
  * @see ETSI GS QKD 015 V2.1.1 §6; docs/internals/network.md
  * @module
@@ -33,7 +33,7 @@ import {
 } from '#base'
 import type { NetworkView } from '#contract'
 import type { DualSigner, DualVerifier } from '#crypto'
-import type { Keystore } from '#keystore'
+import type { Keystore, Position } from '#keystore'
 import {
   ADVERTISEMENT_OCTETS_MAX,
   expire,
@@ -42,31 +42,29 @@ import {
   isolationBy,
   lackingIn,
   newAdvertisementTable,
-  newLedger,
   newTopology,
   nextNumber,
-  preferredWays,
   receive,
-  routeFor,
-  ROUTING_POLICY,
   signAdvertisement,
-  withLink,
   type AdvertisementTable,
+  type Isolation,
   type LinkReport,
   type Network,
   type RelayPair,
-  type Route,
-  type RouteRequest,
   type Send,
   type Topology,
 } from '#relay'
 import type { Alarms } from './alarms.ts'
+import type { LastPath } from './config.ts'
+import type { Declarations } from './declarations.ts'
+import { isLastPath, IsolationWatch, isolationWithout } from './isolation.ts'
 import type { LinkRunner } from './link-runner.ts'
 import type { Steering } from './etsi-015/steering.ts'
 import type { Peers } from './peers.ts'
+import { WayFinder } from './way-finder.ts'
 
 /** A link that ends at this site, wherever its keys come from. */
-export type MappedLink = Pick<LinkRunner, 'link' | 'peer' | 'enabled' | 'view'>
+export type MappedLink = Pick<LinkRunner, 'link' | 'peer' | 'enabled' | 'view' | 'suspicion'>
 
 export interface NetworkMapInput {
   readonly site: SiteId
@@ -82,6 +80,10 @@ export interface NetworkMapInput {
   readonly keysOf: (site: SiteId) => DualVerifier | undefined
   /** What controllers want of the ways to a site. */
   readonly preferenceFor: Steering['preferenceFor']
+  readonly declarations: Declarations
+  /** Sites whose isolation this one raises an alarm for: itself and its peers. */
+  readonly watched: readonly SiteId[]
+  readonly lastPath: LastPath
 }
 
 /** A look at an own link, kept for rates and trends. */
@@ -101,11 +103,8 @@ export class NetworkMap {
   #topology: Topology
   #said: { readonly atMs: number; readonly links: readonly LinkReport[] } | undefined
   readonly #looks = new Map<string, Look[]>()
-  readonly #routes = new Map<SiteId, Route>()
-  /** By `from to`: until when a hop is gone round. */
-  readonly #failed = new Map<string, number>()
-  /** By peer: since when there are fewer ways than there should be. */
-  readonly #shortSince = new Map<SiteId, number>()
+  readonly #finder: WayFinder
+  readonly #watch: IsolationWatch
   #comparedMs = -Infinity
   #timer: Cancel | undefined
   #stopped = false
@@ -121,6 +120,8 @@ export class NetworkMap {
     this.#bootedMs = clock.monotonicMs()
     this.#table = newAdvertisementTable(site)
     this.#topology = newTopology(network)
+    this.#finder = new WayFinder({ ...input, alarm: (change) => this.#alarm(change) })
+    this.#watch = new IsolationWatch({ ...input, alarm: (change) => this.#alarm(change) })
     this.#neighbours = [...new Set(links.map(({ peer }) => peer))]
     peers.serve('network/links', (from, octets) => Promise.try(() => this.#take(from, octets)))
     peers.serve('network/holdings', (from, octets) => Promise.try(() => this.#answer(from, octets)))
@@ -135,30 +136,9 @@ export class NetworkMap {
     this.#timer?.()
   }
 
-  /**
-   * Ways to a site on which so many octets can go, without a common site. As many as were asked
-   * for, or as the plan has; for a while none rather than fewer, then fewer, with an alarm.
-   */
-  ways({ peer, shares, sharesLeast }: RelayPair, octets: number): readonly (readonly SiteId[])[] {
-    const { site, clock, network } = this.#input
-    if (!network.nodeAt.has(site) || !network.nodeAt.has(peer)) return []
-    const nowMs = clock.monotonicMs()
-    const { isOn, vias } = this.#input.preferenceFor(peer)
-    if (!isOn) return []
-    const topology = this.#sound(nowMs)
-    const request: RouteRequest = {
-      ...{ source: site, target: peer, paths: shares, octets: octets + TAG_OCTETS, nowMs },
-      ...{ priority: 'background', policy: ROUTING_POLICY, ledger: newLedger(topology) },
-      previous: this.#routes.get(peer),
-    }
-    const outcome = routeFor(topology, request)
-    const found = outcome.kind === 'routed' ? outcome.route.paths : []
-    const wanted = Math.max(sharesLeast, Math.min(shares, outcome.shortfall?.planned ?? shares))
-    const isShort = this.#isShort(peer, { found: found.length, wanted, nowMs })
-    if (outcome.kind === 'no-route' || found.length < sharesLeast || isShort) return []
-    this.#routes.set(peer, outcome.route)
-    const preferred = preferredWays(topology, request, { vias, least: found.length })
-    return preferred ?? found.map(({ sites }) => sites)
+  /** Ways to a site on which so many octets can go: see `WayFinder`. */
+  ways(pair: RelayPair, octets: number): readonly (readonly SiteId[])[] {
+    return this.#finder.ways(this.#topology, pair, octets)
   }
 
   /** Hospitals that would reach no other one without a link of the plan. */
@@ -167,28 +147,34 @@ export class NetworkMap {
     return isolationBy(this.#topology, [link]).isolated
   }
 
-  /** Whether there are fewer ways than there should be, and it is worth waiting for more. */
-  #isShort(
-    peer: SiteId,
-    { found, wanted, nowMs }: { readonly found: number; readonly wanted: number; nowMs: number },
-  ): boolean {
-    const since = this.#shortSince.get(peer)
-    if (found >= wanted || found === 0) {
-      if (since !== undefined) this.#alarm((alarms) => alarms.clear(FEWER_WAYS, peer))
-      this.#shortSince.delete(peer)
-      return found === 0
-    }
-    if (since === undefined) this.#shortSince.set(peer, nowMs)
-    if (nowMs - (since ?? nowMs) < PATIENCE_MS) return true
-    const message = `Of ${wanted} ways without a common site to ${peer} there are ${found} now`
-    const alarm = { kind: FEWER_WAYS, severity: 'warning', subject: peer, message } as const
-    this.#alarm((alarms) => alarms.raise(alarm))
-    return false
-  }
-
   /** A share did not get over a hop. */
   hopFailed(from: SiteId, to: SiteId): void {
-    this.#failed.set(`${from} ${to}`, this.#input.clock.monotonicMs() + DETOUR_MS)
+    this.#finder.hopFailed(from, to)
+  }
+
+  /** What keeping these nodes out would cut, beside what is kept out already. */
+  isolationWithout(nodes: readonly SiteId[]): Isolation {
+    return isolationWithout(this.#topology, nodes, this.#input.declarations.avoided('all'))
+  }
+
+  /**
+   * The first block whose keys wait when a link comes under suspicion: all, but where policy leaves
+   * the last way in use. Then those that come after what is there: a block that showed the suspicion
+   * was discarded, and the bounds of those before it have held.
+   */
+  waitsFrom(link: LinkId): Position | undefined {
+    const { lastPath, links, keystore } = this.#input
+    const others = links.filter((one) => one.link !== link)
+    const isLast = isLastPath(this.#topology, link) ?? others.every(isSuspect)
+    if (lastPath === 'wait' || !isLast) return undefined
+    const blocks = keystore.survey().filter((one) => one.link === link && one.state === 'available')
+    const newest = blocks.at(-1)
+    return newest && { epoch: newest.epoch, sequence: newest.sequence + 1 }
+  }
+
+  /** Hospitals to which no sound way leads now, because of suspicion or declared nodes. */
+  get isolated(): readonly SiteId[] {
+    return this.#watch.isolated
   }
 
   view(): NetworkView['links'] {
@@ -208,30 +194,12 @@ export class NetworkMap {
     })
   }
 
-  /** The topology without the hops that have just failed. */
-  #sound(nowMs: number): Topology {
-    const { network } = this.#input
-    let sound = this.#topology
-    for (const [hop, untilMs] of this.#failed) {
-      if (untilMs < nowMs) {
-        this.#failed.delete(hop)
-        continue
-      }
-      const [from, to] = hop.split(' ')
-      for (const [at, { a, b }] of network.links.entries()) {
-        const state = sound.states[at]
-        const isMeant = (a === from && b === to) || (a === to && b === from)
-        if (isMeant && state !== undefined) sound = withLink(sound, at, { ...state, status: 'off' })
-      }
-    }
-    return sound
-  }
-
   #look(): void {
     const { clock, log } = this.#input
     try {
       this.#expire()
       this.#say()
+      this.#watch.look(this.#topology)
     } catch (error) {
       log.write('error', 'network.look-failed', logFacts(error))
     }
@@ -366,6 +334,8 @@ export class NetworkMap {
   }
 }
 
+const isSuspect = ({ suspicion }: MappedLink): boolean => suspicion !== undefined
+
 /** Whether two reports say the same, as far as routing minds. */
 function isLike(a: LinkReport, b: LinkReport | undefined): boolean {
   if (b === undefined || a.status !== b.status || a.suspect !== b.suspect) return false
@@ -407,13 +377,6 @@ const LOOK_MS = 2000
 const REFRESH_MS = 15_000
 const LIFE_MS = 60_000
 const COMPARE_MS = 10_000
-/** How long a hop that failed is gone round. */
-const DETOUR_MS = 10_000
-const FEWER_WAYS = 'relay.fewer-ways'
-/** How long a pair waits for all its ways before it goes on fewer. */
-const PATIENCE_MS = 60_000
-/** Of a hop: hash key and pad of its tag. */
-const TAG_OCTETS = 32
 /** A free octet count within so much of what was said needs no word. */
 const NEAR = 0.1
 const LOOKS_KEPT = 60

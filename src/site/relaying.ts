@@ -11,6 +11,7 @@
 import { linkId, saeId, siteId, type SecretBytes, type SiteId } from '#base'
 import type { AuditLog } from '#audit'
 import type { DualVerifier } from '#crypto'
+import type { Exchange } from '#exchange'
 import type { Keystore, KeystoreLink } from '#keystore'
 import type { KeySupply, Kme } from '#kme'
 import {
@@ -23,9 +24,13 @@ import {
   type WrapSupply,
 } from '#relay'
 import { LINK_CLASS, type Session } from '#session'
+import type { Vault } from '#vault'
 import type { Alarms } from './alarms.ts'
+import { Compromise } from './compromise.ts'
 import { siteSae, type SiteConfiguration } from './config.ts'
+import type { Declarations } from './declarations.ts'
 import type { Steering } from './etsi-015/steering.ts'
+import type { KeyMemory } from './key-memory.ts'
 import { NetworkMap, type MappedLink } from './network-map.ts'
 import type { Peers } from './peers.ts'
 import type { Sessions } from './sessions.ts'
@@ -82,7 +87,7 @@ export function wrapsFrom(sessions: Sessions): WrapSupply {
   }
 }
 
-/** The relay of a site and the network it goes by, wired to its peers. */
+/** The relay of a site and the network it goes by, wired to its peers; and who is declared. */
 export async function newRelaying(
   { configuration, ports, material }: SiteOptions,
   parts: {
@@ -94,10 +99,19 @@ export async function newRelaying(
     readonly peers: Peers
     readonly links: readonly MappedLink[]
     readonly steering: Steering
+    readonly declarations: Declarations
+    readonly memory: KeyMemory
+    readonly vault: Vault
+    readonly exchange: Exchange
     readonly keysOf: (site: SiteId) => DualVerifier | undefined
   },
-): Promise<{ readonly map: NetworkMap; readonly relay: Relay }> {
-  const { audit, keystore, kme, sessions, peers, alarms, links, steering, keysOf } = parts
+): Promise<{
+  readonly map: NetworkMap
+  readonly relay: Relay
+  readonly compromise: Compromise
+}> {
+  const { audit, keystore, kme, sessions, peers, alarms, links, keysOf } = parts
+  const { declarations, steering } = parts
   const { store, clock, random, log } = ports
   const site = siteId(configuration.site)
   const map = await NetworkMap.open({
@@ -105,9 +119,12 @@ export async function newRelaying(
     network: plannedNetwork(configuration),
     signer: material.keys.statement,
     preferenceFor: (peer) => steering.preferenceFor(peer),
+    ...{ declarations, lastPath: configuration.lastPath },
+    watched: [site, ...configuration.peers.map((peer) => siteId(peer.site))],
   })
   const relay = new Relay({
     ...{ site, keystore, clock, random, log, audit },
+    accepts: (origin) => declarations.accepts(origin),
     pairs: relayPairsOf(configuration),
     pads: padsFrom(kme.supplyFor(saeId(siteSae(configuration.site)))),
     wraps: wrapsFrom(sessions),
@@ -116,7 +133,9 @@ export async function newRelaying(
     onHopFailed: (from, to) => map.hopFailed(from, to),
   })
   for (const [method, handler] of Object.entries(relay.handlers)) peers.serve(method, handler)
-  return { map, relay }
+  const sites = configuration.peers.map((peer) => siteId(peer.site))
+  const compromise = new Compromise({ ...parts, site, map, configuration, log, sites })
+  return { map, relay, compromise }
 }
 
 const secretOf = (session: Session): SecretBytes =>

@@ -34,9 +34,12 @@ import { openVault, type Vault } from '#vault'
 import { adminHandlers } from './admin.ts'
 import { Alarms } from './alarms.ts'
 import { newBootstrap } from './bootstrap.ts'
+import type { Compromise } from './compromise.ts'
 import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
 import { courierKeystoreLinks } from './courier.ts'
 import { COURIER_METHOD, Couriers } from './couriers.ts'
+import { Declarations } from './declarations.ts'
+import { KeyMemory } from './key-memory.ts'
 import { LinkHistory } from './link-history.ts'
 import type { Control } from './etsi-015/control.ts'
 import type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
@@ -114,6 +117,9 @@ export interface SiteParts {
   readonly relay: Relay
   readonly steering: Steering
   readonly control: Control
+  readonly memory: KeyMemory
+  readonly declarations: Declarations
+  readonly compromise: Compromise
 }
 
 export class Site {
@@ -153,6 +159,7 @@ export class Site {
     const facts = { version, profile: configuration.profile }
     await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
     keeper.start()
+    await this.parts.compromise.resume()
     for (const link of [...links, ...kmeLinks]) link.start()
     couriers.start()
     map.start()
@@ -209,6 +216,14 @@ export class Site {
   }
 }
 
+/** Parts that others, which are made before them, come to use. */
+interface Waiting {
+  exchange?: Exchange
+  relay?: Relay
+  map?: NetworkMap
+  kmeLinks?: readonly KmeLink[]
+}
+
 /** Opens a site; nothing is served before `start`. */
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { configuration, ports, material, root } = options
@@ -240,7 +255,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     growthOf([...links, ...(waiting.kmeLinks ?? [])], peer)
   const usage = new Usage(clock)
   const kme = await newKme({ ...options, audit, keystore, peers, growthBps, usage })
-  const sessions = newSessions(options, { kme, alarms, peers, known, policy })
+  const memory = new KeyMemory({ site, store, clock })
+  const declarations = await Declarations.open({ site, store, clock, audit })
+  const sessions = newSessions(options, { kme, alarms, peers, known, policy, memory })
   const vault = await openVault({
     ...{ site, store, disk, clock, random, audit },
     rootKey: vaultRoot,
@@ -252,22 +269,22 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const exchange = newExchange(options, { audit, vault, sessions, peers, known })
   waiting.exchange = exchange
   const preShared = new PreShared({ site, store, disk, clock, audit, root })
-  const forLinks = { peers, audit, alarms, keystore, sessions, preShared }
+  const forLinks = { peers, audit, alarms, keystore, sessions, preShared, waiting }
   links.push(...(await newLinks(options, forLinks)))
   serveLinks(peers, links)
   const kmeLinks = await newKmeLinks(options, { audit, alarms, keystore, peers, sessions })
-  waiting.kmeLinks = kmeLinks
   const couriers = newCouriers(options, { keystore, peers })
   const steered = await newSteered(options, {
-    ...{ audit, alarms, keystore, kme, sessions, peers, usage, waiting },
-    links: [...links, ...kmeLinks],
+    ...{ audit, alarms, keystore, kme, sessions, peers, usage, waiting, vault, exchange },
+    ...{ memory, declarations, links: [...links, ...kmeLinks] },
     keysOf: (of) => known.get(of)?.statement,
   })
   const logKeys = logKeysOf(material, former)
   return new Site({
     startedAt: clock.now(),
     ...{ options, site, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, kmeLinks, couriers, preShared, sessions, ...steered },
+    ...{ vault, exchange, links, kmeLinks, couriers, preShared, sessions, memory },
+    ...{ declarations, ...steered },
   })
 }
 
@@ -354,9 +371,12 @@ function openStoreOfKeys(
 
 function newSessions(
   { configuration, ports, material }: SiteOptions,
-  parts: { kme: Kme; alarms: Alarms; peers: Peers; known: Known; policy: ProtectionPolicy },
+  parts: Pick<SiteParts, 'kme' | 'alarms' | 'peers' | 'memory'> & {
+    readonly known: Known
+    readonly policy: ProtectionPolicy
+  },
 ): Sessions {
-  const { kme, alarms, peers, known, policy } = parts
+  const { kme, alarms, peers, known, policy, memory } = parts
   const { store, clock, random, log } = ports
   const { keys } = material
   const partyOf = (site: SiteId): Party | undefined => {
@@ -368,7 +388,7 @@ function newSessions(
   return new Sessions({
     ...{ store, clock, random, log, alarms, peers, partyOf, policy },
     self: { ...self, sae },
-    supply: kme.supplyFor(sae),
+    supply: memory.remembering(kme.supplyFor(sae)),
     signer: keys.statement,
     keysOf: (site) => known.get(site)?.statement,
   })
@@ -421,7 +441,7 @@ type PartsOfLinks = 'peers' | 'audit' | 'alarms' | 'keystore' | 'sessions' | 'pr
 
 async function newLinks(
   { configuration, ports, devices, compute }: SiteOptions,
-  parts: Pick<SiteParts, PartsOfLinks>,
+  parts: Pick<SiteParts, PartsOfLinks> & { readonly waiting: { readonly map?: NetworkMap } },
 ): Promise<readonly LinkRunner[]> {
   const site = siteId(configuration.site)
   const { network, clock, random, log, store } = ports
@@ -436,6 +456,7 @@ async function newLinks(
       const { link } = parameters
       return new LinkRunner({
         ...{ ...parts, site, network, clock, random, log, bootstrap, devices, compute },
+        waitsFrom: (name) => parts.waiting.map?.waitsFrom(name),
         peer: siteId(one.peer),
         device: one.device.name,
         parameters,

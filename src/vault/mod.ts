@@ -19,7 +19,12 @@ export { type ExportItem, type ExportLimits, type PreparedExport } from './expor
 export { FAULTS_REPORTED_MAX, type ScrubFinding, type ScrubPart } from './findings.ts'
 export { readStatement, type GroupProof, type GroupStatement } from './group.ts'
 export { type ImportOutcome } from './import.ts'
-export { PROTECTION_OCTETS_MAX, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
+export {
+  PROTECTION_OCTETS_MAX,
+  PROTECTIONS_MAX,
+  type ItemProtection,
+  type Travelled,
+} from './origins.ts'
 export { type ReceivedItem, type StagedImport } from './receive.ts'
 export { PATIENTS_A_PAGE } from './records.ts'
 export type { Item, OpenedRecord, PatientEntry, PatientPage } from './records.ts'

@@ -25,7 +25,7 @@ import {
 import { sha256 } from '#crypto'
 import type { GroupProof } from './group.ts'
 import { damaged } from './refusal.ts'
-import { octetsOf } from './rows.ts'
+import { numberOf, octetsOf, siteIn } from './rows.ts'
 import { db } from './tables.ts'
 
 /**
@@ -94,6 +94,39 @@ export async function originOf(
   }
 }
 
+/** A version that came from another site, and the ways it took. */
+export interface Travelled {
+  readonly object: Uuid
+  readonly version: number
+  /** Site that sealed it. */
+  readonly origin: SiteId
+  readonly protections: readonly ItemProtection[]
+}
+
+/**
+ * Every version that came from another site, in order of objects: as its row says, which is neither
+ * opened nor held against its group here.
+ *
+ * @throws VaultRefusal `VAULT_DAMAGED`
+ */
+export async function* everyTravelled(at: {
+  readonly site: SiteId
+  readonly store: Store
+}): AsyncGenerator<Travelled> {
+  let [after, version]: [Uint8Array, number] = [blank, 0]
+  for (;;) {
+    const by = [at.site, version, after, after, PAGE_ROWS] as const
+    const rows = await at.store.read(bind(PAGE, ...by))
+    for (const row of rows) {
+      ;[after, version] = [octetsOf(row, 'object_id'), numberOf(row, 'edition')]
+      const object = uuidOf(after)
+      const { protections } = await originOf(at, object, version)
+      yield { object, version, origin: siteIn(row, 'origin'), protections }
+    }
+    if (rows.length < PAGE_ROWS) return
+  }
+}
+
 /** The proof that the sealing site gave. @throws VaultRefusal `VAULT_DAMAGED` */
 export async function proofOf(
   at: { readonly site: SiteId; readonly store: Store },
@@ -156,6 +189,30 @@ const SELECT_ORIGIN = statement(
     .where('site_id', '=', '')
     .where('object_id', '=', blank)
     .where('edition', '=', 0),
+)
+const PAGE_ROWS = 200
+const PAGE = statement(
+  db
+    .selectFrom('vault_origin')
+    .innerJoin('vault_object', (join) =>
+      join
+        .onRef('vault_object.site_id', '=', 'vault_origin.site_id')
+        .onRef('vault_object.object_id', '=', 'vault_origin.object_id'),
+    )
+    .select(['vault_origin.object_id', 'vault_origin.edition', 'vault_object.origin'])
+    .where('vault_origin.site_id', '=', '')
+    .where((where) =>
+      where.or([
+        where.and([
+          where('vault_origin.edition', '>', 0),
+          where('vault_origin.object_id', '=', blank),
+        ]),
+        where('vault_origin.object_id', '>', blank),
+      ]),
+    )
+    .orderBy('vault_origin.object_id')
+    .orderBy('vault_origin.edition')
+    .limit(1),
 )
 const SELECT_FOREIGN = statement(
   db

@@ -97,6 +97,8 @@ test('a newer version arrives later, and an older one never takes its place', as
   await bristol.vault.importRecords(resource({ ...patient, active: false }), by)
   await send(bristol, cambridge, patients[0])
   assert.equal((await cambridge.vault.readRecord(about, by)).version, 3)
+  const versions = (await all(cambridge.vault.travelled())).map(({ version }) => version)
+  assert.deepEqual(versions, [1, 2, 3], 'every version, however it came')
   assert.deepEqual(await faultsOf(cambridge.vault), [])
 })
 
@@ -116,6 +118,13 @@ test('a forwarded record keeps the proof of its first site and every way it took
       ['require-quantum', 'hybrid-quantum'],
     ],
   )
+  const travelled = await all(ipswich.vault.travelled())
+  const objects = travelled.map(({ object }) => object)
+  assert.deepEqual(objects, [...new Set(objects)].toSorted(), 'in order, each once')
+  assert(items.every(({ object }) => objects.includes(object)))
+  assert(travelled.every(({ version, origin }) => version === 1 && origin === BRISTOL))
+  assert(travelled.every(({ protections }) => protections.length === 2))
+  assert.deepEqual(await all(bristol.vault.travelled()), [], 'nothing came here')
   assert.deepEqual(await faultsOf(ipswich.vault), [])
   const home = await send(ipswich, bristol, third.patients[0])
   assert.deepEqual([home.written, home.patients], [0, [patient]])

@@ -19,6 +19,7 @@ import { Groups } from './groups.ts'
 import { readForImport, writeImport, type ImportOutcome } from './import.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
+import { everyTravelled, type Travelled } from './origins.ts'
 import { enterRegime } from './regime.ts'
 import { stageImport, type ReceivedItem, type StagedImport } from './receive.ts'
 import {
@@ -112,6 +113,11 @@ export class Vault implements Disposable {
   /** One item, verified but not opened. */
   async showItem(object: Uuid, version?: number): Promise<Item> {
     return await showItem(this.#context, await objectById(this.#context, object), version)
+  }
+
+  /** Every version that came from another site, and how: as noted, neither verified nor opened. */
+  travelled(): AsyncGenerator<Travelled> {
+    return everyTravelled(this.#context)
   }
 
   /** Patients whose records are here, in order of their random ids; at most 1,000 at a time. */

@@ -58,6 +58,7 @@ export interface WorldOptions {
     readonly shares: number
     readonly blockOctets: number
     readonly targetBits: number
+    readonly lastPath?: SiteConfiguration['lastPath']
   }
   readonly seed: number
   readonly faults?: Faults
@@ -220,7 +221,8 @@ function relaying(
   },
 ): Pick<SiteConfiguration, 'relays' | 'network'> {
   if (by.relays === undefined) return { relays: [] }
-  const { pairs: ends, ...how } = by.relays
+  const { pairs: ends, shares, blockOctets, targetBits } = by.relays
+  const how = { shares, blockOctets, targetBits }
   return {
     relays: ends
       .filter((pair) => pair.includes(site))
@@ -278,6 +280,7 @@ function configurationOf(
       }
     }),
     ...relaying(site, all, { planned, relays }),
+    lastPath: relays?.lastPath ?? 'wait',
     saes: all.flatMap((at) => saes(at).map((sae) => ({ sae, site: at }))),
     policy: {
       clinical: 'prefer-quantum',

@@ -9,6 +9,7 @@ import { linkId, siteId, type LinkId } from '#base'
 import type { AuditLog } from '#audit'
 import type { Relay } from '#relay'
 import type { Alarms } from '../alarms.ts'
+import type { Compromise } from '../compromise.ts'
 import type { NetworkMap } from '../network-map.ts'
 import { newRelaying, plannedNetwork } from '../relaying.ts'
 import type { SiteOptions } from '../site.ts'
@@ -40,16 +41,17 @@ export async function newSteered(
   readonly steering: Steering
   readonly map: NetworkMap
   readonly relay: Relay
+  readonly compromise: Compromise
   readonly control: Control
 }> {
   const { configuration, ports, version } = options
   const steering = await openSteering(options, parts)
-  const { map, relay } = await newRelaying(options, { ...parts, steering })
+  const { map, relay, compromise } = await newRelaying(options, { ...parts, steering })
   parts.waiting.relay = relay
   parts.waiting.map = map
   const network = plannedNetwork(configuration)
   const control = new Control({ ...parts, configuration, ports, version, network, relay, steering })
-  return { steering, map, relay, control }
+  return { steering, map, relay, compromise, control }
 }
 
 async function openSteering(

@@ -1,0 +1,210 @@
+/**
+ * Declaring nodes compromised: what they know is computed, keys that they know are given up, ways
+ * lead round them, and everybody who looks is told.
+ *
+ * - Bits of pools that they know but for a wrap are discarded, at both ends.
+ * - Keys of links that end at a declared node wait while the declaration stands; when it ends, they
+ *   are discarded, and only what grows later is used.
+ * - What was sent stays as exposed as it is. A new version of a record is sealed under a data key of
+ *   its own, which no transmission before it has carried: only that is protected anew.
+ *
+ * If a hospital would be cut off, nothing is done before the operator has said so, unless policy
+ * (`lastPath`) leaves such ways in use. Each site decides for itself.
+ *
+ * @module
+ */
+
+import { logFacts, Refusal, siteId, type LinkId, type SiteId } from '#base'
+import type { ExposureView } from '#contract'
+import type { Exchange } from '#exchange'
+import type { SurveyedBlock } from '#keystore'
+import type { Adversary } from '#relay'
+import type { Vault } from '#vault'
+import type { Alarms } from './alarms.ts'
+import type { SiteConfiguration } from './config.ts'
+import type { Declaration, Declarations } from './declarations.ts'
+import { discardBlocks, serveDiscards, type DiscardsInput } from './discards.ts'
+import { storedExposure } from './exposure-report.ts'
+import { Judge } from './judgement.ts'
+import type { KeyMemory } from './key-memory.ts'
+import type { MappedLink, NetworkMap } from './network-map.ts'
+
+export class CompromiseRefusal extends Refusal<
+  /** Neither a site of the network, nor a party that has held bits of any key here. */
+  | 'NODE_UNKNOWN'
+  /** A site cannot declare itself: its operator would have to trust the answer. */
+  | 'NODE_IS_OWN'
+  /** Somebody would be cut off, and the operator has not said that they shall be. */
+  | 'NETWORK_WOULD_ISOLATE'
+> {
+  override readonly name = 'CompromiseRefusal'
+}
+
+export interface CompromiseInput extends DiscardsInput {
+  readonly site: SiteId
+  readonly configuration: SiteConfiguration
+  /** All that are enrolled. */
+  readonly sites: readonly SiteId[]
+  readonly links: readonly MappedLink[]
+  readonly map: Pick<NetworkMap, 'isolationWithout'>
+  readonly declarations: Declarations
+  readonly memory: KeyMemory
+  readonly vault: Vault
+  readonly exchange: Exchange
+  readonly alarms: Alarms
+}
+
+/** What the operator asks. */
+export interface CompromiseWish {
+  readonly nodes: readonly string[]
+  readonly breaksWrap: boolean
+  readonly dryRun: boolean
+  readonly cutLast: boolean
+  readonly actor: string
+}
+
+export class Compromise {
+  readonly #input: CompromiseInput
+
+  constructor(input: CompromiseInput) {
+    this.#input = input
+    serveDiscards(input)
+  }
+
+  /** Does again what a crash may have left undone: to be called when the site starts. */
+  async resume(): Promise<void> {
+    try {
+      await this.#apply()
+    } catch (error) {
+      this.#input.log.write('error', 'network.declaration-not-applied', logFacts(error))
+    }
+  }
+
+  /**
+   * Says what nodes know between them, all that are declared already included, and declares them.
+   *
+   * @throws CompromiseRefusal; what the store refuses is rejected, and asked again does the rest
+   */
+  async declare(wish: CompromiseWish): Promise<ExposureView> {
+    const { declarations, map, alarms, configuration } = this.#input
+    const { lastPath } = configuration
+    const { dryRun, cutLast, actor } = wish
+    const nodes = this.#nodesNamed(wish.nodes)
+    const { isolated, pairsLost } = map.isolationWithout(nodes)
+    const adversary: Adversary = {
+      compromised: new Set([...declarations.adversary.compromised, ...nodes]),
+      breaksWrap: declarations.adversary.breaksWrap || wish.breaksWrap,
+    }
+    if (isolated.length > 0 && !dryRun && !cutLast && lastPath === 'wait') {
+      throw new CompromiseRefusal(
+        'NETWORK_WOULD_ISOLATE',
+        `Without these nodes no way leads to ${isolated.slice(0, NAMED_MAX).join(', ')}; say --cut-last if that shall be`,
+        { facts: { isolated: isolated.length } },
+      )
+    }
+    const stored = await this.#storedExposure(adversary)
+    const report = {
+      ...{ compromised: [...adversary.compromised].toSorted(), breaksWrap: adversary.breaksWrap },
+      ...{ declared: !dryRun, ...stored, isolated: [...isolated], pairsLost },
+    }
+    if (dryRun) return { ...report, discardedBlocks: 0, waitingLinks: [] }
+    const cut = cutLast || lastPath === 'wait' || isolated.length === 0
+    await declarations.declare(nodes, { breaksWrap: wish.breaksWrap, cut, actor })
+    const { sessionKeys, transfers, items } = stored
+    for (const subject of nodes) {
+      const message = `Declared compromised: ${sessionKeys.exposed.length} keys of sessions exposed, ${transfers.affected} transfers and ${items.affected} versions rest on less; ways lead round it`
+      await alarms.raise({ kind: DECLARED, severity: 'critical', subject, message })
+    }
+    return { ...report, ...(await this.#apply()) }
+  }
+
+  /** Ends declarations: see above. @returns what stands after */
+  async pardon(names: readonly string[], actor: string): Promise<readonly Declaration[]> {
+    const { declarations, links, keystore, alarms } = this.#input
+    const ended = await declarations.pardon(names.map(siteId), actor)
+    for (const runner of links.filter(({ peer }) => ended.includes(peer))) {
+      const { link } = runner
+      if (this.#quarantineOf(link) !== CAUSE) continue
+      const blocks = keystore.survey().filter((one) => one.link === link && isLive(one))
+      await discardBlocks(this.#input, blocks, CAUSE)
+      await keystore.release(link, 'pardoned')
+      // What the link itself is suspected of is another matter.
+      const other = alarms.standing.find(
+        ({ subject, severity }) => subject === link && severity === 'critical',
+      )
+      const suspicion = runner.suspicion ?? other?.kind
+      if (suspicion !== undefined) await keystore.quarantine({ link, cause: suspicion })
+    }
+    for (const node of ended) await alarms.clear(DECLARED, node)
+    return declarations.standing
+  }
+
+  /** Keys that declared nodes know are given up, or wait. Doing it again does nothing more. */
+  async #apply(): Promise<Pick<ExposureView, 'discardedBlocks' | 'waitingLinks'>> {
+    const { declarations, keystore, links } = this.#input
+    if (declarations.standing.length === 0) return { discardedBlocks: 0, waitingLinks: [] }
+    const cut = declarations.avoided('cut')
+    const waitingLinks = links.filter(({ peer }) => cut.has(peer)).map(({ link }) => link)
+    for (const link of waitingLinks) {
+      if (this.#quarantineOf(link) !== CAUSE) await keystore.quarantine({ link, cause: CAUSE })
+    }
+    const blocks = keystore.survey().filter((block) => {
+      // A link that waits needs its authentication reserve to go on; what it has is discarded later.
+      if (!isLive(block) || waitingLinks.includes(block.link)) return false
+      return !block.provenance.parts.every((part) => declarations.accepts(part))
+    })
+    await discardBlocks(this.#input, blocks, CAUSE)
+    return { discardedBlocks: blocks.length, waitingLinks }
+  }
+
+  #storedExposure(adversary: Adversary) {
+    const { keystore, memory, vault, exchange, declarations } = this.#input
+    const judge = new Judge(memory, ({ at }) => {
+      const then = declarations.adversaryOf(at)
+      return {
+        compromised: new Set([...then.compromised, ...adversary.compromised]),
+        breaksWrap: then.breaksWrap || adversary.breaksWrap,
+      }
+    })
+    return storedExposure({ keystore, memory, vault, exchange, judge, adversary })
+  }
+
+  #quarantineOf(link: LinkId): string | undefined {
+    const { keystore } = this.#input
+    const pools = keystore.peers.flatMap((peer) => keystore.pool(peer).links)
+    return pools.find((one) => one.link === link)?.quarantine
+  }
+
+  /** @throws CompromiseRefusal, or RangeError for what is no name */
+  #nodesNamed(names: readonly string[]): readonly SiteId[] {
+    const { site, configuration, sites, keystore } = this.#input
+    const nodes = [...new Set(names)].map(siteId)
+    if (nodes.includes(site)) {
+      throw new CompromiseRefusal('NODE_IS_OWN', 'A site does not declare itself compromised')
+    }
+    const parties = new Set<string>([
+      ...sites,
+      ...(configuration.network?.nodes ?? []).map((one) => one.site),
+    ])
+    for (const { provenance } of keystore.survey()) {
+      for (const { seenBy, shares = [] } of provenance.parts) {
+        for (const party of [...seenBy, ...shares.flatMap(({ heldBy }) => heldBy)]) {
+          parties.add(party)
+        }
+      }
+    }
+    const unknown = nodes.find((node) => !parties.has(node))
+    if (unknown === undefined) return nodes
+    throw new CompromiseRefusal('NODE_UNKNOWN', `No key here has to do with a node ${unknown}`, {
+      facts: { node: unknown },
+    })
+  }
+}
+
+const isLive = ({ state }: SurveyedBlock): boolean => state === 'held' || state === 'available'
+
+/** Cause of quarantine and discard; not an alarm of a link, so that sound blocks do not lift it. */
+const CAUSE = 'declared-compromised'
+const DECLARED = 'network.node-compromised'
+/** Hospitals that one refusal names. */
+const NAMED_MAX = 8
