@@ -271,7 +271,6 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const preShared = new PreShared({ site, store, disk, clock, audit, root })
   const forLinks = { peers, audit, alarms, keystore, sessions, preShared, waiting }
   links.push(...(await newLinks(options, forLinks)))
-  serveLinks(peers, links)
   const kmeLinks = await newKmeLinks(options, { audit, alarms, keystore, peers, sessions })
   const couriers = newCouriers(options, { keystore, peers })
   const steered = await newSteered(options, {
@@ -450,7 +449,7 @@ async function newLinks(
       return one.link === name && one.peer === peer && one.bootstrap !== 'psk'
     })
   const bootstrap = newBootstrap({ ...parts, isSigned })
-  return Promise.all(
+  const links = await Promise.all(
     configuration.links.map(async (one) => {
       const parameters = parametersOf(site, one)
       const { link } = parameters
@@ -464,6 +463,8 @@ async function newLinks(
       })
     }),
   )
+  serveLinks(parts.peers, links)
+  return links
 }
 
 /** What comes to be after those that need it. */
