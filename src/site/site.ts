@@ -33,20 +33,17 @@ import type { Party, ProtectionPolicy } from '#session'
 import { openVault, type Vault } from '#vault'
 import { adminHandlers } from './admin.ts'
 import { Alarms } from './alarms.ts'
-import { newBootstrap } from './bootstrap.ts'
 import type { Compromise } from './compromise.ts'
 import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
 import { courierKeystoreLinks } from './courier.ts'
 import { COURIER_METHOD, Couriers } from './couriers.ts'
 import { Declarations } from './declarations.ts'
 import { KeyMemory } from './key-memory.ts'
-import { LinkHistory } from './link-history.ts'
 import type { Control } from './etsi-015/control.ts'
 import type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
 import { type Steering } from './etsi-015/steering.ts'
 import { Usage } from './etsi-015/usage.ts'
 import { newSteered } from './etsi-015/steered.ts'
-import { openingLink } from './link-opening.ts'
 import type { Devices, LinkCompute } from './link-ports.ts'
 import {
   formerKeysOf,
@@ -54,7 +51,8 @@ import {
   rememberStatements,
   type FormerStatement,
 } from './known-sites.ts'
-import { LinkRunner } from './link-runner.ts'
+import type { LinkRunner } from './link-runner.ts'
+import { newLinks } from './links.ts'
 import { LogKeeper } from './log-keeper.ts'
 import type { Material } from './material.ts'
 import { serveClock } from './peer-clock.ts'
@@ -436,57 +434,12 @@ const newCouriers = (
     peers,
   )
 
-type PartsOfLinks = 'peers' | 'audit' | 'alarms' | 'keystore' | 'sessions' | 'preShared'
-
-async function newLinks(
-  { configuration, ports, devices, compute }: SiteOptions,
-  parts: Pick<SiteParts, PartsOfLinks> & { readonly waiting: { readonly map?: NetworkMap } },
-): Promise<readonly LinkRunner[]> {
-  const site = siteId(configuration.site)
-  const { network, clock, random, log, store } = ports
-  const isSigned = (peer: SiteId, name: string): boolean =>
-    configuration.links.some((one) => {
-      return one.link === name && one.peer === peer && one.bootstrap !== 'psk'
-    })
-  const bootstrap = newBootstrap({ ...parts, isSigned })
-  const links = await Promise.all(
-    configuration.links.map(async (one) => {
-      const parameters = parametersOf(site, one)
-      const { link } = parameters
-      return new LinkRunner({
-        ...{ ...parts, site, network, clock, random, log, bootstrap, devices, compute },
-        waitsFrom: (name) => parts.waiting.map?.waitsFrom(name),
-        peer: siteId(one.peer),
-        device: one.device.name,
-        parameters,
-        history: await LinkHistory.open({ site, link, store, log }),
-      })
-    }),
-  )
-  serveLinks(parts.peers, links)
-  return links
-}
-
 /** What comes to be after those that need it. */
 interface Waiting {
   exchange?: Exchange
   relay?: Relay
   map?: NetworkMap
   kmeLinks?: readonly KmeLink[]
-}
-
-function serveLinks(peers: Peers, links: readonly LinkRunner[]): void {
-  peers.serve('link/open', (from, payload) => {
-    const name = openingLink(payload)
-    const runner = links.find(({ link }) => link === name)
-    if (runner?.peer !== from) throw new LinkRefusal('LINK_UNKNOWN', 'No such link joins the sites')
-    if (!runner.enabled) throw new LinkRefusal('LINK_DISABLED', 'The link is switched off here')
-    return runner.answerOpening(from, payload)
-  })
-}
-
-class LinkRefusal extends Refusal<'LINK_UNKNOWN' | 'LINK_DISABLED'> {
-  override readonly name = 'LinkRefusal'
 }
 
 function logKeysOf({ own, peers }: Material, former: readonly FormerStatement[]): LogKeys {
