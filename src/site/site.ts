@@ -214,14 +214,6 @@ export class Site {
   }
 }
 
-/** Parts that others, which are made before them, come to use. */
-interface Waiting {
-  exchange?: Exchange
-  relay?: Relay
-  map?: NetworkMap
-  kmeLinks?: readonly KmeLink[]
-}
-
 /** Opens a site; nothing is served before `start`. */
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { configuration, ports, material, root } = options
