@@ -112,6 +112,7 @@ export class RelayNet {
       },
       ways: () => (site === this.#pair.from ? this.#pair.ways : []),
       ask: (to, method, payload) => this.site(to).relay.handlers[method](site, payload),
+      accepts: () => true,
       onHopFailed: () => undefined,
     })
     return { keystore, relay, secrets }
