@@ -116,6 +116,7 @@ export class Life {
     }
     for (const hospital of hospitals) hospital.expectCalm()
     await this.#untilAllDelivered()
+    await this.#untilRelaysAreFull()
     await this.#shareKeysInCalm()
     await this.#untilPoolsSettle()
     await checkAll({ world, keys, records, log, charts } satisfies Accounts)
@@ -184,6 +185,19 @@ export class Life {
     })
   }
 
+  /** Whoever has keys relayed has as many as it wants, once the links have grown what that takes. */
+  async #untilRelaysAreFull(): Promise<void> {
+    const { world } = this
+    const waiting = (): readonly string[] =>
+      world.sites.flatMap(({ id, serving }) =>
+        (serving?.parts.relay.views() ?? [])
+          .filter(({ state }) => state !== 'full')
+          .map(({ peer, state, reason = '' }) => `${id} to ${peer}: ${state} ${reason}`),
+      )
+    if (await world.until(() => waiting().length === 0, RELAYED)) return
+    world.report(`relayed keys do not come in calm: ${waiting().join(', ')}`)
+  }
+
   /** Between each two sites, in both directions, keys are given out at the first request. */
   async #shareKeysInCalm(): Promise<void> {
     const { world, hospitals } = this
@@ -243,4 +257,5 @@ const RHYTHM: Rhythm = { keys: 8, imports: 20, sends: 20, reads: 30 }
 /** The longest that a world may take, once faults are over, until something is as it must be. */
 const CALM = { minutes: 240 }
 const UP = { minutes: 15 }
+const RELAYED = { minutes: 60 }
 const SETTLE_MINUTES = 30
