@@ -36,11 +36,18 @@ const ACTING: readonly string[] = [
   ...['fibre init', 'fibre serve', 'pki init', 'pki request', 'pki issue', 'pki issue-sae'],
   ...['pki revoke', 'pki publish', 'site join', 'site add-sae', 'key request', 'key get'],
   ...['record import', 'record generate', 'record send', 'attack run', 'attack stop'],
-  ...['link align', 'link release', 'link psk create', 'link psk import'],
+  ...[
+    'link align',
+    'link release',
+    'link enable',
+    'link disable',
+    'link psk create',
+    'link psk import',
+  ],
   ...['key export-courier', 'key import-courier'],
   // These need a network that runs: test/process/network-up.test.ts.
   ...['network up', 'network show', 'network attack', 'network cut', 'network mend'],
-  ...['network kill', 'network start'],
+  ...['network kill', 'network start', 'network pardon'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {
@@ -180,8 +187,11 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
   const [organisations, bundle] = cohort(3, 1)
   const { patients } = await bristol.import(merged([organisations, bundle]))
   const [patient] = patients
-  const { transfer } = await bristol.admin.call('send', {}, { patient, to: 'cambridge' })
-  assert.equal((await bristol.finished(transfer)).state, 'delivered')
+  const wish = { patient, to: 'cambridge', mode: 'require-quantum' } as const
+  const { transfer } = await bristol.admin.call('send', {}, wish)
+  const { state, protection } = await bristol.finished(transfer)
+  assert.equal(state, 'delivered')
+  const [quantumKey] = protection?.keyIds ?? []
   const [link] = (await bristol.status()).links
   return [
     { args: ['status'] },
@@ -190,6 +200,9 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['link', 'history', link.link] },
     { args: ['network', 'list'] },
     { args: ['network', 'plan', 'campus'] },
+    { args: ['network', 'status'] },
+    { args: ['network', 'compromise', 'cambridge', '--dry-run'] },
+    { args: ['key', 'show', quantumKey] },
     { args: ['link', 'explain', link.link] },
     { args: ['alarm', 'list'], person: false },
     { args: ['key', 'status'] },
