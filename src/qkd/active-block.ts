@@ -31,7 +31,10 @@ export type Storing =
 export interface ActiveBlock {
   readonly sequence: number
   readonly work: BlockWork
+  /** Emptied once the tags of both ends have closed their phase. */
   readonly transcripts: Readonly<Record<WorkPhase, Transcript>>
+  /** Tags made here or found to fit, by phase. */
+  readonly tags: Map<WorkPhase, number>
   /** What each end said about storing; the two do not wait for each other. */
   readonly storage: { readonly own: Transcript; readonly peer: Transcript }
   storing: Storing
@@ -59,6 +62,7 @@ export function newActiveBlock(
     sequence,
     work,
     transcripts,
+    tags: new Map(),
     storage: { own: newTranscript(), peer: newTranscript() },
     storing: 'not-yet',
     peerStored: 'no',
@@ -67,6 +71,21 @@ export function newActiveBlock(
     forgery: 0,
     lastProgressMs: nowMs,
   }
+}
+
+/**
+ * Counts a tag of a phase, made here or found to fit. With those of both ends its transcript has
+ * served and is let go: that of sifting is larger than all else of a block together.
+ */
+export function countTag(
+  { tags, transcripts }: Pick<ActiveBlock, 'tags' | 'transcripts'>,
+  phase: WorkPhase,
+): void {
+  const count = (tags.get(phase) ?? 0) + 1
+  tags.set(phase, count)
+  if (count < 2) return
+  transcripts[phase].transmitter.length = 0
+  transcripts[phase].receiver.length = 0
 }
 
 /** What a report needs beside the block itself. */

@@ -8,7 +8,7 @@
  */
 
 import { assert, type Bits } from '#base'
-import { newActiveBlock, reportOf, type ActiveBlock } from './active-block.ts'
+import { countTag, newActiveBlock, reportOf, type ActiveBlock } from './active-block.ts'
 import { clearSource, reserveSource, type Wallet } from './authentication.ts'
 import { sum, type Lane, type WorkPhase } from './block-work.ts'
 import type { Orders } from './cascade/permutation.ts'
@@ -153,6 +153,7 @@ export class Pipeline {
       active.peerStored = 'proven'
       this.#useIfBoth(active)
     } else {
+      countTag(active, phase)
       active.work.tagged(phase)
     }
   }
@@ -284,7 +285,10 @@ export class Pipeline {
     const made = (forgery: number): void => {
       active.padsSpent++
       active.forgery += forgery
-      if (phase !== 'storage') return
+      if (phase !== 'storage') {
+        countTag(active, phase)
+        return
+      }
       // Not before: the peer cannot know the new reserve until it has this tag.
       active.storing = 'told'
       this.#useIfBoth(active)
