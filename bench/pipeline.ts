@@ -100,6 +100,6 @@ const gone = (child: ReturnType<typeof end>): Promise<void> =>
     else child.once('exit', () => resume())
   })
 
-/** Blocks of 2 Mbit that are counted, after one that is not. */
+/** Blocks of 2 Mbit that are counted, behind those that fill the link. */
 const BLOCKS = 20
 const RUNS = 3
