@@ -1,8 +1,8 @@
 /**
  * What `npm test` runs: every check and every suite, in order, and the counts at the end.
  *
- *   node test/run.ts                 everything
- *   node test/run.ts --only unit     one stage: checks, unit, world, process or external
+ *   node test/run.ts                 everything but `more`
+ *   node test/run.ts --only unit     one stage: checks, unit, world, process, external or more
  *
  * With PHOTONWARD_SKIPS=refuse, as in `.ci/run`, a skipped test fails the run, unless it was
  * skipped because the folder ../shared/data is absent.
@@ -21,6 +21,8 @@ import type { Counts } from './reporter.ts'
 interface Stage {
   readonly name: string
   readonly run: () => Counts | Promise<Counts>
+  /** Run only when it is asked for. */
+  readonly extra?: boolean
 }
 
 const root = resolve(import.meta.dirname, '..')
@@ -32,6 +34,14 @@ const ENGINES: readonly string[] = [
   'src/gateway/store-postgres.test.ts',
 ]
 
+/** Long suites of many processes, which `npm run test:more` runs. */
+const MORE: readonly string[] = [
+  'test/process/leases.test.ts',
+  'test/process/network-up.test.ts',
+  'test/process/postgres.test.ts',
+  'test/process/vendor-kme.test.ts',
+]
+
 const stages: readonly Stage[] = [
   { name: 'checks', run: checks },
   {
@@ -40,12 +50,15 @@ const stages: readonly Stage[] = [
   },
   { name: 'world', run: () => suites(['test/world/*.test.ts'], true) },
   { name: 'process', run: () => suites([...ENGINES, 'test/process/*.test.ts'], false) },
+  { name: 'more', run: () => suites(MORE, false), extra: true },
   { name: 'external', run: () => suites(['test/external/*.test.ts'], false) },
 ]
 
 async function main(): Promise<number> {
   const only = process.argv.includes('--only') ? process.argv.at(-1) : undefined
-  const chosen = stages.filter(({ name }) => only === undefined || name === only)
+  const chosen = stages.filter(({ name, extra }) =>
+    only === undefined ? extra !== true : name === only,
+  )
   if (chosen.length === 0) {
     console.error(`No such stage; choose one of ${stages.map(({ name }) => name).join(', ')}`)
     return 2
@@ -101,7 +114,8 @@ function checks(): Counts {
  */
 async function suites(patterns: readonly string[], pure: boolean): Promise<Counts> {
   const found = globSync(patterns, { cwd: root }).toSorted()
-  const files = pure ? found.filter((file) => !ENGINES.includes(file)) : found
+  const elsewhere = [...(pure ? ENGINES : []), ...(patterns === MORE ? [] : MORE)]
+  const files = found.filter((file) => !elsewhere.includes(file))
   if (files.length === 0) return { passed: 0, failed: 0, skipped: [] }
   const shards = pure ? Math.min(SHARDS_MAX, availableParallelism(), files.length) : 1
   const isolation = pure ? '--test-isolation=none' : '--test-concurrency=1'
