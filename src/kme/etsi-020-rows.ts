@@ -33,7 +33,7 @@ interface KeyTable {
   /** `kept`: fetchable here, or sent there. `voided`: never again. */
   state: string
   /** What the partner says beside the key, for its targets: JSON; empty for nothing. */
-  extension: string
+  beside: string
   at: number
 }
 
@@ -54,7 +54,7 @@ export const partnerMigrations: readonly Migration[] = [
       `CREATE TABLE kme_partner_key (
         site_id TEXT NOT NULL, key_id TEXT NOT NULL, partner TEXT NOT NULL,
         direction TEXT NOT NULL, initiator TEXT NOT NULL, targets TEXT NOT NULL,
-        state TEXT NOT NULL, extension TEXT NOT NULL, at BIGINT NOT NULL,
+        state TEXT NOT NULL, beside TEXT NOT NULL, at BIGINT NOT NULL,
         PRIMARY KEY (site_id, key_id))`,
       'CREATE INDEX kme_partner_key_at ON kme_partner_key (site_id, at)',
       `CREATE TABLE kme_partner_ack (
@@ -108,7 +108,7 @@ export async function readKey(
     initiator: textIn(row['initiator']) as SaeId,
     targets: textIn(row['targets']).split(' ') as SaeId[],
     state: row['state'] === 'kept' ? 'kept' : 'voided',
-    extension: textIn(row['extension']),
+    extension: textIn(row['beside']),
   }
 }
 
@@ -142,7 +142,7 @@ const textIn = (value: SqlValue | undefined): string => (typeof value === 'strin
 const db = tablesOf<{ kme_partner_key: KeyTable; kme_partner_ack: AckTable }>()
 const NO_KEY: KeyTable = {
   ...{ site_id: '', key_id: '', partner: '', direction: '', initiator: '', targets: '' },
-  ...{ state: '', extension: '', at: 0 },
+  ...{ state: '', beside: '', at: 0 },
 }
 const INSERT_KEY = statement(
   db
