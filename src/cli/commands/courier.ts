@@ -10,7 +10,13 @@ import type { Shown } from '#contract'
 import { newContext } from '../context.ts'
 import { intoNewFile, readFile } from '../files.ts'
 import { listing } from '../output.ts'
-import type { PskPhrases } from './psk.ts'
+import {
+  COURIER,
+  phrasesFrom,
+  ROOT,
+  type CourierPhrases,
+  type PhraseFlags,
+} from './courier-phrases.ts'
 import { wholeNumber } from './whole-number.ts'
 
 /** What only the real world can do. */
@@ -18,21 +24,17 @@ export interface CourierPowers {
   /** Draws keys and keeps them in the folder. @returns the courier's file as well */
   readonly exportKeys: (
     folder: string,
-    about: PskPhrases & { readonly to: string; readonly octets: number },
+    about: CourierPhrases & { readonly to: string; readonly octets: number },
   ) => Promise<{ readonly shown: Shown; readonly file: Uint8Array }>
   readonly importKeys: (
     folder: string,
-    about: PskPhrases & { readonly file: Uint8Array },
+    about: CourierPhrases & { readonly file: Uint8Array },
   ) => Promise<Shown>
   readonly readPassphrase: (file: string) => Uint8Array
 }
 
 /** Adds both commands to the command `key`. */
 export function addCourierCommands(program: Command, key: Command, powers: CourierPowers): void {
-  const phrases = ({ courierPassphraseFile, passphraseFile: root }: Phrases): PskPhrases => ({
-    courier: powers.readPassphrase(courierPassphraseFile),
-    passphrase: root === undefined ? undefined : powers.readPassphrase(root),
-  })
   key
     .command('export-courier <file>')
     .description('Draw keys for another site, keep them here, and write the file for the courier')
@@ -40,13 +42,13 @@ export function addCourierCommands(program: Command, key: Command, powers: Couri
     .option('--octets <count>', 'how many octets of key', '65536')
     .requiredOption(...COURIER)
     .option(...ROOT)
-    .action(async (file: string, flags: Phrases & { to: string; octets: string }) => {
+    .action(async (file: string, flags: PhraseFlags & { to: string; octets: string }) => {
       const { out, folder } = newContext(program.opts())
       const octets = wholeNumber(flags.octets, 'octets', 256, 4 * 1024 * 1024)
       const facts: (readonly [string, string])[] = []
       out.say('Sealing under the passphrase takes about a second')
       await intoNewFile(file, async () => {
-        const about = { ...phrases(flags), to: flags.to, octets }
+        const about = { ...phrasesFrom(flags, powers.readPassphrase), to: flags.to, octets }
         const made = await powers.exportKeys(folder(), about)
         facts.push(...made.shown)
         return made.file
@@ -59,23 +61,16 @@ export function addCourierCommands(program: Command, key: Command, powers: Couri
     .description('Keep the keys that a courier has brought; each file is good once')
     .requiredOption(...COURIER)
     .option(...ROOT)
-    .action(async (file: string, flags: Phrases) => {
+    .action(async (file: string, flags: PhraseFlags) => {
       const { out, folder } = newContext(program.opts())
       out.say('Opening under the passphrase takes about a second')
-      const about = { ...phrases(flags), file: readFile(file) }
+      const about = { ...phrasesFrom(flags, powers.readPassphrase), file: readFile(file) }
       const shown = await powers.importKeys(folder(), about)
       const told: Shown = [...shown, ['next', 'both daemons put them to use when they meet']]
       out.data(Object.fromEntries(told), () => listing(told))
     })
 }
 
-interface Phrases {
-  readonly courierPassphraseFile: string
-  readonly passphraseFile?: string
-}
-
-const COURIER = ['--courier-passphrase-file <file>', 'passphrase of the file; - for stdin'] as const
-const ROOT = ['--passphrase-file <file>', 'passphrase of the root key'] as const
 const NEXT = [
   'next',
   'key import-courier at the other site within 90 days; tell the passphrase another way',

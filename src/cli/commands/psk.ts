@@ -10,24 +10,25 @@ import type { Shown } from '#contract'
 import { newContext } from '../context.ts'
 import { intoNewFile, readFile } from '../files.ts'
 import { listing, style } from '../output.ts'
+import {
+  COURIER,
+  phrasesFrom,
+  ROOT,
+  type CourierPhrases,
+  type PhraseFlags,
+} from './courier-phrases.ts'
 import { wholeNumber } from './whole-number.ts'
-
-/** Passphrases: of the courier's file, and of the site's root key where it is under one. */
-export interface PskPhrases {
-  readonly courier: Uint8Array
-  readonly passphrase: Uint8Array | undefined
-}
 
 /** What only the real world can do. */
 export interface PskPowers {
   /** Draws a key and keeps it in the folder. @returns the courier's file as well */
   readonly createPsk: (
     folder: string,
-    about: PskPhrases & { readonly link: string; readonly sessions: number },
+    about: CourierPhrases & { readonly link: string; readonly sessions: number },
   ) => Promise<{ readonly shown: Shown; readonly file: Uint8Array }>
   readonly importPsk: (
     folder: string,
-    about: PskPhrases & { readonly file: Uint8Array },
+    about: CourierPhrases & { readonly file: Uint8Array },
   ) => Promise<Shown>
   readonly readPassphrase: (file: string) => Uint8Array
 }
@@ -36,10 +37,6 @@ export interface PskPowers {
 export function addPskCommands(program: Command, link: Command, powers: PskPowers): void {
   const show = (facts: Shown): void =>
     newContext(program.opts()).out.data(Object.fromEntries(facts), () => listing(facts))
-  const phrases = ({ courierPassphraseFile, passphraseFile: root }: Phrases): PskPhrases => ({
-    courier: powers.readPassphrase(courierPassphraseFile),
-    passphrase: root === undefined ? undefined : powers.readPassphrase(root),
-  })
   const psk = link
     .command('psk')
     .description('Pre-shared keys: a link that begins with them rests on no signature')
@@ -50,10 +47,10 @@ export function addPskCommands(program: Command, link: Command, powers: PskPower
     .option('--sessions <count>', 'how many sessions it can begin', '256')
     .requiredOption(...COURIER)
     .option(...ROOT)
-    .action(async (name: string, file: string, flags: Phrases & { sessions: string }) => {
+    .action(async (name: string, file: string, flags: PhraseFlags & { sessions: string }) => {
       const sessions = wholeNumber(flags.sessions, 'sessions', 1, 4096)
       const folder = newContext(program.opts()).folder()
-      const about = { ...phrases(flags), link: name, sessions }
+      const about = { ...phrasesFrom(flags, powers.readPassphrase), link: name, sessions }
       const facts: (readonly [string, string])[] = []
       await intoNewFile(file, async () => {
         const made = await powers.createPsk(folder, about)
@@ -67,19 +64,17 @@ export function addPskCommands(program: Command, link: Command, powers: PskPower
     .description('Keep the key that a courier has brought from the other site of a link')
     .requiredOption(...COURIER)
     .option(...ROOT)
-    .action(async (file: string, flags: Phrases) => {
+    .action(async (file: string, flags: PhraseFlags) => {
       const folder = newContext(program.opts()).folder()
-      show(await powers.importPsk(folder, { ...phrases(flags), file: readFile(file) }))
+      show(
+        await powers.importPsk(folder, {
+          ...phrasesFrom(flags, powers.readPassphrase),
+          file: readFile(file),
+        }),
+      )
     })
 }
 
-interface Phrases {
-  readonly courierPassphraseFile: string
-  readonly passphraseFile?: string
-}
-
-const COURIER = ['--courier-passphrase-file <file>', 'passphrase of the file; - for stdin'] as const
-const ROOT = ['--passphrase-file <file>', 'passphrase of the root key'] as const
 const NEXT = ['next', 'link psk import at the other site; tell the passphrase another way'] as const
 
 const HELP = `
