@@ -64,12 +64,14 @@ export class Outward {
   }
 
   view(): OutwardView {
-    const { peer } = this.pair
-    const { state, reason, ways, blocks, octets } = {
-      ...{ state: this.#state, reason: this.#reason, ways: this.#ways },
-      ...{ blocks: this.#blocks, octets: this.#octets },
+    return {
+      peer: this.pair.peer,
+      state: this.#state,
+      reason: this.#reason,
+      ways: this.#ways,
+      blocks: this.#blocks,
+      octets: this.#octets,
     }
-    return { peer, state, reason, ways, blocks, octets }
   }
 
   /** Looks whether there is something to do; to be called when keys have gone, or links come. */

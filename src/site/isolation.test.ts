@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { linkId, siteId } from '#base'
 import { newTopology, openNetwork, withLink, type LinkState, type Topology } from '#relay'
 import type { Alarms } from './alarms.ts'
-import { isLastPath, IsolationWatch, isolationWithout } from './isolation.ts'
+import { cutOffBy, IsolationWatch, isolationWithout } from './isolation.ts'
 import { WayFinder } from './way-finder.ts'
 
 const [bristol, london, cambridge, oxford] = ['bristol', 'london', 'cambridge', 'oxford'].map(
@@ -84,9 +84,9 @@ test('an alarm stands while suspicion or declared nodes cut a watched site off',
 })
 
 test('a link is the last path if somebody would be cut off without it', () => {
-  assert.equal(isLastPath(topologyWith(), linkId('b-l')), false)
-  assert.equal(isLastPath(topologyWith(2), linkId('b-l')), true)
-  assert.equal(isLastPath(topologyWith(), linkId('elsewhere')), undefined)
+  assert.deepEqual(cutOffBy(topologyWith(), linkId('b-l')), [])
+  assert.deepEqual(cutOffBy(topologyWith(2), linkId('b-l')), ['bristol', 'cambridge'])
+  assert.equal(cutOffBy(topologyWith(), linkId('elsewhere')), undefined)
 })
 
 test('a declared node or a suspect link is used where policy says so, and only for want of another', () => {

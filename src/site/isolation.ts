@@ -30,11 +30,9 @@ export function isolationWithout(
   return { isolated: isolated.filter((site) => !out.has(site)), pairsLost }
 }
 
-/** Whether somebody would be cut off without a link; undefined of a link that is not planned. */
-export function isLastPath(topology: Topology, link: LinkId): boolean | undefined {
-  if (!topology.network.links.some((one) => one.link === link)) return undefined
-  return isolationBy(topology, [link]).isolated.length > 0
-}
+/** Hospitals that would reach no other one without a link; undefined of one that is not planned. */
+export const cutOffBy = (topology: Topology, link: LinkId): readonly SiteId[] | undefined =>
+  topology.network.linkAt.has(link) ? isolationBy(topology, [link]).isolated : undefined
 
 /** Raises `network.site-isolated` for sites that are cut off, and clears it when they are not. */
 export class IsolationWatch {

@@ -39,7 +39,6 @@ import {
   expire,
   heardOf,
   holdingsOf,
-  isolationBy,
   lackingIn,
   newAdvertisementTable,
   newTopology,
@@ -57,7 +56,7 @@ import {
 import type { Alarms } from './alarms.ts'
 import type { LastPath } from './config.ts'
 import type { Declarations } from './declarations.ts'
-import { isLastPath, IsolationWatch, isolationWithout } from './isolation.ts'
+import { cutOffBy, IsolationWatch, isolationWithout } from './isolation.ts'
 import type { LinkRunner } from './link-runner.ts'
 import type { Steering } from './etsi-015/steering.ts'
 import type { Peers } from './peers.ts'
@@ -143,8 +142,7 @@ export class NetworkMap {
 
   /** Hospitals that would reach no other one without a link of the plan. */
   cutOffBy(link: LinkId): readonly SiteId[] {
-    if (!this.#input.network.linkAt.has(link)) return []
-    return isolationBy(this.#topology, [link]).isolated
+    return cutOffBy(this.#topology, link) ?? []
   }
 
   /** A share did not get over a hop. */
@@ -165,7 +163,8 @@ export class NetworkMap {
   waitsFrom(link: LinkId): Position | undefined {
     const { lastPath, links, keystore } = this.#input
     const others = links.filter((one) => one.link !== link)
-    const isLast = isLastPath(this.#topology, link) ?? others.every(isSuspect)
+    const cut = cutOffBy(this.#topology, link)
+    const isLast = cut === undefined ? others.every(isSuspect) : cut.length > 0
     if (lastPath === 'wait' || !isLast) return undefined
     const blocks = keystore.survey().filter((one) => one.link === link && one.state === 'available')
     const newest = blocks.at(-1)

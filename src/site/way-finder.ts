@@ -12,6 +12,7 @@
 import type { Clock, SiteId } from '#base'
 import {
   newLedger,
+  padOctetsFor,
   preferredWays,
   routeFor,
   ROUTING_POLICY,
@@ -90,7 +91,7 @@ export class WayFinder {
     const { site, declarations, lastPath } = this.#input
     const by = (avoid: ReadonlySet<SiteId>, suspects: 'never' | 'last-resort') => {
       const request: RouteRequest = {
-        ...{ source: site, target: peer, paths: shares, octets: octets + TAG_OCTETS, nowMs },
+        ...{ source: site, target: peer, paths: shares, octets: padOctetsFor(octets), nowMs },
         ...{ priority: 'background', ledger: newLedger(topology) },
         policy: { ...ROUTING_POLICY, avoid, suspects },
         previous: this.#routes.get(peer),
@@ -174,5 +175,3 @@ const FEWER_WAYS = 'relay.fewer-ways'
 const LAST_PATH = 'network.last-path'
 /** How long a pair waits for all its ways before it goes on fewer. */
 const PATIENCE_MS = 60_000
-/** Of a hop: hash key and pad of its tag. */
-const TAG_OCTETS = 32
