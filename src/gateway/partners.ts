@@ -11,7 +11,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { Agent, request as httpsRequest } from 'node:https'
-import { isAbsolute, join } from 'node:path'
+import { resolve } from 'node:path'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { PortRefusal, type Log, type SiteId } from '#base'
 import {
@@ -138,7 +138,7 @@ function checkNames({ site, peers, partners, saes }: SiteConfiguration): void {
 }
 
 function textOf(folder: string, file: string): string {
-  const path = isAbsolute(file) ? file : join(folder, file)
+  const path = resolve(folder, file)
   try {
     if (statSync(path).size <= FILE_OCTETS_MAX) return readFileSync(path, 'utf8')
   } catch (cause) {

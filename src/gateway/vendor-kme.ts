@@ -11,7 +11,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { Agent, request, type RequestOptions } from 'node:https'
-import { isAbsolute, join } from 'node:path'
+import { resolve as pathOf } from 'node:path'
 import {
   KmeClientRefusal,
   type KmeClientRequest,
@@ -45,7 +45,7 @@ async function agentFor(
   { kme, timeoutMs }: Pick<KmeLinkConfiguration, 'kme' | 'timeoutMs'>,
 ): Promise<Agent> {
   const read = async (file: string): Promise<Buffer> => {
-    const path = isAbsolute(file) ? file : join(folder, file)
+    const path = pathOf(folder, file)
     try {
       return await readFile(path)
     } catch (cause) {
