@@ -199,7 +199,7 @@ class End {
       case 'pad-accepted':
       case 'block-usable':
       case 'block-void':
-      case 'block-unresolved':
+      case 'block-undecided':
       case 'alarm':
       case 'alignment-ended':
         return

@@ -25,7 +25,7 @@ export const BlockEntryShape = Exactly({
   at: Time,
   epoch: Count,
   sequence: Count,
-  outcome: OneOf('distilled', 'unresolved', 'discarded'),
+  outcome: OneOf('distilled', 'undecided', 'discarded'),
   /** Why it gave no key; empty if it did. */
   cause: Text(64),
   /** Error rate of the test basis, and of the key basis once errors were corrected. */

@@ -73,7 +73,7 @@ export const ExplanationShape = Exactly({
   /** A link and its block, or a preset and its length. */
   subject: Text(256),
   from: OneOf('expectation', 'block'),
-  /** `distilled`, `discarded` or `unresolved` for a block, `expected` for a model. */
+  /** `distilled`, `discarded` or `undecided` for a block, `expected` for a model. */
   outcome: Text(32),
   bound: Text(32),
   /** Values in the order of computation. */

@@ -102,11 +102,11 @@ export interface ReportContext {
 export function reportOf(
   sifted: SiftedBlock,
   tally: BlockTally,
-  context: ReportContext & { readonly fate: DiscardCause | 'distilled' | 'unresolved' },
+  context: ReportContext & { readonly fate: DiscardCause | 'distilled' | 'undecided' },
 ): BlockReport {
   const { parameters, fate, padsSpent } = context
   const bits = sifted.key.length
-  const discarded = fate !== 'distilled' && fate !== 'unresolved'
+  const discarded = fate !== 'distilled' && fate !== 'undecided'
   const efficiency = efficiencyOf(tally, bits)
   const chsh = sifted.chsh && measuredChsh(sifted.chsh)
   const secretBits = discarded ? 0 : (tally.keyLength?.secretBits ?? 0)

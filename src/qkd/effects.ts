@@ -91,7 +91,7 @@ export type EngineEffect =
    * hosts have compared what they hold. The session is over then, so that no engine decides any
    * more.
    */
-  | ({ readonly kind: 'block-unresolved' } & BlockName)
+  | ({ readonly kind: 'block-undecided' } & BlockName)
   /** Once for each block, when its fate is known. */
   | { readonly kind: 'report'; readonly report: BlockReport }
   | { readonly kind: 'alarm'; readonly alarm: Alarm }

@@ -222,7 +222,7 @@ export function pairedSources(
 export interface HostRecord {
   readonly engine: LinkEngine
   /** Blocks by name, as the key store would hold them. */
-  readonly held: Map<string, KeyBlock & { state: 'held' | 'usable' | 'void' | 'unresolved' }>
+  readonly held: Map<string, KeyBlock & { state: 'held' | 'usable' | 'void' | 'undecided' }>
   readonly reports: BlockReport[]
   readonly effects: EngineEffect[]
   epoch: number
@@ -430,10 +430,10 @@ export class Pair {
       }
       case 'block-usable':
       case 'block-void':
-      case 'block-unresolved': {
+      case 'block-undecided': {
         const held = host.held.get(`${effect.epoch}/${effect.sequence}`)
         assert(held !== undefined, 'only stored blocks change their state')
-        held.state = effect.kind.slice('block-'.length) as 'usable' | 'void' | 'unresolved'
+        held.state = effect.kind.slice('block-'.length) as 'usable' | 'void' | 'undecided'
         return
       }
       case 'session-open':

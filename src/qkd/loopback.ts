@@ -160,7 +160,7 @@ export class LoopbackLink {
       case 'session-open':
       case 'block-usable':
       case 'block-void':
-      case 'block-unresolved':
+      case 'block-undecided':
       case 'pad-accepted':
       case 'busy':
         break

@@ -199,9 +199,9 @@ export class Pipeline {
   #leaveUnresolved(active: ActiveBlock): void {
     this.#active.delete(active.sequence)
     const { sequence } = active
-    this.#host.emit({ kind: 'block-unresolved', epoch: this.#epoch, sequence })
+    this.#host.emit({ kind: 'block-undecided', epoch: this.#epoch, sequence })
     if (active.reserve !== undefined) clearSource(active.reserve)
-    this.#report(active, 'unresolved')
+    this.#report(active, 'undecided')
   }
 
   #useIfBoth(active: ActiveBlock): void {
@@ -248,13 +248,13 @@ export class Pipeline {
     }
   }
 
-  #report(active: ActiveBlock, fate: DiscardCause | 'distilled' | 'unresolved'): void {
+  #report(active: ActiveBlock, fate: DiscardCause | 'distilled' | 'undecided'): void {
     const report = this.#reportOf(active, fate)
     this.#host.totals.block(report)
     this.#host.emit({ kind: 'report', report })
   }
 
-  #reportOf(active: ActiveBlock, fate: DiscardCause | 'distilled' | 'unresolved'): BlockReport {
+  #reportOf(active: ActiveBlock, fate: DiscardCause | 'distilled' | 'undecided'): BlockReport {
     const { parameters, role } = this.#host
     const { sequence, padsSpent, forgery, work } = active
     const context = { parameters, role, epoch: this.#epoch, sequence, padsSpent, forgery, fate }

@@ -62,8 +62,8 @@ export interface BlockReport {
   readonly epoch: number
   readonly sequence: number
   readonly role: Role
-  /** `unresolved`: held here, and unknown whether the peer uses it; the hosts have to compare. */
-  readonly outcome: 'distilled' | 'unresolved' | 'discarded'
+  /** `undecided`: held here, and unknown whether the peer uses it; the hosts have to compare. */
+  readonly outcome: 'distilled' | 'undecided' | 'discarded'
   /** Present in a discarded block. */
   readonly cause?: DiscardCause
   /** Whether any of its detections came from simulated optics. */

@@ -72,7 +72,7 @@ test('sums are those of all blocks, survive a restart, and count ε of keys only
 
 test('the ε of a key that the peer may have counts, though this end has not', async () => {
   const history = await new Shelf().open()
-  history.block({ ...report(0), outcome: 'unresolved' }, 1, 0)
+  history.block({ ...report(0), outcome: 'undecided' }, 1, 0)
   assert.equal(history.totals.epsilonSpent, EPSILON)
   await history.settled()
 })

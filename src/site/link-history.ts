@@ -137,7 +137,7 @@ function blockEntry(
   spentBefore: number,
 ): BlockEntry {
   const { epoch, sequence, outcome, cause = '', account, epsilons } = report
-  // What may be in use counts: of an unresolved block the peer may have the key.
+  // What may be in use counts: of an undecided block the peer may have the key.
   const hasKey = outcome !== 'discarded'
   const epsilon = hasKey ? epsilons.secrecy + epsilons.correctness + epsilons.authentication : 0
   return {

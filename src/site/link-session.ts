@@ -201,7 +201,7 @@ export class LinkSession {
           keystore.voidBlock({ link, position: { epoch, sequence }, cause }),
         )
       }
-      case 'block-unresolved':
+      case 'block-undecided':
         return // Stays held; the ends compare what they hold when they meet again.
       case 'report':
         return this.#reported(effect.report)

@@ -14,6 +14,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { HistoryEntryShape } from '#contract'
 import { AdminError } from '../support/admin.ts'
 import { NeedleSearch } from '../support/needles.ts'
 import { octetsOf, readable, textsOf } from '../support/readable.ts'
@@ -128,6 +129,23 @@ test('a text is found in any spelling, in a part, and in the name of a file', (t
     ['a name'],
   )
 })
+
+test('what a link remembers is told in no word of a record', { skip: needsSynthea }, () => {
+  const words = new NeedleSearch(wordsOf(syntheaFiles()))
+  const told = Buffer.from(wordsOfShape(HistoryEntryShape).join('\0'))
+  assert(told.includes('undecided'), 'also what is rarely written is searched')
+  assert.deepEqual(words.in(told, 'a history'), [])
+})
+
+/** Property names of a shape, and every literal that it takes. */
+function wordsOfShape(shape: unknown): readonly string[] {
+  if (typeof shape !== 'object' || shape === null) return []
+  return Object.entries(shape).flatMap(([name, inner]: [string, unknown]) => {
+    if (name === 'const') return typeof inner === 'string' ? [inner] : []
+    if (name === 'properties') return [...Object.keys(inner as object), ...wordsOfShape(inner)]
+    return wordsOfShape(inner)
+  })
+}
 
 /** Values and property names of bundles, without the names that are words of ours. */
 function wordsOf(bundles: readonly Uint8Array[]): readonly string[] {
