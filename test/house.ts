@@ -37,9 +37,17 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   session: { opens: ['base', 'crypto', 'pki'], opensTypesOf: ['kme'] },
   envelope: { opens: ['base', 'crypto', 'pki', 'session'] },
   health: { opens: ['base'], packages: ['@medplum/core', '@medplum/fhirtypes'] },
-  access: { opens: ['base', 'crypto', 'pki', 'audit', 'health'] },
+  access: {
+    opens: ['base', 'crypto', 'pki', 'audit', 'health'],
+    packages: ['@cedar-policy/cedar-wasm', 'jose'],
+    builtins: ['node:crypto'],
+  },
   privacy: { opens: ['base', 'crypto', 'health'] },
   vault: { opens: ['base', 'crypto', 'health', 'envelope', 'access', 'privacy', 'audit'] },
+  fhir: {
+    opens: ['base', 'crypto', 'audit', 'health', 'access', 'privacy', 'vault'],
+    packages: ['rfc6902'],
+  },
   exchange: {
     opens: [
       'base',
@@ -74,6 +82,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
       'access',
       'privacy',
       'vault',
+      'fhir',
       'exchange',
       'guard',
       'govern',
