@@ -25,6 +25,13 @@ export {
   type KeystoreOptions,
 } from './keystore.ts'
 export { KEY_BITS_LEAST } from './layout.ts'
+export {
+  answeringOpening,
+  askingOpening,
+  settledOpening,
+  type Opening,
+  type OpeningEnds,
+} from './opening.ts'
 export type { DepositRequest, DepositState, ReservedKey } from './partners.ts'
 export type { LinkPool, Pool } from './pool.ts'
 export {

@@ -4,7 +4,16 @@
  * @module
  */
 
-import type { Clock, KeyId, LinkId, Log, RandomSource, SecretBytes, SiteId, Uuid } from '#base'
+import type {
+  Clock,
+  KeyId,
+  LinkId,
+  Log,
+  RandomSource,
+  SecretBytes,
+  SecretSupply,
+  SiteId,
+} from '#base'
 import type { AuditTrail } from '#audit'
 import type { Keystore, Origin, Provenance } from '#keystore'
 
@@ -21,14 +30,6 @@ export interface PadSupply {
   make(neighbour: SiteId, octets: number): Promise<Pad>
   /** The pad that a neighbour has made for this site, once. */
   fetch(neighbour: SiteId, pad: KeyId): Promise<Pad>
-}
-
-/** Secrets of signed hybrid sessions, from end to end. */
-export interface WrapSupply {
-  /** A fresh session with another site; the secret is the caller's to clear. */
-  open(peer: SiteId): Promise<{ readonly session: Uuid; readonly secret: SecretBytes }>
-  /** The secret of a session that a peer has opened here, once; the caller's to clear. */
-  take(peer: SiteId, session: Uuid): SecretBytes | undefined
 }
 
 /** Ways on which the shares of a block may go; each from this site to the peer, both included. */
@@ -58,7 +59,8 @@ export interface RelayOptions {
   readonly log: Log
   readonly audit: AuditTrail
   readonly pads: PadSupply
-  readonly wraps: WrapSupply
+  /** Secrets of wraps. */
+  readonly wraps: SecretSupply
   readonly ways: Ways
   /** Asks another site, by the authenticated connection between the two. */
   readonly ask: (

@@ -15,10 +15,11 @@ import {
   Octets,
   toCbor,
   type LinkId,
+  TakenSecrets,
   type SecretBytes,
   type SiteId,
-  type Uuid,
 } from '#base'
+import { answeringOpening } from '#keystore'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import type { RelayOptions, RelayPair } from './context.ts'
 import type { Share } from './forward.ts'
@@ -45,11 +46,12 @@ export class Inward implements Disposable {
   readonly #turns = new Map<LinkId, Promise<unknown>>()
   /** Epoch that this run has opened, by link; nothing is taken before. */
   readonly #epochs = new Map<LinkId, number>()
-  /** Secrets of wraps, by peer and session; newest last. */
-  readonly #secrets = new Map<string, SecretBytes>()
+  /** Secrets of wraps. */
+  readonly #secrets: TakenSecrets
 
   constructor(options: InwardOptions) {
     this.#options = options
+    this.#secrets = new TakenSecrets((...of) => options.wraps.take(...of), SECRETS_KEPT)
   }
 
   /** Settles with the sending end what both hold, and begins an epoch. */
@@ -58,16 +60,10 @@ export class Inward implements Disposable {
     const { inward } = this.#pairOf(from, opening.link)
     const { keystore } = this.#options
     return this.#inTurn(inward, async () => {
-      const { kind } = await keystore.compareHighWater(from, opening.mark)
-      if (kind === 'stale' || kind === 'repeated') throw epochPassed()
-      // Reports are made before either end settles: both decide from the same two.
-      const blocks = keystore.blockReport(inward)
-      await keystore.settle(inward, opening.blocks)
-      const epoch = Math.max(opening.epoch, keystore.epoch(inward)) + 1
-      await keystore.beginEpoch(inward, epoch)
-      this.#epochs.set(inward, epoch)
-      const mark = await keystore.highWater(inward)
-      return openingOctets({ link: inward, epoch, blocks, mark })
+      const answer = await answeringOpening(keystore, { link: inward, peer: from }, opening)
+      if (answer === undefined) throw epochPassed()
+      this.#epochs.set(inward, answer.epoch)
+      return openingOctets({ link: inward, ...answer })
     })
   }
 
@@ -104,8 +100,7 @@ export class Inward implements Disposable {
 
   [Symbol.dispose](): void {
     this.#arrivals[Symbol.dispose]()
-    for (const secret of this.#secrets.values()) secret[Symbol.dispose]()
-    this.#secrets.clear()
+    this.#secrets[Symbol.dispose]()
   }
 
   async #store(block: RelayedBlock, arrived: readonly Arrived[]): Promise<Uint8Array> {
@@ -146,20 +141,9 @@ export class Inward implements Disposable {
   }
 
   #secretOf({ from, session }: RelayedBlock): SecretBytes {
-    const name = nameOf(from, session)
-    const known = this.#secrets.get(name)
-    if (known !== undefined) return known
-    const taken = this.#options.wraps.take(from, session)
-    if (taken === undefined) {
-      throw new RelayRefusal('RELAY_WRAP_UNKNOWN', 'The session of the wrap is not known here')
-    }
-    this.#secrets.set(name, taken)
-    const ofPeer = [...this.#secrets.keys()].filter((one) => one.startsWith(`${from} `))
-    for (const oldest of ofPeer.slice(0, -SECRETS_KEPT)) {
-      this.#secrets.get(oldest)?.[Symbol.dispose]()
-      this.#secrets.delete(oldest)
-    }
-    return taken
+    const secret = this.#secrets.of(from, session)
+    if (secret !== undefined) return secret
+    throw new RelayRefusal('RELAY_WRAP_UNKNOWN', 'The session of the wrap is not known here')
   }
 
   #inTurn<T>(link: LinkId, work: () => Promise<T>): Promise<T> {
@@ -192,8 +176,6 @@ export function xorAndClear(sum: Uint8Array, next: Uint8Array): Uint8Array {
   next.fill(0)
   return total
 }
-
-const nameOf = (peer: SiteId, session: Uuid): string => `${peer} ${session}`
 
 const epochPassed = (): RelayRefusal =>
   new RelayRefusal('RELAY_EPOCH_PASSED', 'The pair has been opened anew since, or not yet')

@@ -21,7 +21,6 @@ export {
   type RelayOptions,
   type RelayPair,
   type Ways,
-  type WrapSupply,
 } from './context.ts'
 export { BLOCK_OCTETS_MAX, SHARES_MAX } from './messages.ts'
 export type { OutwardState, OutwardView } from './outward.ts'

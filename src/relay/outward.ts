@@ -10,7 +10,8 @@
  * @module
  */
 
-import { bitsOf, logFacts, noteOf, type SecretBytes, type SiteId, type Uuid } from '#base'
+import { bitsOf, logFacts, noteOf, OpenedSecret, type SecretBytes, type SiteId } from '#base'
+import { askingOpening, settledOpening } from '#keystore'
 import type { RelayOptions, RelayPair } from './context.ts'
 import { sendOn } from './forward.ts'
 import { readCollected, xorAndClear } from './inward.ts'
@@ -44,7 +45,7 @@ export interface OutwardView {
 export class Outward {
   readonly pair: RelayPair
   readonly #options: RelayOptions
-  #wrap: { readonly session: Uuid; readonly secret: SecretBytes; blocks: number } | undefined
+  readonly #wrap: OpenedSecret
   /** Set while the pair is open: the epoch, and the place of the next block. */
   #open: { readonly epoch: number; sequence: number } | undefined
   #state: OutwardState = 'opening'
@@ -61,6 +62,7 @@ export class Outward {
   constructor(options: RelayOptions, pair: RelayPair) {
     this.#options = options
     this.pair = pair
+    this.#wrap = new OpenedSecret(() => options.wraps.open(pair.peer), BLOCKS_PER_WRAP)
   }
 
   view(): OutwardView {
@@ -84,7 +86,7 @@ export class Outward {
     this.#stopped = true
     this.#cancel?.()
     await this.#ended
-    this.#dropWrap()
+    this.#wrap[Symbol.dispose]()
   }
 
   #go(): void {
@@ -135,15 +137,9 @@ export class Outward {
     const { keystore, ask } = this.#options
     const { outward: link, peer } = this.pair
     this.#state = 'opening'
-    const question = openingOctets({
-      ...{ link, epoch: keystore.epoch(link), blocks: keystore.blockReport(link) },
-      mark: await keystore.highWater(link),
-    })
+    const question = openingOctets({ link, ...(await askingOpening(keystore, link)) })
     const answer = readOpening(await ask(peer, 'relay/open', question, OPEN_TIMEOUT_MS))
-    await keystore.compareHighWater(peer, answer.mark)
-    await keystore.settle(link, answer.blocks)
-    await keystore.beginEpoch(link, answer.epoch)
-    this.#open = { epoch: answer.epoch, sequence: 0 }
+    this.#open = await settledOpening(keystore, { link, peer }, answer)
   }
 
   async #relay(): Promise<void> {
@@ -151,7 +147,7 @@ export class Outward {
     const { outward: link, peer, blockOctets: size } = this.pair
     const ways = waysTo(this.pair, size + WRAP_OCTETS)
     if (ways.length === 0) throw new RelayRefusal('RELAY_NO_WAY', 'No way leads to the site now')
-    const { session, secret } = await this.#wrapFor()
+    const { session, secret } = await this.#wrap.use()
     const open = this.#open
     if (open === undefined) throw new RelayRefusal('RELAY_EPOCH_PASSED', 'The pair is not open')
     const { epoch } = open
@@ -224,7 +220,7 @@ export class Outward {
     } catch (error) {
       // It may have stored it: only an opening can tell.
       this.#open = undefined
-      if (noteOf(error).code === 'RELAY_WRAP_UNKNOWN') this.#dropWrap()
+      if (noteOf(error).code === 'RELAY_WRAP_UNKNOWN') this.#wrap[Symbol.dispose]()
       throw error
     }
   }
@@ -249,18 +245,6 @@ export class Outward {
     } finally {
       by.key.fill(0)
     }
-  }
-
-  async #wrapFor(): Promise<{ readonly session: Uuid; readonly secret: SecretBytes }> {
-    if (this.#wrap !== undefined && this.#wrap.blocks >= BLOCKS_PER_WRAP) this.#dropWrap()
-    this.#wrap ??= { ...(await this.#options.wraps.open(this.pair.peer)), blocks: 0 }
-    this.#wrap.blocks++
-    return this.#wrap
-  }
-
-  #dropWrap(): void {
-    this.#wrap?.secret[Symbol.dispose]()
-    this.#wrap = undefined
   }
 }
 

@@ -5,16 +5,7 @@
  * @module
  */
 
-import {
-  toCbor,
-  type Clock,
-  type LinkId,
-  type Log,
-  type RandomSource,
-  type SecretBytes,
-  type SiteId,
-  type Uuid,
-} from '#base'
+import { toCbor, type Clock, type LinkId, type Log, type RandomSource, type SiteId } from '#base'
 import { sha256 } from '#crypto'
 import type { Keystore, Origin } from '#keystore'
 import type { KmeClient } from '#kme'
@@ -43,14 +34,6 @@ export interface KmeLinkContext {
   readonly log: Log
   /** The vendor's KME at this site. */
   readonly client: KmeClient
-}
-
-/** Secrets of signed hybrid sessions, by which the ends compare keys. */
-export interface ComparisonSecrets {
-  /** The secret is the caller's to clear. */
-  open(peer: SiteId): Promise<{ readonly session: Uuid; readonly secret: SecretBytes }>
-  /** Of a session that a peer has opened here, once; the caller's to clear. */
-  take(peer: SiteId, session: Uuid): SecretBytes | undefined
 }
 
 /** What is noted of every block of a link: what the vendor asserts, and that nobody attests it. */

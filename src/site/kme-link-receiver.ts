@@ -9,15 +9,19 @@
  * @module
  */
 
-import { bitsOf, sameOctets, toCbor, type SecretBytes, type Uuid } from '#base'
-import { sameSecret } from '#crypto'
-import { dropForeignKeys, type ForeignKey } from '#kme'
 import {
-  originOf,
-  termsDigest,
-  type ComparisonSecrets,
-  type KmeLinkContext,
-} from './kme-link-context.ts'
+  bitsOf,
+  sameOctets,
+  TakenSecrets,
+  toCbor,
+  type SecretBytes,
+  type SecretSupply,
+  type Uuid,
+} from '#base'
+import { sameSecret } from '#crypto'
+import { answeringOpening } from '#keystore'
+import { dropForeignKeys, type ForeignKey } from '#kme'
+import { originOf, termsDigest, type KmeLinkContext } from './kme-link-context.ts'
 import { joined, KeyInspector } from './kme-link-keys.ts'
 import {
   blockDigest,
@@ -32,7 +36,7 @@ import { KmeLinkRefusal } from './kme-link-refusal.ts'
 import { keysAtOnce } from './kme-link-status.ts'
 
 export interface KmeReceiverInput extends KmeLinkContext {
-  readonly secrets: Pick<ComparisonSecrets, 'take'>
+  readonly secrets: Pick<SecretSupply, 'take'>
   /** Whether keys of the link wait. */
   readonly isSuspended: () => boolean
 }
@@ -42,13 +46,13 @@ export class KmeReceiver implements Disposable {
   readonly #inspector: KeyInspector
   /** The epoch that this run has opened, and the last block asked for in it. */
   #open: { readonly epoch: number; sequence: number } | undefined
-  /** Oldest first. */
-  readonly #secrets = new Map<Uuid, SecretBytes>()
+  readonly #secrets: TakenSecrets
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(input: KmeReceiverInput) {
     this.#input = input
     this.#inspector = new KeyInspector(input.random)
+    this.#secrets = new TakenSecrets((...of) => input.secrets.take(...of), SECRETS_KEPT)
   }
 
   get isOpen(): boolean {
@@ -66,22 +70,10 @@ export class KmeReceiver implements Disposable {
         throw new KmeLinkRefusal('KME_LINK_CONFIG_DIFFERS', message)
       }
       const { link, transmitter } = terms
-      const { kind } = await keystore.compareHighWater(transmitter, opening.mark)
-      if (kind === 'stale' || kind === 'repeated') throw epochPassed()
-      this.#open = undefined
-      // Reports are made before either end settles: both decide from the same two.
-      const blocks = keystore.blockReport(link)
-      await keystore.settle(link, opening.blocks)
-      const epoch = Math.max(opening.epoch, keystore.epoch(link)) + 1
-      await keystore.beginEpoch(link, epoch)
-      this.#open = { epoch, sequence: -1 }
-      return openingOctets({
-        link,
-        terms: own,
-        epoch,
-        blocks,
-        mark: await keystore.highWater(link),
-      })
+      const answer = await answeringOpening(keystore, { link, peer: transmitter }, opening)
+      if (answer === undefined) throw epochPassed()
+      this.#open = { epoch: answer.epoch, sequence: -1 }
+      return openingOctets({ link, terms: own, ...answer })
     })
   }
 
@@ -117,8 +109,7 @@ export class KmeReceiver implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const secret of this.#secrets.values()) secret[Symbol.dispose]()
-    this.#secrets.clear()
+    this.#secrets[Symbol.dispose]()
     this.#inspector[Symbol.dispose]()
   }
 
@@ -169,20 +160,10 @@ export class KmeReceiver implements Disposable {
   }
 
   #secretOf(session: Uuid): SecretBytes {
-    const known = this.#secrets.get(session)
-    if (known !== undefined) return known
-    const { secrets, terms } = this.#input
-    const taken = secrets.take(terms.transmitter, session)
-    if (taken === undefined) {
-      const message = 'The session by which keys are compared is not known here'
-      throw new KmeLinkRefusal('KME_LINK_SESSION_UNKNOWN', message)
-    }
-    this.#secrets.set(session, taken)
-    for (const oldest of [...this.#secrets.keys()].slice(0, -SECRETS_KEPT)) {
-      this.#secrets.get(oldest)?.[Symbol.dispose]()
-      this.#secrets.delete(oldest)
-    }
-    return taken
+    const secret = this.#secrets.of(this.#input.terms.transmitter, session)
+    if (secret !== undefined) return secret
+    const message = 'The session by which keys are compared is not known here'
+    throw new KmeLinkRefusal('KME_LINK_SESSION_UNKNOWN', message)
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

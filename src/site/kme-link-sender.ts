@@ -11,16 +11,20 @@
  * @module
  */
 
-import { bitsOf, logFacts, noteOf, type Refusal, type SecretBytes, type Uuid } from '#base'
-import { sameSecret } from '#crypto'
-import { KEY_BITS_LEAST } from '#keystore'
-import { dropForeignKeys, type ForeignKey } from '#kme'
 import {
-  originOf,
-  termsDigest,
-  type ComparisonSecrets,
-  type KmeLinkContext,
-} from './kme-link-context.ts'
+  bitsOf,
+  logFacts,
+  noteOf,
+  OpenedSecret,
+  type Refusal,
+  type SecretBytes,
+  type SecretSupply,
+  type Uuid,
+} from '#base'
+import { sameSecret } from '#crypto'
+import { askingOpening, KEY_BITS_LEAST, settledOpening } from '#keystore'
+import { dropForeignKeys, type ForeignKey } from '#kme'
+import { originOf, termsDigest, type KmeLinkContext } from './kme-link-context.ts'
 import { joined, KeyInspector } from './kme-link-keys.ts'
 import {
   blockDigest,
@@ -40,7 +44,8 @@ export interface KmeSenderInput extends KmeLinkContext {
   readonly targetBits: number
   /** How long a KME without keys is left alone. */
   readonly pollMs: number
-  readonly secrets: ComparisonSecrets
+  /** By which the ends compare keys. */
+  readonly secrets: SecretSupply
   readonly isSuspended: () => boolean
   /** Resolves once the other site can be asked. */
   readonly reach: () => Promise<void>
@@ -59,7 +64,7 @@ export class KmeSender {
   readonly #input: KmeSenderInput
   readonly #inspector: KeyInspector
   #open: { readonly epoch: number; sequence: number } | undefined
-  #secret: { readonly session: Uuid; readonly secret: SecretBytes; blocks: number } | undefined
+  readonly #secret: OpenedSecret
   /** Keys for the next block: nobody else has them, and the other end has not heard of them. */
   #gathered: ForeignKey[] = []
   #failures = 0
@@ -73,6 +78,8 @@ export class KmeSender {
   constructor(input: KmeSenderInput) {
     this.#input = input
     this.#inspector = new KeyInspector(input.random)
+    const { secrets, terms } = input
+    this.#secret = new OpenedSecret(() => secrets.open(terms.receiver), BLOCKS_PER_SESSION)
   }
 
   get isOpen(): boolean {
@@ -96,7 +103,7 @@ export class KmeSender {
     this.#stopped = true
     this.#cancel?.()
     await this.#ended
-    this.#dropSecret()
+    this.#secret[Symbol.dispose]()
     this.#dropGathered()
     this.#inspector[Symbol.dispose]()
   }
@@ -156,15 +163,10 @@ export class KmeSender {
   async #reopen(): Promise<void> {
     const { keystore, ask, terms } = this.#input
     const { link, receiver } = terms
-    const question = openingOctets({
-      ...{ link, terms: termsDigest(terms), epoch: keystore.epoch(link) },
-      ...{ blocks: keystore.blockReport(link), mark: await keystore.highWater(link) },
-    })
+    const own = await askingOpening(keystore, link)
+    const question = openingOctets({ link, terms: termsDigest(terms), ...own })
     const answer = readOpening(await ask('open', question, OPEN_TIMEOUT_MS))
-    await keystore.compareHighWater(receiver, answer.mark)
-    await keystore.settle(link, answer.blocks)
-    await keystore.beginEpoch(link, answer.epoch)
-    this.#open = { epoch: answer.epoch, sequence: 0 }
+    this.#open = await settledOpening(keystore, { link, peer: receiver }, answer)
   }
 
   async #makeBlock(): Promise<void> {
@@ -172,7 +174,7 @@ export class KmeSender {
     if (this.#open === undefined) await this.#reopen()
     // Keys are asked for only when the other end can be told of them.
     await reach()
-    const { session, secret } = await this.#secretFor()
+    const { session, secret } = await this.#secret.use()
     await this.#gather()
     const open = this.#open
     if (open === undefined) throw epochPassed()
@@ -188,7 +190,7 @@ export class KmeSender {
     } catch (error) {
       // The other end may have stored it: only an opening can tell.
       this.#open = undefined
-      if (noteOf(error).code === 'KME_LINK_SESSION_UNKNOWN') this.#dropSecret()
+      if (noteOf(error).code === 'KME_LINK_SESSION_UNKNOWN') this.#secret[Symbol.dispose]()
       throw error
     } finally {
       octets.fill(0)
@@ -246,19 +248,6 @@ export class KmeSender {
     await keystore.ingest({ ...block, key: bitsOf(octets), provenance: originOf(terms) })
     await ask('confirm', blockOctets(block), ASK_TIMEOUT_MS)
     await keystore.confirm(terms.link, block)
-  }
-
-  async #secretFor(): Promise<{ readonly session: Uuid; readonly secret: SecretBytes }> {
-    if (this.#secret !== undefined && this.#secret.blocks >= BLOCKS_PER_SESSION) this.#dropSecret()
-    const { secrets, terms } = this.#input
-    this.#secret ??= { ...(await secrets.open(terms.receiver)), blocks: 0 }
-    this.#secret.blocks++
-    return this.#secret
-  }
-
-  #dropSecret(): void {
-    this.#secret?.secret[Symbol.dispose]()
-    this.#secret = undefined
   }
 
   #dropGathered(): void {

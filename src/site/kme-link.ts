@@ -12,11 +12,11 @@
  * @module
  */
 
-import { logFacts, noteOf, type LinkId, type SiteId } from '#base'
+import { logFacts, noteOf, type LinkId, type SecretSupply, type SiteId } from '#base'
 import type { AuditTrail } from '#audit'
 import type { LinkView } from '#contract'
 import type { Alarms } from './alarms.ts'
-import type { ComparisonSecrets, KmeLinkContext } from './kme-link-context.ts'
+import type { KmeLinkContext } from './kme-link-context.ts'
 import { KmeReceiver, unknownLink } from './kme-link-receiver.ts'
 import { KmeLinkRefusal, SUSPICIOUS_CODES } from './kme-link-refusal.ts'
 import { KmeSender, type KmeSenderInput } from './kme-link-sender.ts'
@@ -31,7 +31,7 @@ export interface KmeLinkInput
   readonly alarms: Alarms
   readonly audit: AuditTrail
   readonly history: LinkHistory
-  readonly secrets: ComparisonSecrets
+  readonly secrets: SecretSupply
   readonly reach: () => Promise<void>
   /** Asks the other end of this link. */
   readonly ask: KmeSenderInput['ask']

@@ -4,18 +4,18 @@
  * @module
  */
 
-import { linkId, siteId, type Ports, type SecretBytes, type SiteId, type Uuid } from '#base'
+import { linkId, siteId, type Ports, type SiteId } from '#base'
 import type { AuditTrail } from '#audit'
 import { KmeClient, KmeClientRefusal, type KmeClientTransport } from '#kme'
 import type { Keystore, KeystoreLink } from '#keystore'
-import { LINK_CLASS, type Session } from '#session'
 import type { Alarms } from './alarms.ts'
 import type { KmeLinkConfiguration, SiteConfiguration } from './config.ts'
-import type { ComparisonSecrets, KmeLinkTerms } from './kme-link-context.ts'
+import type { KmeLinkTerms } from './kme-link-context.ts'
 import { linkIn, unknownLink } from './kme-link-receiver.ts'
 import { KmeLink, type KmeLinkMethod } from './kme-link.ts'
 import { LinkHistory } from './link-history.ts'
 import type { Peers } from './peers.ts'
+import { sessionSecrets } from './session-secrets.ts'
 import type { Sessions } from './sessions.ts'
 
 /** The connections to vendors' KMEs, by configured link. */
@@ -61,7 +61,7 @@ export async function newKmeLinks(
   const { configuration, ports, vendorKmes = noVendorKmes } = input
   const { peers, sessions, ...rest } = parts
   const site = siteId(configuration.site)
-  const secrets = secretsFrom(sessions)
+  const secrets = sessionSecrets(sessions, 'key-comparison')
   const links = await Promise.all(
     configuration.kmeLinks.map(async (one) => {
       const peer = siteId(one.peer)
@@ -95,25 +95,8 @@ async function answer(
   return found.answer(from, method, payload)
 }
 
-/** Secrets by sessions that rest on ML-KEM-1024 and X25519 alone: they protect digests, no keys. */
-export const secretsFrom = (sessions: Sessions): ComparisonSecrets => ({
-  open: async (peer) => {
-    const wish = { purpose: PURPOSE, dataClass: LINK_CLASS, mode: 'post-quantum' } as const
-    using session = await sessions.open(peer, wish)
-    return { session: session.id, secret: secretOf(session) }
-  },
-  take: (peer: SiteId, id: Uuid) => {
-    using session = sessions.take(peer, id)
-    return session?.purpose === PURPOSE ? secretOf(session) : undefined
-  },
-})
-
 const noVendorKmes: VendorKmes = () => () =>
   Promise.reject(new KmeClientRefusal('KME_CLIENT_UNANSWERED', 'No KME can be reached from here'))
 
-const secretOf = (session: Session): SecretBytes =>
-  session.exportSecret('photonward/key-comparison/v1', 32)
-
-const PURPOSE = 'key-comparison'
 const CHANNEL = 'kme-link'
 const METHODS: readonly KmeLinkMethod[] = ['open', 'collect', 'confirm']

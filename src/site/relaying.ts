@@ -8,7 +8,7 @@
  * @module
  */
 
-import { linkId, saeId, siteId, type SecretBytes, type SiteId } from '#base'
+import { linkId, saeId, siteId, type SiteId } from '#base'
 import type { AuditLog } from '#audit'
 import type { DualVerifier } from '#crypto'
 import type { Exchange } from '#exchange'
@@ -21,9 +21,7 @@ import {
   type Network,
   type PadSupply,
   type RelayPair,
-  type WrapSupply,
 } from '#relay'
-import { LINK_CLASS, type Session } from '#session'
 import type { Vault } from '#vault'
 import type { Alarms } from './alarms.ts'
 import { Compromise } from './compromise.ts'
@@ -33,6 +31,7 @@ import type { Steering } from './etsi-015/steering.ts'
 import type { KeyMemory } from './key-memory.ts'
 import { NetworkMap, type MappedLink } from './network-map.ts'
 import type { Peers } from './peers.ts'
+import { sessionSecrets } from './session-secrets.ts'
 import type { Sessions } from './sessions.ts'
 import type { SiteOptions } from './site.ts'
 
@@ -66,24 +65,6 @@ export function padsFrom(supply: KeySupply): PadSupply {
   return {
     make: (neighbour, octets) => supply.getKey({ slave: saeOf(neighbour), sizeBits: octets * 8 }),
     fetch: (neighbour, pad) => supply.getKeyWithId({ master: saeOf(neighbour), keyId: pad }),
-  }
-}
-
-/** Secrets from end to end, by sessions that rest on ML-KEM-1024 and X25519 alone. */
-export function wrapsFrom(sessions: Sessions): WrapSupply {
-  return {
-    open: async (peer) => {
-      using session = await sessions.open(peer, {
-        purpose: PURPOSE,
-        dataClass: LINK_CLASS,
-        mode: 'post-quantum',
-      })
-      return { session: session.id, secret: secretOf(session) }
-    },
-    take: (peer, id) => {
-      using session = sessions.take(peer, id)
-      return session?.purpose === PURPOSE ? secretOf(session) : undefined
-    },
   }
 }
 
@@ -127,7 +108,7 @@ export async function newRelaying(
     accepts: (origin) => declarations.accepts(origin),
     pairs: relayPairsOf(configuration),
     pads: padsFrom(kme.supplyFor(saeId(siteSae(configuration.site)))),
-    wraps: wrapsFrom(sessions),
+    wraps: sessionSecrets(sessions, 'relay-wrap'),
     ways: (pair, octets) => map.ways(pair, octets),
     ask: (peer, method, payload, timeoutMs) => peers.request(peer, method, payload, timeoutMs),
     onHopFailed: (from, to) => map.hopFailed(from, to),
@@ -137,8 +118,3 @@ export async function newRelaying(
   const compromise = new Compromise({ ...parts, site, map, configuration, log, sites })
   return { map, relay, compromise }
 }
-
-const secretOf = (session: Session): SecretBytes =>
-  session.exportSecret('photonward/relay-wrap/v1', 32)
-
-const PURPOSE = 'relay-wrap'
