@@ -9,7 +9,7 @@
  */
 
 import { readFileSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { door, ShapeRefusal, Type, type Static, type TSchema } from '#base'
 import { JsonFault, readJson, type Place, type PlacedJson } from './json.ts'
 import { GatewayRefusal } from './refusal.ts'
@@ -123,7 +123,7 @@ function refuseUnknownKeys(
 /** The value with defaults filled in and paths made absolute. */
 function settled(value: unknown, schema: TSchema, folder: string): unknown {
   if (schema[PATH] === true && typeof value === 'string' && value !== '') {
-    return isAbsolute(value) ? value : join(folder, value)
+    return resolve(folder, value)
   }
   const items: unknown = schema['items']
   if (Array.isArray(value) && isSchema(items)) {

@@ -10,7 +10,7 @@
 
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
-import { Agent, request as httpsRequest } from 'node:https'
+import { Agent } from 'node:https'
 import { resolve } from 'node:path'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { PortRefusal, type Log, type SiteId } from '#base'
@@ -22,6 +22,7 @@ import {
   type SiteConfiguration,
 } from '#site'
 import { openHttp, type HttpListener } from './http.ts'
+import { exchangeHttps } from './https-exchange.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { systemCode } from './system.ts'
 import { NORTH_TLS, tlsOptions, type Credentials } from './tls.ts'
@@ -91,41 +92,21 @@ interface Link {
   readonly agent: Agent
 }
 
-function send(
+async function send(
   link: Link | undefined,
   partner: SiteId,
   { method, url, body }: Parameters<PartnerTransport['send']>[1],
 ): ReturnType<PartnerTransport['send']> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: Uint8Array }>()
-  const fail = (reason: string): void =>
-    reject(new PortRefusal('NETWORK_UNREACHABLE', `No answer of ${partner}: ${reason}`))
-  if (link === undefined || new URL(url).origin !== link.origin) {
-    fail('not configured')
-    return promise
+  const unanswered = (reason: string): PortRefusal =>
+    new PortRefusal('NETWORK_UNREACHABLE', `No answer of ${partner}: ${reason}`)
+  if (link === undefined || new URL(url).origin !== link.origin) throw unanswered('not configured')
+  const headers = body === undefined ? {} : { 'content-type': JSON_TYPE }
+  const limits = { timeoutMs: ANSWER_MS, octetsMax: PARTNER_BODY_OCTETS_MAX }
+  try {
+    return await exchangeHttps({ ...{ agent: link.agent, method, url, headers, body }, ...limits })
+  } catch (error) {
+    throw unanswered(systemCode(error) ?? (error instanceof Error ? error.name : 'unknown'))
   }
-  const headers =
-    body === undefined ? {} : { 'content-type': JSON_TYPE, 'content-length': body.length }
-  const request = httpsRequest(url, {
-    ...{ method, agent: link.agent, headers },
-    signal: AbortSignal.timeout(ANSWER_MS),
-  })
-  request.once('error', (error) => fail(systemCode(error) ?? error.name))
-  request.once('response', (response) => {
-    const chunks: Buffer[] = []
-    let octets = 0
-    response.on('data', (chunk: Buffer) => {
-      octets += chunk.length
-      if (octets <= PARTNER_BODY_OCTETS_MAX) chunks.push(chunk)
-      else request.destroy()
-    })
-    response.once('error', (error) => fail(error.name))
-    response.once('close', () => fail('cut off'))
-    response.once('end', () => {
-      resolve({ status: response.statusCode ?? 0, body: new Uint8Array(Buffer.concat(chunks)) })
-    })
-  })
-  request.end(body)
-  return promise
 }
 
 /** A partner is none of the sites, and his applications are nobody else's. @throws GatewayRefusal */

@@ -10,8 +10,8 @@
  */
 
 import { readFile } from 'node:fs/promises'
-import { Agent, request, type RequestOptions } from 'node:https'
-import { resolve as pathOf } from 'node:path'
+import { Agent } from 'node:https'
+import { resolve } from 'node:path'
 import {
   KmeClientRefusal,
   type KmeClientRequest,
@@ -19,6 +19,7 @@ import {
   type KmeClientTransport,
   type KmeLinkConfiguration,
 } from '#site'
+import { AnswerTooLong, exchangeHttps } from './https-exchange.ts'
 import { systemCode } from './system.ts'
 
 /** Connections to the vendor's KME of each link. @param folder   from which its files count */
@@ -45,7 +46,7 @@ async function agentFor(
   { kme, timeoutMs }: Pick<KmeLinkConfiguration, 'kme' | 'timeoutMs'>,
 ): Promise<Agent> {
   const read = async (file: string): Promise<Buffer> => {
-    const path = pathOf(folder, file)
+    const path = resolve(folder, file)
     try {
       return await readFile(path)
     } catch (cause) {
@@ -61,49 +62,22 @@ async function agentFor(
   })
 }
 
-function exchange(
+async function exchange(
   agent: Agent,
   { kme, timeoutMs }: Pick<KmeLinkConfiguration, 'kme' | 'timeoutMs'>,
   { method, path, body }: KmeClientRequest,
 ): Promise<KmeClientResponse> {
-  const { promise, resolve, reject } = Promise.withResolvers<KmeClientResponse>()
-  const headers =
-    body === undefined
-      ? { accept: JSON_TYPE }
-      : { accept: JSON_TYPE, 'content-type': JSON_TYPE, 'content-length': body.length }
-  // From the first packet to the last octet: a KME that drips holds nobody up.
-  const options: RequestOptions = { method, agent, headers, signal: AbortSignal.timeout(timeoutMs) }
-  const call = request(`${kme.url.replace(/\/$/, '')}${path}`, options, (answer) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    const clear = (): void => chunks.splice(0).forEach((chunk) => chunk.fill(0))
-    answer.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      chunks.push(chunk)
-      if (size <= ANSWER_OCTETS_MAX) return
-      clear()
-      call.destroy()
-      const message = `Expected of the KME at most ${ANSWER_OCTETS_MAX} octets`
-      reject(new KmeClientRefusal('KME_CLIENT_ANSWER_TOO_LONG', message))
-    })
-    answer.once('error', (error) => {
-      clear()
-      reject(error)
-    })
-    answer.once('end', () => {
-      const whole = new Uint8Array(size)
-      let at = 0
-      for (const chunk of chunks) {
-        whole.set(chunk, at)
-        at += chunk.length
-      }
-      clear()
-      resolve({ status: answer.statusCode ?? 0, body: whole })
-    })
-  })
-  call.once('error', reject)
-  call.end(body)
-  return promise
+  const typed = body === undefined ? undefined : { 'content-type': JSON_TYPE }
+  const url = `${kme.url.replace(/\/$/, '')}${path}`
+  const headers = { accept: JSON_TYPE, ...typed }
+  const limits = { timeoutMs, octetsMax: ANSWER_OCTETS_MAX }
+  try {
+    return await exchangeHttps({ ...{ agent, method, url, headers, body }, ...limits })
+  } catch (error) {
+    if (!(error instanceof AnswerTooLong)) throw error
+    const message = `Expected of the KME at most ${ANSWER_OCTETS_MAX} octets`
+    throw new KmeClientRefusal('KME_CLIENT_ANSWER_TOO_LONG', message)
+  }
 }
 
 const unanswered = (message: string, reason: string, cause: unknown): KmeClientRefusal =>

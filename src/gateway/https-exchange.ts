@@ -1,0 +1,72 @@
+/**
+ * One question and its answer over HTTPS, with a limit on time and size.
+ *
+ * Redirections are not followed. What was read is cleared, but for the copy that is given out.
+ *
+ * @module
+ */
+
+import { request, type Agent } from 'node:https'
+
+export interface HttpsQuestion {
+  /** Its certificates and connections. */
+  readonly agent: Agent
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | undefined
+  /** From the first packet to the last octet: who drips holds nobody up. */
+  readonly timeoutMs: number
+  /** Of the body of the answer. */
+  readonly octetsMax: number
+}
+
+export interface HttpsAnswer {
+  readonly status: number
+  readonly body: Uint8Array
+}
+
+/** The body of an answer is longer than its asker takes. */
+export class AnswerTooLong extends Error {
+  override readonly name = 'AnswerTooLong'
+}
+
+/** Asks. @returns the answer, whatever its status; rejects with `AnswerTooLong` or what the socket says */
+export function exchangeHttps(question: HttpsQuestion): Promise<HttpsAnswer> {
+  const { agent, method, url, body, timeoutMs, octetsMax } = question
+  const { promise, resolve, reject } = Promise.withResolvers<HttpsAnswer>()
+  const length = body === undefined ? {} : { 'content-length': body.length }
+  const headers = { ...question.headers, ...length }
+  const signal = AbortSignal.timeout(timeoutMs)
+  const call = request(url, { method, agent, headers, signal }, (answer) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const clear = (): void => chunks.splice(0).forEach((chunk) => chunk.fill(0))
+    const fail = (error: Error): void => {
+      clear()
+      reject(error)
+    }
+    answer.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size <= octetsMax) return
+      fail(new AnswerTooLong(`Expected at most ${octetsMax} octets`))
+      call.destroy()
+    })
+    answer.once('error', fail)
+    answer.once('close', () => fail(new Error('Cut off')))
+    answer.once('end', () => {
+      const whole = new Uint8Array(size)
+      let at = 0
+      for (const chunk of chunks) {
+        whole.set(chunk, at)
+        at += chunk.length
+      }
+      clear()
+      resolve({ status: answer.statusCode ?? 0, body: whole })
+    })
+  })
+  call.once('error', reject)
+  call.end(body)
+  return promise
+}
