@@ -9,17 +9,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePorts } from '#cli'
-import { run } from '../support/processes.ts'
 import { makeTwoSites } from '../support/two-sites.ts'
-import { pathOf, skipOf, tool } from './tools.ts'
+import { pythonClaims } from './claims.ts'
+import { skipOf, tool } from './tools.ts'
 
 const python = tool('python3')
-
-interface Claim {
-  readonly claim: string
-  readonly holds: boolean
-  readonly detail: string | null
-}
 
 test(
   'foreign programs speak ETSI GS QKD 004',
@@ -35,19 +29,14 @@ test(
     await sites.start()
     await Promise.all([sites.bristol.hasKeys(100), sites.cambridge.hasKeys(100)])
     const folder = (sae: string): string => join(sites.folder, sae)
-    const { status, stdout, stderr } = await run(pathOf(python), [
-      join(import.meta.dirname, 'foreign_stream.py'),
-      ...['--master', 'bristol.ward', '--master-folder', folder('bristol.ward')],
-      ...['--slave', 'cambridge.ward', '--slave-folder', folder('cambridge.ward')],
-      ...['--master-port', String(ports[0]), '--slave-port', String(ports[1])],
-    ])
-    const lines = stdout.split('\n').filter((line) => line !== '')
-    const claims = lines.map((line) => JSON.parse(line) as Claim)
-    for (const { claim, holds, detail } of claims) {
-      await t.test(claim, () => assert(holds, detail ?? ''))
-    }
-    assert.equal(claims.length, 8, stderr)
-    assert.equal(status, 0, stderr)
+    await pythonClaims(t, {
+      ...{ python, program: 'foreign_stream.py', claims: 8 },
+      args: [
+        ...['--master', 'bristol.ward', '--master-folder', folder('bristol.ward')],
+        ...['--slave', 'cambridge.ward', '--slave-folder', folder('cambridge.ward')],
+        ...['--master-port', String(ports[0]), '--slave-port', String(ports[1])],
+      ],
+    })
     const { listeners } = await sites.bristol.status()
     assert(listeners.some(({ name }) => name === 'streams (GS QKD 004)'))
   },

@@ -15,6 +15,7 @@ import { test, type TestContext } from 'node:test'
 import { photonward, run } from '../support/processes.ts'
 import { startTwoSites, type TestSite, type TwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
+import { pythonClaims } from './claims.ts'
 import { CERTIFICATE, curl, type CurlAnswer, type CurlOptions } from './curl.ts'
 import { doctorFindsGone, doctorFindsHealthy, ownClientTests } from './own-client.ts'
 import {
@@ -337,32 +338,21 @@ async function noAnswer(as: CurlOptions, options: string[], reason: RegExp): Pro
   assert.match(answer.stderr, reason)
 }
 
-interface Claim {
-  readonly claim: string
-  readonly holds: boolean
-  readonly detail: string
-}
-
 /** `foreign_sae.py` knows the standard and nothing of this project; each of its claims is a test. */
 async function pythonTests(t: TestContext, sites: TwoSites): Promise<void> {
   await t.test('python3-requests: a client written from the standard', withPython, async (t) => {
     await sites.bristol.hasKeys(600)
     const at = (site: TestSite): string => `https://localhost:${String(site.northPort)}`
     const folder = (sae: string): string => join(sites.folder, sae)
-    const { status, stdout, stderr } = await run(pathOf(python), [
-      join(HERE, 'foreign_sae.py'),
-      ...['--master-url', at(sites.bristol), '--slave-url', at(sites.cambridge)],
-      ...['--master', 'bristol.ward', '--master-folder', folder('bristol.ward')],
-      ...['--slave', 'cambridge.ward', '--slave-folder', folder('cambridge.ward')],
-      ...['--second', 'cambridge.lab', '--second-folder', folder('cambridge.lab')],
-    ])
-    const lines = stdout.split('\n').filter((line) => line !== '')
-    const claims = lines.map((line) => JSON.parse(line) as Claim)
-    for (const { claim, holds, detail } of claims) {
-      await t.test(claim, () => assert(holds, detail))
-    }
-    assert(claims.length >= 27, `${String(claims.length)} claims were tried: ${stderr}`)
-    assert.equal(status, 0, stderr)
+    await pythonClaims(t, {
+      ...{ python, program: 'foreign_sae.py', claims: 28 },
+      args: [
+        ...['--master-url', at(sites.bristol), '--slave-url', at(sites.cambridge)],
+        ...['--master', 'bristol.ward', '--master-folder', folder('bristol.ward')],
+        ...['--slave', 'cambridge.ward', '--slave-folder', folder('cambridge.ward')],
+        ...['--second', 'cambridge.lab', '--second-folder', folder('cambridge.lab')],
+      ],
+    })
   })
 }
 

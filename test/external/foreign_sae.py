@@ -2,19 +2,18 @@
 """An application that knows nothing of PhotonWard: ETSI GS QKD 014 with `requests`, from the text.
 
 Plays a master SAE at one KME and two slave SAEs at another, and holds both KMEs to what
-ETSI GS QKD 014 V1.1.1 says; limits are read from the status. One line of JSON for each claim:
-{"claim": ..., "holds": true or false, "detail": ...}. Exit status 1 if one does not hold.
+ETSI GS QKD 014 V1.1.1 says; limits are read from the status. Claims are told as `claims.py` says.
 
 No key and no part of one is ever printed.
 """
 
 import argparse
-import base64
 import json
 import sys
 import uuid
 
-import requests
+from claims import claim, expect, tell
+from foreign import JSON, NOT_FOUND, Sae, ids_of, json_of, keys_of, refused
 
 # GS QKD 014 V1.1.1 clause 6.1; all mandatory, and nothing said of others but the extension.
 STATUS_MEMBERS = {
@@ -30,97 +29,6 @@ STATUS_MEMBERS = {
     "min_key_size": int,
     "max_SAE_ID_count": int,
 }
-NOT_FOUND = "one or more keys specified are not found on KME"
-
-
-class Broken(Exception):
-    """A claim that does not hold."""
-
-
-def expect(condition, detail):
-    if not condition:
-        raise Broken(detail)
-
-
-class Sae:
-    """One application: its name, its certificate, and the KME of its site."""
-
-    def __init__(self, url, name, folder):
-        self.name = name
-        self.base = f"{url}/api/v1/keys"
-        self.session = requests.Session()
-        self.session.cert = (f"{folder}/cert.pem", f"{folder}/key.pem")
-        self.session.verify = f"{folder}/ca.pem"
-        self.session.trust_env = False
-
-    def ask(self, method, path, **options):
-        return self.session.request(method, f"{self.base}/{path}", timeout=30, **options)
-
-    def get(self, path, **params):
-        return self.ask("GET", path, params=params)
-
-    def post(self, path, body):
-        return self.ask("POST", path, json=body)
-
-    def enc_keys(self, slave, body):
-        return keys_of(self.post(f"{slave}/enc_keys", body))
-
-    def dec_keys(self, master, ids):
-        wanted = {"key_IDs": [{"key_ID": key_id} for key_id in ids]}
-        return self.post(f"{master}/dec_keys", wanted)
-
-
-def json_of(answer, status):
-    """The body of an answer with this status, which is JSON whatever the status is."""
-    got = f"{answer.request.method} gave {answer.status_code}"
-    expect(answer.status_code == status, f"{got}, expected {status}: {told(answer)}")
-    kind = answer.headers.get("Content-Type", "")
-    expect(kind.split(";")[0].strip() == "application/json", f"{got} as {kind!r}")
-    return answer.json()
-
-
-def told(answer):
-    """What an answer says, unless it may hold keys."""
-    return "(a body)" if answer.ok else answer.text[:200]
-
-
-def keys_of(answer):
-    """Key container, clause 6.3: UUIDs and base64, each key of a whole number of octets."""
-    container = json_of(answer, 200)
-    expect(isinstance(container.get("keys"), list), "no array keys")
-    keys = []
-    for key in container["keys"]:
-        expect(str(uuid.UUID(key["key_ID"])) == key["key_ID"].lower(), "key_ID is not a UUID")
-        octets = base64.b64decode(key["key"], validate=True)
-        expect(len(octets) > 0, "an empty key")
-        keys.append((key["key_ID"], octets))
-    return keys
-
-
-def refused(answer, status, message=None):
-    """Error, clause 6.5: a text `message`, and `details` only as an array of objects."""
-    body = json_of(answer, status)
-    expect(isinstance(body.get("message"), str) and body["message"], "no message")
-    details = body.get("details", [])
-    expect(all(isinstance(one, dict) for one in details), "details are not objects")
-    if message is not None:
-        expect(body["message"] == message, f"said {body['message']!r}, expected {message!r}")
-    return body["message"]
-
-
-def ids_of(keys):
-    return [key_id for key_id, _ in keys]
-
-
-CLAIMS = []
-
-
-def claim(text):
-    def mark(function):
-        CLAIMS.append((text, function))
-        return function
-
-    return mark
 
 
 class Stage:
@@ -214,6 +122,18 @@ def other_direction(stage):
     keys = stage.slave.enc_keys(stage.master.name, {"number": 2, "size": 256})
     fetched = keys_of(stage.master.dec_keys(stage.slave.name, ids_of(keys)))
     expect(fetched == keys, "another key at the other end")
+
+
+@claim("key_ID_extension and key_IDs_extension are taken, and change nothing")
+def key_id_extensions(stage):
+    [(key_id, octets)] = stage.master.enc_keys(stage.slave.name, {})
+    wanted = {
+        "key_IDs": [{"key_ID": key_id, "key_ID_extension": {"elsewhere_place": [1, {"a": None}]}}],
+        "key_IDs_extension": {"elsewhere_why": "shift"},
+    }
+    path = f"{stage.master.name}/dec_keys"
+    expect(keys_of(stage.slave.post(path, wanted)) == [(key_id, octets)], "another key")
+    refused(stage.slave.post(path, wanted), 400, NOT_FOUND)
 
 
 @claim("one unknown key_ID refuses all, and takes none of the others away")
@@ -401,9 +321,6 @@ def nothing_taken(stage):
     expect(after >= before, f"{before} before, {after} after")
 
 
-JSON = {"Content-Type": "application/json"}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for end in ("master", "slave"):
@@ -411,17 +328,7 @@ def main():
     for sae in ("master", "slave", "second"):
         parser.add_argument(f"--{sae}", required=True, help="SAE ID")
         parser.add_argument(f"--{sae}-folder", required=True, help="cert.pem, key.pem and ca.pem")
-    stage = Stage(parser.parse_args())
-    broken = 0
-    for text, function in CLAIMS:
-        try:
-            function(stage)
-            result = {"claim": text, "holds": True, "detail": ""}
-        except (Broken, ValueError, KeyError, TypeError, requests.RequestException) as error:
-            broken += 1
-            result = {"claim": text, "holds": False, "detail": f"{type(error).__name__}: {error}"}
-        print(json.dumps(result), flush=True)
-    return 1 if broken else 0
+    return tell(Stage(parser.parse_args()))
 
 
 if __name__ == "__main__":

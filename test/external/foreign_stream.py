@@ -2,8 +2,7 @@
 """Applications that know nothing of PhotonWard: ETSI GS QKD 004 over TLS, from Python's own library.
 
 Two applications at two KMEs open a key stream, read chunks in any order, and hold both KMEs to what
-ETSI GS QKD 004 V2.1.1 says, in the framing of ETSI's sample. One line of JSON for each claim:
-{"claim": ..., "holds": true or false, "detail": ...}. Exit status 1 if one does not hold.
+ETSI GS QKD 004 V2.1.1 says, in the framing of ETSI's sample. Claims are told as `claims.py` says.
 
 No key and no part of one is ever printed.
 """
@@ -16,19 +15,12 @@ import struct
 import sys
 import uuid
 
+from claims import Broken, claim, expect, tell
+
 VERSION = bytes([1, 0, 1])
 OPEN, GET, CLOSE = 2, 4, 8
 SUCCESS, PEER_MISSING, NO_KEY, GET_PEER_MISSING, NO_LINK, IN_USE, TIMEOUT, QOS, METADATA = range(9)
 NONE = uuid.UUID(int=0)
-
-
-class Broken(Exception):
-    """A claim that does not hold."""
-
-
-def expect(condition, detail):
-    if not condition:
-        raise Broken(detail)
 
 
 class Application:
@@ -99,17 +91,6 @@ class Stage:
         status, _, joined = self.two.open(self.a, stream=stream, **wish)
         expect(status == SUCCESS and joined == stream, f"second OPEN_CONNECT: {status}")
         return stream
-
-
-CLAIMS = []
-
-
-def claim(text):
-    def mark(function):
-        CLAIMS.append((text, function))
-        return function
-
-    return mark
 
 
 @claim("both ends get the same chunks at the same indices, in any order, each once")
@@ -196,17 +177,7 @@ def main():
         parser.add_argument(f"--{end}", required=True)
         parser.add_argument(f"--{end}-folder", required=True)
         parser.add_argument(f"--{end}-port", required=True, type=int)
-    stage = Stage(parser.parse_args())
-    failed = False
-    for text, function in CLAIMS:
-        try:
-            function(stage)
-            result = {"claim": text, "holds": True, "detail": None}
-        except Exception as error:  # Whatever it is, the claim does not hold.
-            failed = True
-            result = {"claim": text, "holds": False, "detail": f"{type(error).__name__}: {error}"}
-        print(json.dumps(result), flush=True)
-    sys.exit(1 if failed else 0)
+    sys.exit(tell(Stage(parser.parse_args())))
 
 
 main()
