@@ -6,12 +6,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { SeededRandom } from '#base'
 import { tomamichel2012 } from './bounds/single-photon.ts'
 import { inferredChsh } from './chsh.ts'
 import { explainLength } from './explain.ts'
 import { drawBatch, NOTHING_SEEN, Pair, pairLink, ROLES } from './fixture.test.ts'
+import { expectOneBlockLost } from './one-bit.test.ts'
 
 test('two engines distil equal keys from pairs that both have detected', () => {
   const pair = new Pair(21, pairLink())
@@ -108,34 +108,11 @@ test('a transmitter whose own detections are stuck is found by what it saw, not 
 })
 
 test('one bit of any message changed costs at most its block, and never makes keys differ', () => {
-  const weather = { errorRate: 0.01, transmission: 0.1 }
-  const parameters = pairLink({ qberMax: 0.11 })
-  const undisturbed = new Pair(27, parameters)
-  undisturbed.weather = weather
-  undisturbed.connect()
-  for (let batch = 0; batch < 6; batch++) undisturbed.feed()
-  assert(undisturbed.usable().length >= 1)
-  const { messages } = undisturbed
-  fc.assert(
-    fc.property(fc.nat(messages - 1), fc.nat(), fc.nat(7), (which, octet, bit) => {
-      const pair = new Pair(27, parameters)
-      pair.weather = weather
-      pair.intercept = (octets, index) => {
-        if (index !== which) return [octets]
-        const changed = octets.slice()
-        changed[octet % changed.length] ^= 1 << bit
-        return [changed]
-      }
-      pair.connect()
-      for (let batch = 0; batch < 6; batch++) pair.feed()
-      for (let ticks = 0; ticks < 3; ticks++) pair.tick(parameters.stallMs)
-      pair.recover()
-      const before = pair.usable().length
-      for (let batch = 0; batch < 12 && pair.usable().length === before; batch++) pair.feed()
-      assert.equal(pair.usable().length, before + 1, `message ${which}, octet ${octet}, bit ${bit}`)
-    }),
-    { seed: 4, numRuns: 30 },
-  )
+  expectOneBlockLost({
+    ...{ seed: 27, parameters: pairLink({ qberMax: 0.11 }) },
+    weather: { errorRate: 0.01, transmission: 0.1 },
+    ...{ batches: 6, again: 12, runs: 30 },
+  })
 })
 
 test('where the other end saw nothing at all, nothing is sifted and no block closes', () => {

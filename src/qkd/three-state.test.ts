@@ -7,11 +7,11 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { rusca2018 } from './bounds/one-decoy.ts'
 import { threeState } from './bounds/three-state.ts'
 import { explainLength } from './explain.ts'
 import { Pair, ROLES, threeStateLink, type Weather } from './fixture.test.ts'
+import { expectOneBlockLost } from './one-bit.test.ts'
 import type { BlockReport } from './report.ts'
 
 const WEATHER: Weather = { errorRate: 0.003, transmission: 0.1 }
@@ -138,28 +138,8 @@ test('the one state of the test basis is no sign of a failing source, a stuck ke
 })
 
 test('one bit of any message changed costs at most its block, and never makes keys differ', () => {
-  const parameters = threeStateLink()
-  const undisturbed = fed(68, 9, WEATHER, parameters)
-  assert(undisturbed.usable().length >= 1)
-  const { messages } = undisturbed
-  fc.assert(
-    fc.property(fc.nat(messages - 1), fc.nat(), fc.nat(7), (which, octet, bit) => {
-      const pair = new Pair(68, parameters)
-      pair.weather = WEATHER
-      pair.intercept = (octets, index) => {
-        if (index !== which) return [octets]
-        const changed = octets.slice()
-        changed[octet % changed.length] ^= 1 << bit
-        return [changed]
-      }
-      pair.connect()
-      for (let batch = 0; batch < 9; batch++) pair.feed()
-      for (let ticks = 0; ticks < 3; ticks++) pair.tick(parameters.stallMs)
-      pair.recover()
-      const before = pair.usable().length
-      for (let batch = 0; batch < 20 && pair.usable().length === before; batch++) pair.feed()
-      assert.equal(pair.usable().length, before + 1, `message ${which}, octet ${octet}, bit ${bit}`)
-    }),
-    { seed: 4, numRuns: 15 },
-  )
+  expectOneBlockLost({
+    ...{ seed: 68, parameters: threeStateLink(), weather: WEATHER },
+    ...{ batches: 9, again: 20, runs: 15 },
+  })
 })

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NO_FAULTS } from '#world'
-import { live } from './support/life.ts'
-import { expectNoFault, seedsOr } from './support/seed.ts'
+import { liveUntilEve } from './support/eavesdropped.ts'
+import { seedsOr } from './support/seed.ts'
 
 /** Eight million slots hold some ten thousand sifted bits: a block every three minutes. */
 const THREE_STATES = {
@@ -14,29 +13,13 @@ const THREE_STATES = {
 
 test('two hospitals serve keys from three states, until Eve measures and resends', async (t) => {
   const [seed] = seedsOr(52)
-  const told = await live({
-    ...{ sites: ['bristol', 'cambridge'], seed, hours: 0.1, faults: NO_FAULTS, patients: 2 },
-    ...{ growMinutes: 8, link: THREE_STATES },
-    during: async ({ world }) => {
-      const views = () => world.sites.flatMap(({ serving }) => serving?.parts.links[0].view() ?? [])
-      for (const { protocol, chsh, blocksDistilled } of views()) {
+  await liveUntilEve(t, {
+    ...{ seed, link: THREE_STATES, growMinutes: 8 },
+    sound: (views) => {
+      for (const { protocol, chsh, blocksDistilled } of views) {
         assert.deepEqual([protocol, chsh], ['three-state-bb84', null])
         assert(blocksDistilled > 0)
       }
-      world.fibres[0].setAttack({ kind: 'intercept-resend', fraction: 1 })
-      const suspended = () => views().some(({ state }) => state === 'suspended')
-      assert(await world.until(suspended, { minutes: 30 }), 'an eavesdropper is noticed')
-      const grown = views().map(({ blocksDistilled }) => blocksDistilled)
-      await world.run({ minutes: 4 })
-      assert.deepEqual(
-        views().map(({ blocksDistilled }) => blocksDistilled),
-        grown,
-        'no key grows',
-      )
     },
   })
-  t.diagnostic(JSON.stringify(told.figures))
-  expectNoFault(told, seed)
-  const { keysMade = 0 } = told.figures
-  assert(keysMade > 3, `${keysMade} keys`)
 })
