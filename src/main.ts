@@ -38,8 +38,8 @@ const powers: Powers = {
   addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
   inspect: async (path) => (await gateway()).inspect(path),
   joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),
-  serve: async (folder, passphrase, ready) => {
-    const daemon = await (await gateway()).startSite({ folder, passphrase, version })
+  serve: async (folder, about, ready) => {
+    const daemon = await (await gateway()).startSite({ folder, ...about, version })
     ready(daemon.facts)
     await daemon.ended
   },

@@ -254,6 +254,9 @@ export function statusView(status: StatusView): string {
     ['folder', status.folder],
     ['database', status.engine],
     ...status.listeners.map(({ name, address }) => [name, address] as const),
+    ...(status.daemons.length === 0
+      ? []
+      : [['daemons', status.daemons.map(daemonWord).join(', ')] as const]),
     ['peers', status.peers.map(peerWord).join(', ') || 'none'],
     ['records', `${String(status.patients)} patients, ${String(status.items)} items`],
     ['log', `${String(status.logEntries)} entries, signed to ${String(status.checkpointSize)}`],
@@ -268,6 +271,11 @@ export function statusView(status: StatusView): string {
   const parts = [head, linksView(status.links), poolsView(status.pools)]
   if (standing.length > 0) parts.push(alarmsView(standing))
   return parts.join('\n\n')
+}
+
+const daemonWord = ({ name, leads, serving }: StatusView['daemons'][number]): string => {
+  if (!serving) return `${name} ${style.red('(silent)')}`
+  return leads ? `${style.green(name)} (leads)` : style.green(name)
 }
 
 const peerWord = ({ site, connected }: { site: string; connected: boolean }): string =>

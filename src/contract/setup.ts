@@ -60,6 +60,8 @@ export interface SiteInNetwork {
 /** What the daemon of a site says of itself once it serves. */
 export interface SiteFacts {
   readonly site: string
+  /** Which of several daemons of the site it is; left out where there is one. */
+  readonly daemon?: string
   readonly profile: string
   readonly folder: string
   readonly peerAddress: string

@@ -125,6 +125,10 @@ export const StatusShape = Exactly({
   folder: Text(4096),
   engine: Text(64),
   listeners: Type.Array(Exactly({ name: Name, address: Text(256) })),
+  /** Daemons that serve the site together; empty where there is one. */
+  daemons: Type.Array(
+    Exactly({ name: Name, leads: Type.Boolean(), serving: Type.Boolean(), since: Time }),
+  ),
   peers: Type.Array(Exactly({ site: Name, connected: Type.Boolean() })),
   links: Type.Array(LinkShape),
   pools: Type.Array(PoolShape),

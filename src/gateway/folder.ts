@@ -93,3 +93,7 @@ export const LOCK_FILE = 'daemon.lock'
 
 /** Takes the lock of a site's folder. @throws GatewayRefusal `SITE_IN_USE` */
 export const lockFolder = (folder: string): FolderLock => FolderLock.take(join(folder, LOCK_FILE))
+
+/** Takes the lock of one of several daemons that work in a folder. @throws GatewayRefusal `SITE_IN_USE` */
+export const lockDaemon = (folder: string, name: string): FolderLock =>
+  FolderLock.take(join(folder, `daemon-${name}.lock`))

@@ -15,7 +15,6 @@ import {
   openSite,
   readMaterial,
   readRootKey,
-  SiteConfigurationShape,
   TrustAlarms,
   YANG_JSON,
   type Devices,
@@ -25,27 +24,24 @@ import {
   type Surroundings,
 } from '#site'
 import { openAdmin } from './admin.ts'
-import { SystemClock } from './clock.ts'
-import { readConfigurationFile } from './config.ts'
-import { openDisk, sweepPending } from './disk.ts'
+import { sweepPending } from './disk.ts'
 import { openStreamListener, type StreamListener } from './etsi-004.ts'
-import { openFolder } from './folder.ts'
 import { openHttp, type HttpListener } from './http.ts'
 import { workerCompute } from './link-compute.ts'
-import { addressText } from './listen.ts'
-import { FileSink, JsonLog } from './log.ts'
+import { addressText, type TcpAddress } from './listen.ts'
 import { openNetwork, type TlsNetwork } from './network.ts'
 import { openPartnerListener, openPartners, type PartnerLinks } from './partners.ts'
 import { deviceChannel, type PeerEntry } from './peer.ts'
-import { testedRandom } from './random.ts'
-import { Shutdown } from './shutdown.ts'
-import { openSiteStore } from './store-open.ts'
+import type { Shutdown } from './shutdown.ts'
+import type { OpenStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
 import { watchTrust } from './trust.ts'
 import { vendorKmesAt } from './vendor-kme.ts'
 
 export interface DaemonOptions {
   readonly folder: string
+  /** Which of several daemons of the site this one is; none where there is one. */
+  readonly as?: string | undefined
   readonly passphrase: Uint8Array | undefined
   readonly version: string
 }
@@ -57,30 +53,8 @@ export interface Daemon {
   stop(reason: string): Promise<void>
 }
 
-/**
- * Starts the daemon of a site.
- *
- * @throws GatewayRefusal, EnrolmentRefusal, RootKeyRefusal, LogRefusal and others: nothing runs then
- */
-export async function startSite(options: DaemonOptions): Promise<Daemon> {
-  const folder = openFolder(options.folder)
-  const file = join(folder, CONFIG_FILE)
-  const configuration = readConfigurationFile(file, SiteConfigurationShape)
-  const clock = new SystemClock()
-  const sinks = [new FileSink({ path: join(folder, 'log', 'daemon.log') })]
-  const log = new JsonLog({ clock, sinks, least: configuration.logLevel })
-  const shutdown = new Shutdown({ clock, log })
-  shutdown.add('close', 'clock', () => clock[Symbol.dispose]())
-  try {
-    const ports = { clock, log, random: testedRandom() }
-    return await assemble({ options, folder, configuration, shutdown, ports })
-  } catch (error) {
-    await shutdown.run('start refused')
-    throw error
-  }
-}
-
-interface Assembly {
+/** What a daemon is made from, whatever it is to do. */
+export interface Assembly {
   readonly options: DaemonOptions
   readonly folder: string
   readonly configuration: SiteConfiguration
@@ -88,17 +62,26 @@ interface Assembly {
   readonly ports: Pick<Ports, 'clock' | 'log' | 'random'>
 }
 
-async function assemble(assembly: Assembly): Promise<Daemon> {
+/** What only one daemon of a site has at a time. */
+export interface Holdings {
+  readonly store: OpenStore
+  readonly disk: Ports['disk']
+}
+
+/**
+ * Starts the whole site: the only daemon of it, or the one that leads.
+ *
+ * @throws GatewayRefusal, EnrolmentRefusal, RootKeyRefusal, LogRefusal and others
+ */
+export async function assemble(assembly: Assembly, { store, disk }: Holdings): Promise<Daemon> {
   const { options, folder, configuration, shutdown, ports } = assembly
   const { clock, log } = ports
-  const store = await openSiteStore(folder, configuration, clock)
   shutdown.add('close', 'store', () => store[Symbol.asyncDispose]())
   void store.closed.then((refusal) => {
     // Nobody knows what is durable any more: end, and look again at the next start.
     if (refusal !== undefined) void shutdown.run(`store failed: ${refusal.code}`).then(exitFailed)
   })
   sweepPending(folder)
-  const disk = openDisk(folder)
   const root = await readRootKey(disk, options.passphrase)
   shutdown.add('close', 'root key', () => root[Symbol.dispose]())
   const material = await materialOf(assembly, disk, root)
@@ -145,8 +128,8 @@ async function assemble(assembly: Assembly): Promise<Daemon> {
   Object.assign(open, await openOthers(assembly, site, { north, partners }))
   await openOperatorSocket(assembly, site)
   followTrust(assembly, { disk, root, network, ...open, trust, site })
-  shutdown.onSignals()
-  return { facts: factsOf(assembly, { network, http, material }), ended, stop }
+  const facts = factsOf(assembly, { peerAddress: network.address, http, material })
+  return { facts, ended, stop }
 }
 
 async function openNorth(
@@ -274,8 +257,9 @@ async function openOperatorSocket(
   shutdown.add('flush', 'admin', () => admin[Symbol.asyncDispose]())
 }
 
-const materialOf = (
-  { configuration, ports }: Assembly,
+/** @throws EnrolmentRefusal, PkiRefusal */
+export const materialOf = (
+  { configuration, ports }: Pick<Assembly, 'configuration' | 'ports'>,
   disk: Ports['disk'],
   root: SecretBytes,
 ): Promise<Material> =>
@@ -338,6 +322,8 @@ function followTrust(
 
 function peersOf(configuration: SiteConfiguration): (id: SiteId) => PeerEntry | undefined {
   const entries = new Map<string, PeerEntry>()
+  // Its other daemons, which dial the one that leads.
+  if (configuration.daemons.length > 0) entries.set(configuration.site, { kind: 'site' })
   for (const { site, host, port } of configuration.peers) {
     entries.set(site, { kind: 'site', host, port })
   }
@@ -358,15 +344,21 @@ function devicesOf(configuration: SiteConfiguration, network: TlsNetwork): Devic
   }
 }
 
-function factsOf(
-  { configuration, folder }: Assembly,
-  open: { network: TlsNetwork; http: HttpListener; material: Material },
+/** What a daemon says of itself once it serves. */
+export function factsOf(
+  { configuration, folder, options }: Assembly,
+  open: {
+    readonly peerAddress: TcpAddress | undefined
+    readonly http: HttpListener
+    readonly material: Material
+  },
 ): SiteFacts {
   return {
     site: configuration.site,
     profile: configuration.profile,
     folder,
-    peerAddress: textOf(open.network.address),
+    ...(options.as === undefined ? {} : { daemon: options.as }),
+    peerAddress: textOf(open.peerAddress),
     northAddress: `https://${textOf(open.http.address)}`,
     adminSocket: join(folder, ADMIN_SOCKET),
     rootFingerprint: open.material.rootFingerprint,
@@ -374,7 +366,7 @@ function factsOf(
 }
 
 /** A daemon that lost its store ends as a failure, so that whoever watches it starts it anew. */
-const exitFailed = (): void => process.exit(1)
+export const exitFailed = (): void => process.exit(1)
 
 const textOf = (address: { host: string; port: number } | undefined): string =>
   address === undefined ? 'not listening' : addressText(address)

@@ -7,7 +7,8 @@
 import { join, resolve } from 'node:path'
 import { siteId, type Clock, type PortRefusal, type Store } from '#base'
 import { siteMigrations, type SiteConfiguration } from '#site'
-import { lockFolder } from './folder.ts'
+import { lockDaemon, lockFolder } from './folder.ts'
+import { GatewayRefusal } from './refusal.ts'
 import { openPostgres } from './store-postgres.ts'
 import type { PostgresAddress } from './store-postgres-session.ts'
 import { openStore } from './store.ts'
@@ -55,6 +56,35 @@ export async function openSiteStore(
   try {
     const site = siteId(configuration.site)
     const store = await openPostgres({ address, site, migrations, clock })
+    void store.closed.then(() => lock[Symbol.dispose]())
+    return faceOf(store, `PostgreSQL, ${address.host}`)
+  } catch (error) {
+    lock[Symbol.dispose]()
+    throw error
+  }
+}
+
+/**
+ * Opens the database of a site that several daemons serve, and takes the lock of one of their names
+ * in this folder. Who leads is not decided by that.
+ *
+ * @throws GatewayRefusal as `openPostgres` does, and `CONFIG_INVALID` without PostgreSQL
+ */
+export async function openSharedStore(
+  folder: string,
+  configuration: SiteConfiguration,
+  { name, clock }: { readonly name: string; readonly clock: Clock },
+): Promise<OpenStore> {
+  const address = postgresOf(folder, configuration)
+  if (address === undefined) {
+    const message = 'Several daemons serve a site over PostgreSQL only; "store" names none'
+    throw new GatewayRefusal('CONFIG_INVALID', message)
+  }
+  const lock = lockDaemon(folder, name)
+  try {
+    const site = siteId(configuration.site)
+    const about = { migrations: siteMigrations, clock, shared: true }
+    const store = await openPostgres({ address, site, ...about })
     void store.closed.then(() => lock[Symbol.dispose]())
     return faceOf(store, `PostgreSQL, ${address.host}`)
   } catch (error) {

@@ -28,6 +28,8 @@ import type { Transfer } from '#exchange'
 import type { PatientEntry } from '#vault'
 import type { Alarm } from './alarms.ts'
 import type { Declaration } from './declarations.ts'
+import { daemonsOf } from './daemons.ts'
+import { leadOf } from './lead.ts'
 import { explanationOf } from './link-explanation.ts'
 import { HISTORY_ENTRIES_MAX } from './link-history.ts'
 import type { KmeLink } from './kme-link.ts'
@@ -223,6 +225,7 @@ async function statusOf(parts: SiteParts): Promise<StatusView> {
     folder,
     engine,
     listeners: listeners.map((one) => ({ ...one })),
+    daemons: await daemonViews(parts),
     peers: options.configuration.peers.map((peer) => ({
       site: peer.site,
       connected: peers.isConnected(siteId(peer.site)),
@@ -237,6 +240,16 @@ async function statusOf(parts: SiteParts): Promise<StatusView> {
     transfersWaiting: await exchange.openCount(),
     alarms: alarms.standing.map(alarmView),
   }
+}
+
+async function daemonViews({ site, options }: SiteParts): Promise<StatusView['daemons']> {
+  const { store, clock } = options.ports
+  if (options.configuration.daemons.length === 0) return []
+  const lead = await leadOf(store, site)
+  const now = clock.now()
+  return (await daemonsOf(store, site)).map(({ name, run, since, until }) => {
+    return { name, since, leads: run === lead?.run, serving: until > now }
+  })
 }
 
 async function* watchLinks(parts: SiteParts, signal: AbortSignal): AsyncGenerator<LinkView[]> {

@@ -154,6 +154,13 @@ const NetworkShape = Exactly({
   }),
 })
 
+/** One of several daemons that serve the site together: its name, and where applications meet it. */
+const DaemonShape = Exactly({
+  name: Name,
+  northListener: Address,
+  etsi004Listener: Type.Optional(Address),
+})
+
 /** Where the site keeps its data: in its folder, or in a database of PostgreSQL that is its alone. */
 const StoreShape = Type.Object(
   {
@@ -294,12 +301,25 @@ export const SiteConfigurationShape = Exactly({
   checkpointMs: WholeOr(1000, 100, 3_600_000),
   /** Left out: `sqlite`. */
   store: Type.Optional(StoreShape),
+  /**
+   * Daemons that serve the site together over one database of PostgreSQL, each started under its name
+   * (`photonward serve --as b`); left out, there is one, without a name. One of them leads.
+   */
+  daemons: Type.Array(DaemonShape, { maxItems: 16, default: [] }),
+  /** For how long the daemon that leads may be silent before another leads in its place. */
+  leaseMs: WholeOr(5000, 1000, 60_000),
+  /**
+   * On another machine than the site's own: where its leading daemon listens for peers. Daemons here
+   * serve applications and never lead, for the keys to what is stored are not in their folder.
+   */
+  leader: Type.Optional(Exactly({ host: Text(255, 1), port: Whole(1, 65_535) })),
   logLevel: Choice(['debug', 'info', 'warning', 'error'] as const, 'info'),
 })
 
 export type SiteConfiguration = Static<typeof SiteConfigurationShape>
 export type KmeLinkConfiguration = SiteConfiguration['kmeLinks'][number]
 export type LinkConfiguration = Static<typeof LinkShape>
+export type DaemonConfiguration = Static<typeof DaemonShape>
 
 /** The parameters of a link, which both ends must find the same. @throws QkdRefusal, OpticsRefusal */
 export function parametersOf(site: string, link: LinkConfiguration): LinkParameters {

@@ -11,8 +11,10 @@ import { keystoreMigrations } from '#keystore'
 import { partnerMigrations } from '#kme'
 import { vaultMigrations } from '#vault'
 import { alarmMigrations } from './alarms.ts'
+import { daemonMigrations } from './daemons.ts'
 import { controlMigrations } from './etsi-015/steering.ts'
 import { knownSiteMigrations } from './known-sites.ts'
+import { leadMigrations } from './lead.ts'
 import { linkHistoryMigrations } from './link-history.ts'
 import { keyMemoryMigrations } from './key-memory.ts'
 import { declarationMigrations } from './declarations.ts'
@@ -36,4 +38,6 @@ export const siteMigrations: readonly Migration[] = [
   ...declarationMigrations,
   ...partnerMigrations,
   ...controlMigrations,
+  ...leadMigrations,
+  ...daemonMigrations,
 ]

@@ -9,6 +9,7 @@ export {
   parametersOf,
   siteSae,
   SiteConfigurationShape,
+  type DaemonConfiguration,
   type KmeLinkConfiguration,
   type LinkConfiguration,
   type SiteConfiguration,
@@ -21,6 +22,7 @@ export {
   type CourierMeans,
 } from './courier.ts'
 export { readActs, type Act } from './authority-log.ts'
+export { daemonsOf, Presence, type DaemonEntry } from './daemons.ts'
 export {
   checkSaeName,
   enrolDevice,
@@ -37,6 +39,8 @@ export {
   type IssuedView,
   type Means,
 } from './enrolment.ts'
+export { Follower, type FollowingInput } from './following.ts'
+export { Lead, leadOf } from './lead.ts'
 export * from './link-ports.ts'
 export { LogRefusal } from './log-keeper.ts'
 export {

@@ -70,17 +70,26 @@ export class Peers {
   readonly #outgoing = new Map<SiteId, Promise<Outgoing>>()
   readonly #connected = new Set<SiteId>()
   readonly #known: ReadonlySet<SiteId>
+  readonly #channel: string
   /** Questions of each peer that are being answered; while there are too many no more are read. */
   readonly #inHand = new Map<SiteId, InHand>()
   #nextId = 0
   #stopped = false
   #stopAccepting: Cancel | undefined
 
-  constructor(input: { network: Network; clock: Clock; log: Log; peers: readonly SiteId[] }) {
+  /** @param input.channel   what its connections are for; `peer` unless said */
+  constructor(input: {
+    network: Network
+    clock: Clock
+    log: Log
+    peers: readonly SiteId[]
+    channel?: string
+  }) {
     this.#network = input.network
     this.#clock = input.clock
     this.#log = input.log
     this.#known = new Set(input.peers)
+    this.#channel = input.channel ?? CHANNEL
   }
 
   /** Declares who answers `method`. Once each, before `start`. */
@@ -90,7 +99,7 @@ export class Peers {
 
   start(): void {
     this.#stopAccepting = this.#network.accept(
-      (channel) => channel === CHANNEL,
+      (channel) => channel === this.#channel,
       (connection) => connection.receive((message) => this.#answer(connection, message)),
     )
   }
@@ -160,7 +169,7 @@ export class Peers {
   }
 
   async #dial(peer: SiteId): Promise<Outgoing> {
-    const connection = await this.#network.dial(peer, CHANNEL)
+    const connection = await this.#network.dial(peer, this.#channel)
     const outgoing: Outgoing = { connection, waiting: new Map() }
     connection.receive((message) => this.#take(outgoing, message))
     this.#connected.add(peer)

@@ -38,6 +38,7 @@ import { parametersOf, siteSae, type SiteConfiguration } from './config.ts'
 import { courierKeystoreLinks } from './courier.ts'
 import { COURIER_METHOD, Couriers } from './couriers.ts'
 import { Declarations } from './declarations.ts'
+import { Followers } from './following.ts'
 import { KeyMemory } from './key-memory.ts'
 import type { Control } from './etsi-015/control.ts'
 import type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
@@ -131,6 +132,8 @@ export class Site {
   readonly streams: (call: StreamCall) => Promise<StreamFrame>
   /** ETSI GS QKD 015 over RESTCONF, for its listener. */
   readonly restconf: (request: ControlRequest) => Promise<ControlAnswer>
+  /** Answers the other daemons of this site, where it has some. */
+  readonly #followers: Followers | undefined
   #tending: Cancel | undefined
   #stopped = false
 
@@ -141,6 +144,10 @@ export class Site {
     this.partners = (request) => parts.kme.handlePartner(request)
     this.streams = (call) => parts.kme.stream(call)
     this.restconf = (request) => parts.control.handle(request)
+    const { configuration, ports } = parts.options
+    if (configuration.daemons.length > 0) {
+      this.#followers = new Followers({ ...ports, site: parts.site }, this)
+    }
   }
 
   /**
@@ -152,6 +159,7 @@ export class Site {
     const { peers, keeper, links, kmeLinks, couriers, map, relay, exchange } = this.parts
     const { audit, site, startedAt, options } = this.parts
     peers.start()
+    this.#followers?.start()
     await keeper.compare()
     const { version, configuration } = options
     const facts = { version, profile: configuration.profile }
@@ -185,6 +193,7 @@ export class Site {
     await audit.record({ kind: 'site.ended', at, actor: site, facts: {} })
     await keeper.stop()
     sessions.stop()
+    this.#followers?.stop()
     peers.stop()
     kme.close()
     await keystore.close()

@@ -297,6 +297,8 @@ const SERVICE = {
   policyVersion: 1,
   saePolicies: [],
   partners: [],
+  daemons: [],
+  leaseMs: 5000,
   saeFields: ['uri', 'common-name'],
   etsi014Dialect: { emptyAdditionalSlaves: true, keyIdsQuery: false, unknownMembers: false },
   saeShare: 0.5,

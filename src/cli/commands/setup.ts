@@ -54,7 +54,7 @@ export interface Powers
   /** Runs until it is told to stop; `ready` is called once it serves. */
   readonly serve: (
     folder: string,
-    passphrase: Uint8Array | undefined,
+    about: { readonly passphrase: Uint8Array | undefined; readonly as: string | undefined },
     ready: (facts: SiteFacts) => void,
   ) => Promise<void>
   /** Runs simulated fibres, all in this process. */
@@ -104,10 +104,15 @@ export function addSetupCommands(program: Command, powers: Powers): void {
     .command('serve')
     .description('Run the daemon of a site until it is stopped')
     .option('--passphrase-file <file>', 'passphrase of the root key; - for stdin')
-    .action(async ({ passphraseFile }: { passphraseFile?: string }) => {
+    .option(
+      '--as <daemon>',
+      'which of several daemons of the site, as its configuration names them',
+    )
+    .action(async ({ passphraseFile, as }: { passphraseFile?: string; as?: string }) => {
       const at = context()
       const passphrase = passphraseOf(powers, passphraseFile)
-      await powers.serve(at.folder(), passphrase, (facts) => at.out.line(facts, siteScreen))
+      const about = { passphrase, as }
+      await powers.serve(at.folder(), about, (facts) => at.out.line(facts, siteScreen))
     })
   program
     .command('bench [groups...]')
@@ -227,6 +232,7 @@ interface FibreFlags {
 const siteScreen = (facts: SiteFacts): string =>
   listing([
     ['site', `${style.bold(facts.site)}, profile ${facts.profile}`],
+    ...(facts.daemon === undefined ? [] : [['daemon', facts.daemon] as const]),
     ['peers', facts.peerAddress],
     ['keys', `${facts.northAddress}/api/v1/keys (ETSI GS QKD 014, client certificates)`],
     ['root', `SHA-256 ${facts.rootFingerprint}`],
