@@ -39,6 +39,7 @@ const MORE: readonly string[] = [
   'test/process/leases.test.ts',
   'test/process/network-up.test.ts',
   'test/process/postgres.test.ts',
+  'test/process/several-daemons.test.ts',
   'test/process/vendor-kme.test.ts',
 ]
 
