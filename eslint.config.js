@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', 'console/**', 'src/health/definitions/**'] },
+  { ignores: ['node_modules/**', 'dist/**', 'console/**', 'src/health/definitions/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

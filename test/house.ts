@@ -90,7 +90,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
     ],
   },
   gateway: {
-    opens: ['base', 'crypto', 'contract', 'optics', 'site'],
+    opens: ['base', 'crypto', 'contract', 'optics', 'site', 'kme/client'],
     packages: ['fastify', 'pg'],
     outside: true,
   },
@@ -106,12 +106,14 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
 }
 
 /**
- * Further doors of a room, for whoever may open its main one. The simulated ports are open to the
- * tests of every room; the engine's is for worker threads, which need not load the whole site.
+ * Further doors of a room, for whoever may open its main one, or is named with the side door itself.
+ * The simulated ports are open to the tests of every room; the engine's is for worker threads, which
+ * need not load the whole site; the client's is published.
  */
 export const sideDoors: Readonly<Partial<Record<string, string>>> = {
   'world/ports': './src/world/ports/mod.ts',
   'site/engine': './src/site/link-ports.ts',
+  'kme/client': './src/kme/client-mod.ts',
 }
 
 /** Packages that several rooms share, each with its reason. */

@@ -6,7 +6,9 @@
  * @module
  */
 
+import type { IncomingHttpHeaders } from 'node:http'
 import { request, type Agent } from 'node:https'
+import { systemCode } from './system.ts'
 
 export interface HttpsQuestion {
   /** Its certificates and connections. */
@@ -23,7 +25,20 @@ export interface HttpsQuestion {
 
 export interface HttpsAnswer {
   readonly status: number
+  readonly headers: IncomingHttpHeaders
   readonly body: Uint8Array
+}
+
+/** No connection stood, so that no octet of the question can have come to anybody. */
+export class NotReached extends Error {
+  override readonly name = 'NotReached'
+  /** What the operating system or TLS says. */
+  readonly code: string | undefined
+
+  constructor(cause: Error) {
+    super('No connection came about', { cause })
+    this.code = systemCode(cause)
+  }
 }
 
 /** The body of an answer is longer than its asker takes. */
@@ -31,7 +46,7 @@ export class AnswerTooLong extends Error {
   override readonly name = 'AnswerTooLong'
 }
 
-/** Asks. @returns the answer, whatever its status; rejects with `AnswerTooLong` or what the socket says */
+/** Asks. @returns the answer, whatever its status; rejects with `AnswerTooLong`, `NotReached` or what the socket says */
 export function exchangeHttps(question: HttpsQuestion): Promise<HttpsAnswer> {
   const { agent, method, url, body, timeoutMs, octetsMax } = question
   const { promise, resolve, reject } = Promise.withResolvers<HttpsAnswer>()
@@ -63,10 +78,16 @@ export function exchangeHttps(question: HttpsQuestion): Promise<HttpsAnswer> {
         at += chunk.length
       }
       clear()
-      resolve({ status: answer.statusCode ?? 0, body: whole })
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: whole })
     })
   })
-  call.once('error', reject)
+  // A connection that was kept may have taken it; a new one takes nothing before it is secured.
+  let isReached = false
+  call.once('socket', (socket) => {
+    if (call.reusedSocket) isReached = true
+    else socket.once('secureConnect', () => (isReached = true))
+  })
+  call.once('error', (error) => reject(isReached ? error : new NotReached(error)))
   call.end(body)
   return promise
 }

@@ -94,7 +94,7 @@ test('an answer that is too long or does not end is given up', async (t) => {
 
 test('nobody is asked who cannot be trusted', async (t) => {
   const untrusted = await serve(t, ok, stranger)
-  const code = 'KME_CLIENT_UNANSWERED'
+  const code = 'KME_CLIENT_UNREACHED'
   await assert.rejects(connection(t, untrusted.url).ask(get), refusedAs(code))
   const misnamed = await serve(t, ok, elsewhere)
   const asking = connection(t, misnamed.url).ask(get)
@@ -117,7 +117,7 @@ test('a missing file, and a KME that does not listen, are named', async (t) => {
   const folder = join(tmpdir(), 'photonward-none')
   const kme = { url: 'https://localhost:1', certificate: 'c', key: 'k', ca: 'a' }
   const ask = vendorKmesAt(folder)({ kme, timeoutMs: 1000 })
-  await assert.rejects(ask(get), refusedAs('KME_CLIENT_UNANSWERED', 'ENOENT'))
+  await assert.rejects(ask(get), refusedAs('KME_CLIENT_UNREACHED', 'ENOENT'))
   const { ask: nobody } = connection(t, 'https://localhost:1')
-  await assert.rejects(nobody(get), refusedAs('KME_CLIENT_UNANSWERED', 'ECONNREFUSED'))
+  await assert.rejects(nobody(get), refusedAs('KME_CLIENT_UNREACHED', 'ECONNREFUSED'))
 })

@@ -17,6 +17,13 @@ export interface ForeignKey {
   /** As the KME spells it: a UUID by the standard, whatever it may be in fact. */
   readonly id: string
   readonly octets: SecretBytes
+  /** The member `key_extension`, if there is one; objects are maps. */
+  readonly extension?: JsonValue
+}
+
+/** Clears keys that nobody will use. */
+export function drop(keys: readonly ForeignKey[]): void {
+  for (const { octets } of keys) octets[Symbol.dispose]()
 }
 
 /**
@@ -38,7 +45,7 @@ export function readForeignKeys(body: Uint8Array): readonly ForeignKey[] {
     for (const item of items as readonly JsonValue[]) keys.push(keyOf(item, lifted))
     return keys
   } catch (error) {
-    for (const { octets } of keys) octets[Symbol.dispose]()
+    drop(keys)
     if (error instanceof KmeClientRefusal) throw error
     throw invalid('JSON of GS QKD 014', error)
   } finally {
@@ -64,7 +71,8 @@ function keyOf(item: JsonValue, lifted: readonly Lifted[]): ForeignKey {
   const octets = found?.octets
   if (found === undefined || octets === undefined) throw invalid('a key in base64')
   found.octets = undefined
-  return { id, octets }
+  const extension = key.get('key_extension')
+  return extension === undefined ? { id, octets } : { id, octets, extension }
 }
 
 /** Takes the value of each member `key` out of a body; in its place stands which one it was. */

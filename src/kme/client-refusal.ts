@@ -10,8 +10,12 @@ import { Refusal } from '#base'
 export type KmeClientRefusalCode =
   /** The KME does not accept this SAE. Nothing has gone. */
   | 'KME_CLIENT_DENIED'
+  /** No connection came about, so that the KME heard nothing: asking again costs nothing. */
+  | 'KME_CLIENT_UNREACHED'
   /** There are no keys now, or not so many. Nothing has gone. */
   | 'KME_CLIENT_EXHAUSTED'
+  /** The KME cannot answer this now, or is asked too often. Nothing has gone. */
+  | 'KME_CLIENT_UNAVAILABLE'
   /** The KME does not have the keys asked for by key_ID, or not any more. */
   | 'KME_CLIENT_KEY_NOT_FOUND'
   /** The KME refuses the request as it is. Nothing has gone. */

@@ -158,7 +158,9 @@ test('what a KME refuses is told apart, however it says it', async () => {
     ['dec', 400, '{"message":"Not enough keys"}', 'KME_CLIENT_KEY_NOT_FOUND'],
     ['dec', 404, '', 'KME_CLIENT_KEY_NOT_FOUND'],
     ['dec', 401, '', 'KME_CLIENT_DENIED'],
-    ['dec', 503, '', 'KME_CLIENT_REFUSED'],
+    ['dec', 503, '', 'KME_CLIENT_UNAVAILABLE'],
+    ['dec', 429, '', 'KME_CLIENT_UNAVAILABLE'],
+    ['dec', 500, '', 'KME_CLIENT_REFUSED'],
   ] as const
   for (const [call, status, body, code] of cases) {
     const { client } = answering([status, body])
@@ -180,13 +182,14 @@ test('a status is read as far as it says something', async () => {
     min_key_size: 256,
   }
   const { client } = answering([200, JSON.stringify(said)], [200, '[]'], [401, ''])
-  assert.deepEqual(await client.status('ward'), {
+  assert.deepEqual(await client.getStatus('ward'), {
     keySizeBits: 256,
     minKeySizeBits: 256,
     maxKeySizeBits: undefined,
     maxKeysPerRequest: 10,
+    maxAdditionalSlaves: undefined,
     storedKeys: undefined,
   })
-  await assert.rejects(client.status('ward'), refusedAs('KME_CLIENT_ANSWER_INVALID'))
-  await assert.rejects(client.status('ward'), refusedAs('KME_CLIENT_DENIED'))
+  await assert.rejects(client.getStatus('ward'), refusedAs('KME_CLIENT_ANSWER_INVALID'))
+  await assert.rejects(client.getStatus('ward'), refusedAs('KME_CLIENT_DENIED'))
 })

@@ -11,10 +11,18 @@
  * @module
  */
 
-import { Refusal, utf8 } from '#base'
-import { readForeignKeys, type ForeignKey } from './client-keys.ts'
-import { KmeClientRefusal } from './client-refusal.ts'
-import { readJson, type JsonValue } from './json.ts'
+import { utf8 } from '#base'
+import {
+  checked,
+  inOrder,
+  isPassing,
+  refused,
+  statusIn,
+  type ForeignStatus,
+  type KmeCall,
+} from './client-answers.ts'
+import { drop, readForeignKeys, type ForeignKey } from './client-keys.ts'
+import { KmeClientRefusal, type KmeClientRefusalCode } from './client-refusal.ts'
 
 /** One request to a KME. */
 export interface KmeClientRequest {
@@ -30,179 +38,283 @@ export interface KmeClientResponse {
   readonly status: number
   /** The client's from then on, and cleared by it. */
   readonly body: Uint8Array
+  /** What `Retry-After` says, in seconds, if it does. */
+  readonly retryAfterS?: number
 }
 
 /**
  * Sends a request over an authenticated connection and waits for its answer, each with a limit.
  *
- * Rejects with a `KmeClientRefusal` `KME_CLIENT_UNANSWERED` or `KME_CLIENT_ANSWER_TOO_LONG`.
+ * Rejects with a `KmeClientRefusal`: `KME_CLIENT_UNREACHED` only if no octet of the request can have
+ * come to the KME, else `KME_CLIENT_UNANSWERED` or `KME_CLIENT_ANSWER_TOO_LONG`.
  */
 export type KmeClientTransport = (request: KmeClientRequest) => Promise<KmeClientResponse>
 
-/** What a KME says of itself. Undefined what it does not say, or says as 0. */
-export interface ForeignStatus {
-  /** Bits of a key where no size is asked for. */
-  readonly keySizeBits: number | undefined
-  readonly minKeySizeBits: number | undefined
-  readonly maxKeySizeBits: number | undefined
-  readonly maxKeysPerRequest: number | undefined
-  readonly storedKeys: number | undefined
+/** How often a request is tried that certainly was not acted on, and how time passes between. */
+export interface KmeClientPatience {
+  /** Tries of one request, the first included. */
+  readonly triesMax: number
+  readonly pause: (milliseconds: number) => Promise<void>
+}
+
+/** What keys are asked for. */
+export interface KeyWish {
+  /** Left out: 1. */
+  readonly number?: number
+  /** Left out: what the KME gives by itself, of any length. */
+  readonly sizeBits?: number
+  /** Further slaves that can have the same keys. */
+  readonly additionalSlaves?: readonly string[]
+  /** Objects of one name and value each: refused unless the KME keeps them all. */
+  readonly extensionMandatory?: readonly KeyExtension[]
+  readonly extensionOptional?: readonly KeyExtension[]
+}
+
+export type KeyExtension = Readonly<Record<string, unknown>>
+
+/** Keys that are fetched by their key_IDs. */
+export interface KeysSought {
+  readonly ids: readonly string[]
+  /** Left out: of any length. */
+  readonly sizeBits?: number
 }
 
 export class KmeClient {
-  readonly #ask: KmeClientTransport
+  readonly #transport: KmeClientTransport
+  readonly #patience: KmeClientPatience
   /** Whether the KME has shown that it takes no POST. */
   #getOnly = false
 
-  constructor(transport: KmeClientTransport) {
-    this.#ask = transport
+  /** @param patience   without it, nothing is ever asked for twice */
+  constructor(transport: KmeClientTransport, patience: KmeClientPatience = NO_PATIENCE) {
+    this.#transport = transport
+    this.#patience = patience
   }
 
   /** What the KME can give for a slave SAE. @throws KmeClientRefusal */
-  async status(slave: string): Promise<ForeignStatus> {
-    const path = pathOf(slave, 'status')
-    const { status, body } = await this.#ask({ method: 'GET', path, body: undefined })
+  async getStatus(slave: string): Promise<ForeignStatus> {
+    const request = { method: 'GET', path: pathOf(slave, 'status'), body: undefined } as const
+    const { status, body } = await this.#ask(request)
     if (status !== 200) throw refused(status, body, 'status')
-    const said = objectIn(body)
-    if (said === undefined) {
-      throw new KmeClientRefusal('KME_CLIENT_ANSWER_INVALID', 'Expected of the KME a status')
-    }
-    const known = (name: string): number | undefined => {
-      const value = said.get(name)
-      return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
-        ? value
-        : undefined
-    }
-    return {
-      keySizeBits: known('key_size'),
-      minKeySizeBits: known('min_key_size'),
-      maxKeySizeBits: known('max_key_size'),
-      maxKeysPerRequest: known('max_key_per_request'),
-      storedKeys: known('stored_key_count'),
-    }
+    return statusIn(body)
   }
 
   /**
-   * Fresh keys, which the slave SAE can have by their key_IDs. Asked for once, whatever happens.
+   * Keys that one request may name, by the KME's status. Who gives no status is asked for few.
+   *
+   * @throws KmeClientRefusal `KME_CLIENT_SIZE_UNMET`, and what `getStatus` throws
+   */
+  async keysAtOnce(otherSae: string, sizeBits?: number): Promise<number> {
+    const status = await this.#statusIfSaid(otherSae)
+    const { minKeySizeBits: least = sizeBits ?? 0, maxKeySizeBits: most = sizeBits ?? 0 } = status
+    if (sizeBits !== undefined && (sizeBits < least || sizeBits > most)) {
+      const message = `Expected a KME that gives keys of ${sizeBits} bits, its are ${least} to ${most}`
+      throw new KmeClientRefusal('KME_CLIENT_SIZE_UNMET', message, { facts: { least, most } })
+    }
+    return Math.min(status.maxKeysPerRequest ?? KEYS_UNKNOWN, KEYS_AT_ONCE_MAX)
+  }
+
+  /**
+   * Fresh keys, which the slave SAE can have by their key_IDs, in one request.
    *
    * @throws KmeClientRefusal
    */
-  async encKeys(
+  encKeys(slave: string, wish: KeyWish = {}): Promise<readonly ForeignKey[]> {
+    return this.#encKeys(slave, wish, this.#patience)
+  }
+
+  /**
+   * Fresh keys in as many requests as the KME's limits need; where fewer are there than asked for at
+   * once, fewer are asked for. Each answer is given out before the next request: what fails later
+   * takes nothing away.
+   *
+   * @throws KmeClientRefusal once not even one key can be had
+   */
+  async *encKeysInParts(
     slave: string,
-    { number, sizeBits }: { readonly number: number; readonly sizeBits: number },
-  ): Promise<readonly ForeignKey[]> {
-    const path = pathOf(slave, 'enc_keys')
-    const post = { path, json: JSON.stringify({ number, size: sizeBits }) }
-    const get = `${path}?number=${number}&size=${sizeBits}`
-    return checked(await this.#keysOf('enc_keys', post, [get]), { number, sizeBits })
+    { number: all = 1, ...wish }: KeyWish,
+  ): AsyncGenerator<readonly ForeignKey[], void> {
+    let most = await this.keysAtOnce(slave, wish.sizeBits)
+    for (let left = all; left > 0;) {
+      const number = Math.min(most, left)
+      const patience = number === 1 ? this.#patience : NO_PATIENCE
+      try {
+        const keys = await this.#encKeys(slave, { ...wish, number }, patience)
+        left -= number
+        yield keys
+      } catch (error) {
+        // Where fewer are there than asked for, a KME may give none.
+        if (number === 1 || !isNothingGone(error)) throw error
+        most = Math.floor(number / 2)
+      }
+    }
   }
 
   /**
-   * Keys that a master SAE has had, in the order of `ids`. Asked for once, whatever happens.
+   * Keys that a master SAE has had, in the order of `ids`: all of them or a refusal. Of a KME that
+   * takes GET only, what came before a refusal is lost; see `decKeysInParts`.
    *
    * @throws KmeClientRefusal
    */
-  async decKeys(
-    master: string,
-    { ids, sizeBits }: { readonly ids: readonly string[]; readonly sizeBits: number },
-  ): Promise<readonly ForeignKey[]> {
-    const path = pathOf(master, 'dec_keys')
-    const post = { path, json: JSON.stringify({ key_IDs: ids.map((id) => ({ key_ID: id })) }) }
-    const gets = ids.map((id) => `${path}?key_ID=${encodeURIComponent(id)}`)
-    const keys = await this.#keysOf('dec_keys', post, gets)
-    const found = checked(keys, { number: ids.length, sizeBits })
-    const byId = new Map(found.map((key) => [sameId(key.id), key]))
-    const ordered = ids.flatMap((id) => byId.get(sameId(id)) ?? [])
-    if (ordered.length === ids.length) return ordered
-    drop(found)
-    throw differs('other keys than those asked for')
-  }
-
-  /** By POST, or by GET where the KME has said that it takes no POST: then it has not acted on it. */
-  async #keysOf(
-    call: 'enc_keys' | 'dec_keys',
-    { path, json }: { readonly path: string; readonly json: string },
-    gets: readonly string[],
-  ): Promise<readonly ForeignKey[]> {
-    if (!this.#getOnly) {
-      const { status, body } = await this.#ask({ method: 'POST', path, body: utf8(json) })
-      if (status === 200) return readForeignKeys(body)
-      if (status !== 405 && status !== 501) throw refused(status, body, call)
-      this.#getOnly = true
-      body.fill(0)
-    }
+  async decKeys(master: string, sought: KeysSought): Promise<readonly ForeignKey[]> {
     const keys: ForeignKey[] = []
     try {
-      for (const get of gets) {
-        const { status, body } = await this.#ask({ method: 'GET', path: get, body: undefined })
-        if (status !== 200) throw refused(status, body, call)
-        keys.push(...readForeignKeys(body))
-      }
+      for await (const part of this.#decKeys(master, sought)) keys.push(...part)
       return keys
     } catch (error) {
       drop(keys)
       throw error
     }
   }
+
+  /**
+   * Keys that a master SAE has had, in the order of `ids`, in as many requests as the KME's limits
+   * need. Each answer is given out before the next request.
+   *
+   * @throws KmeClientRefusal
+   */
+  async *decKeysInParts(
+    master: string,
+    { ids, ...sought }: KeysSought,
+  ): AsyncGenerator<readonly ForeignKey[], void> {
+    const most = await this.keysAtOnce(master, sought.sizeBits)
+    for (let at = 0; at < ids.length; at += most) {
+      yield* this.#decKeys(master, { ids: ids.slice(at, at + most), ...sought })
+    }
+  }
+
+  async #encKeys(
+    slave: string,
+    wish: KeyWish,
+    patience: KmeClientPatience,
+  ): Promise<readonly ForeignKey[]> {
+    const { number = 1, sizeBits } = wish
+    const path = pathOf(slave, 'enc_keys')
+    const answer = await this.#post({ path, json: requestOf(wish) }, 'enc_keys', patience)
+    if (answer !== undefined) return checked(answer, { number, sizeBits })
+    if (!isSimple(wish)) {
+      const message = 'The KME takes GET only, which has no additional slaves and no extensions'
+      throw new KmeClientRefusal('KME_CLIENT_REFUSED', message)
+    }
+    const size = sizeBits === undefined ? '' : `&size=${sizeBits}`
+    const keys = await this.#get(`${path}?number=${number}${size}`, 'enc_keys', patience)
+    return checked(keys, { number, sizeBits })
+  }
+
+  /** In one answer by POST, else one key for each. */
+  async *#decKeys(
+    master: string,
+    { ids, sizeBits }: KeysSought,
+  ): AsyncGenerator<readonly ForeignKey[], void> {
+    const path = pathOf(master, 'dec_keys')
+    const json = { key_IDs: ids.map((id) => ({ key_ID: id })) }
+    const answer = await this.#post({ path, json }, 'dec_keys', this.#patience)
+    if (answer !== undefined) {
+      yield inOrder(checked(answer, { number: ids.length, sizeBits }), ids)
+      return
+    }
+    for (const id of ids) {
+      const one = `${path}?key_ID=${encodeURIComponent(id)}`
+      const keys = await this.#get(one, 'dec_keys', this.#patience)
+      yield inOrder(checked(keys, { number: 1, sizeBits }), [id])
+    }
+  }
+
+  /** Undefined where the KME has said that it takes no POST: then it has not acted on it. */
+  async #post(
+    { path, json }: { readonly path: string; readonly json: object },
+    call: KmeCall,
+    patience: KmeClientPatience,
+  ): Promise<readonly ForeignKey[] | undefined> {
+    if (this.#getOnly) return undefined
+    const request = { method: 'POST', path, body: utf8(JSON.stringify(json)) } as const
+    const { status, body } = await this.#ask(request, patience)
+    if (status === 200) return readForeignKeys(body)
+    if (status !== 405 && status !== 501) throw refused(status, body, call)
+    this.#getOnly = true
+    body.fill(0)
+    return undefined
+  }
+
+  async #get(
+    path: string,
+    call: KmeCall,
+    patience: KmeClientPatience,
+  ): Promise<readonly ForeignKey[]> {
+    const { status, body } = await this.#ask({ method: 'GET', path, body: undefined }, patience)
+    if (status !== 200) throw refused(status, body, call)
+    return readForeignKeys(body)
+  }
+
+  async #statusIfSaid(otherSae: string): Promise<Partial<ForeignStatus>> {
+    try {
+      return await this.getStatus(otherSae)
+    } catch (error) {
+      if (error instanceof KmeClientRefusal && UNSAID.has(error.code)) return {}
+      throw error
+    }
+  }
+
+  /**
+   * Asks, and asks again only where the KME certainly did nothing: it was not reached, or it says
+   * that it gives nothing now.
+   */
+  async #ask(
+    request: KmeClientRequest,
+    { triesMax, pause }: KmeClientPatience = this.#patience,
+  ): Promise<KmeClientResponse> {
+    for (let tried = 1; ; tried++) {
+      let waitMs = Math.min(PAUSE_MS * 2 ** (tried - 1), PAUSE_MS_MAX)
+      try {
+        const answer = await this.#transport(request)
+        if (!isPassing(answer.status) || tried >= triesMax) return answer
+        answer.body.fill(0)
+        if (answer.retryAfterS !== undefined) waitMs = answer.retryAfterS * 1000
+      } catch (error) {
+        const isSafe = error instanceof KmeClientRefusal && error.code === 'KME_CLIENT_UNREACHED'
+        if (!isSafe || tried >= triesMax) throw error
+      }
+      await pause(Math.min(waitMs, PAUSE_MS_MAX))
+    }
+  }
 }
 
-/** Clears keys that nobody will use. */
-export function drop(keys: readonly ForeignKey[]): void {
-  for (const { octets } of keys) octets[Symbol.dispose]()
+/** A Key request of §6.2. Members that say nothing are left out: some KMEs refuse an empty list. */
+function requestOf(wish: KeyWish): object {
+  const { number = 1, sizeBits: size } = wish
+  const lists = {
+    additional_slave_SAE_IDs: wish.additionalSlaves,
+    extension_mandatory: wish.extensionMandatory,
+    extension_optional: wish.extensionOptional,
+  }
+  const said = Object.entries(lists).filter(([, list]) => list !== undefined && list.length > 0)
+  return { number, size, ...Object.fromEntries(said) }
 }
 
-function checked(
-  keys: readonly ForeignKey[],
-  { number, sizeBits }: { readonly number: number; readonly sizeBits: number },
-): readonly ForeignKey[] {
-  const ids = new Set(keys.map(({ id }) => sameId(id)))
-  const isLength = keys.every(({ octets }) => octets.reveal().length * 8 === sizeBits)
-  if (keys.length === number && ids.size === number && isLength) return keys
-  drop(keys)
-  if (keys.length !== number) throw differs(`${keys.length} keys where ${number} were asked for`)
-  if (isLength) throw differs('a key_ID twice')
-  throw differs(`a key that has not the ${sizeBits} bits asked for`)
-}
+/** Whether GET can say it all. What is optional may be left unsaid. */
+const isSimple = ({ additionalSlaves = [], extensionMandatory = [] }: KeyWish): boolean =>
+  additionalSlaves.length === 0 && extensionMandatory.length === 0
 
-/** UUIDs are the same in either case (RFC 9562 §4). */
-const sameId = (id: string): string => id.toLowerCase()
+const isNothingGone = (error: unknown): boolean =>
+  error instanceof KmeClientRefusal && NOTHING_GONE.has(error.code)
 
-const differs = (got: string): KmeClientRefusal =>
-  new KmeClientRefusal('KME_CLIENT_ANSWER_DIFFERS', `The KME gave ${got}`)
-
-const pathOf = (sae: string, call: string): string =>
+const pathOf = (sae: string, call: KmeCall): string =>
   `/api/v1/keys/${encodeURIComponent(sae)}/${call}`
 
-/**
- * What a status other than 200 means. The standard has 400, 401 and 503; an empty pool is any of
- * 400, 404, 429 and 503 in the field. What the KME writes is not repeated: it may hold anything.
- */
-function refused(status: number, body: Uint8Array, call: string): KmeClientRefusal {
-  const facts = { status }
-  const says = objectIn(body)?.get('message')
-  const why = (code: KmeClientRefusal['code'], message: string): KmeClientRefusal =>
-    new KmeClientRefusal(code, `The KME answered ${status}: ${message}`, { facts })
-  if (status === 401 || status === 403) return why('KME_CLIENT_DENIED', 'this SAE is denied')
-  if (call === 'dec_keys' && (status === 400 || status === 404)) {
-    return why('KME_CLIENT_KEY_NOT_FOUND', 'a key asked for is not there')
-  }
-  const isEmpty = status === 404 || status === 429 || status === 503
-  const saysSo = typeof says === 'string' && /enough|exhausted|insufficient|no key/i.test(says)
-  if (call === 'enc_keys' && (isEmpty || (status === 400 && saysSo))) {
-    return why('KME_CLIENT_EXHAUSTED', 'it has not so many keys now')
-  }
-  return why('KME_CLIENT_REFUSED', 'it does not take the request')
-}
-
-/** The members of a JSON object, if it is one. Clears the octets. */
-function objectIn(body: Uint8Array): ReadonlyMap<string, JsonValue> | undefined {
-  try {
-    const value = readJson(body)
-    return value instanceof Map ? (value as ReadonlyMap<string, JsonValue>) : undefined
-  } catch (error) {
-    if (error instanceof Refusal) return undefined
-    throw error
-  } finally {
-    body.fill(0)
-  }
-}
+const NO_PATIENCE: KmeClientPatience = { triesMax: 1, pause: () => Promise.resolve() }
+/** Before the second try, where the KME does not say when; twice that before each further one. */
+const PAUSE_MS = 250
+const PAUSE_MS_MAX = 30_000
+/** Of a KME that does not say how many it gives. */
+const KEYS_UNKNOWN = 8
+/** Of any KME: what is lost with one answer. */
+const KEYS_AT_ONCE_MAX = 128
+/** For which fewer keys may be had. */
+const NOTHING_GONE: ReadonlySet<KmeClientRefusalCode> = new Set([
+  'KME_CLIENT_EXHAUSTED',
+  'KME_CLIENT_REFUSED',
+])
+const UNSAID: ReadonlySet<KmeClientRefusalCode> = new Set([
+  'KME_CLIENT_REFUSED',
+  'KME_CLIENT_ANSWER_INVALID',
+])

@@ -10,16 +10,7 @@
  */
 
 export { callerOf, type CallerRules, type SaeField } from './caller.ts'
-export {
-  drop as dropForeignKeys,
-  KmeClient,
-  type ForeignStatus,
-  type KmeClientRequest,
-  type KmeClientResponse,
-  type KmeClientTransport,
-} from './client.ts'
-export type { ForeignKey } from './client-keys.ts'
-export { KmeClientRefusal, type KmeClientRefusalCode } from './client-refusal.ts'
+export * from './client-mod.ts'
 export { fixedDirectory, type SaeDirectory } from './directory.ts'
 export {
   BODY_OCTETS_MAX,

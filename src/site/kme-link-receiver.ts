@@ -33,7 +33,6 @@ import {
   type KmeBlockOffer,
 } from './kme-link-messages.ts'
 import { KmeLinkRefusal } from './kme-link-refusal.ts'
-import { keysAtOnce } from './kme-link-status.ts'
 
 export interface KmeReceiverInput extends KmeLinkContext {
   readonly secrets: Pick<SecretSupply, 'take'>
@@ -128,12 +127,9 @@ export class KmeReceiver implements Disposable {
     const { client, terms } = this.#input
     const { transmitterSae: master, keyBits: sizeBits } = terms
     this.#inspector.takeIds(ids)
-    const size = await keysAtOnce(client, master, sizeBits)
     const keys: ForeignKey[] = []
     try {
-      for (let at = 0; at < ids.length; at += size) {
-        const run = ids.slice(at, at + size)
-        const fetched = await client.decKeys(master, { ids: run, sizeBits })
+      for await (const fetched of client.decKeysInParts(master, { ids, sizeBits })) {
         keys.push(...fetched)
         this.#inspector.takeKeys(fetched)
       }

@@ -36,7 +36,6 @@ import {
   type KmeBlock,
 } from './kme-link-messages.ts'
 import { KmeLinkRefusal } from './kme-link-refusal.ts'
-import { keysAtOnce } from './kme-link-status.ts'
 
 export interface KmeSenderInput extends KmeLinkContext {
   readonly keysPerBlock: number
@@ -201,23 +200,19 @@ export class KmeSender {
   async #gather(): Promise<void> {
     const { client, terms, keysPerBlock } = this.#input
     const { receiverSae: slave, keyBits: sizeBits } = terms
-    let most = await keysAtOnce(client, slave, sizeBits)
-    while (this.#gathered.length < keysPerBlock) {
-      const number = Math.min(most, keysPerBlock - this.#gathered.length)
-      try {
-        const keys = await client.encKeys(slave, { number, sizeBits })
+    const number = keysPerBlock - this.#gathered.length
+    if (number <= 0) return
+    try {
+      for await (const keys of client.encKeysInParts(slave, { number, sizeBits })) {
         this.#gathered.push(...keys)
         this.#inspector.takeIds(keys.map(({ id }) => id))
         this.#inspector.takeKeys(keys)
-      } catch (error) {
-        const { code } = noteOf(error)
-        if (code === 'KME_LINK_KEYS_SUSPICIOUS') this.#dropGathered()
-        if (!NOTHING_GONE.has(code)) throw error
-        // Where fewer are there than asked for, a KME may give none.
-        if (number > 1) most = Math.floor(number / 2)
-        else if (this.#gathered.length * sizeBits >= KEY_BITS_LEAST) return
-        else throw error
       }
+    } catch (error) {
+      const { code } = noteOf(error)
+      if (code === 'KME_LINK_KEYS_SUSPICIOUS') this.#dropGathered()
+      const isEnough = this.#gathered.length * sizeBits >= KEY_BITS_LEAST
+      if (!NOTHING_GONE.has(code) || !isEnough) throw error
     }
   }
 

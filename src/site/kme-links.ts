@@ -96,7 +96,7 @@ async function answer(
 }
 
 const noVendorKmes: VendorKmes = () => () =>
-  Promise.reject(new KmeClientRefusal('KME_CLIENT_UNANSWERED', 'No KME can be reached from here'))
+  Promise.reject(new KmeClientRefusal('KME_CLIENT_UNREACHED', 'No KME can be reached from here'))
 
 const CHANNEL = 'kme-link'
 const METHODS: readonly KmeLinkMethod[] = ['open', 'collect', 'confirm']

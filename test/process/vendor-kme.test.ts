@@ -68,7 +68,7 @@ test("two hospitals live on a vendor's KMEs, through a kill and a vendor that is
   await Promise.all([leeds.daemon.start(), york.daemon.start()])
   const linkAt = async (site: TestSite) => (await site.admin.call('links', {}, null))[0]
   await until('the link says that the KME is away', async () => {
-    return (await linkAt(leeds)).reason === 'KME_CLIENT_UNANSWERED'
+    return (await linkAt(leeds)).reason === 'KME_CLIENT_UNREACHED'
   })
   await vendor.start()
   await Promise.all([leeds.hasKeys(4), york.hasKeys(4)])
