@@ -29,11 +29,13 @@ interface Include {
   readonly concept?: readonly Concept[]
 }
 interface Parameter {
+  readonly url: string
   readonly code: string
   readonly base: readonly string[]
   readonly type: string
   readonly expression?: string
   readonly target?: readonly string[]
+  readonly component?: readonly { readonly definition: string; readonly expression: string }[]
 }
 
 const target = resolve(import.meta.dirname, '../src/health/definitions')
@@ -63,9 +65,14 @@ function main(): void {
     ),
     codes: requiredCodes(structures, terms),
     owners: ownerPaths(compartment, parameters),
+    compartment: compartmentParameters(compartment),
     names: memberNames(structures).join(' '),
   })
-  write('search-parameters.json', parameters.map(searchParameter))
+  const byUrl = new Map(parameters.map((item) => [item.url, item]))
+  write(
+    'search-parameters.json',
+    parameters.map((item) => searchParameter(item, byUrl)),
+  )
 }
 
 function structure(item: Item): Json {
@@ -119,11 +126,14 @@ const constraint = (item: Item): Json =>
     expression: item['expression'],
   })
 
-const searchParameter = (item: Parameter): Json => {
-  const all = item as unknown as Item
-  const keys = ['code', 'base', 'type', 'expression', 'target', 'multipleOr', 'multipleAnd']
-  const more = ['comparator', 'modifier', 'component']
-  return defined(Object.fromEntries([...keys, ...more].map((key) => [key, all[key]])))
+function searchParameter(item: Parameter, byUrl: ReadonlyMap<string, Parameter>): Json {
+  const { code, base, type, expression, target: targets, component } = item
+  const parts = component?.map(({ definition, expression: path }) => {
+    const found = byUrl.get(definition)
+    if (found === undefined) throw new Error(`Unknown component: ${definition}`)
+    return defined({ type: found.type, expression: path, target: found.target })
+  })
+  return defined({ code, base, type, expression, target: targets, component: parts })
 }
 
 /** Every name that a member of a resource may have: safe to repeat in a message, whatever came in. */
@@ -199,12 +209,9 @@ function ownerPaths(compartment: Item, parameters: readonly Parameter[]): Json {
       for (const path of elementPaths(type, expression ?? '')) (paths[type] ??= new Set()).add(path)
     }
   }
-  const members = compartment['resource'] as unknown as readonly {
-    readonly code: string
-    readonly param?: readonly string[]
-  }[]
   // A patient linked to another is still a record of its own.
-  for (const { code, param } of members) if (code !== 'Patient') param?.forEach((p) => add(code, p))
+  for (const { code, param } of membersOf(compartment))
+    if (code !== 'Patient') param?.forEach((p) => add(code, p))
   for (const { base, code, target: targets } of parameters) {
     if (!['patient', 'subject'].includes(code) || targets?.includes('Patient') !== true) continue
     for (const type of base) add(type, code)
@@ -212,6 +219,18 @@ function ownerPaths(compartment: Item, parameters: readonly Parameter[]): Json {
   const entries = Object.entries(paths).map(([type, found]) => [type, [...found]] as const)
   return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
+
+/** For each resource type, the search parameters that put it into a patient's compartment. */
+const compartmentParameters = (compartment: Item): Json =>
+  Object.fromEntries(
+    membersOf(compartment).flatMap(({ code, param }) => (param ? [[code, param] as const] : [])),
+  )
+
+const membersOf = (compartment: Item) =>
+  compartment['resource'] as unknown as readonly {
+    readonly code: string
+    readonly param?: readonly string[]
+  }[]
 
 /** `Observation.subject.where(resolve() is Patient) | Flag.subject` for Observation: `subject`. */
 function elementPaths(type: string, expression: string): string[] {

@@ -27,6 +27,10 @@ export function meetType(type: string): void {
 export const patientElements = (type: string): readonly string[] | undefined =>
   Object.hasOwn(owners, type) ? owners[type] : undefined
 
+/** Search parameters whose references put a resource of this type into a patient's compartment. */
+export const patientParametersOf = (type: string): readonly string[] =>
+  Object.hasOwn(compartment, type) ? compartment[type] : []
+
 /** Whether a required binding allows this code; undefined where the codes cannot be listed. */
 export function allowsCode(
   valueSet: string,
@@ -54,6 +58,7 @@ type CodesBySystem = ReadonlyMap<string, ReadonlySet<string>>
 const codes: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> =
   definitions.codes
 const owners: Readonly<Record<string, readonly string[]>> = definitions.owners
+const compartment: Readonly<Record<string, readonly string[]>> = definitions.compartment
 /** Owned by this module; only ever grows, to the types and value sets of R4. */
 const expanded = new Map<string, CodesBySystem>()
 const met = new Set<string>()

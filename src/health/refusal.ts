@@ -18,6 +18,11 @@ export type HealthRefusalCode =
   | 'HEALTH_BUNDLE_TOO_LARGE'
   | 'HEALTH_UNSUPPORTED'
   | 'HEALTH_RESOURCE_INVALID'
+  | 'HEALTH_SEARCH_UNKNOWN'
+  | 'HEALTH_SEARCH_MODIFIER'
+  | 'HEALTH_SEARCH_VALUE'
+  | 'HEALTH_SEARCH_UNSUPPORTED'
+  | 'HEALTH_SEARCH_TOO_LARGE'
 
 /** Codes of FHIR's value set issue-type that we use. */
 export type IssueKind =
@@ -29,6 +34,7 @@ export type IssueKind =
   | 'duplicate'
   | 'not-found'
   | 'not-supported'
+  | 'too-costly'
 
 /** One fault of one resource, as an issue of a FHIR OperationOutcome. */
 export interface Issue {
