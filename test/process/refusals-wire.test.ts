@@ -9,8 +9,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { SeededRandom } from '#base'
-import { freePorts } from '#cli'
-import { peerCredentials } from '../support/credentials.ts'
 import { Interceptor, questionIn, untouched, type Question } from '../support/interceptor.ts'
 import { cohort, textsByName } from '../support/records.ts'
 import { changesNothing } from '../support/standing.ts'
@@ -27,17 +25,7 @@ const random = new SeededRandom(20_260_122)
 test('a liar between two sites repeats and changes messages in vain', async (t) => {
   const sites = await makeTwoSites(t)
   const { bristol, cambridge } = sites
-  const [port] = await freePorts(1)
-  const second = { name: 'cambridge', credentials: await peerCredentials(cambridge, 'cambridge') }
-  await using between = await Interceptor.open({
-    first: { name: 'bristol', credentials: await peerCredentials(bristol, 'bristol') },
-    second: { ...second, port: cambridge.peerPort },
-    port,
-  })
-  bristol.configure((value) => {
-    const [peer] = value['peers'] as Record<string, unknown>[]
-    peer['port'] = port
-  })
+  await using between = await Interceptor.between(bristol, cambridge)
   await sites.start()
   await bristol.hasKeys(1)
   const [organisations, ...bundles] = cohort(5, 4)

@@ -6,7 +6,10 @@
  */
 
 import { fromCbor, siteId, toCbor, type Connection } from '#base'
+import { freePorts } from '#cli'
 import { JsonLog, openNetwork, SystemClock, type Credentials, type TlsNetwork } from '#gateway'
+import { peerCredentials } from './credentials.ts'
+import type { TestSite } from './sites.ts'
 import { until } from './until.ts'
 
 /** One question of a site to its peer, as it crossed. */
@@ -16,7 +19,7 @@ export interface Question {
   readonly payload: Uint8Array
 }
 
-/** What becomes of a message on its way to the second site: any number of messages. */
+/** What becomes of a message on its way: any number of messages. */
 export type Meddling = (channel: string, octets: Uint8Array) => readonly Uint8Array[]
 
 export const untouched: Meddling = (_, octets) => [octets]
@@ -25,7 +28,10 @@ export const questionIn = (octets: Uint8Array): Question =>
   fromCbor(octets, MESSAGE_MAX) as Question
 
 export class Interceptor implements AsyncDisposable {
+  /** With what the first site sends to the second. */
   meddling: Meddling = untouched
+  /** With what the second sends back. */
+  answering: Meddling = untouched
   /** Everything that the first site has asked the second. */
   readonly questions: Question[] = []
   readonly #clock = new SystemClock()
@@ -43,8 +49,25 @@ export class Interceptor implements AsyncDisposable {
     )
   }
 
+  /** Steps between two sites that do not run yet: the first finds the second here from then on. */
+  static async between(first: TestSite, second: TestSite): Promise<Interceptor> {
+    const [port] = await freePorts(1)
+    const credentials = await peerCredentials(second, second.name)
+    const between = await Interceptor.#open({
+      first: { name: first.name, credentials: await peerCredentials(first, first.name) },
+      second: { name: second.name, credentials, port: second.peerPort },
+      port,
+    })
+    first.configure((value) => {
+      for (const peer of value['peers'] as Record<string, unknown>[]) {
+        if (peer['site'] === second.name) peer['port'] = port
+      }
+    })
+    return between
+  }
+
   /** Listens in the place of the second site. */
-  static async open(input: {
+  static async #open(input: {
     readonly first: { readonly name: string; readonly credentials: Credentials }
     readonly second: { readonly name: string; readonly credentials: Credentials; port: number }
     readonly port: number
@@ -93,7 +116,9 @@ export class Interceptor implements AsyncDisposable {
     const far = await this.#far.dial(siteId(this.#to), channel)
     void near.closed.then(() => far.close())
     void far.closed.then(() => near.close())
-    far.receive((octets) => near.send(octets).catch(() => undefined))
+    far.receive(async (octets) => {
+      for (const one of this.answering(channel, octets)) await near.send(one).catch(() => undefined)
+    })
     near.receive(async (octets) => {
       if (channel === 'peer') this.questions.push(questionIn(octets.slice()))
       for (const one of this.meddling(channel, octets)) await far.send(one).catch(() => undefined)

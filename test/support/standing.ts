@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import type { EntryView } from '#contract'
 import { filesIn } from './readable.ts'
 import type { TestSite } from './two-sites.ts'
 
@@ -25,19 +26,24 @@ export interface Standing {
 export async function standingOf(site: TestSite): Promise<Standing> {
   const { patients, items } = await site.status()
   const transfers = await site.admin.call('transfers', { limit: '1000' }, null)
-  const entries: string[] = []
-  for (let after = -1; ; after += ENTRIES) {
-    const query = { after: String(after), limit: String(ENTRIES) }
-    const page = await site.admin.call('entries', query, null)
-    for (const { index, kind } of page) if (OURS.test(kind)) entries.push(`${index} ${kind}`)
-    if (page.length < ENTRIES) break
-  }
+  const entries = (await entriesOf(site)).filter(({ kind }) => OURS.test(kind))
   return {
     patients,
     items,
     transfers: transfers.map(({ transfer, state }) => `${transfer} ${state}`),
-    entries,
+    entries: entries.map(({ index, kind }) => `${index} ${kind}`),
     files: filesIn(site.folder).filter((file) => /^[0-9a-f]{64}$/.test(basename(file))),
+  }
+}
+
+/** The whole log of a site. */
+export async function entriesOf(site: TestSite): Promise<readonly EntryView[]> {
+  const entries: EntryView[] = []
+  for (let after = -1; ; after += ENTRIES) {
+    const query = { after: String(after), limit: String(ENTRIES) }
+    const page = await site.admin.call('entries', query, null)
+    entries.push(...page)
+    if (page.length < ENTRIES) return entries
   }
 }
 
