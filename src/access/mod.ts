@@ -1,0 +1,33 @@
+/**
+ * Who may: roles, relationships, purposes, labels, consent and break-glass, in one pure decision.
+ *
+ * Every way out of the vault asks `decide` (or `forPatients`, the same for lists) and performs its
+ * obligations. Roles and guards are Cedar policies, text that a hospital reads and approves.
+ *
+ * Does not know who somebody is (tokens are checked here, people are enrolled elsewhere), and does
+ * not guard what has left: see `docs/internals/access.md`.
+ *
+ * @module
+ */
+
+export * from './break-glass.ts'
+export { consentFor, type ConsentFinding } from './consent.ts'
+export { readConsent, type Directive } from './consent-read.ts'
+export { decide, forPatients } from './decide.ts'
+export { openPolicyEngine, type PolicyEngine, type Question, type Verdict } from './engine.ts'
+export { resourceFacts } from './facts.ts'
+export { highWaterMark, labelsOf, securityTags, type Labels } from './labels.ts'
+export type * from './model.ts'
+export type { DisclosureForm, Policy, PolicySources } from './policy-set.ts'
+export { AccessRefusal, type AccessRefusalCode } from './refusal.ts'
+export {
+  narrowScopes,
+  readScopes,
+  scopeOf,
+  scopesAllow,
+  scopeText,
+  type Scope,
+  type ScopeLevel,
+  type ScopeList,
+} from './scopes.ts'
+export * from './vocabulary.ts'
