@@ -9,9 +9,8 @@
  * @module
  */
 
-import { isObject, type Json, type JsonObject } from '#health'
+import { intervalOfDate, isObject, type Interval, type Json, type JsonObject } from '#health'
 import type { Code } from './model.ts'
-import { intervalOfDate, type Interval } from './dates.ts'
 
 /** One provision: conditions, what they permit or deny, and exceptions to that. */
 export interface Provision {
@@ -54,13 +53,17 @@ export interface Directive {
 /**
  * The directive of a Consent, or undefined if it directs nothing: not in force, or about treatment
  * or advance care rather than about data.
+ *
+ * @param owner   the patient, as the host names patients. To be given wherever a reference may be
+ *                spelled in another way (absolute, merged): a directive that is filed under a name
+ *                nobody asks for is not found
  */
-export function readConsent(consent: JsonObject): Directive | undefined {
+export function readConsent(consent: JsonObject, owner?: string): Directive | undefined {
   if (consent['resourceType'] !== 'Consent' || consent['status'] !== 'active') return undefined
   const scopes = codesOf(consent['scope'])
   if (scopes.some(({ code }) => NOT_ABOUT_DATA.has(code))) return undefined
   const id = `Consent/${textOf(consent['id']) ?? 'unnamed'}`
-  const patient = isObject(consent['patient']) ? referenceOf(consent['patient']) : undefined
+  const patient = owner ?? referenceOf(consent['patient'])
   if (patient === undefined) return undefined
   const provision = consent['provision'] ?? {}
   const foreign = consent['modifierExtension'] !== undefined

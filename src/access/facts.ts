@@ -7,10 +7,18 @@
  * @module
  */
 
-import { isObject, ownershipOf, referencesOf, type Json, type JsonObject } from '#health'
+import {
+  intervalOfDate,
+  isObject,
+  ownershipOf,
+  referencesOf,
+  type Interval,
+  type Json,
+  type JsonObject,
+} from '#health'
 import { classOf } from './classes.ts'
 import { codesOf, listOf, referenceOf } from './consent-read.ts'
-import { intervalOfDate, type Interval } from './dates.ts'
+
 import { codesIn, declaredLabels, labelsOf } from './labels.ts'
 import type { ResourceFacts } from './model.ts'
 

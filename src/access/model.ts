@@ -9,9 +9,10 @@
  */
 
 import type { EpochMs, SiteId } from '#base'
+import type { Interval } from '#health'
 import type { BreakGlassGrant } from './break-glass.ts'
 import type { Directive } from './consent-read.ts'
-import type { Interval } from './dates.ts'
+
 import type { Scope } from './scopes.ts'
 import type { DisclosureForm } from './policy-set.ts'
 import type {
