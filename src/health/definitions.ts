@@ -63,3 +63,7 @@ const compartment: Readonly<Record<string, readonly string[]>> = definitions.com
 const expanded = new Map<string, CodesBySystem>()
 const met = new Set<string>()
 const ABSTRACT = ['Resource', 'DomainResource']
+/** All resource types of R4 that can stand by themselves, in order of their names. */
+export const RESOURCE_TYPES: readonly string[] = Object.keys(definitions.resources)
+  .filter(isResourceType)
+  .toSorted()

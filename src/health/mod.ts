@@ -10,7 +10,7 @@
 
 export * from './bundle.ts'
 export * from './cohort/cohort.ts'
-export { isResourceType } from './definitions.ts'
+export { isResourceType, RESOURCE_TYPES } from './definitions.ts'
 export * from './json.ts'
 export * from './nhs-number.ts'
 export * from './ownership.ts'

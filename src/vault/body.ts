@@ -6,8 +6,9 @@
  * @module
  */
 
-import { cborDoor, Octets, Text, textOf, toCbor, Type, utf8 } from '#base'
+import { cborDoor, Octets, Text, textOf, toCbor, Type, utf8, type Uuid } from '#base'
 import { JSON_OCTETS_MAX, readJson, type JsonObject } from '#health'
+import type { Tags } from './tags.ts'
 
 export interface Body {
   /** FHIR resource type. */
@@ -26,8 +27,22 @@ export function decodeBody(octets: Uint8Array): Body {
   return { type, id, text: textOf(text) }
 }
 
-/** The resource of a body. */
-export const resourceOf = ({ text }: Body): JsonObject => readJson(utf8(text)) as JsonObject
+/** The resource of a body that is not gone. */
+export const resourceOf = ({ text }: Pick<Body, 'text'>): JsonObject =>
+  readJson(utf8(text)) as JsonObject
+
+/** The text of a version that says: the resource is no more. JSON for nothing. */
+export const GONE = 'null'
+
+/** Whether a version says that its resource is no more. */
+export const isGone = ({ text }: Pick<Body, 'text'>): boolean => text === GONE
+
+/**
+ * The tag of an object's newest text. What is no more is tagged with its object, so that equal tags
+ * do not show which objects those are.
+ */
+export const likenessOf = (tags: Tags, object: Uuid, text: string): Uint8Array =>
+  text === GONE ? tags.of('likeness', text, object) : tags.of('likeness', text)
 
 /** The kind of content, in the header of a container: a FHIR R4 resource as JSON. */
 export const CONTENT_FHIR_R4 = 1

@@ -10,6 +10,7 @@ import type { DualSigner, DualVerifier } from '#crypto'
 import type { Steps } from '#health'
 import type { Groups } from './groups.ts'
 import type { Keyring } from './keyring.ts'
+import type { Kinds } from './kinds.ts'
 import type { Tags } from './tags.ts'
 
 /** The log as the vault needs it: to write, and for a scrub to read its own entries. */
@@ -51,6 +52,7 @@ export interface VaultPorts {
 export interface VaultContext extends VaultPorts {
   readonly keyring: Keyring
   readonly tags: Tags
+  readonly kinds: Kinds
   readonly groups: Groups
 }
 

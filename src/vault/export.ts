@@ -2,7 +2,8 @@
  * A patient's record on its way to another site: stored containers, their data keys, their proofs.
  *
  * Containers leave as they are stored. Whoever sends them wraps the data keys for the other site
- * and nobody else (`rewrap`), under a session key. With the patient's own objects go those shared
+ * and nobody else (`rewrap`), under a session key. What is no more goes as the version that says so,
+ * and ends what the other site has of it. With the patient's own objects go those shared
  * ones that they refer to, directly or through each other: the clinicians, the organisations.
  *
  * An object about several patients goes with each of them, whole: it names the others to the other
@@ -15,7 +16,7 @@
 import { assert, type SecretBytes, type SiteId, type Uuid } from '#base'
 import { unwrapDataKey } from '#envelope'
 import { referencesOf } from '#health'
-import { resourceOf } from './body.ts'
+import { isGone, resourceOf } from './body.ts'
 import type { VaultContext } from './context.ts'
 import type { GroupProof } from './group.ts'
 import { proverOf } from './groups.ts'
@@ -194,7 +195,9 @@ class Wanted {
 
   addFrom(verified: VerifiedVersion, key: HolderKey): void {
     const origin = verified.tenant
-    for (const reference of referencesOf(resourceOf(openVersion(verified, key)))) {
+    const body = openVersion(verified, key)
+    if (isGone(body)) return
+    for (const reference of referencesOf(resourceOf(body))) {
       const name = `${origin} ${reference}`
       if (this.#seen.has(name)) continue
       this.#seen.add(name)

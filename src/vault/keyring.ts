@@ -33,6 +33,7 @@ import {
   type Holder,
   type HolderKind,
 } from './keys.ts'
+import { Kinds } from './kinds.ts'
 import { damaged } from './refusal.ts'
 import { numberOf, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
@@ -90,11 +91,11 @@ export class Keyring implements Disposable {
     return present(await this.keyOf(id), 'a holder just read')
   }
 
-  /** The tags of the site, for their new owner. @throws VaultRefusal `VAULT_DAMAGED` */
-  async tags(): Promise<Tags> {
+  /** What finds records, for its new owner. @throws VaultRefusal `VAULT_DAMAGED` */
+  async index(): Promise<{ readonly tags: Tags; readonly kinds: Kinds }> {
     const row = await this.#siteHolderRow('index')
     using key = this.#siteKey.unwrap(holderOf(row), octetsOf(row, 'wrapped'))
-    return new Tags(key)
+    return { tags: new Tags(key), kinds: new Kinds(this.#siteKey.site, key) }
   }
 
   /** A new holder, which exists once its statement is committed. */

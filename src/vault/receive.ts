@@ -3,7 +3,8 @@
  *
  * Containers stay as they were sealed; only their wraps are new. The sealing site's signed group
  * and the way each item took are kept beside it, so both can be shown and verified for ever. An
- * item that is here already is left alone, so receiving twice is receiving once.
+ * item that is here already is left alone, so receiving twice is receiving once. That something is
+ * no more ends what is here of it.
  *
  * Gives statements and commits nothing: the transfer's own rows go into the same commit.
  *
@@ -24,7 +25,7 @@ import { containerHash, open, parseContainer, rewrap, type Container } from '#en
 import { sha256 } from '#crypto'
 import { issuesOf, ownershipOf, type JsonObject } from '#health'
 import { placeContainers } from './blobs.ts'
-import { CONTENT_FHIR_R4, decodeBody, resourceOf, type Body } from './body.ts'
+import { CONTENT_FHIR_R4, decodeBody, isGone, likenessOf, resourceOf, type Body } from './body.ts'
 import { eachStep, paced, type VaultContext } from './context.ts'
 import {
   GROUP_ENTRIES_MAX,
@@ -34,10 +35,11 @@ import {
   type GroupProof,
   type GroupStatement,
 } from './group.ts'
+import type { HolderKey } from './keyring.ts'
 import { holdersOfObject, objectById, versionOf, type StoredObject } from './objects.ts'
 import { keepForeign, noteOrigin, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
 import { VaultRefusal } from './refusal.ts'
-import { holdersOf, type Holders, type Owned } from './subjects.ts'
+import { holdersOf, presentHolders, type Owned } from './subjects.ts'
 import { requireKnown, requireSynthetic } from './synthetic.ts'
 import { identityOf } from './tags.ts'
 import { traceEntries, writeGroup, type NewVersion } from './writing.ts'
@@ -89,15 +91,26 @@ export async function stageImport(
   const compared = await Promise.all(
     read.map(async (item) => ({ ...item, ...(await stored(context, item)) })),
   )
-  const fresh = compared.filter(({ isHere }) => !isHere)
-  using holders = await holdersOf(context, fresh)
+  // That something is no more says nothing where it never was.
+  const fresh = compared.filter(
+    (item) => !item.isHere && (item.before !== undefined || !isGone(item)),
+  )
+  const alive = fresh.filter((item) => !isGone(item))
+  using holders = await holdersOf(context, alive)
   if (context.acceptOnlySynthetic) {
-    fresh.forEach(requireSynthetic)
-    requireKnown(fresh, holders)
+    alive.forEach(requireSynthetic)
+    requireKnown(alive, holders)
+  }
+  using former = new DisposableStack()
+  const keys = new Map<ReadItem, readonly HolderKey[]>(
+    alive.map((item) => [item, holders.of(item)]),
+  )
+  for (const item of fresh) {
+    if (!keys.has(item)) keys.set(item, await presentHolders(context, item.object, former))
   }
   const versions = await paced(
     clock,
-    eachStep(fresh, (item) => versionFor(context, item, holders)),
+    eachStep(fresh, (item) => versionFor(context, item, keys.get(item) ?? [])),
   )
   const patients = new Set(holders.patients().map(({ holder }) => holder.id))
   for (const { isHere, before } of compared) {
@@ -112,7 +125,9 @@ export async function stageImport(
   const statements = [
     ...holders.statements,
     ...foreign.values().map(({ tenant, group, proof }) => keepForeign(site, tenant, group, proof)),
-    ...(await writeGroup(context, placed, { kind: 'vault.received', actor, from })),
+    ...(await writeGroup(context, placed, {
+      ...{ kind: 'vault.received', at: clock.now(), actor, from },
+    })),
     ...traceEntries(context, { kind: 'vault.filed', actor }, holders.patients()),
   ]
   return { ...outcome, statements }
@@ -146,7 +161,8 @@ function readItem(received: ReceivedItem, signed: SignedStatements): ReadItem {
   }
   const body = openedBody(container, dataKey, object)
   const { type, id, value } = body
-  if (value['resourceType'] !== type || value['id'] !== id || issuesOf(value, '', 1).length > 0) {
+  const isNamed = value['resourceType'] === type && value['id'] === id
+  if (!isNamed || (!isGone(body) && issuesOf(value, '', 1).length > 0)) {
     throw refused(object, 'is not a valid resource')
   }
   const ownership = ownershipOf(value)
@@ -212,22 +228,22 @@ async function stored(
 function versionFor(
   context: VaultContext,
   item: ReadItem & { readonly before: StoredObject | undefined },
-  holders: Holders,
+  keys: readonly HolderKey[],
 ): Omit<NewVersion, 'column'> & { readonly container: Uint8Array } {
   const { tags, random } = context
   const { object: id, version, tenant, hash, group, proof, received, type, before } = item
-  const keys = holders.of(item)
   const wrapUnder = keys.map(({ wrapping }) => wrapping)
   const { dataKey: by, protections } = received
   const container = rewrap({ container: received.container, by, wrapUnder, random })
   const isNewest = version > (before?.newest ?? 0)
   const identity = identityOf(tags, tenant, item)
-  const likeness = tags.of('likeness', item.text)
+  const likeness = likenessOf(tags, id, item.text)
   const after = { id, origin: tenant, newest: version, identity, likeness }
   return {
     object: isNewest || before === undefined ? after : before,
     before,
     version,
+    type,
     hash,
     octets: container.length,
     container,
@@ -263,7 +279,8 @@ function openedBody(
 ): Body & { readonly value: JsonObject } {
   try {
     const body = decodeBody(open({ container, by, expected: {} }).plaintext)
-    return { ...body, value: resourceOf(body) }
+    const { type, id } = body
+    return { ...body, value: isGone(body) ? { resourceType: type, id } : resourceOf(body) }
   } catch (cause) {
     // A fault of ours is not the item's: the sender would give it up for good.
     if (cause instanceof AssertionFailure) throw cause

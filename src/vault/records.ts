@@ -21,7 +21,7 @@ import {
   type Uuid,
 } from '#base'
 import { identifiersOf, NHS_NUMBER_SYSTEM } from '#health'
-import { resourceOf, type Body } from './body.ts'
+import { isGone, resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
 import { HOLDER_KINDS } from './keys.ts'
@@ -87,6 +87,7 @@ export async function readRecord(
   const verified = await readVersion(context, object)
   using key = await openerOf(context, object)
   const body = openVersion(verified, key)
+  if (isGone(body)) throw notFound('record')
   const { version } = verified
   const detail = concat(uuidOctets(object.id), uint32(version))
   await store.commit(traceEntries(context, { kind: 'vault.opened', actor, detail }, [key]))
@@ -104,7 +105,8 @@ export async function* readPatient(
   for await (const held of everyObjectOf(context, patient)) {
     const verified = await readNewest(context, held)
     const { object, version } = verified
-    yield { ...openVersion(verified, key), object, version }
+    const body = openVersion(verified, key)
+    if (!isGone(body)) yield { ...body, object, version }
   }
 }
 
@@ -241,6 +243,7 @@ async function hasIdentifier(
 ): Promise<boolean> {
   for await (const held of objectsOfPart(context, key.holder.id, 'self')) {
     const body = openVersion(await readNewest(context, held), key)
+    if (isGone(body)) continue
     const has = identifiersOf(resourceOf(body)).some(
       ({ system, value }) =>
         value === wanted.value && (wanted.system === undefined || system === wanted.system),

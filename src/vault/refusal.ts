@@ -6,6 +6,8 @@ export type VaultRefusalCode =
   /** The root key given is not the one this store was made with. */
   | 'VAULT_ROOT_WRONG'
   | 'VAULT_NOT_FOUND'
+  /** The newest version is not the one that was to be changed; `version` is which it is. */
+  | 'VAULT_VERSION_OTHER'
   /** Something stored is not as it was sealed; `facts` name the row. */
   | 'VAULT_DAMAGED'
   | 'VAULT_NOT_SYNTHETIC'

@@ -13,7 +13,7 @@
 
 import { bind, statement, type Uuid } from '#base'
 import { ownershipOf } from '#health'
-import { resourceOf } from './body.ts'
+import { isGone, resourceOf } from './body.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
 import { everyObjectOf, versionsOf } from './objects.ts'
@@ -59,6 +59,7 @@ async function requireHolderSynthetic(
       const verified = await readVersion(context, object, version)
       if (!openersOf(verified).includes(id)) continue
       const body = openVersion(verified, key)
+      if (isGone(body)) continue
       const value = resourceOf(body)
       requireSynthetic({ value, ownership: ownershipOf(value) })
       isDescribed ||= body.type === 'Patient'

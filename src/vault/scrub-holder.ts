@@ -7,7 +7,7 @@
 import { bind, hex, sameOctets, statement, uuidOctets, type SiteId, type Uuid } from '#base'
 import { sha256 } from '#crypto'
 import { ownershipOf } from '#health'
-import { resourceOf, type Body } from './body.ts'
+import { isGone, likenessOf, resourceOf, type Body } from './body.ts'
 import { storedVerifiersOf, type VaultContext, type VerifiersOf } from './context.ts'
 import { faultOf, type Fault } from './findings.ts'
 import { isProven, isSigned, type GroupProof } from './group.ts'
@@ -119,7 +119,7 @@ async function checkObject(
   const body = openVersion(verified, key)
   lookups.expect(object, body)
   const identity = identityOf(context.tags, object.origin, body)
-  const likeness = context.tags.of('likeness', body.text)
+  const likeness = likenessOf(context.tags, object.id, body.text)
   if (!sameOctets(identity, object.identity)) throw damaged(place, 'the identity tag was changed')
   if (!sameOctets(likeness, object.likeness)) throw damaged(place, 'the likeness tag was changed')
   await checkHoldings(context, verified, body)
@@ -173,7 +173,7 @@ class Lookups {
   }
 
   expect({ origin }: StoredObject, body: Body): void {
-    if (this.#key.holder.kind !== 'patient') return
+    if (this.#key.holder.kind !== 'patient' || isGone(body)) return
     const { tags } = this.#context
     const value = resourceOf(body)
     if (body.type === 'Patient') {

@@ -30,6 +30,7 @@ import {
 } from '#health'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
+import { holdersOfObject } from './objects.ts'
 import { VaultRefusal } from './refusal.ts'
 import { idIn, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
@@ -91,6 +92,25 @@ export async function holdersOf(
   return holders
 }
 
+/**
+ * The keys of those who hold an object now.
+ *
+ * @param keys   whose disposal clears them
+ */
+export async function presentHolders(
+  context: VaultContext,
+  object: Uuid,
+  keys: DisposableStack,
+): Promise<readonly HolderKey[]> {
+  const held: HolderKey[] = []
+  for (const id of await holdersOfObject(context, object)) {
+    const key = await context.keyring.keyOf(id)
+    if (key === undefined) throw missingHolder(id)
+    held.push(keys.use(key))
+  }
+  return held
+}
+
 /** The holders of one import. Owns their keys until it is disposed. */
 export class Holders implements Disposable {
   readonly #context: VaultContext
@@ -145,7 +165,7 @@ export class Holders implements Disposable {
     const patients = this.#resources.filter(({ type }) => type === 'Patient')
     const named = this.#resources.flatMap(({ ownership, origin }) => {
       if (ownership.kind !== 'patients') return []
-      checkCount(ownership.subjects.length)
+      checkSubjects(ownership)
       return ownership.subjects.map((subject) => this.#lookupOf(subject, origin))
     })
     const persons = patients.flatMap(({ value }) => personOf(tags, value))
@@ -274,7 +294,9 @@ const lookupOfIdentifier = (tags: Tags, { system, value }: Identifier): Lookup =
   tag: tags.of('identifier', system, value),
 })
 
-function checkCount(subjects: number): void {
+/** @throws VaultRefusal `VAULT_TOO_MANY_SUBJECTS` */
+export function checkSubjects(ownership: Ownership): void {
+  const subjects = ownership.kind === 'patients' ? ownership.subjects.length : 0
   if (subjects <= SUBJECTS_MAX) return
   throw new VaultRefusal(
     'VAULT_TOO_MANY_SUBJECTS',

@@ -5,6 +5,7 @@
  */
 
 import { isObject, isSynthetic, type JsonObject, type Ownership } from '#health'
+import type { HolderKey } from './keyring.ts'
 import { VaultRefusal } from './refusal.ts'
 import type { Holders, Owned } from './subjects.ts'
 
@@ -22,14 +23,20 @@ export function requireSynthetic(resource: {
 }
 
 /**
+ * @param arriving   holders whose own resources come before these; those of these are added
  * @throws VaultRefusal `VAULT_NOT_SYNTHETIC` if a record is about a patient who is neither here,
- *   and so was found synthetic, nor among the resources
+ *   and so was found synthetic, nor arriving
  */
-export function requireKnown(resources: readonly Owned[], holders: Holders): void {
+export function requireKnown(
+  resources: readonly Owned[],
+  holders: Holders,
+  arriving = new Set<HolderKey>(),
+): void {
   const patients = resources.filter(({ type }) => type === 'Patient')
-  const arriving = new Set(patients.flatMap((patient) => holders.of(patient)))
-  for (const key of holders.patients()) {
-    if (holders.isNew(key.holder.id) && !arriving.has(key)) throw notSynthetic()
+  for (const key of patients.flatMap((patient) => holders.of(patient))) arriving.add(key)
+  for (const key of resources.flatMap((resource) => holders.of(resource))) {
+    const { kind, id } = key.holder
+    if (kind === 'patient' && holders.isNew(id) && !arriving.has(key)) throw notSynthetic()
   }
 }
 

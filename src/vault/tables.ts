@@ -8,6 +8,7 @@
  *   vault_holding   which objects belong to which holder
  *   vault_edition   one row a sealed version; large containers lie in files
  *   vault_group     what was written together: manifest, and two signatures over its root
+ *   vault_roll      which types a group's versions have, sealed
  *   vault_origin    for what came from another site: how it was protected, and its place in …
  *   vault_foreign   … a group that the other site signed
  *   vault_regime    whether all of it was found to be about invented patients
@@ -91,6 +92,15 @@ interface GroupTable {
   readonly ed25519: Uint8Array
 }
 
+interface RollTable {
+  readonly site_id: string
+  /** As the statement of the group says. */
+  readonly made_at: number
+  readonly group_id: Uint8Array
+  /** nonce(12) ‖ sealed numbers of types ‖ tag(16): see `Kinds`. */
+  readonly kinds: Uint8Array
+}
+
 interface OriginTable {
   readonly site_id: string
   readonly object_id: Uint8Array
@@ -121,6 +131,7 @@ export interface VaultTables {
   readonly vault_holding: HoldingTable
   readonly vault_edition: VersionTable
   readonly vault_group: GroupTable
+  readonly vault_roll: RollTable
   readonly vault_origin: OriginTable
   readonly vault_foreign: ForeignTable
   readonly vault_regime: RegimeTable
@@ -179,6 +190,15 @@ export const vaultMigrations: readonly Migration[] = [
     statements: [
       `CREATE TABLE vault_regime (
         site_id TEXT NOT NULL, checked BIGINT NOT NULL, PRIMARY KEY (site_id))`,
+    ],
+  },
+  {
+    id: 'vault-3',
+    statements: [
+      `CREATE TABLE vault_roll (
+        site_id TEXT NOT NULL, made_at BIGINT NOT NULL, group_id BLOB NOT NULL,
+        kinds BLOB NOT NULL, PRIMARY KEY (site_id, group_id))`,
+      'CREATE INDEX vault_roll_made_at ON vault_roll (site_id, made_at, group_id)',
     ],
   },
 ]

@@ -6,6 +6,7 @@
 
 import type { SecretBytes, SiteId, Uuid } from '#base'
 import { sweepBlobs } from './blobs.ts'
+import type { WriteUnit, Written } from './changes.ts'
 import { storedVerifiersOf, type VaultContext, type VaultPorts } from './context.ts'
 import {
   exportItems,
@@ -16,9 +17,10 @@ import {
 } from './export.ts'
 import type { ScrubFinding } from './findings.ts'
 import { Groups } from './groups.ts'
-import { readForImport, writeImport, type ImportOutcome } from './import.ts'
+import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
+import { consult, type Asked, type Opened, type SiteResourceName } from './opened.ts'
 import { everyTravelled, type Travelled } from './origins.ts'
 import { enterRegime } from './regime.ts'
 import { stageImport, type ReceivedItem, type StagedImport } from './receive.ts'
@@ -36,6 +38,7 @@ import {
   type PatientPage,
 } from './records.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
+import { Writer } from './writer.ts'
 
 export interface VaultOptions extends VaultPorts {
   /** 32 octets; not kept, stays with its owner. */
@@ -52,10 +55,10 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const { site, store } = ports
   const keyring = await openKeyring(ports, rootKey)
   try {
-    const tags = await keyring.tags()
+    const index = await keyring.index()
     await sweepBlobs(ports)
     const groups = new Groups(site, store, storedVerifiersOf(ports))
-    const context = { ...ports, keyring, tags, groups }
+    const context = { ...ports, ...index, keyring, groups }
     await enterRegime(context)
     return new Vault(context)
   } catch (error) {
@@ -73,12 +76,14 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
  */
 export class Vault implements Disposable {
   readonly #context: VaultContext
+  readonly #writer: Writer
   /** The end of the queue of writes: what one read of the store decides, the next write needs. */
   #turn: Promise<unknown> = Promise.resolve()
 
   /** Use `openVault`. */
   constructor(context: VaultContext) {
     this.#context = context
+    this.#writer = new Writer(context, (task) => this.exclusively(task))
   }
 
   /**
@@ -89,7 +94,32 @@ export class Vault implements Disposable {
    */
   async importRecords(octets: Uint8Array, by: { readonly actor: string }): Promise<ImportOutcome> {
     const resources = await readForImport(this.#context, octets)
-    return await this.exclusively(() => writeImport(this.#context, resources, by.actor))
+    return importOutcome(await this.write(importUnit(resources, by.actor)))
+  }
+
+  /**
+   * Changes resources of this site: all changes of a unit or none, durable when it resolves.
+   *
+   * Units under way at the same time share a signed group. The plan of a unit sees what is stored
+   * when its turn comes, and nothing is written between that and its commit.
+   *
+   * @throws VaultRefusal `VAULT_VERSION_OTHER`, `VAULT_NOT_SYNTHETIC`, `VAULT_TOO_MANY_SUBJECTS`;
+   *   PortRefusal; what the plan throws
+   */
+  write(unit: WriteUnit): Promise<readonly Written[]> {
+    return this.#writer.write(unit)
+  }
+
+  /**
+   * One version of a resource, the newest unless another is asked for, logged and then given out.
+   *
+   * @returns undefined for what is not there and for what the judge withholds
+   */
+  consult(
+    name: SiteResourceName & { readonly version?: number },
+    asked: Asked,
+  ): Promise<Opened | undefined> {
+    return consult(this.#context, name, asked)
   }
 
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */
@@ -182,5 +212,6 @@ export class Vault implements Disposable {
   [Symbol.dispose](): void {
     this.#context.keyring[Symbol.dispose]()
     this.#context.tags[Symbol.dispose]()
+    this.#context.kinds[Symbol.dispose]()
   }
 }

@@ -13,6 +13,7 @@ import {
   newUuid,
   statement,
   uuidOctets,
+  type EpochMs,
   type SiteId,
   type Statement,
   type Uuid,
@@ -37,6 +38,8 @@ export interface NewVersion {
   /** The object as it is stored now; undefined if it is new. */
   readonly before: StoredObject | undefined
   readonly version: number
+  /** FHIR resource type, also of one that is no more. */
+  readonly type: string
   readonly hash: Uint8Array
   readonly octets: number
   readonly column: Uint8Array | null
@@ -52,6 +55,8 @@ export interface NewVersion {
 export interface Event {
   /** `vault.sealed` or `vault.received`. */
   readonly kind: 'vault.sealed' | 'vault.received'
+  /** When the versions are written, by the clock of the site. */
+  readonly at: EpochMs
   readonly actor: string
   /** The other site, for what was received. */
   readonly from?: SiteId
@@ -63,8 +68,8 @@ export async function writeGroup(
   versions: readonly NewVersion[],
   event: Event,
 ): Promise<Statement[]> {
-  const { site, clock, random, signer, audit } = context
-  const at = clock.now()
+  const { site, clock, random, signer, audit, kinds } = context
+  const { at } = event
   const group = newUuid(random)
   const entries = versions.map(({ object, version, hash, origin }): ManifestEntry => ({
     object: object.id,
@@ -87,6 +92,11 @@ export async function writeGroup(
   return [
     ...rows.flat(),
     bind(INSERT_GROUP, site, uuidOctets(group), text, manifest, signature.mlDsa, signature.ed25519),
+    kinds.roll(
+      { id: group, at },
+      versions.map(({ type }) => type),
+      random,
+    ),
     audit.append({ kind: event.kind, at, actor: event.actor, facts }),
   ]
 }

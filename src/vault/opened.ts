@@ -1,0 +1,158 @@
+/**
+ * Versions opened for whoever may see them: the one place where records are given out singly.
+ *
+ * A version is fetched, verified, opened and shown to a judge. What the judge permits is logged and
+ * given out; what he refuses is logged and looks as if it were not there. What says that a resource
+ * is no more is judged by what the resource was.
+ *
+ * @module
+ */
+
+import { concat, uint32, uuidOctets, type EpochMs, type SiteId, type Uuid } from '#base'
+import type { JsonObject } from '#health'
+import { isGone, resourceOf, type Body } from './body.ts'
+import type { ResourceName } from './changes.ts'
+import type { VaultContext } from './context.ts'
+import type { HolderKey } from './keyring.ts'
+import { objectByIdentity, versionsOf, type StoredObject } from './objects.ts'
+import { openersOf, openVersion, readVersion, type VerifiedVersion } from './reading.ts'
+import { damaged } from './refusal.ts'
+import { identityOf } from './tags.ts'
+import { traceEntries } from './writing.ts'
+
+/** One version, opened. */
+export interface Opened extends Body {
+  readonly object: Uuid
+  readonly version: number
+  /** When it was written here. */
+  readonly at: EpochMs
+  /** Site that sealed it. */
+  readonly origin: SiteId
+  readonly isNewest: boolean
+  /** Whether it says that the resource is no more. */
+  readonly isGone: boolean
+  /** What it says; of a resource that is no more, what it said last. */
+  readonly value: JsonObject
+  /** Whose keys open it: patients by our own random ids, or the site's own holders. */
+  readonly holders: readonly Uuid[]
+}
+
+/** Whether something opened may be given out. */
+export type Judge = (opened: Opened) => boolean | Promise<boolean>
+
+/** Who asks for what, for the log; and who decides. */
+export interface Asked {
+  readonly actor: string
+  /** What was asked, in a neutral word of ours. */
+  readonly act: string
+  readonly judge: Judge
+}
+
+/** A resource of a site, by type and logical id; of this site unless said. */
+export interface SiteResourceName extends ResourceName {
+  readonly origin?: SiteId
+}
+
+/**
+ * One version of a resource, the newest unless another is asked for, if the judge permits.
+ *
+ * @returns undefined for what is not there, and for what may not be seen
+ */
+export async function consult(
+  context: VaultContext,
+  name: SiteResourceName & { readonly version?: number },
+  asked: Asked,
+): Promise<Opened | undefined> {
+  const object = await objectNamed(context, name)
+  if (object === undefined) return undefined
+  const { version = object.newest } = name
+  if (version !== object.newest && !(await versionsOf(context, object.id)).includes(version)) {
+    return undefined
+  }
+  using opening = await openAt(context, object, version)
+  return await shown(context, opening, asked)
+}
+
+/** A version with the key that opened it. */
+export class Opening implements Disposable {
+  readonly opened: Opened
+  readonly key: HolderKey
+
+  constructor(opened: Opened, key: HolderKey) {
+    this.opened = opened
+    this.key = key
+  }
+
+  [Symbol.dispose](): void {
+    this.key[Symbol.dispose]()
+  }
+}
+
+/** What the judge makes of a version, logged before it is given out or withheld. */
+export async function shown(
+  context: VaultContext,
+  { opened, key }: Opening,
+  { actor, act, judge }: Asked,
+): Promise<Opened | undefined> {
+  const permitted = await judge(opened)
+  const kind = permitted ? 'vault.opened' : 'vault.withheld'
+  const detail = concat(uuidOctets(opened.object), uint32(opened.version))
+  await context.store.commit(traceEntries(context, { kind, actor, facts: { act }, detail }, [key]))
+  return permitted ? opened : undefined
+}
+
+/** The object of a name, or undefined. */
+export const objectNamed = (
+  context: VaultContext,
+  { type, id, origin = context.site }: SiteResourceName,
+): Promise<StoredObject | undefined> =>
+  objectByIdentity(context, identityOf(context.tags, origin, { type, id }))
+
+/** Opens one version of an object, whoever asks. @throws VaultRefusal `VAULT_DAMAGED` */
+export async function openAt(
+  context: VaultContext,
+  object: StoredObject,
+  version = object.newest,
+): Promise<Opening> {
+  const verified = await readVersion(context, object, version)
+  const key = await keyFor(context, verified)
+  try {
+    const body = openVersion(verified, key)
+    const value = isGone(body) ? await lastValue(context, object, version) : resourceOf(body)
+    const opened = {
+      ...body,
+      ...{ object: object.id, version, at: verified.storedAt, origin: object.origin },
+      ...{ isNewest: version === object.newest, isGone: isGone(body), value },
+      holders: openersOf(verified),
+    }
+    return new Opening(opened, key)
+  } catch (error) {
+    key[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** What a resource said before it was gone. */
+async function lastValue(
+  context: VaultContext,
+  object: StoredObject,
+  before: number,
+): Promise<JsonObject> {
+  const numbers = await versionsOf(context, object.id)
+  for (const version of numbers.filter((number) => number < before).toReversed()) {
+    const verified = await readVersion(context, object, version)
+    using key = await keyFor(context, verified)
+    const body = openVersion(verified, key)
+    if (!isGone(body)) return resourceOf(body)
+  }
+  throw damaged(`vault_object ${object.id}`, 'is gone and never was')
+}
+
+/** The key of any holder for whom a version is sealed: former holders open former versions. */
+async function keyFor(context: VaultContext, verified: VerifiedVersion): Promise<HolderKey> {
+  for (const id of openersOf(verified)) {
+    const key = await context.keyring.keyOf(id)
+    if (key !== undefined) return key
+  }
+  throw damaged(`vault_holding ${verified.object}`, 'no holder of the object is left')
+}
