@@ -12,6 +12,9 @@ import {
   chainCheckOf,
   controlErrorBody,
   credentialsIn,
+  FHIR_BODY_OCTETS_MAX,
+  FHIR_TYPE,
+  fhirErrorBody,
   openSite,
   readMaterial,
   readRootKey,
@@ -156,10 +159,11 @@ interface Listeners {
   streams?: StreamListener | undefined
   partners?: HttpListener | undefined
   control?: HttpListener | undefined
+  fhir?: HttpListener | undefined
 }
 
 function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['listeners'] {
-  const { network, http, streams, partners, control } = open
+  const { network, http, streams, partners, control, fhir } = open
   return [
     { name: 'peers', address: textOf(network.address) },
     { name: 'north (GS QKD 014)', address: textOf(http?.address) },
@@ -172,6 +176,7 @@ function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['l
     ...(control === undefined
       ? []
       : [{ name: 'control (GS QKD 015)', address: textOf(control.address) }]),
+    ...(fhir === undefined ? [] : [{ name: 'records (FHIR R4)', address: textOf(fhir.address) }]),
   ]
 }
 
@@ -184,6 +189,7 @@ const openOthers = async (
   streams: await openStreams(assembly, site, north),
   partners: await listenForPartners(assembly, site, partners),
   control: await openControl(assembly, site, north),
+  fhir: await openFhir(assembly, site, north),
 })
 
 /** The listener for key streams, where one is configured. */
@@ -247,6 +253,25 @@ async function openControl(
   return control
 }
 
+/** The listener for clients of FHIR, where one is configured. */
+async function openFhir(
+  { configuration, shutdown, ports }: Assembly,
+  site: Site,
+  credentials: Credentials,
+): Promise<HttpListener | undefined> {
+  if (configuration.fhir === undefined) return undefined
+  const { listen } = configuration.fhir
+  const fhir = await openHttp({
+    ...{ name: 'fhir', listen, credentials, handler: site.fhir, log: ports.log },
+    bodyOctetsMax: FHIR_BODY_OCTETS_MAX,
+    errors: { errorBody: fhirErrorBody, errorType: FHIR_TYPE },
+  })
+  shutdown.add('listen', 'fhir', () => fhir.stopListening())
+  shutdown.add('drain', 'fhir', () => fhir.drained())
+  shutdown.add('flush', 'fhir', () => fhir[Symbol.asyncDispose]())
+  return fhir
+}
+
 async function openOperatorSocket(
   { folder, shutdown, ports }: Assembly,
   site: Site,
@@ -286,13 +311,14 @@ function followTrust(
     http?: HttpListener
     streams?: StreamListener | undefined
     control?: HttpListener | undefined
+    fhir?: HttpListener | undefined
     /** Under what chains of peers are checked. */
     trust: { material: Material }
     site: Site
   },
 ): void {
   const { configuration, shutdown, ports } = assembly
-  const { disk, root, network, http, streams, control, trust } = held
+  const { disk, root, network, http, streams, control, fhir, trust } = held
   const { site, kme } = configuration
   const { alarms } = held.site.parts
   const trustAlarms = new TrustAlarms({
@@ -312,6 +338,7 @@ function followTrust(
     http?.reload(north)
     streams?.reload(north)
     control?.reload(north)
+    fhir?.reload(north)
     trust.material = material
     const ended = network.endWhere(() => true, 'new trust')
     ports.log.write('info', 'trust-reloaded', { connectionsEnded: ended })

@@ -137,6 +137,22 @@ const PartnerShape = Exactly({
   requestsPerSecond: WholeOr(50, 1, 1_000_000),
 })
 
+/** A client of the FHIR server, by the name in its certificate. */
+const FhirClientShape = Exactly({
+  name: Sae,
+  may: Choice(['read', 'write'] as const, 'read'),
+})
+
+const FhirShape = Exactly({
+  listen: Address,
+  /** URL under which clients reach it, with its path; left out, the host that they name. */
+  base: Type.Optional(
+    Type.String({ pattern: '^https://[A-Za-z0-9.:\\[\\]-]{1,255}(?:/[a-z0-9/-]*[a-z0-9])?$' }),
+  ),
+  /** Who may ask; nobody else. */
+  clients: Type.Array(FhirClientShape, { maxItems: 256, default: [] }),
+})
+
 /** The network as it was planned, the same at all its sites: what may be routed over. */
 const NetworkShape = Exactly({
   nodes: Type.Array(
@@ -202,6 +218,8 @@ export const SiteConfigurationShape = Exactly({
   etsi020Identity: Type.Optional(Exactly({ key: Text(1024, 1), certificate: Text(1024, 1) })),
   /** Other operators with whom keys are shared. */
   partners: Type.Array(PartnerShape, { maxItems: 64, default: [] }),
+  /** Where clients of FHIR R4 read and write records; left out, nowhere. */
+  fhir: Type.Optional(FhirShape),
   /** Where SDN controllers read and steer (ETSI GS QKD 015 over RESTCONF); left out, nowhere. */
   restconfListener: Type.Optional(Address),
   /** Controllers by the names in their certificates, and whether they may change anything. */
@@ -318,6 +336,7 @@ export const SiteConfigurationShape = Exactly({
 
 export type SiteConfiguration = Static<typeof SiteConfigurationShape>
 export type KmeLinkConfiguration = SiteConfiguration['kmeLinks'][number]
+export type FhirClient = Static<typeof FhirClientShape>
 export type LinkConfiguration = Static<typeof LinkShape>
 export type DaemonConfiguration = Static<typeof DaemonShape>
 

@@ -85,6 +85,7 @@ export {
   type StreamFrame,
 } from '#kme'
 export type { PartnerAccess } from './key-service.ts'
+export { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE } from './fhir-service.ts'
 export type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
 export { errorBody as controlErrorBody } from './etsi-015/refusal.ts'
 export { YANG_JSON } from './etsi-015/restconf.ts'

@@ -18,6 +18,7 @@ import {
   type Cancel,
   type EpochMs,
   type HttpHandler,
+  type HttpResponse,
   type Ports,
   type SecretBytes,
   type SiteId,
@@ -25,6 +26,7 @@ import {
 import { AuditLog, cosignerNameOf, newWitness, verifyLog, type LogKeys } from '#audit'
 import type { Handlers, SiteRoutes } from '#contract'
 import { Exchange } from '#exchange'
+import type { FhirRequest } from '#fhir'
 import { openKeystore, type Keystore } from '#keystore'
 import { partnerLink, type Kme, type StreamCall, type StreamFrame } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
@@ -42,6 +44,7 @@ import { Followers } from './following.ts'
 import { KeyMemory } from './key-memory.ts'
 import type { Control } from './etsi-015/control.ts'
 import type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
+import { newFhir } from './fhir-service.ts'
 import { type Steering } from './etsi-015/steering.ts'
 import { Usage } from './etsi-015/usage.ts'
 import { newSteered } from './etsi-015/steered.ts'
@@ -126,6 +129,8 @@ export class Site {
   readonly admin: Handlers<SiteRoutes>
   /** ETSI GS QKD 014, for the north listener. */
   readonly north: HttpHandler
+  /** FHIR R4, for its listener. */
+  readonly fhir: (request: FhirRequest) => Promise<HttpResponse>
   /** ETSI GS QKD 020, for its listener. */
   readonly partners: HttpHandler
   /** ETSI GS QKD 004, for its listener. */
@@ -141,10 +146,12 @@ export class Site {
     this.parts = parts
     this.admin = adminHandlers(parts)
     this.north = (request) => parts.kme.handle(request)
+    const { configuration, ports, version } = parts.options
+    const fhir = newFhir({ configuration, ports, version, vault: parts.vault })
+    this.fhir = (request) => fhir.handle(request)
     this.partners = (request) => parts.kme.handlePartner(request)
     this.streams = (call) => parts.kme.stream(call)
     this.restconf = (request) => parts.control.handle(request)
-    const { configuration, ports } = parts.options
     if (configuration.daemons.length > 0) {
       this.#followers = new Followers({ ...ports, site: parts.site }, this)
     }

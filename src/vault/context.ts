@@ -58,11 +58,19 @@ export interface VaultContext extends VaultPorts {
 
 /** Runs steps to their end, letting the site do other work every few milliseconds. */
 export async function paced<T>(clock: Clock, steps: Steps<T>): Promise<T> {
-  let since = clock.monotonicMs()
+  const rest = pauses(clock)
   for (;;) {
     const { done, value } = steps.next()
     if (done === true) return value
-    if (clock.monotonicMs() - since < STRETCH_MS) continue
+    await rest()
+  }
+}
+
+/** To be awaited between pieces of work: lets the site do other work every few milliseconds. */
+export function pauses(clock: Clock): () => Promise<void> {
+  let since = clock.monotonicMs()
+  return async () => {
+    if (clock.monotonicMs() - since < STRETCH_MS) return
     await new Promise<void>((resume) => void clock.after(0, resume))
     since = clock.monotonicMs()
   }

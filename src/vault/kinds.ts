@@ -32,13 +32,14 @@ import {
 import { hkdfExpand, open, seal } from '#crypto'
 import { RESOURCE_TYPES } from '#health'
 import { damaged } from './refusal.ts'
-import { idIn, octetsOf, timeIn } from './rows.ts'
+import { idIn, numberOf, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 
 /** Seals and opens rows of `vault_roll`. Owns its key. */
 export class Kinds implements Disposable {
   readonly #site: SiteId
   readonly #key: SecretBytes
+  #last = 0
 
   /** @param indexKey 32 octets; stays with its owner */
   constructor(site: SiteId, indexKey: SecretBytes) {
@@ -54,9 +55,9 @@ export class Kinds implements Disposable {
     random: RandomSource,
   ): Statement {
     const nonce = random.octets(NONCE_OCTETS)
-    const numbers = Uint8Array.from(types, numberOf)
+    const numbers = Uint8Array.from(types, codeOf)
     const sealed = seal('aes-256-gcm-siv', this.#input(group.id, nonce), numbers)
-    const row = [this.#site, group.at, uuidOctets(group.id), concat(nonce, sealed)]
+    const row = [this.#site, this.#rank(group.at), uuidOctets(group.id), concat(nonce, sealed)]
     return bind(INSERT_ROLL, ...row)
   }
 
@@ -71,6 +72,17 @@ export class Kinds implements Disposable {
     }
   }
 
+  /**
+   * Where a group of this time stands: by its millisecond, and after the groups written before it
+   * in the same. A clock that was set back is followed.
+   */
+  #rank(at: EpochMs): number {
+    const [least, most] = [at * RANKS_A_MS, (at + 1) * RANKS_A_MS - 1]
+    const isSame = this.#last >= least && this.#last < most
+    this.#last = isSame ? this.#last + 1 : least
+    return this.#last
+  }
+
   #input(group: Uuid, nonce: Uint8Array) {
     const associated = lengthPrefixed(KINDS_KEY, utf8(this.#site), uuidOctets(group))
     return { key: this.#key.reveal(), nonce, associated }
@@ -82,16 +94,15 @@ export class Kinds implements Disposable {
 }
 
 /** One group on the roll. */
-export interface RollEntry {
-  readonly group: Uuid
-  readonly at: EpochMs
+export interface RollEntry extends RollPlace {
   /** As stored. */
   readonly sealed: Uint8Array
 }
 
 /** Where on the roll: at a group, or before all. */
 export interface RollPlace {
-  readonly at: EpochMs
+  /** Milliseconds since 1970 times `RANKS_A_MS`, and a count of those in one. */
+  readonly rank: number
   readonly group: Uuid
 }
 
@@ -100,12 +111,12 @@ export async function rollPage(
   { site, store }: { readonly site: SiteId; readonly store: Store },
   from: RollPlace | undefined,
 ): Promise<readonly RollEntry[]> {
-  const at = from?.at ?? Number.MAX_SAFE_INTEGER
+  const rank = from?.rank ?? Number.MAX_SAFE_INTEGER
   const group = from === undefined ? blank : uuidOctets(from.group)
-  const rows = await store.read(bind(SELECT_ROLL, site, at, at, group, ROLL_PAGE))
+  const rows = await store.read(bind(SELECT_ROLL, site, rank, rank, group, ROLL_PAGE))
   return rows.map((row) => ({
     group: idIn(row, 'group_id'),
-    at: timeIn(row, 'made_at'),
+    rank: numberOf(row, 'rank'),
     sealed: octetsOf(row, 'kinds'),
   }))
 }
@@ -119,12 +130,14 @@ export async function rollOf(
   return rows.map((row) => octetsOf(row, 'kinds')).at(0)
 }
 
-function numberOf(type: string): number {
+function codeOf(type: string): number {
   const number = NUMBERS.get(type)
   assert(number !== undefined, 'every resource is of a type of R4')
   return number
 }
 
+/** Groups of one millisecond that keep their order. */
+export const RANKS_A_MS = 1000
 /** Groups read at once. */
 export const ROLL_PAGE = 64
 const NONCE_OCTETS = 12
@@ -135,7 +148,7 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(
 )
 const blank = new Uint8Array(0)
 const INSERT_ROLL = statement(
-  db.insertInto('vault_roll').values({ site_id: '', made_at: 0, group_id: blank, kinds: blank }),
+  db.insertInto('vault_roll').values({ site_id: '', rank: 0, group_id: blank, kinds: blank }),
 )
 const SELECT_ROW = statement(
   db
@@ -147,11 +160,11 @@ const SELECT_ROW = statement(
 const SELECT_ROLL = statement(
   db
     .selectFrom('vault_roll')
-    .select(['made_at', 'group_id', 'kinds'])
+    .select(['rank', 'group_id', 'kinds'])
     .where('site_id', '=', '')
-    .where('made_at', '<=', 0)
-    .where((where) => where.or([where('made_at', '<', 0), where('group_id', '<=', blank)]))
-    .orderBy('made_at', 'desc')
+    .where('rank', '<=', 0)
+    .where((where) => where.or([where('rank', '<', 0), where('group_id', '<=', blank)]))
+    .orderBy('rank', 'desc')
     .orderBy('group_id', 'desc')
     .limit(ROLL_PAGE),
 )

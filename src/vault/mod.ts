@@ -14,17 +14,20 @@
  */
 
 export { ROW_OCTETS_MAX } from './blobs.ts'
-export { type VaultLog, type VaultPorts, type VerifiersOf } from './context.ts'
+export type { Change, ResourceName, WriteUnit, WriteView, Written } from './changes.ts'
+export { paced, type VaultLog, type VaultPorts, type VerifiersOf } from './context.ts'
 export { type ExportItem, type ExportLimits, type PreparedExport } from './export.ts'
 export { FAULTS_REPORTED_MAX, type ScrubFinding, type ScrubPart } from './findings.ts'
 export { readStatement, type GroupProof, type GroupStatement } from './group.ts'
 export { type ImportOutcome } from './import.ts'
+export type { Asked, Judge, Opened, SiteResourceName } from './opened.ts'
 export {
   PROTECTION_OCTETS_MAX,
   PROTECTIONS_MAX,
   type ItemProtection,
   type Travelled,
 } from './origins.ts'
+export type { PastPage, PastPlace, PastQuery } from './past.ts'
 export { type ReceivedItem, type StagedImport } from './receive.ts'
 export { PATIENTS_A_PAGE } from './records.ts'
 export type { Item, OpenedRecord, PatientEntry, PatientPage } from './records.ts'

@@ -94,8 +94,8 @@ interface GroupTable {
 
 interface RollTable {
   readonly site_id: string
-  /** As the statement of the group says. */
-  readonly made_at: number
+  /** The time in the statement of the group, and its place among those of that millisecond. */
+  readonly rank: number
   readonly group_id: Uint8Array
   /** nonce(12) ‖ sealed numbers of types ‖ tag(16): see `Kinds`. */
   readonly kinds: Uint8Array
@@ -196,9 +196,9 @@ export const vaultMigrations: readonly Migration[] = [
     id: 'vault-3',
     statements: [
       `CREATE TABLE vault_roll (
-        site_id TEXT NOT NULL, made_at BIGINT NOT NULL, group_id BLOB NOT NULL,
+        site_id TEXT NOT NULL, rank BIGINT NOT NULL, group_id BLOB NOT NULL,
         kinds BLOB NOT NULL, PRIMARY KEY (site_id, group_id))`,
-      'CREATE INDEX vault_roll_made_at ON vault_roll (site_id, made_at, group_id)',
+      'CREATE INDEX vault_roll_rank ON vault_roll (site_id, rank, group_id)',
     ],
   },
 ]

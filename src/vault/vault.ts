@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SecretBytes, SiteId, Uuid } from '#base'
+import type { EpochMs, SecretBytes, SiteId, Uuid } from '#base'
 import { sweepBlobs } from './blobs.ts'
 import type { WriteUnit, Written } from './changes.ts'
 import { storedVerifiersOf, type VaultContext, type VaultPorts } from './context.ts'
@@ -22,6 +22,7 @@ import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
 import { consult, type Asked, type Opened, type SiteResourceName } from './opened.ts'
 import { everyTravelled, type Travelled } from './origins.ts'
+import { instancePast, past, type PastPage, type PastPlace, type PastQuery } from './past.ts'
 import { enterRegime } from './regime.ts'
 import { stageImport, type ReceivedItem, type StagedImport } from './receive.ts'
 import {
@@ -120,6 +121,20 @@ export class Vault implements Disposable {
     asked: Asked,
   ): Promise<Opened | undefined> {
     return consult(this.#context, name, asked)
+  }
+
+  /** The versions of one resource, newest first; undefined as with `consult`. */
+  instancePast(
+    name: SiteResourceName,
+    query: { readonly before?: number; readonly since?: EpochMs; readonly limit: number },
+    asked: Asked,
+  ): Promise<PastPage<number> | undefined> {
+    return instancePast(this.#context, name, query, asked)
+  }
+
+  /** The versions of all resources of this site, or of those of a type, newest first. */
+  past(query: PastQuery, asked: Asked): Promise<PastPage<PastPlace>> {
+    return past(this.#context, query, asked)
   }
 
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */

@@ -1,0 +1,73 @@
+/**
+ * What every interaction works with: the vault, the decision, and the request as understood.
+ *
+ * @module
+ */
+
+import type { Clock, HttpRequest, HttpResponse, Log, RandomSource } from '#base'
+import { canonicalText, type JsonObject } from '#health'
+import type { Asked, Vault } from '#vault'
+import { FHIR_JSON, type Preference } from './negotiation.ts'
+import { FhirRefusal } from './refusal.ts'
+import type { Routed } from './routes.ts'
+import type { Action, Session } from './session.ts'
+
+/** A request with its headers. */
+export interface FhirRequest extends HttpRequest {
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => string | undefined
+}
+
+/** What the host hands in. */
+export interface FhirOptions {
+  readonly vault: Pick<Vault, 'write' | 'consult' | 'instancePast' | 'past'>
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly log: Log
+  /** Version of the software, for `/metadata`. */
+  readonly version: string
+  /** URL under which clients reach this server; left out, as each request says. */
+  readonly base?: string | undefined
+  /** The caller of a request, or undefined for whoever is not known. */
+  readonly authenticate: (
+    request: FhirRequest,
+  ) => Promise<Session | undefined> | Session | undefined
+}
+
+/** One request of a known caller, routed. */
+export interface Call extends Routed {
+  readonly options: FhirOptions
+  readonly session: Session
+  readonly request: FhirRequest
+  /** Absolute URL of the server, without a slash at its end. */
+  readonly base: string
+  readonly preference: Preference
+}
+
+/** An answer before it becomes octets. */
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly resource?: JsonObject
+}
+
+/** Whether an interaction is allowed at all. @throws FhirRefusal `FHIR_FORBIDDEN` */
+export async function checkAllowed(call: Pick<Call, 'session'>, action: Action, type?: string) {
+  const decision = await call.session.decide({ action, type })
+  if (!decision.permit) throw new FhirRefusal('FHIR_FORBIDDEN', decision.reason)
+}
+
+/** How the vault is asked: what the session may not see, it does not give out. */
+export const askedBy = (session: Session, action: Action, act: string): Asked => ({
+  actor: session.actor,
+  act,
+  judge: async ({ type, value }) =>
+    (await session.decide({ action, type, resource: value })).permit,
+})
+
+/** The octets of an answer. */
+export function responseOf({ status, headers, resource }: Answer, isPretty: boolean): HttpResponse {
+  if (resource === undefined) return { status, ...(headers && { headers }), body: '' }
+  const body = isPretty ? JSON.stringify(resource, undefined, 2) : canonicalText(resource)
+  return { status, headers: { ...headers, 'content-type': `${FHIR_JSON}; charset=utf-8` }, body }
+}

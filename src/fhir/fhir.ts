@@ -1,0 +1,110 @@
+/**
+ * The FHIR R4 server: requests in, responses out.
+ *
+ * Routes a request, asks who it comes from, lets the interaction answer it, and turns whatever goes
+ * wrong into an OperationOutcome. Pure: the host brings the listener and the certificates, the
+ * vault keeps and logs.
+ *
+ * @module
+ */
+
+import { AssertionFailure, logFacts, newUuid, type HttpResponse } from '#base'
+import { capabilityStatement } from './capability.ts'
+import {
+  responseOf,
+  type Answer,
+  type Call,
+  type FhirOptions,
+  type FhirRequest,
+} from './context.ts'
+import { history, instanceHistory } from './history.ts'
+import { checkAccepted, preferenceOf } from './negotiation.ts'
+import { refusedBy } from './outcome.ts'
+import { read, vread } from './reading.ts'
+import { FhirRefusal } from './refusal.ts'
+import { routeOf, type Interaction } from './routes.ts'
+import { validate } from './validating.ts'
+import { create, remove, update } from './writing.ts'
+
+/** A FHIR server over one vault. */
+export interface Fhir {
+  /** Answers one request; what is not under `FHIR_BASE` is refused too. Never rejects. */
+  handle(request: FhirRequest): Promise<HttpResponse>
+}
+
+export const createFhir = (options: FhirOptions): Fhir => ({
+  handle: (request) => handle(options, request),
+})
+
+async function handle(options: FhirOptions, request: FhirRequest): Promise<HttpResponse> {
+  const id = requestIdOf(options, request)
+  const isPretty = request.query.get('_pretty') === 'true'
+  let answer: Answer
+  try {
+    answer = await answerTo(options, request)
+  } catch (error) {
+    answer = refusedAnswer(options, error)
+  }
+  const headers = { ...answer.headers, 'x-request-id': id }
+  const response = responseOf({ ...answer, headers }, isPretty)
+  return request.method === 'HEAD' ? { ...response, body: '' } : response
+}
+
+async function answerTo(options: FhirOptions, request: FhirRequest): Promise<Answer> {
+  const { method, path, query } = request
+  checkAccepted(request.header('accept'), query.get('_format'))
+  if (path !== FHIR_BASE && !path.startsWith(`${FHIR_BASE}/`)) {
+    throw new FhirRefusal('FHIR_PATH_UNKNOWN', `The FHIR server is at ${FHIR_BASE}`)
+  }
+  const below = path.slice(FHIR_BASE.length).replace(/^\/|\/$/g, '')
+  const routed = routeOf(method, below, query)
+  const base = options.base ?? `https://${request.header('host') ?? 'localhost'}${FHIR_BASE}`
+  if (routed.interaction === 'capabilities') {
+    return { status: 200, resource: capabilityStatement(options, base) }
+  }
+  const session = await options.authenticate(request)
+  if (session === undefined) {
+    throw new FhirRefusal('FHIR_CALLER_UNKNOWN', 'The certificate names no client of this server')
+  }
+  const preference = preferenceOf(request.header('prefer'))
+  const call: Call = { ...routed, options, session, request, base, preference }
+  return await INTERACTIONS[routed.interaction](call)
+}
+
+const INTERACTIONS: Readonly<
+  Record<Exclude<Interaction, 'capabilities'>, (call: Call) => Promise<Answer>>
+> = {
+  'history-system': history,
+  'history-type': history,
+  'history-instance': instanceHistory,
+  create,
+  read,
+  vread,
+  update,
+  delete: remove,
+  validate,
+}
+
+function refusedAnswer({ log }: FhirOptions, error: unknown): Answer {
+  try {
+    const { status, outcome, headers } = refusedBy(error)
+    if (status >= 500) log.write('error', 'fhir.failed', logFacts(error))
+    return { status, resource: outcome, ...(headers && { headers }) }
+  } catch (bug) {
+    if (bug instanceof AssertionFailure) throw bug
+    log.write('error', 'fhir.failed', logFacts(bug))
+    const message = 'The server cannot answer this request'
+    const { status, outcome } = refusedBy(new FhirRefusal('FHIR_UNAVAILABLE', message))
+    return { status, resource: outcome }
+  }
+}
+
+/** The client's name for its request, if it is one; a name of ours otherwise. */
+function requestIdOf({ random }: FhirOptions, request: FhirRequest): string {
+  const given = request.header('x-request-id')
+  return given !== undefined && REQUEST_ID.test(given) ? given : newUuid(random)
+}
+
+/** Path of the server on its listener. */
+export const FHIR_BASE = '/fhir'
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/

@@ -1,0 +1,19 @@
+/**
+ * The FHIR R4 server of a site: REST over the vault, as pure request → response.
+ *
+ * Stands between a listener and the vault. Reads strictly, validates, asks the session's decision
+ * for every resource on every way in and out, and leaves sealing, versions and the log to the
+ * vault. Decimals and partial dates pass to the letter.
+ *
+ * Does not authenticate (the host does), and decides nothing by itself.
+ *
+ * @see HL7 FHIR R4 (4.0.1) §3.1.0 RESTful API
+ * @module
+ */
+
+export type { FhirOptions, FhirRequest } from './context.ts'
+export { createFhir, FHIR_BASE, type Fhir } from './fhir.ts'
+export { FHIR_JSON } from './negotiation.ts'
+export { outcomeOf, type OutcomeIssue } from './outcome.ts'
+export { FhirRefusal, REFUSALS, type FhirRefusalCode } from './refusal.ts'
+export type { Action, Decision, DecisionFacts, Session } from './session.ts'

@@ -1,0 +1,58 @@
+/**
+ * Read and vread.
+ *
+ * @see FHIR R4 §3.1.0.1, §3.1.0.2
+ * @module
+ */
+
+import { present } from '#base'
+import type { Opened } from '#vault'
+import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
+import { FhirRefusal, notFound } from './refusal.ts'
+import { etagOf, httpDate, isModifiedSince, servedResource, versionInTag } from './resources.ts'
+
+/** `GET [type]/[id]`. */
+export async function read(call: Call): Promise<Answer> {
+  const { type, id } = nameIn(call)
+  await checkAllowed(call, 'read', type)
+  const asked = askedBy(call.session, 'read', 'open')
+  const opened = await call.options.vault.consult({ type, id }, asked)
+  return shown(call, opened)
+}
+
+/** `GET [type]/[id]/_history/[version]`. */
+export async function vread(call: Call): Promise<Answer> {
+  const { type, id } = nameIn(call)
+  const version = present(call.version, 'the version of a vread')
+  await checkAllowed(call, 'history', type)
+  const asked = askedBy(call.session, 'history', 'older')
+  return shown(call, await call.options.vault.consult({ type, id, version }, asked))
+}
+
+function shown({ request }: Call, opened: Opened | undefined): Answer {
+  if (opened === undefined) throw notFound()
+  if (opened.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
+  const headers = versionHeaders(opened)
+  const tag = request.header('if-none-match')
+  const since = request.header('if-modified-since')
+  const known = tag === undefined ? undefined : versionInTag(tag)
+  // RFC 9110 §13.1.3: with a tag, the date says nothing.
+  const isKnown =
+    tag === undefined
+      ? since !== undefined && !isModifiedSince(opened.at, since)
+      : known === 'any' || known === opened.version
+  if (isKnown) return { status: 304, headers }
+  return { status: 200, headers, resource: servedResource(opened) }
+}
+
+/** ETag and Last-Modified of a version. */
+export const versionHeaders = ({ version, at }: Pick<Opened, 'version' | 'at'>) => ({
+  etag: etagOf(version),
+  'last-modified': httpDate(at),
+})
+
+/** The resource that the path of a call names. */
+export const nameIn = ({ type, id }: Call) => ({
+  type: present(type, 'the type in a path'),
+  id: present(id, 'the id in a path'),
+})

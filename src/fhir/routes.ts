@@ -1,0 +1,115 @@
+/**
+ * The interactions of this server as data: what is routed is what `/metadata` says.
+ *
+ * @see FHIR R4 §3.1.0, table of interactions
+ * @module
+ */
+
+import type { HttpRequest } from '#base'
+import { isResourceId, isResourceType } from '#health'
+import { FhirRefusal } from './refusal.ts'
+
+/** What can be asked. */
+export type Interaction =
+  | 'capabilities'
+  | 'history-system'
+  | 'history-type'
+  | 'history-instance'
+  | 'create'
+  | 'read'
+  | 'vread'
+  | 'update'
+  | 'delete'
+  | 'validate'
+
+/** One way to ask. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Segments of the path below the base; `[type]`, `[id]` and `[version]` stand for any. */
+  readonly path: string
+  readonly interaction: Interaction
+  /** Parameters of the query that are understood, beside `_format` and `_pretty`. */
+  readonly parameters?: readonly string[]
+}
+
+/** A route with what its path named. */
+export interface Routed {
+  readonly interaction: Interaction
+  readonly type: string | undefined
+  readonly id: string | undefined
+  readonly version: number | undefined
+}
+
+const PAGED = ['_count', '_page'] as const
+/** Parameters that every interaction knows. */
+const GENERAL: readonly string[] = ['_format', '_pretty']
+
+/** Every interaction there is. */
+export const ROUTES: readonly Route[] = [
+  { method: 'GET', path: 'metadata', interaction: 'capabilities' },
+  { method: 'GET', path: '_history', interaction: 'history-system', parameters: PAGED },
+  { method: 'POST', path: '[type]', interaction: 'create' },
+  { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: PAGED },
+  { method: 'POST', path: '[type]/$validate', interaction: 'validate' },
+  { method: 'GET', path: '[type]/[id]', interaction: 'read' },
+  { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
+  { method: 'DELETE', path: '[type]/[id]', interaction: 'delete' },
+  {
+    ...{ method: 'GET', path: '[type]/[id]/_history', interaction: 'history-instance' },
+    parameters: PAGED,
+  },
+  { method: 'GET', path: '[type]/[id]/_history/[version]', interaction: 'vread' },
+]
+
+/**
+ * The route of a request.
+ *
+ * @param path   below the base, without slash at either end
+ * @throws FhirRefusal `FHIR_PATH_UNKNOWN`, `FHIR_METHOD_WRONG`, `FHIR_PARAMETER_UNKNOWN`
+ */
+export function routeOf(method: string, path: string, query: HttpRequest['query']): Route & Routed {
+  const asked = method === 'HEAD' ? 'GET' : method
+  const segments = path.split('/')
+  const methods: string[] = []
+  for (const route of ROUTES) {
+    const named = match(route.path.split('/'), segments)
+    if (named === undefined) continue
+    methods.push(route.method)
+    if (route.method !== asked) continue
+    checkParameters(route, query)
+    return { ...route, ...named }
+  }
+  if (methods.length === 0) {
+    throw new FhirRefusal('FHIR_PATH_UNKNOWN', 'No interaction of this server has this path')
+  }
+  const allow = methods.join(', ')
+  throw new FhirRefusal('FHIR_METHOD_WRONG', `Expected ${allow}`, { facts: { allow } })
+}
+
+/** What a path names by a pattern, or undefined if it does not fit. */
+function match(
+  pattern: readonly string[],
+  segments: readonly string[],
+): Omit<Routed, 'interaction'> | undefined {
+  if (pattern.length !== segments.length) return undefined
+  let [type, id, version]: [string?, string?, number?] = []
+  for (const [at, part] of pattern.entries()) {
+    const segment = segments[at]
+    if (part === '[type]' && isResourceType(segment)) type = segment
+    else if (part === '[id]' && isResourceId(segment)) id = segment
+    else if (part === '[version]' && VERSION.test(segment)) version = Number(segment)
+    else if (part !== segment) return undefined
+  }
+  return { type, id, version }
+}
+
+function checkParameters({ parameters = [] }: Route, query: HttpRequest['query']): void {
+  for (const name of query.keys()) {
+    if (GENERAL.includes(name) || parameters.includes(name)) continue
+    const known = [...parameters, ...GENERAL].join(', ')
+    const message = `A parameter is not known here; known are ${known}`
+    throw new FhirRefusal('FHIR_PARAMETER_UNKNOWN', message)
+  }
+}
+
+const VERSION = /^[1-9][0-9]{0,8}$/

@@ -1,0 +1,151 @@
+/**
+ * What was written, newest first: the history of one resource, of a type, of everything.
+ *
+ * Goes over versions in the order in which they became, opens each and shows it to the judge, and
+ * gives out what he permits, a page at a time. A page says where the next begins, by time and by
+ * our own random ids: nothing in it is of a patient, and the next page is judged anew.
+ *
+ * @module
+ */
+
+import { epochMs, type EpochMs, type Uuid } from '#base'
+import { pauses, type VaultContext } from './context.ts'
+import { subjectOfEntry } from './group.ts'
+import { placeIn } from './groups.ts'
+import { RANKS_A_MS, ROLL_PAGE, rollPage, type RollEntry, type RollPlace } from './kinds.ts'
+import { objectById, versionsOf } from './objects.ts'
+import {
+  objectNamed,
+  openAt,
+  shown,
+  type Asked,
+  type Opened,
+  type Opening,
+  type SiteResourceName,
+} from './opened.ts'
+import { damaged } from './refusal.ts'
+
+/** Where a page ended. */
+export interface PastPlace extends RollPlace {
+  /** Index in the group's manifest. */
+  readonly place: number
+}
+
+/** Which versions are wanted. */
+export interface PastQuery {
+  /** Only of this type; left out, of all. */
+  readonly type?: string
+  /** Written at this time or later. */
+  readonly since?: EpochMs
+  /** At most so many in one page. */
+  readonly limit: number
+  /** What comes after here. */
+  readonly after?: PastPlace
+}
+
+/** Versions, newest first, and where the next page begins if there may be more. */
+export interface PastPage<Place> {
+  readonly versions: readonly Opened[]
+  readonly next: Place | undefined
+}
+
+/**
+ * The versions of one resource, newest first.
+ *
+ * @param query.before   only versions below this one
+ * @returns undefined if there is no such resource, or none of its versions may be seen
+ */
+export async function instancePast(
+  context: VaultContext,
+  name: SiteResourceName,
+  query: { readonly before?: number; readonly since?: EpochMs; readonly limit: number },
+  asked: Asked,
+): Promise<PastPage<number> | undefined> {
+  const object = await objectNamed(context, name)
+  if (object === undefined) return undefined
+  const { before = Number.MAX_SAFE_INTEGER, since = 0, limit } = query
+  const numbers = (await versionsOf(context, object.id)).filter((number) => number < before)
+  const versions: Opened[] = []
+  let isSeen = query.before !== undefined
+  for (const version of numbers.toReversed()) {
+    if (versions.length === limit) return { versions, next: versions[limit - 1].version }
+    using opening = await openAt(context, object, version)
+    const { opened } = opening
+    if (opened.at < since) {
+      isSeen ||= await asked.judge(opened)
+      break
+    }
+    if ((await shown(context, opening, asked)) === undefined) continue
+    isSeen = true
+    versions.push(opened)
+  }
+  return isSeen ? { versions, next: undefined } : undefined
+}
+
+/** The versions of all resources of this site, or of those of a type, newest first. */
+export async function past(
+  context: VaultContext,
+  { type, since = epochMs(0), limit, after }: PastQuery,
+  asked: Asked,
+): Promise<PastPage<PastPlace>> {
+  const versions: Opened[] = []
+  const rest = pauses(context.clock)
+  let [last, rolls] = [after, 0]
+  for await (const { entry, types } of rollsFrom(context, after)) {
+    await rest()
+    if (entry.rank < since * RANKS_A_MS) return { versions, next: undefined }
+    const first = entry.group === after?.group ? after.place : types.length
+    for (let place = first - 1; place >= 0; place--) {
+      if (type !== undefined && types[place] !== type) continue
+      if (versions.length === limit) return { versions, next: last }
+      using opening = await openListed(context, entry.group, { place, type: types[place] })
+      last = { rank: entry.rank, group: entry.group, place }
+      if (opening === undefined) continue
+      if (await shown(context, opening, asked)) versions.push(opening.opened)
+    }
+    if (++rolls < ROLLS_A_PAGE_MAX) continue
+    return { versions, next: { rank: entry.rank, group: entry.group, place: 0 } }
+  }
+  return { versions, next: undefined }
+}
+
+/** Groups from a place downwards, newest first, with the types of their versions. */
+async function* rollsFrom(
+  context: VaultContext,
+  after: PastPlace | undefined,
+): AsyncGenerator<{ readonly entry: RollEntry; readonly types: readonly string[] }> {
+  let from: RollPlace | undefined = after
+  let done: Uuid | undefined
+  for (;;) {
+    const page = await rollPage(context, from)
+    for (const entry of page) {
+      // Each page begins with the last of the one before.
+      if (entry.group === done) continue
+      yield { entry, types: context.kinds.types(entry.group, entry.sealed) }
+    }
+    if (page.length < ROLL_PAGE) return
+    from = page[page.length - 1]
+    done = from.group
+  }
+}
+
+/** Opens what a group lists at a place; undefined for what another site sealed. */
+async function openListed(
+  context: VaultContext,
+  group: Uuid,
+  { place, type }: { readonly place: number; readonly type: string },
+): Promise<Opening | undefined> {
+  const listed = placeIn(await context.groups.verified(group), place)
+  if (listed === undefined) throw damaged(`vault_roll ${group}`, 'names more than the group lists')
+  const { object: id, version } = subjectOfEntry(listed)
+  const object = await objectById(context, id)
+  if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
+  if (object.origin !== context.site) return undefined
+  const opening = await openAt(context, object, version)
+  if (opening.opened.type === type) return opening
+  opening[Symbol.dispose]()
+  throw damaged(`vault_roll ${group}`, 'names another type')
+}
+
+/** Groups that are looked through for one page, however few of their versions it may show. */
+const ROLLS_A_PAGE_MAX = 20_000
