@@ -31,7 +31,7 @@ import { DETECTIONS_MAX } from './sifting.ts'
 export const MESSAGE_OCTETS_MAX = 24 * 2 ** 20
 
 /** Version of this protocol; ends of different versions refuse each other. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 const Counter = Whole(0, 2 ** 40)
 const Block = { block: Counter }

@@ -114,6 +114,13 @@ test('a wrong guess of the error rate costs leakage, not correctness', () => {
   }
 })
 
+/** Bits on the left of where a range is divided: the largest power of two below its length. */
+function leftOf({ low, high }: { readonly low: number; readonly high: number }): number {
+  let left = 1
+  while (2 * left < high - low) left *= 2
+  return left
+}
+
 /**
  * A second transmitter, written from the description of the wire alone: keeps nothing but the list
  * of ranges, and adds up bits. Notes every parity it reveals as the set of bits summed.
@@ -124,7 +131,7 @@ class PlainTransmitter {
   readonly #plan: Plan
   readonly #frames: number
   readonly #frameBits: number
-  #ranges: { frame: number; pass: number; start: number; low: number; high: number }[] = []
+  #ranges: { frame: number; pass: number; low: number; high: number }[] = []
   #pass = -1
   #opened = false
 
@@ -146,7 +153,7 @@ class PlainTransmitter {
     const directions = nextBits(this.#ranges.length)
     this.#ranges = this.#ranges
       .map((range, i) => {
-        const middle = range.low + Math.floor((range.high - range.low) / 2)
+        const middle = range.low + leftOf(range)
         return directions[i] === 1 ? { ...range, high: middle } : { ...range, low: middle }
       })
       .filter(({ low, high }) => high - low > 1)
@@ -159,7 +166,7 @@ class PlainTransmitter {
         const start = Math.floor(i / this.#frames) * size
         const high = Math.min(start + size, this.#frameBits)
         const frame = i % this.#frames
-        this.#ranges.push({ frame, pass: this.#pass, start, low: start, high })
+        this.#ranges.push({ frame, pass: this.#pass, low: start, high })
       })
     }
     this.#opened = false
@@ -172,17 +179,17 @@ class PlainTransmitter {
       const start = Math.floor(middle / size) * size
       let [low, high] = [start, Math.min(start + size, this.#frameBits)]
       for (;;) {
-        const half = low + Math.floor((high - low) / 2)
+        const half = low + leftOf({ low, high })
         if (half === middle) break
         if (middle < half) high = half
         else low = half
       }
-      this.#ranges.push({ frame: (word >> 20) & 31, pass, start, low, high })
+      this.#ranges.push({ frame: (word >> 20) & 31, pass, low, high })
     }
     assert.equal(at, question.length)
     if ((question[0] & 2) !== 0) return this.#open()
-    return this.#ranges.map(({ frame, pass, start, low, high }) =>
-      this.#parity(frame, pass, start, low + Math.floor((high - low) / 2)),
+    return this.#ranges.map(({ frame, pass, low, high }) =>
+      this.#parity(frame, pass, low, low + leftOf({ low, high })),
     )
   }
 

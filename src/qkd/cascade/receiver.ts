@@ -15,9 +15,10 @@
 
 import { assert } from '#base'
 import { QkdRefusal } from '../refusal.ts'
+import { blockParities, flipIn, growTrees, halfOf } from './halving.ts'
 import type { Order } from './permutation.ts'
 import { Searches } from './searches.ts'
-import { ROUNDS_MAX, runningParities, slotOf, slotsOf, type StripSetting } from './transmitter.ts'
+import { ROUNDS_MAX, slotOf, slotsOf, type StripSetting } from './transmitter.ts'
 import {
   FLAG_DONE,
   FLAG_ODD_BLOCKS,
@@ -32,9 +33,9 @@ import {
 export class CascadeReceiver {
   readonly #bits: Int32Array
   readonly #setting: StripSetting
-  /** Own running parities; where the transmitter's is known, the difference of both. */
-  readonly #parities: Int32Array
-  /** One bit for each frame: whether the transmitter's running parity is known at this place. */
+  /** Own halving trees by slot; where the transmitter's parity is known, the difference of both. */
+  readonly #trees: Int32Array
+  /** One bit for each frame: whether the transmitter's parity of the part divided here is known. */
   readonly #known: Int32Array
   readonly #orders: Order[] = []
   readonly #searches = new Searches()
@@ -59,7 +60,7 @@ export class CascadeReceiver {
     const slots = slotsOf(plan)
     this.#bits = sliced
     this.#setting = setting
-    this.#parities = new Int32Array(slots * shape.frameBits)
+    this.#trees = new Int32Array(slots * shape.frameBits)
     this.#known = new Int32Array(slots * shape.frameBits)
     this.#found = lists(shape.frames)
     this.#touched = Array.from({ length: slots }, () => lists(shape.frames))
@@ -123,8 +124,8 @@ export class CascadeReceiver {
    * Compares the halves, keeps the odd one of each range, and sets aside what is down to one bit.
    */
   #narrow(answer: Uint8Array): Uint8Array {
-    const { low, high, frame, before, count } = this.#searches
-    const parities = this.#parities
+    const { low, high, frame, count } = this.#searches
+    const trees = this.#trees
     const known = this.#known
     const directions = new Uint8Array(octetsOf(count))
     let held = 0
@@ -133,14 +134,12 @@ export class CascadeReceiver {
       const from = low[index]
       const to = high[index]
       const of = frame[index]
-      const prior = before[index]
-      const middle = from + ((to - from) >> 1)
+      const middle = from + halfOf(to - from)
       const told = (answer[index >> 3] >> (index & 7)) & 1
-      const word = parities[middle - 1] ^ (told << of)
-      parities[middle - 1] = word
-      known[middle - 1] |= 1 << of
-      const difference = (word >>> of) & 1
-      const first = difference ^ prior
+      const word = trees[middle] ^ (told << of)
+      trees[middle] = word
+      known[middle] |= 1 << of
+      const first = (word >>> of) & 1
       held |= first << (index & 7)
       if ((index & 7) === 7) {
         directions[index >> 3] = held
@@ -155,8 +154,7 @@ export class CascadeReceiver {
       } else {
         low[kept] = newLow
         high[kept] = newHigh
-        frame[kept] = of
-        before[kept++] = (prior & mask) | (difference & ~mask)
+        frame[kept++] = of
       }
     }
     if ((count & 7) !== 0) directions[count >> 3] = held
@@ -188,9 +186,9 @@ export class CascadeReceiver {
     for (let slot = 0; slot < this.#orders.length; slot++) {
       const place = this.#orders[slot].places[position]
       const size = this.#sizeIn(slot)
-      const end = Math.min((Math.floor(place / size) + 1) * size, frameBits)
-      const base = slot * frameBits
-      for (let at = base + place; at < base + end; at++) this.#parities[at] ^= bit
+      const start = Math.floor(place / size) * size
+      const length = Math.min(size, frameBits - start)
+      flipIn(this.#trees, place - start, { base: slot * frameBits + start, length, bit })
       if (slot !== inSlot) this.#touched[slot][frame].push(place)
     }
   }
@@ -200,35 +198,39 @@ export class CascadeReceiver {
     const touched = this.#touched[slot][frame]
     if (touched.length === 0) return false
     const { frameBits } = this.#setting.shape
-    const parities = this.#parities
+    const trees = this.#trees
     const known = this.#known
     const size = this.#sizeIn(slot)
     const base = slot * frameBits
     const first = this.#searches.count
     for (const place of touched) {
-      const start = base + Math.floor(place / size) * size
-      let low = start
-      let high = Math.min(start + size, base + frameBits)
+      let low = base + Math.floor(place / size) * size
+      let high = Math.min(low + size, base + frameBits)
+      let odd = trees[low]
       while (high - low > 1) {
-        const middle = low + ((high - low) >> 1)
-        if (((known[middle - 1] >>> frame) & 1) === 0) break
-        if (base + place < middle) high = middle
-        else low = middle
+        const middle = low + halfOf(high - low)
+        if (((known[middle] >>> frame) & 1) === 0) break
+        if (base + place < middle) {
+          odd = trees[middle]
+          high = middle
+        } else {
+          odd ^= trees[middle]
+          low = middle
+        }
       }
-      const before = low === start ? 0 : (parities[low - 1] >>> frame) & 1
-      if ((((parities[high - 1] >>> frame) & 1) ^ before) === 0) continue
+      if (((odd >>> frame) & 1) === 0) continue
       if (high - low === 1) {
         throw new QkdRefusal('PARITIES_INCONSISTENT', 'Expected parities of one string of bits')
       }
-      const middle = low + ((high - low) >> 1) - base
+      const middle = low + halfOf(high - low) - base
       if (((this.#asked[middle >> 5] >>> (middle & 31)) & 1) === 1) continue
       this.#asked[middle >> 5] |= 1 << (middle & 31)
-      this.#searches.add(frame, low, high, before)
+      this.#searches.add(frame, low, high)
     }
     touched.length = 0
     const { low, high, count } = this.#searches
     for (let index = first; index < count; index++) {
-      this.#asked[(low[index] + ((high[index] - low[index]) >> 1) - base) >> 5] = 0
+      this.#asked[(low[index] + halfOf(high[index] - low[index]) - base) >> 5] = 0
     }
     this.#running[frame] = count - first
     return count > first
@@ -243,17 +245,34 @@ export class CascadeReceiver {
       return this.#ask(FLAG_DONE, directions, new Uint8Array(0), 0)
     }
     this.#passes++
-    const slot = slotOf(plan, pass)
-    const order = orders.of(shape.frameBits, pass)
-    this.#orders[slot] = order
-    this.#known.fill(0, slot * shape.frameBits, (slot + 1) * shape.frameBits)
-    runningParities(this.#bits, {
-      positions: order.positions,
-      size: plan.blockBits[pass],
-      into: this.#parities,
-      offset: slot * shape.frameBits,
-    })
+    this.#orders[slotOf(plan, pass)] = orders.of(shape.frameBits, pass)
+    if (pass < plan.keptPasses) this.#grow(pass)
     return this.#ask(FLAG_OPEN_PASS, directions, new Uint8Array(0), 0)
+  }
+
+  /** The trees of a pass: of a late one only if a block of it is odd, which few are. */
+  #grow(pass: number): void {
+    const { shape, plan } = this.#setting
+    const slot = slotOf(plan, pass)
+    const offset = slot * shape.frameBits
+    this.#known.fill(0, offset, offset + shape.frameBits)
+    growTrees(this.#bits, {
+      positions: this.#orders[slot].positions,
+      size: plan.blockBits[pass],
+      into: this.#trees,
+      offset,
+    })
+  }
+
+  /** Parities of the blocks of a pass just opened, but for the last, which no answer is about. */
+  #ownBlocks(pass: number, count: number): Int32Array {
+    const { shape, plan } = this.#setting
+    const slot = slotOf(plan, pass)
+    const size = plan.blockBits[pass]
+    const { positions } = this.#orders[slot]
+    if (pass >= plan.keptPasses) return blockParities(this.#bits, { positions, size, count })
+    const base = slot * shape.frameBits
+    return Int32Array.from({ length: count }, (_, block) => this.#trees[base + block * size])
   }
 
   /** Takes the block parities of the pass just opened and starts a search of each odd block. */
@@ -270,17 +289,21 @@ export class CascadeReceiver {
     this.#leakBits += told * shape.frames
     const odd = new Int32Array(blocks)
     odd.set(unpackWords(answer, 0, told, shape.frames))
-    let sum = 0
+    const own = this.#ownBlocks(pass, told)
     const all = shape.frames === 32 ? -1 : (1 << shape.frames) - 1
+    let [sum, any] = [0, 0]
     for (let block = 0; block < blocks; block++) {
-      const end = base + Math.min((block + 1) * size, shape.frameBits) - 1
       // All blocks of pass 1 are even by now, so the errors of a frame are even in number.
-      if (block < told) odd[block] ^= this.#parities[end] & all
+      if (block < told) odd[block] ^= own[block] & all
       else odd[block] = sum
       sum ^= odd[block]
-      this.#parities[end] = odd[block]
-      this.#known[end] = all
-      this.#startBlocks(odd[block], base + block * size, end + 1)
+      any |= odd[block]
+    }
+    if (any !== 0 && pass >= plan.keptPasses) this.#grow(pass)
+    for (let block = 0; block < blocks; block++) {
+      const low = base + block * size
+      this.#trees[low] = odd[block]
+      this.#startBlocks(odd[block], low, Math.min(low + size, base + shape.frameBits))
     }
     const packed = new Uint8Array(octetsOf(blocks * shape.frames))
     packWords(odd, shape.frames, packed, 0)
@@ -321,7 +344,7 @@ export class CascadeReceiver {
     question.set(directions, QUESTION_HEAD_OCTETS)
     question.set(oddBlocks, QUESTION_HEAD_OCTETS + directions.length)
     for (let index = count - fresh; index < count; index++) {
-      const place = low[index] + ((high[index] - low[index]) >> 1)
+      const place = low[index] + halfOf(high[index] - low[index])
       const slot = Math.floor(low[index] / frameBits)
       const word = (place - slot * frameBits) | (slot << 16) | (frame[index] << 20)
       view.setUint32(head + 4 * (index - count + fresh), word, true)

@@ -2,7 +2,7 @@
  * The list of running searches of a strip: both ends keep the same list in the same order.
  *
  * A search is a range of one frame, in the order of one pass, with an odd number of errors. It is
- * halved once a round until one bit is left.
+ * halved (`halving`) once a round until one bit is left.
  *
  * @module
  */
@@ -16,27 +16,22 @@ export class Searches {
   high = new Int32Array(1024)
   /** Frame in the strip, 0 to 31. */
   frame = new Uint8Array(1024)
-  /** Parity of the errors between the start of the block and `low`: known to the receiver only. */
-  before = new Uint8Array(1024)
 
-  add(frame: number, low: number, high: number, before = 0): void {
+  add(frame: number, low: number, high: number): void {
     if (this.count === this.low.length) this.#grow()
     this.low[this.count] = low
     this.high[this.count] = high
-    this.before[this.count] = before
     this.frame[this.count++] = frame
   }
 
   #grow(): void {
     const size = this.low.length * 2
-    const { low, high, frame, before } = this
+    const { low, high, frame } = this
     this.low = new Int32Array(size)
     this.high = new Int32Array(size)
     this.frame = new Uint8Array(size)
-    this.before = new Uint8Array(size)
     this.low.set(low)
     this.high.set(high)
     this.frame.set(frame)
-    this.before.set(before)
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Cascade at the transmitter: answers questions about parities of its bits, and counts them.
  *
- * Keeps running parities of its frames in the order of each pass; the parity of a range is then one
- * load. Its bits never change. Questions are not yet authenticated when they are answered: every
+ * Keeps the parities of all halves of all blocks, in the order of each pass: an answer is one load.
+ * Its bits never change. Questions are not yet authenticated when they are answered: every
  * answer counts as leaked, whoever asked, and a forged question voids the block at the final tag.
  *
  * @see Brassard, Salvail, EUROCRYPT '93
@@ -10,6 +10,7 @@
  */
 
 import { QkdRefusal } from '../refusal.ts'
+import { blockParities, growTrees, halfOf } from './halving.ts'
 import type { Orders } from './permutation.ts'
 import type { Plan } from './plan.ts'
 import { Searches } from './searches.ts'
@@ -35,7 +36,10 @@ export interface StripSetting {
 export class CascadeTransmitter {
   readonly #bits: Int32Array
   readonly #setting: StripSetting
-  readonly #parities: Int32Array
+  /** The halving trees of each slot. */
+  readonly #trees: Int32Array
+  /** The slot of late passes has no trees until one of its blocks is odd, which few are. */
+  #lateGrown = false
   readonly #searches = new Searches()
   /** Passes opened so far. */
   #passes = 0
@@ -48,7 +52,7 @@ export class CascadeTransmitter {
   constructor(sliced: Int32Array, setting: StripSetting) {
     this.#bits = sliced
     this.#setting = setting
-    this.#parities = new Int32Array(slotsOf(setting.plan) * setting.shape.frameBits)
+    this.#trees = new Int32Array(slotsOf(setting.plan) * setting.shape.frameBits)
   }
 
   /** Parities revealed so far. */
@@ -101,7 +105,7 @@ export class CascadeTransmitter {
     for (let index = 0; index < count; index++) {
       const from = low[index]
       const to = high[index]
-      const middle = from + ((to - from) >> 1)
+      const middle = from + halfOf(to - from)
       const first = -((question[QUESTION_HEAD_OCTETS + (index >> 3)] >> (index & 7)) & 1)
       const newLow = (from & first) | (middle & ~first)
       const newHigh = (middle & first) | (to & ~first)
@@ -125,6 +129,7 @@ export class CascadeTransmitter {
         if (high - low < 2) throw invalid('blocks of two bits or more')
         const frame = 31 - Math.clz32(rest & -rest)
         this.#searches.add(frame, slot * frameBits + low, slot * frameBits + high)
+        this.#growLate(slot)
       }
     }
   }
@@ -140,26 +145,25 @@ export class CascadeTransmitter {
       throw invalid('a range of an opened pass')
     }
     const size = plan.blockBits[slot === plan.keptPasses ? this.#passes - 1 : slot]
-    let low = Math.floor(middle / size) * size
-    let high = Math.min(low + size, shape.frameBits)
-    for (let half = low + ((high - low) >> 1); half !== middle; half = low + ((high - low) >> 1)) {
-      if (high - low < 2) throw invalid('a middle of a range')
-      if (middle < half) high = half
-      else low = half
-    }
-    if (high - low < 2) throw invalid('a range of two bits or more')
-    this.#searches.add(frame, slot * shape.frameBits + low, slot * shape.frameBits + high)
+    const start = Math.floor(middle / size) * size
+    const at = middle - start
+    if (at === 0) throw invalid('a middle of a range')
+    const half = at & -at
+    const high = Math.min(middle + half, start + size, shape.frameBits)
+    const base = slot * shape.frameBits
+    this.#searches.add(frame, base + middle - half, base + high)
+    this.#growLate(slot)
   }
 
   #answers(): Uint8Array {
     const { low, high, frame, count } = this.#searches
-    const parities = this.#parities
+    const trees = this.#trees
     const answer = new Uint8Array(octetsOf(count))
     let held = 0
     for (let index = 0; index < count; index++) {
       const from = low[index]
-      const place = from + ((high[index] - from) >> 1) - 1
-      held |= ((parities[place] >>> frame[index]) & 1) << (index & 7)
+      const middle = from + halfOf(high[index] - from)
+      held |= ((trees[middle] >>> frame[index]) & 1) << (index & 7)
       if ((index & 7) === 7) {
         answer[index >> 3] = held
         held = 0
@@ -171,30 +175,43 @@ export class CascadeTransmitter {
   }
 
   #open(): Uint8Array {
-    const { shape, plan, orders } = this.#setting
+    const { shape, plan } = this.#setting
     const pass = this.#passes
     if (pass >= plan.blockBits.length) throw invalid(`at most ${pass} passes`)
     this.#passes++
-    const size = plan.blockBits[pass]
-    const slot = slotOf(plan, pass)
-    runningParities(this.#bits, {
-      positions: orders.of(shape.frameBits, pass).positions,
-      size,
-      into: this.#parities,
-      offset: slot * shape.frameBits,
-    })
+    this.#lateGrown = false
     // The parity of the last block follows from the others and the parity of the whole frame.
     const told = pass === 0 ? this.#blocks() : this.#blocks() - 1
-    const words = new Int32Array(told)
-    for (let block = 0; block < told; block++) {
-      const end = Math.min((block + 1) * size, shape.frameBits)
-      words[block] = this.#parities[slot * shape.frameBits + end - 1]
-    }
+    const words = this.#tellBlocks(pass, told)
     const answer = new Uint8Array(octetsOf(told * shape.frames))
     packWords(words, shape.frames, answer, 0)
     this.#leakBits += told * shape.frames
     this.#oddBlocksDue = true
     return answer
+  }
+
+  #tellBlocks(pass: number, told: number): Int32Array {
+    const { shape, plan, orders } = this.#setting
+    const size = plan.blockBits[pass]
+    const { positions } = orders.of(shape.frameBits, pass)
+    if (pass >= plan.keptPasses) return blockParities(this.#bits, { positions, size, count: told })
+    const offset = pass * shape.frameBits
+    growTrees(this.#bits, { positions, size, into: this.#trees, offset })
+    return Int32Array.from({ length: told }, (_, block) => this.#trees[offset + block * size])
+  }
+
+  /** The trees of a late pass, as soon as they are asked about. */
+  #growLate(slot: number): void {
+    const { shape, plan, orders } = this.#setting
+    if (slot < plan.keptPasses || this.#lateGrown) return
+    this.#lateGrown = true
+    const pass = this.#passes - 1
+    growTrees(this.#bits, {
+      positions: orders.of(shape.frameBits, pass).positions,
+      size: plan.blockBits[pass],
+      into: this.#trees,
+      offset: slot * shape.frameBits,
+    })
   }
 
   /** Blocks of the pass opened last. */
@@ -204,41 +221,15 @@ export class CascadeTransmitter {
   }
 }
 
-/** Slots for the running parities: one for each kept pass and one for the late passes in turn. */
+/** Slots for halving trees: one for each kept pass and one for the late passes in turn. */
 export const slotsOf = ({ blockBits, keptPasses }: Plan): number =>
   Math.min(blockBits.length, keptPasses + 1)
 
 /** The slot of a pass. */
 export const slotOf = ({ keptPasses }: Plan, pass: number): number => Math.min(pass, keptPasses)
 
-/**
- * Parities of all bits from the start of each block up to and with each place, for all frames.
- *
- * @param bits   one word for each bit of the frames, in their own order
- */
-export function runningParities(
-  bits: Int32Array,
-  run: {
-    readonly positions: Uint16Array
-    readonly size: number
-    readonly into: Int32Array
-    readonly offset: number
-  },
-): void {
-  const { positions, size, into, offset } = run
-  const places = positions.length
-  for (let start = 0; start < places; start += size) {
-    const end = Math.min(start + size, places)
-    let parity = 0
-    for (let place = start; place < end; place++) {
-      parity ^= bits[positions[place]]
-      into[offset + place] = parity
-    }
-  }
-}
-
 const invalid = (expected: string): QkdRefusal =>
   new QkdRefusal('RECONCILIATION_INVALID', `Expected ${expected} of a Cascade run`)
 
 /** Honest runs need some hundred rounds. */
-export const ROUNDS_MAX = 4096
+export const ROUNDS_MAX = 8192

@@ -4,9 +4,9 @@
  * The receiver's question: one octet of flags, the number of new searches (4 octets,
  * little-endian); one bit for each running search (1: the error is in the first half), in the order
  * of the searches; after a pass was opened one bit for each block and frame (1: odd); then each new
- * search as a word, little-endian: the middle of its range in bits 0–15, slot of the pass in 16–19,
- * frame in 20–24. The transmitter's answer: one parity for each running search, or the block
- * parities of a new pass.
+ * search as a word, little-endian: where its range is divided (`halving.ts`) in bits 0–15, slot of the
+ * pass in 16–19, frame in 20–24. The transmitter's answer: for each running search the parity of the
+ * left part, or the block parities of a new pass.
  *
  * @module
  */
