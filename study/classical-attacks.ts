@@ -39,7 +39,9 @@ const MANIPULATIONS: readonly Manipulation[] = [
   })),
   changing('tampers with one parity', 'parities', (said) => ({
     ...said,
-    octets: flipped(said['octets']),
+    strips: (said['strips'] as readonly Members[]).map((part, at) =>
+      at === 0 ? { ...part, octets: flipped(part['octets']) } : part,
+    ),
   })),
   changing('contradicts the verdict on the hashes', 'verdict', (said) => ({
     ...said,

@@ -169,7 +169,7 @@ test('a man in the middle who cannot tag gets no block through, whatever he chan
     }),
     parities: (message: Message & { kind: 'parities' }) => ({
       ...message,
-      octets: flipped(message.octets),
+      strips: message.strips.map((part) => ({ ...part, octets: flipped(part.octets) })),
     }),
     seed: (message: Message & { kind: 'seed' }) => ({
       ...message,

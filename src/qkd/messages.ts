@@ -30,6 +30,9 @@ import { DETECTIONS_MAX } from './sifting.ts'
 /** Octets that one message may have; the host's transport must carry them. */
 export const MESSAGE_OCTETS_MAX = 24 * 2 ** 20
 
+/** Strips of one block worked on at once: bounds what a long block holds in memory. */
+export const STRIPS_IN_FLIGHT_MAX = 16
+
 /** Version of this protocol; ends of different versions refuse each other. */
 export const PROTOCOL_VERSION = 3
 
@@ -37,7 +40,11 @@ const Counter = Whole(0, 2 ** 40)
 const Block = { block: Counter }
 const Packed = Octets(0, DETECTIONS_MAX / 8)
 const TagFields = { source: Text(80, 1), pad: Whole(0, 2 ** 20), tag: Octets(16) }
-const Strip = Whole(0, 1023)
+const StripPart = (octetsMax: number) =>
+  Type.Array(Exactly({ strip: Whole(0, 1023), octets: Octets(0, octetsMax) }), {
+    minItems: 1,
+    maxItems: STRIPS_IN_FLIGHT_MAX,
+  })
 const LdpcFrame = Whole(0, 1024)
 
 /** The shape of each kind of message, without `n` and `k`. */
@@ -106,10 +113,10 @@ const SHAPES = {
     blockBits: Type.Array(Whole(2, 65_536), { minItems: 1, maxItems: 32 }),
     keptPasses: Whole(1, 8),
   },
-  /** R → T: a question of one strip of frames. */
-  question: { ...Block, strip: Strip, octets: Octets(0, 2 ** 22) },
-  /** T → R: its answer. */
-  parities: { ...Block, strip: Strip, octets: Octets(0, 2 ** 20) },
+  /** R → T: questions of all strips of frames in work that have one. */
+  question: { ...Block, strips: StripPart(2 ** 22) },
+  /** T → R: the answers, in the same order; none to a last question. */
+  parities: { ...Block, strips: StripPart(2 ** 20) },
   /** R → T: all strips are done. */
   corrected: { ...Block },
   /** T → R: hash of its block under a fresh key. */
@@ -144,7 +151,7 @@ type Shapes = typeof SHAPES
 /** The kinds of messages there are. */
 export type MessageKind = keyof Shapes
 
-/** One message without its number: `{ kind: 'question', block, strip, octets }`. */
+/** One message without its number: `{ kind: 'question', block, strips }`. */
 export type Message = {
   [K in MessageKind]: { readonly kind: K } & Readonly<
     Static<ReturnType<typeof Type.Object<Shapes[K]>>>

@@ -136,7 +136,11 @@ test('what no honest end says about a coded block voids it', () => {
     ['receiver', on('corrected', ({ block }) => plan(block))],
     [
       'receiver',
-      on('corrected', ({ block }) => ({ kind: 'question', block, strip: 0, octets: key })),
+      on('corrected', ({ block }) => ({
+        kind: 'question',
+        block,
+        strips: [{ strip: 0, octets: key }],
+      })),
     ],
   ]
   for (const [from, forge] of forgeries) {

@@ -30,7 +30,7 @@ import { ROUNDS_MAX } from './cascade/transmitter.ts'
 import { sliceFrames, STRIP_FRAMES_MAX, unsliceFrames, type StripShape } from './cascade/slices.ts'
 import { gatherFrames, scatterFrames, SyndromeDecoder } from './ldpc/frames.ts'
 import { isCoding, type Coding } from './ldpc/plan.ts'
-import type { MessageOf, WorkMessage } from './messages.ts'
+import { STRIPS_IN_FLIGHT_MAX, type MessageOf, type WorkMessage } from './messages.ts'
 import { QkdRefusal } from './refusal.ts'
 import type { SiftedBlock } from './sifted-block.ts'
 import {
@@ -201,55 +201,72 @@ export class ReceiverBlock implements BlockWork {
     const { keptPasses, blockBits } = plan
     const said = { ...cut, blockBits: [...blockBits], keptPasses }
     this.#say({ kind: 'plan', block: this.#sequence, ...said })
-    const strips = Math.min(stripsOf(cut), STRIPS_IN_FLIGHT_MAX)
-    for (let strip = 0; strip < strips; strip++) this.#startStrip(this.#cascade, strip)
+    this.#ask(this.#startStrips(this.#cascade))
   }
 
-  #startStrip(cascade: CascadeWork, strip: number): void {
-    const shape = shapeOf(cascade, strip)
-    const run = new CascadeReceiver(sliceFrames(wordsOf(cascade, strip), shape), {
-      shape,
-      plan: cascade.plan,
-      orders: this.#lane.orders,
-    })
-    this.#strips.set(strip, run)
-    this.#ask(strip, run.start())
-  }
-
-  #onParities({ strip, octets }: MessageOf<'parities'>): void {
-    const run = this.#strips.get(strip)
-    const cascade = this.#cascade
-    if (this.#stage !== 'correcting' || run === undefined || cascade === undefined) {
-      throw outOfPhase('parities')
+  /** Begins as many strips as there is room for. @returns their first questions */
+  #startStrips(cascade: CascadeWork): Question[] {
+    const started: Question[] = []
+    while (
+      this.#strips.size < STRIPS_IN_FLIGHT_MAX &&
+      this.#strips.size + this.#stripsEnded < stripsOf(cascade.cut)
+    ) {
+      const strip = this.#strips.size + this.#stripsEnded
+      const shape = shapeOf(cascade, strip)
+      const run = new CascadeReceiver(sliceFrames(wordsOf(cascade, strip), shape), {
+        shape,
+        plan: cascade.plan,
+        orders: this.#lane.orders,
+      })
+      this.#strips.set(strip, run)
+      started.push({ strip, octets: run.start() })
     }
-    if (run.rounds >= ROUNDS_MAX - 1) {
+    return started
+  }
+
+  #onParities({ strips }: MessageOf<'parities'>): void {
+    const cascade = this.#cascade
+    if (this.#stage !== 'correcting' || cascade === undefined) throw outOfPhase('parities')
+    // Strips begin in their order, and so do the lists of those in work at both ends.
+    const runs = [...this.#strips]
+    const whole =
+      strips.length === runs.length && runs.every(([strip], at) => strip === strips[at].strip)
+    if (!whole) throw invalid('an answer for each strip in work')
+    if (runs.some(([, run]) => run.rounds >= ROUNDS_MAX - 1)) {
       this.#lane.discard('rounds-exhausted')
       return
     }
-    const before = run.leakBits
-    const errors = run.errors
-    const question = run.next(octets)
-    this.#errors += run.errors - errors
+    const questions = runs.map(([strip, run], at) => ({
+      strip,
+      octets: this.#next(run, strips[at].octets),
+    }))
     // Errors found are errors: with more of them than the limit allows, the rest need not be sought.
     if (this.#errors > this.#lane.parameters.qberMax * this.sifted.key.length) {
-      this.tally.reconciliationBits += run.leakBits - before
       this.#lane.discard('qber-above-limit')
       return
     }
-    this.tally.reconciliationBits += run.leakBits - before
+    for (const [strip, run] of runs) if (run.done) this.#endStrip(cascade, strip, run)
+    this.#ask([...questions, ...this.#startStrips(cascade)])
+    if (this.#strips.size === 0) this.#endCascade(cascade)
+  }
+
+  /** Takes an answer and gives the next question. */
+  #next(run: CascadeReceiver, answer: Uint8Array): Uint8Array {
+    const { leakBits, errors } = run
+    const question = run.next(answer)
+    this.#errors += run.errors - errors
+    this.tally.reconciliationBits += run.leakBits - leakBits
     this.tally.rounds = Math.max(this.tally.rounds, run.rounds)
-    this.#ask(strip, question)
-    if (run.done) this.#endStrip(cascade, strip, run)
+    return question
   }
 
   #endStrip(cascade: CascadeWork, strip: number, run: CascadeReceiver): void {
     unsliceFrames(run.corrected, shapeOf(cascade, strip), wordsOf(cascade, strip))
     this.#strips.delete(strip)
     this.#stripsEnded++
-    const strips = stripsOf(cascade.cut)
-    const next = this.#stripsEnded + this.#strips.size
-    if (next < strips) this.#startStrip(cascade, next)
-    if (this.#stripsEnded < strips) return
+  }
+
+  #endCascade(cascade: CascadeWork): void {
     if (this.#oneWay !== undefined) {
       const { coding, run: decoder } = this.#oneWay
       const into = this.sifted.key.used
@@ -369,8 +386,8 @@ export class ReceiverBlock implements BlockWork {
     return { family, inputBits: this.sifted.key.length, secretBits }
   }
 
-  #ask(strip: number, octets: Uint8Array): void {
-    this.#say({ kind: 'question', block: this.#sequence, strip, octets })
+  #ask(strips: Question[]): void {
+    this.#say({ kind: 'question', block: this.#sequence, strips })
   }
 
   #say(message: WorkMessage): void {
@@ -384,6 +401,9 @@ interface CascadeWork {
   readonly cut: Cut
   readonly plan: Plan
 }
+
+/** What is asked about one strip. */
+type Question = MessageOf<'question'>['strips'][number]
 
 function shapeOf({ cut }: CascadeWork, strip: number): StripShape {
   const frames = Math.min(STRIP_FRAMES_MAX, cut.frames - strip * STRIP_FRAMES_MAX)
@@ -417,9 +437,6 @@ function correctedErrors(
   }
   return errors
 }
-
-/** Strips of one block worked on at once: bounds what a long block holds in memory. */
-const STRIPS_IN_FLIGHT_MAX = 16
 
 const outOfPhase = (kind: string): QkdRefusal =>
   new QkdRefusal('MESSAGE_OUT_OF_PHASE', 'Expected a message of the present phase', {

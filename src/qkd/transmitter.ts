@@ -207,18 +207,25 @@ export class TransmitterBlock implements BlockWork {
     this.#cascade = { words, cut, plan: { blockBits, keptPasses } }
   }
 
-  #onQuestion({ strip, octets }: MessageOf<'question'>): void {
+  #onQuestion({ strips }: MessageOf<'question'>): void {
     this.#expect(this.#stage === 'correcting', 'question')
+    const ordered = strips.every(({ strip }, at) => at === 0 || strip > strips[at - 1].strip)
+    if (!ordered) throw invalid('each strip once')
+    const answers = strips
+      .map(({ strip, octets }) => ({ strip, octets: this.#answer(strip, octets) }))
+      .filter(({ strip }) => this.#strips.get(strip) !== undefined)
+    if (answers.length === 0) return
+    this.#say({ kind: 'parities', block: this.#sequence, strips: answers })
+  }
+
+  #answer(strip: number, octets: Uint8Array): Uint8Array {
     const run = this.#strip(strip)
     const before = run.leakBits
     const answer = run.answer(octets)
     this.tally.reconciliationBits += run.leakBits - before
     this.tally.rounds = Math.max(this.tally.rounds, run.rounds)
-    if (run.done) {
-      this.#strips.set(strip, undefined)
-      return
-    }
-    this.#say({ kind: 'parities', block: this.#sequence, strip, octets: answer })
+    if (run.done) this.#strips.set(strip, undefined)
+    return answer
   }
 
   #strip(strip: number): CascadeTransmitter {
