@@ -12,7 +12,12 @@ import { Hopeless, LIMIT_MS, until } from './until.ts'
 
 const main = resolve(import.meta.dirname, '../../src/main.ts')
 /** The flags with which the launcher `./photonward` starts Node. */
-const FLAGS = ['--no-experimental-ffi', '--disable-proto=throw', '--max-semi-space-size=2']
+const FLAGS = [
+  '--no-experimental-ffi',
+  '--disable-proto=throw',
+  '--max-semi-space-size=2',
+  '--initial-heap-size=128',
+]
 
 /** The arguments of Node that run a photonward command. */
 export const commandLine = (args: readonly string[]): string[] => [...FLAGS, main, ...args]
