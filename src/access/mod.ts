@@ -10,7 +10,22 @@
  * @module
  */
 
+export {
+  issueAccessToken,
+  LIFETIME_MS_MAX,
+  verifyAccessToken,
+  type AccessToken,
+  type TokenGrant,
+  type TokenPolicy,
+} from './access-token.ts'
 export * from './break-glass.ts'
+export {
+  ASSERTION_ALGORITHMS,
+  verifyClientAssertion,
+  type AssertionPolicy,
+  type OnceOnly,
+  type ProvenClient,
+} from './client-assertion.ts'
 export { consentFor, type ConsentFinding } from './consent.ts'
 export { readConsent, type Directive } from './consent-read.ts'
 export { decide, forPatients } from './decide.ts'
@@ -30,4 +45,10 @@ export {
   type ScopeLevel,
   type ScopeList,
 } from './scopes.ts'
+export {
+  SIGNATURE_ALGORITHMS,
+  type SignatureAlgorithm,
+  type TokenKey,
+  type TokenSigner,
+} from './signed-tokens.ts'
 export * from './vocabulary.ts'
