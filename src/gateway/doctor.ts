@@ -9,15 +9,17 @@
  */
 
 import { lstatSync, readdirSync, realpathSync, statfsSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { Refusal } from '#base'
 import type { CheckView } from '#contract'
 import { SiteConfigurationShape, type SiteConfiguration } from '#site'
-import { line } from './check.ts'
+import { answers, line } from './check.ts'
 import { readConfigurationFile } from './config.ts'
 import { logCheck } from './doctor-log.ts'
+import { outsideChecks } from './doctor-outside.ts'
 import { trustChecks } from './doctor-trust.ts'
+import { listenersOf } from './explain-network.ts'
 import { configurationChecks } from './explain.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
 import { testedRandom } from './random.ts'
@@ -48,16 +50,13 @@ export async function* examine({ folder, passphrase }: DoctorOptions): AsyncGene
   yield running
     ? line('daemon', 'ok', 'it runs')
     : line('daemon', 'warn', 'it does not run', `photonward serve --site ${place}`)
-  const { peerListener, northListener, etsi004Listener } = configuration
-  for (const [name, address] of [
-    ['port for peers', peerListener],
-    ['port for applications', northListener],
-    ['port for key streams', etsi004Listener],
-  ] as const) {
-    if (address !== undefined) yield await portCheck(name, address, running)
+  for (const [member, address] of Object.entries(listenersOf(configuration))) {
+    if (address === undefined) continue
+    yield await portCheck(PORTS[member as keyof typeof PORTS], address, running)
   }
   const site = { folder: realpathSync(place), configuration, passphrase }
   yield* trustChecks(site)
+  yield* outsideChecks(site)
   yield await logCheck(site)
 }
 
@@ -134,18 +133,6 @@ function configurationIn(place: string): SiteConfiguration | GatewayRefusal {
   }
 }
 
-/** Whether somebody accepts a connection there. */
-async function answers(address: { readonly path: string } | TcpAddress): Promise<boolean> {
-  const { promise, resolve: done } = Promise.withResolvers<boolean>()
-  const socket = connect(address)
-  socket.setTimeout(ANSWER_MS, () => done(false))
-  socket.once('connect', () => done(true))
-  socket.once('error', () => done(false))
-  const answered = await promise
-  socket.destroy()
-  return answered
-}
-
 async function portCheck(name: string, at: TcpAddress, running: boolean): Promise<CheckView> {
   const address = addressText(at)
   if (running) {
@@ -166,10 +153,16 @@ async function portCheck(name: string, at: TcpAddress, running: boolean): Promis
   }
 }
 
+const PORTS = {
+  peerListener: 'port for peers',
+  northListener: 'port for applications',
+  etsi004Listener: 'port for key streams',
+  etsi020Listener: 'port for partners',
+  restconfListener: 'port for controllers',
+} as const
 const NODE_LEAST = 26
 const SPACE_FAIL_OCTETS = 256e6
 const SPACE_WARN_OCTETS = 2e9
-const ANSWER_MS = 2000
 const ANY_HOST: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],

@@ -10,6 +10,7 @@ import { Refusal, type TSchema } from '#base'
 import type { CheckView, ConfigurationView } from '#contract'
 import { parametersOf, SiteConfigurationShape, type SiteConfiguration } from '#site'
 import { defaultedMembers, readConfigurationFile } from './config.ts'
+import { networkFlaws, repeated, repeatedBy } from './explain-network.ts'
 import { FibreConfigurationShape } from './fibre-daemon.ts'
 import { addressText } from './listen.ts'
 import { CONFIG_FILE } from './site-daemon.ts'
@@ -33,7 +34,7 @@ export function explainConfiguration(folder: string): ConfigurationView {
 
 /** What is wrong with a configuration of the right form; empty if nothing is. */
 export function configurationChecks(configuration: SiteConfiguration): readonly CheckView[] {
-  const { site, peers, links, saes, peerListener, northListener, profile } = configuration
+  const { site, peers, links, saes, peerListener, profile } = configuration
   const found: CheckView[] = []
   const add = (state: 'warn' | 'fail', member: string, says: string): void => {
     const next = `change ${member} in ${CONFIG_FILE}, then restart the daemon`
@@ -60,14 +61,8 @@ export function configurationChecks(configuration: SiteConfiguration): readonly 
     if (home === site || names.includes(home)) continue
     add('warn', 'saes', `the SAE ${sae} is at ${home}, which is no peer`)
   }
+  for (const { state, member, says } of networkFlaws(configuration)) add(state, member, says)
   const peerAt = addressText(peerListener)
-  const listeners = { peerListener, northListener, etsi004Listener: configuration.etsi004Listener }
-  const open = Object.entries(listeners).flatMap(([member, address]) =>
-    address === undefined || address.port === 0 ? [] : [{ member, at: addressText(address) }],
-  )
-  for (const { member, at } of repeatedBy(open, (one) => one.at)) {
-    add('fail', member, `two listeners are at ${at}`)
-  }
   const far = peers.some(({ host }) => !LOOPBACK.test(host))
   if (far && LOOPBACK.test(peerListener.host)) {
     add('warn', 'peerListener', `peers on other machines cannot reach ${peerAt}`)
@@ -86,13 +81,6 @@ function problemOf(work: () => unknown): string | undefined {
     if (error instanceof Refusal) return error.message
     throw error
   }
-}
-
-const repeated = (names: readonly string[]): readonly string[] => repeatedBy(names, (name) => name)
-
-const repeatedBy = <T>(items: readonly T[], nameOf: (item: T) => string): readonly T[] => {
-  const names = items.map(nameOf)
-  return items.filter((item, at) => names.indexOf(nameOf(item)) < at)
 }
 
 /** The member that only the configuration of a fibre has. */

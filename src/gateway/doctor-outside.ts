@@ -1,0 +1,82 @@
+/**
+ * Looks at whom a site needs besides its peers and devices: vendors' KMEs, partners' KMEs, its database.
+ *
+ * Asks a vendor's KME for its status, which takes no key; partners and databases are only knocked at.
+ *
+ * @module
+ */
+
+import { Refusal } from '#base'
+import type { CheckView } from '#contract'
+import { KmeClient, type ForeignStatus } from '#kme/client'
+import { answers, line, type ExaminedSite } from './check.ts'
+import { openPartners } from './partners.ts'
+import { postgresOf } from './store-open.ts'
+import { vendorKmesAt } from './vendor-kme.ts'
+
+export async function* outsideChecks(site: ExaminedSite): AsyncGenerator<CheckView> {
+  yield* vendorChecks(site)
+  yield* partnerChecks(site)
+  yield* databaseChecks(site)
+}
+
+async function* vendorChecks({ folder, configuration }: ExaminedSite): AsyncGenerator<CheckView> {
+  const kmes = vendorKmesAt(folder)
+  for (const link of configuration.kmeLinks) {
+    const check = `KME of ${link.link}`
+    try {
+      const status = await new KmeClient(kmes(link)).getStatus(link.peerSae)
+      yield statusLine(check, status, link.keyBits)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      const { code, message, facts } = error as Refusal
+      const reason = typeof facts['reason'] === 'string' ? `, ${facts['reason']}` : ''
+      const next = NEXT.get(code) ?? 'docs/operate/vendor-links.md says what it means'
+      yield line(check, 'warn', `${message} (${code}${reason})`, next)
+    }
+  }
+}
+
+function statusLine(check: string, status: ForeignStatus, bits: number): CheckView {
+  const { minKeySizeBits: least = bits, maxKeySizeBits: most = bits, storedKeys } = status
+  if (bits < least || bits > most) {
+    const says = `gives keys of ${least} to ${most} bits, and ${bits} are configured`
+    return line(check, 'fail', says, 'change keyBits of the link, at both sites')
+  }
+  return line(check, 'ok', `answers; ${storedKeys ?? 'an unknown number of'} keys are stored`)
+}
+
+async function* partnerChecks({ folder, configuration }: ExaminedSite): AsyncGenerator<CheckView> {
+  try {
+    openPartners(configuration, folder)?.[Symbol.dispose]()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    yield line('partners', 'fail', error.message, 'correct "partners" and the files that it names')
+    return
+  }
+  for (const { name, url } of configuration.partners) {
+    const { hostname, port } = new URL(url)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    yield (await answers({ host, port: Number(port === '' ? 443 : port) }))
+      ? line(`partner ${name}`, 'ok', `${url} can be reached`)
+      : line(`partner ${name}`, 'warn', `nobody answers at ${url}`, 'correct its address, or ask')
+  }
+}
+
+async function* databaseChecks({ folder, configuration }: ExaminedSite): AsyncGenerator<CheckView> {
+  const database = postgresOf(folder, configuration)
+  if (database === undefined) return
+  const { host, port } = database
+  const at = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
+  const place = 'path' in at ? at.path : `${host}:${port}`
+  yield (await answers(at))
+    ? line('database', 'ok', `PostgreSQL can be reached at ${place}`)
+    : line('database', 'fail', `nobody answers at ${place}`, 'start PostgreSQL, or correct "store"')
+}
+
+/** What to do about a KME that does not answer as it should. */
+const NEXT: ReadonlyMap<string, string> = new Map([
+  ['KME_CLIENT_UNREACHED', 'look at url, certificate, key, ca and serverName of the link'],
+  ['KME_CLIENT_UNANSWERED', 'does the KME accept the certificate of the link? ask its vendor'],
+  ['KME_CLIENT_DENIED', 'register the SAEs of the link at the KME'],
+])
