@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { fromBase64, hex, PortRefusal } from '#base'
 import type { Keystore } from '#keystore'
 import { Shares } from '#kme'
@@ -134,4 +135,42 @@ test('SKIP takes no more than its share, nor calls beyond its rate', async () =>
   assert.deepEqual(statuses, [200, 200, 503, 503])
   for (let at = 0; at < 2; at++) await call(two.a, archive, { path: '/capabilities' })
   assert.equal((await call(two.a, archive, { path: '/capabilities' })).status, 503)
+})
+
+test('whatever is asked of SKIP, the answer is JSON with a status of its table', async () => {
+  const two = await pair(64)
+  const made = await call(two.a, archive, { path: newKey(ward) })
+  const id = String(made.body['keyId'])
+  const name = fc.oneof(fc.constantFrom(ward, archive, clinic, id, ''), fc.string())
+  const path = fc.oneof(
+    fc.constantFrom('/key', '/capabilities', '/entropy', `/key/${id}`),
+    name.map((one) => `/key/${encodeURIComponent(one.toWellFormed())}`),
+  )
+  const member = fc.constantFrom('remoteSystemID', 'size', 'minentropy', 'x')
+  const value = fc.oneof(name, fc.integer({ min: -9, max: 5000 }).map(String))
+  const query = fc.array(fc.tuple(member, value), { maxLength: 3 })
+  const seen = new Map<number, number>()
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        ...{ method: fc.constantFrom('GET', 'GET', 'GET', 'POST', ''), path, query },
+        caller: fc.constantFrom(archive, ward, undefined),
+        end: fc.constantFrom(two.a, two.b),
+      }),
+      async ({ end, caller, method, path, query }) => {
+        const asked = `${path}?${new URLSearchParams(query).toString()}`
+        const { status, body } = await call(end, caller, { path: asked, method })
+        seen.set(status, (seen.get(status) ?? 0) + 1)
+        if (status !== 200) assert.equal(typeof body.message, 'string')
+        else assert(['key', 'randomStr', 'localSystemID'].some((one) => one in body))
+      },
+    ),
+    { seed: 8784, numRuns: 1500 },
+  )
+  const statuses = [...seen.keys()]
+  assert(
+    statuses.every((one) => [200, 400, 401, 404, 405, 503].includes(one)),
+    String(statuses),
+  )
+  assert(statuses.includes(200) && (seen.get(200) ?? 0) > 20)
 })
