@@ -71,6 +71,8 @@ export interface Site {
   readonly store: MemoryStore
   readonly log: MemoryLog
   readonly kme: Kme
+  /** Kinds of the alarms that its key store has raised. */
+  readonly alarms: string[]
 }
 
 /** Two sites, their KMEs, and what goes wrong between them. */
@@ -104,7 +106,9 @@ export class Pair {
     for (const site of [bristol, cambridge]) {
       const peer = site === bristol ? cambridge : bristol
       const store = new MemoryStore(keystoreMigrations)
+      const alarms: string[] = []
       const keystore = await openKeystore({
+        onAlarm: ({ kind }) => alarms.push(kind),
         site,
         store,
         disk: new MemoryDisk(),
@@ -134,7 +138,7 @@ export class Pair {
         })
       this.#makers.set(site, make)
       const kme = make()
-      this.#sites.set(site, { site, keystore, store, log, kme })
+      this.#sites.set(site, { site, keystore, store, log, kme, alarms })
     }
     return this
   }
