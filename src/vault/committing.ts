@@ -23,6 +23,7 @@ import { placeContainers } from './blobs.ts'
 import { GONE, likenessOf } from './body.ts'
 import type { Change, WriteUnit, WriteView, Written } from './changes.ts'
 import { eachStep, paced, type VaultContext } from './context.ts'
+import { indexStatements, type Indexed } from './indexing.ts'
 import type { HolderKey } from './keyring.ts'
 import { holdersOfObject, objectsByIdentity, type StoredObject } from './objects.ts'
 import { objectNamed, openAt } from './opened.ts'
@@ -216,6 +217,7 @@ async function commit(
     await store.commit([
       ...holders.statements,
       ...(await writeGroup(context, versions, { kind: 'vault.sealed', at, actor })),
+      ...(await indexStatements(context, indexedOf(context, staged, sealed), at)),
       ...drafts.flatMap((draft) => tracesOf(context, draft, { staged, sealed })),
     ])
   }
@@ -228,6 +230,19 @@ async function commit(
   }
   return done
 }
+
+/** What the index will say of what was sealed. */
+const indexedOf = (
+  { site }: VaultContext,
+  staged: Staged,
+  sealed: ReadonlyMap<Item, Sealed>,
+): Indexed[] =>
+  [...sealed].map(([item, { object, version }]) => ({
+    ...{ object: object.id, version, origin: site, type: item.change.type, id: item.change.id },
+    value: item.owned?.value,
+    isNext: item.before !== undefined,
+    keys: keysOf(staged, item),
+  }))
 
 const unsealed = ({ change, identity, before, text }: Item) => ({
   ...{ type: change.type, id: change.id, identity, before, text },

@@ -8,6 +8,7 @@ import type { Clock, Disk, RandomSource, SiteId, Store } from '#base'
 import type { AuditEntry, AuditTrail, EntryFilter } from '#audit'
 import type { DualSigner, DualVerifier } from '#crypto'
 import type { Steps } from '#health'
+import type { Charts } from './charts.ts'
 import type { Groups } from './groups.ts'
 import type { Keyring } from './keyring.ts'
 import type { Kinds } from './kinds.ts'
@@ -54,6 +55,7 @@ export interface VaultContext extends VaultPorts {
   readonly tags: Tags
   readonly kinds: Kinds
   readonly groups: Groups
+  readonly charts: Charts
 }
 
 /** Runs steps to their end, letting the site do other work every few milliseconds. */

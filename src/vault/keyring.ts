@@ -24,7 +24,9 @@ import {
   type Uuid,
 } from '#base'
 import { WrapCounter, WrappingKey } from '#envelope'
+import { ChartKey } from './chart-key.ts'
 import {
+  chartKeyOf,
   HOLDER_KINDS,
   holderOf,
   SiteKey,
@@ -44,12 +46,22 @@ export class HolderKey implements Disposable {
   readonly holder: Holder
   /** Wraps and opens the data keys of the holder's versions. */
   readonly wrapping: WrappingKey
+  /** Seals and opens the index of the holder's resources. */
+  readonly chart: ChartKey
   readonly #trace: Uint8Array
 
-  /** @param key   not kept, stays with its owner */
-  constructor(holder: Holder, key: SecretBytes, counter: WrapCounter) {
+  /**
+   * @param key       not kept, stays with its owner
+   * @param counter   left out where the key only opens
+   */
+  constructor(
+    { site, ...holder }: Holder & { readonly site: SiteId },
+    key: SecretBytes,
+    counter?: WrapCounter,
+  ) {
     this.holder = holder
-    this.wrapping = new WrappingKey({ id: holder.id, key, counter })
+    this.wrapping = new WrappingKey({ id: holder.id, key, ...(counter && { counter }) })
+    this.chart = new ChartKey(site, holder.id, chartKeyOf(key))
     this.#trace = traceKeyOf(key)
   }
 
@@ -60,6 +72,7 @@ export class HolderKey implements Disposable {
 
   [Symbol.dispose](): void {
     this.wrapping[Symbol.dispose]()
+    this.chart[Symbol.dispose]()
     this.#trace.fill(0)
   }
 }
@@ -78,11 +91,21 @@ export class Keyring implements Disposable {
 
   /** The key of a holder, or undefined if there is no such holder. @throws VaultRefusal */
   async keyOf(id: Uuid): Promise<HolderKey | undefined> {
-    const found = await this.#store.read(bind(SELECT_HOLDER, this.#siteKey.site, uuidOctets(id)))
+    return await this.#keyOf(id, await this.#counterOf(id))
+  }
+
+  /** As `keyOf`, for a key that only opens: it need not be counted how often it has wrapped. */
+  async readerOf(id: Uuid): Promise<HolderKey | undefined> {
+    return await this.#keyOf(id)
+  }
+
+  async #keyOf(id: Uuid, counter?: WrapCounter): Promise<HolderKey | undefined> {
+    const { site } = this.#siteKey
+    const found = await this.#store.read(bind(SELECT_HOLDER, site, uuidOctets(id)))
     if (found.length === 0) return undefined
     const holder = holderOf(found[0])
     using key = this.#siteKey.unwrap(holder, octetsOf(found[0], 'wrapped'))
-    return new HolderKey(holder, key, await this.#counterOf(id))
+    return new HolderKey({ ...holder, site }, key, counter)
   }
 
   /** The only holder of a kind that the site has one of. @throws VaultRefusal `VAULT_DAMAGED` */
@@ -111,7 +134,7 @@ export class Keyring implements Disposable {
     const { id, kind, origin, since } = holder
     const row = [site, uuidOctets(id), HOLDER_KINDS[kind], origin, since, kek, wrapped]
     const made = {
-      key: new HolderKey(holder, key, counter),
+      key: new HolderKey({ ...holder, site }, key, counter),
       statement: bind(INSERT_HOLDER, ...row),
     }
     key[Symbol.dispose]()

@@ -130,6 +130,9 @@ export function holderOf(row: Row): Holder {
 /** The key that ties log entries to a holder as long as the holder's key exists. */
 export const traceKeyOf = (key: SecretBytes): Uint8Array => derive(key, TRACE_KEY)
 
+/** The key under which the index of a holder's resources is sealed. */
+export const chartKeyOf = (key: SecretBytes): Uint8Array => derive(key, CHART_KEY)
+
 /**
  * What stands in the log for a holder: nothing to anybody without the holder's key.
  *
@@ -148,4 +151,5 @@ const WRAPPED_OCTETS = NONCE_OCTETS + KEY_OCTETS + 16
 const SITE_KEY = utf8('photonward/site-key@v1')
 const SITE_PROOF = utf8('photonward/site-key-proof@v1')
 const HOLDER_KEY = utf8('photonward/holder-key@v1')
+const CHART_KEY = utf8('photonward/chart-key@v1')
 const TRACE_KEY = utf8('photonward/trace-key@v1')

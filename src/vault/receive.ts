@@ -35,6 +35,7 @@ import {
   type GroupProof,
   type GroupStatement,
 } from './group.ts'
+import { indexStatements, type Indexed } from './indexing.ts'
 import type { HolderKey } from './keyring.ts'
 import { holdersOfObject, objectById, versionOf, type StoredObject } from './objects.ts'
 import { keepForeign, noteOrigin, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
@@ -122,16 +123,32 @@ export async function stageImport(
   const placed = await placeContainers(disk, versions)
   const foreign = new Map(fresh.map((item) => [`${item.tenant} ${item.group}`, item]))
   const { actor, from } = about
+  const at = clock.now()
   const statements = [
     ...holders.statements,
     ...foreign.values().map(({ tenant, group, proof }) => keepForeign(site, tenant, group, proof)),
     ...(await writeGroup(context, placed, {
-      ...{ kind: 'vault.received', at: clock.now(), actor, from },
+      ...{ kind: 'vault.received', at, actor, from },
     })),
+    ...(await indexStatements(context, indexedOf(fresh, keys), at)),
     ...traceEntries(context, { kind: 'vault.filed', actor }, holders.patients()),
   ]
   return { ...outcome, statements }
 }
+
+/** What the index will say of what is newer than what is here. */
+const indexedOf = (
+  items: readonly (ReadItem & { readonly before: StoredObject | undefined })[],
+  keys: ReadonlyMap<ReadItem, readonly HolderKey[]>,
+): Indexed[] =>
+  items
+    .filter(({ version, before }) => version > (before?.newest ?? 0))
+    .map((item) => ({
+      ...{ object: item.object, version: item.version, origin: item.origin },
+      ...{ type: item.type, id: item.id, value: isGone(item) ? undefined : item.value },
+      isNext: item.before !== undefined,
+      keys: keys.get(item) ?? [],
+    }))
 
 /** An item that proved itself. */
 interface ReadItem extends Owned {

@@ -9,6 +9,9 @@
  *   vault_edition   one row a sealed version; large containers lie in files
  *   vault_group     what was written together: manifest, and two signatures over its root
  *   vault_roll      which types a group's versions have, sealed
+ *   vault_chart     which pages the index of a holder's resources has, sealed
+ *   vault_page      … and what they say, sealed
+ *   vault_mark      keyed tags by which objects are found without knowing their holder
  *   vault_origin    for what came from another site: how it was protected, and its place in …
  *   vault_foreign   … a group that the other site signed
  *   vault_regime    whether all of it was found to be about invented patients
@@ -101,6 +104,30 @@ interface RollTable {
   readonly kinds: Uint8Array
 }
 
+interface ChartTable {
+  readonly site_id: string
+  readonly holder_id: Uint8Array
+  /** Counts the changes of the chart. */
+  readonly edition: number
+  /** See `ChartKey`. */
+  readonly head: Uint8Array
+}
+
+interface PageTable {
+  readonly site_id: string
+  readonly holder_id: Uint8Array
+  readonly page_id: Uint8Array
+  readonly sealed: Uint8Array
+}
+
+interface MarkTable {
+  readonly site_id: string
+  /** `MARK_FIELDS` as a number. */
+  readonly field: number
+  readonly tag: Uint8Array
+  readonly object_id: Uint8Array
+}
+
 interface OriginTable {
   readonly site_id: string
   readonly object_id: Uint8Array
@@ -132,6 +159,9 @@ export interface VaultTables {
   readonly vault_edition: VersionTable
   readonly vault_group: GroupTable
   readonly vault_roll: RollTable
+  readonly vault_chart: ChartTable
+  readonly vault_page: PageTable
+  readonly vault_mark: MarkTable
   readonly vault_origin: OriginTable
   readonly vault_foreign: ForeignTable
   readonly vault_regime: RegimeTable
@@ -199,6 +229,21 @@ export const vaultMigrations: readonly Migration[] = [
         site_id TEXT NOT NULL, rank BIGINT NOT NULL, group_id BLOB NOT NULL,
         kinds BLOB NOT NULL, PRIMARY KEY (site_id, group_id))`,
       'CREATE INDEX vault_roll_rank ON vault_roll (site_id, rank, group_id)',
+    ],
+  },
+  {
+    id: 'vault-4',
+    statements: [
+      `CREATE TABLE vault_chart (
+        site_id TEXT NOT NULL, holder_id BLOB NOT NULL, edition BIGINT NOT NULL,
+        head BLOB NOT NULL, PRIMARY KEY (site_id, holder_id))`,
+      `CREATE TABLE vault_page (
+        site_id TEXT NOT NULL, holder_id BLOB NOT NULL, page_id BLOB NOT NULL,
+        sealed BLOB NOT NULL, PRIMARY KEY (site_id, holder_id, page_id))`,
+      `CREATE TABLE vault_mark (
+        site_id TEXT NOT NULL, field BIGINT NOT NULL, tag BLOB NOT NULL, object_id BLOB NOT NULL,
+        PRIMARY KEY (site_id, field, tag, object_id))`,
+      'CREATE INDEX vault_mark_object ON vault_mark (site_id, object_id)',
     ],
   },
 ]

@@ -12,6 +12,8 @@
  * | identifier | system ‖ value, and value alone        | 8      | two holders with one identifier  |
  * | person     | NHS number ‖ date of birth             | 16     | two holders who are one person   |
  *
+ * The fields of `vault_mark` are in `marks.ts`.
+ *
  * Eight octets are for lookups that decrypt and compare afterwards; sixteen stand by themselves.
  *
  * @module
@@ -24,7 +26,20 @@ import { hkdfExpand, hmac } from '#crypto'
 export const LOOKUP_FIELDS = { reference: 1, identifier: 2, value: 3, person: 4 } as const
 export type LookupField = keyof typeof LOOKUP_FIELDS
 
-type Field = LookupField | 'identity' | 'likeness'
+/** Fields of `vault_mark`, by which objects are found: see `marks`. */
+export const MARKED = [
+  'mark-identifier',
+  'mark-value',
+  'mark-name',
+  'mark-name-start',
+  'mark-birth',
+  'mark-birth-year',
+  'mark-refers',
+  'mark-stray',
+] as const
+export type MarkField = (typeof MARKED)[number]
+
+type Field = LookupField | MarkField | 'identity' | 'likeness'
 
 /** The keys of all fields. Owns them. */
 export class Tags implements Disposable {
@@ -36,19 +51,14 @@ export class Tags implements Disposable {
       const info = lengthPrefixed(TAG_KEY, utf8(field))
       return SecretBytes.take(hkdfExpand('sha512', { key: indexKey.reveal(), info, length: 32 }))
     }
-    this.#keys = {
-      reference: keyOf('reference'),
-      identifier: keyOf('identifier'),
-      value: keyOf('value'),
-      person: keyOf('person'),
-      identity: keyOf('identity'),
-      likeness: keyOf('likeness'),
-    }
+    const fields = [...Object.keys(LOOKUP_FIELDS), ...MARKED, 'identity', 'likeness'] as Field[]
+    const keys = fields.map((field) => [field, keyOf(field)] as const)
+    this.#keys = Object.fromEntries(keys) as Record<Field, SecretBytes>
   }
 
   /** The tag of these texts, kept apart by their lengths. */
   of(field: Field, ...texts: readonly string[]): Uint8Array {
-    const octets = field === 'identifier' || field === 'value' ? SHORT_OCTETS : LONG_OCTETS
+    const octets = LONG.includes(field) ? LONG_OCTETS : SHORT_OCTETS
     const input = lengthPrefixed(...texts.map(utf8))
     return hmac('sha256', this.#keys[field].reveal(), input).slice(0, octets)
   }
@@ -66,5 +76,7 @@ export const identityOf = (
 ): Uint8Array => tags.of('identity', origin, resource.type, resource.id)
 
 const TAG_KEY = utf8('photonward/tag-key@v1')
+/** Fields that stand by themselves. */
+const LONG: readonly Field[] = ['identity', 'likeness', 'reference', 'person']
 const SHORT_OCTETS = 8
 const LONG_OCTETS = 16

@@ -7,6 +7,7 @@
 import type { EpochMs, SecretBytes, SiteId, Uuid } from '#base'
 import { sweepBlobs } from './blobs.ts'
 import type { WriteUnit, Written } from './changes.ts'
+import { Charts } from './charts.ts'
 import { storedVerifiersOf, type VaultContext, type VaultPorts } from './context.ts'
 import {
   exportItems,
@@ -24,6 +25,7 @@ import { consult, type Asked, type Opened, type SiteResourceName } from './opene
 import { everyTravelled, type Travelled } from './origins.ts'
 import { instancePast, past, type PastPage, type PastPlace, type PastQuery } from './past.ts'
 import { enterRegime } from './regime.ts'
+import { completeIndex } from './reindex.ts'
 import { stageImport, type ReceivedItem, type StagedImport } from './receive.ts'
 import {
   countRecords,
@@ -59,8 +61,10 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     const index = await keyring.index()
     await sweepBlobs(ports)
     const groups = new Groups(site, store, storedVerifiersOf(ports))
-    const context = { ...ports, ...index, keyring, groups }
+    const charts = new Charts(ports, keyring)
+    const context = { ...ports, ...index, keyring, groups, charts }
     await enterRegime(context)
+    await completeIndex(context)
     return new Vault(context)
   } catch (error) {
     keyring[Symbol.dispose]()
@@ -227,6 +231,7 @@ export class Vault implements Disposable {
   [Symbol.dispose](): void {
     this.#context.keyring[Symbol.dispose]()
     this.#context.tags[Symbol.dispose]()
+    this.#context.charts[Symbol.dispose]()
     this.#context.kinds[Symbol.dispose]()
   }
 }

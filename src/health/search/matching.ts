@@ -6,6 +6,7 @@
  */
 
 import type { EpochMs } from '#base'
+import { patientParametersOf } from '../definitions.ts'
 import type { IndexValues } from './extraction.ts'
 import { fold } from './fold.ts'
 import type { Interval } from './interval.ts'
@@ -59,6 +60,13 @@ export function fulfils(entry: SearchEntry, filter: Filter, resolved: Resolved):
     }
   }
 }
+
+/** The condition that an entry is in the compartment of a patient of this server. */
+export const inPatientCompartment = (id: string): Filter => ({
+  kind: 'compartment',
+  reference: `Patient/${id}`,
+  codesOf: patientParametersOf,
+})
 
 /** References `Type/id` that an entry has for a parameter, without versions. */
 export function localReferences(entry: SearchEntry, code: string): readonly string[] {

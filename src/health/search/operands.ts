@@ -10,12 +10,14 @@
 
 import type { EpochMs } from '#base'
 import { isResourceType } from '../definitions.ts'
+import { NHS_NUMBER_SYSTEM } from '../ownership.ts'
 import { isResourceId } from '../shape.ts'
 import { splitEscaped, unescaped } from './escapes.ts'
 import { fold } from './fold.ts'
 import { intervalOfDate, spelledNumber, type Interval } from './interval.ts'
 import type { Component, SearchParameter } from './parameters.ts'
 import { REFERENCE } from './path.ts'
+import { withoutSpaces } from './values.ts'
 import { PREFIXES, type NumberOperand, type Operand, type Prefix } from './query.ts'
 
 /** What values may be read against. */
@@ -69,7 +71,8 @@ export function token(text: string): Extract<Operand, { kind: 'token' }> | undef
   if (parts.length === 1) {
     return first === '' ? undefined : { kind: 'token', system: undefined, code: lower(first) }
   }
-  const code = second === '' ? undefined : lower(second ?? '')
+  const plain = first === NHS_NUMBER_SYSTEM ? withoutSpaces(second ?? '') : (second ?? '')
+  const code = plain === '' ? undefined : lower(plain)
   if (first === '' && code === undefined) return undefined
   return { kind: 'token', system: first === '' ? null : first, code }
 }

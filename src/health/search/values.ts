@@ -176,8 +176,8 @@ function quantities(value: Json): readonly QuantityValue[] {
 
 function range({ low, high }: JsonObject): readonly QuantityValue[] {
   const [least, most] = [low, high].map((end) => (isObject(end) ? end : undefined))
-  const from = numberIn(least?.['value']) ?? -Infinity
-  const to = numberIn(most?.['value']) ?? Infinity
+  const from = numberIn(least?.['value']) ?? LEAST
+  const to = numberIn(most?.['value']) ?? MOST
   return [[from, to, ...unitOf(least ?? most ?? {})]]
 }
 
@@ -186,8 +186,8 @@ const unitOf = (value: JsonObject) =>
 
 /** `< 5` may be any number below. */
 function compared(number: number, comparator: string): Interval {
-  if (comparator.startsWith('<')) return [-Infinity, number]
-  return comparator.startsWith('>') ? [number, Infinity] : [number, number]
+  if (comparator.startsWith('<')) return [LEAST, number]
+  return comparator.startsWith('>') ? [number, MOST] : [number, number]
 }
 
 function references(value: Json): readonly ReferenceValue[] {
@@ -217,6 +217,8 @@ const optional = (value: Json | undefined): string | null =>
 const cut = (value: string): string =>
   value.length > VALUE_CHARACTERS ? value.slice(0, VALUE_CHARACTERS) : value
 
+/** No number is smaller, or greater; infinities have no place in what is sealed. */
+const [LEAST, MOST] = [-Number.MAX_VALUE, Number.MAX_VALUE]
 /** Characters of one text in an index: what stands behind them is not found. */
 const VALUE_CHARACTERS = 2048
 /** The system of currencies (BCP 13 has none for money itself). */
