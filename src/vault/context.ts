@@ -12,6 +12,7 @@ import type { Charts } from './charts.ts'
 import type { Groups } from './groups.ts'
 import type { Keyring } from './keyring.ts'
 import type { Kinds } from './kinds.ts'
+import type { Places } from './search-place.ts'
 import type { Tags } from './tags.ts'
 
 /** The log as the vault needs it: to write, and for a scrub to read its own entries. */
@@ -54,6 +55,7 @@ export interface VaultContext extends VaultPorts {
   readonly keyring: Keyring
   readonly tags: Tags
   readonly kinds: Kinds
+  readonly places: Places
   readonly groups: Groups
   readonly charts: Charts
 }

@@ -39,6 +39,7 @@ import { Kinds } from './kinds.ts'
 import { damaged } from './refusal.ts'
 import { numberOf, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
+import { Places } from './search-place.ts'
 import { Tags } from './tags.ts'
 
 /** A holder with its key at work. Whoever got it disposes it. */
@@ -75,6 +76,13 @@ export class HolderKey implements Disposable {
     this.chart[Symbol.dispose]()
     this.#trace.fill(0)
   }
+}
+
+/** What finds records, and pages of them. Whoever got it disposes each. */
+export interface IndexKeys {
+  readonly tags: Tags
+  readonly kinds: Kinds
+  readonly places: Places
 }
 
 /** Where holder keys come from. Owns the site key. */
@@ -115,10 +123,11 @@ export class Keyring implements Disposable {
   }
 
   /** What finds records, for its new owner. @throws VaultRefusal `VAULT_DAMAGED` */
-  async index(): Promise<{ readonly tags: Tags; readonly kinds: Kinds }> {
+  async index(): Promise<IndexKeys> {
     const row = await this.#siteHolderRow('index')
     using key = this.#siteKey.unwrap(holderOf(row), octetsOf(row, 'wrapped'))
-    return { tags: new Tags(key), kinds: new Kinds(this.#siteKey.site, key) }
+    const { site } = this.#siteKey
+    return { tags: new Tags(key), kinds: new Kinds(site, key), places: new Places(site, key) }
   }
 
   /** A new holder, which exists once its statement is committed. */

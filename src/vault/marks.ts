@@ -76,7 +76,7 @@ export function marksOf(tags: Tags, entry: ChartEntry, isStray: boolean): readon
   for (const [system, code] of (entry.values.get('identifier') ?? []) as readonly TokenValue[]) {
     if (code !== null) found.push(marks.identifier(tags, system, code), marks.value(tags, code))
   }
-  if (PEOPLE.includes(entry.type)) found.push(...personMarks(tags, entry))
+  if (isPerson(entry.type)) found.push(...personMarks(tags, entry))
   const references = new Set<string>()
   for (const [code, { type }] of searchParametersOf(entry.type)) {
     if (type !== 'reference') continue
@@ -88,7 +88,7 @@ export function marksOf(tags: Tags, entry: ChartEntry, isStray: boolean): readon
 }
 
 function personMarks(tags: Tags, { values }: ChartEntry): Mark[] {
-  const names = NAMES.flatMap((code) => (values.get(code) ?? []) as readonly string[])
+  const names = NAME_CODES.flatMap((code) => (values.get(code) ?? []) as readonly string[])
   const born = (values.get('birthdate') ?? []) as readonly DateValue[]
   return [
     ...names.map((name) => marks.name(tags, name)),
@@ -147,7 +147,10 @@ const markOf = (tags: Tags, field: MarkField, ...texts: readonly string[]): Mark
 /** Letters of a name that have a mark: three say little of a name and leave few to be opened. */
 export const START_LETTERS = 3
 const PEOPLE: readonly string[] = ['Patient', 'RelatedPerson', 'Person']
-const NAMES = ['name', 'family', 'given'] as const
+/** Whether names and dates of birth of this type have marks. */
+export const isPerson = (type: string): boolean => PEOPLE.includes(type)
+/** Search parameters whose texts are names of people. */
+export const NAME_CODES: readonly string[] = ['name', 'family', 'given', 'phonetic']
 const DAY = 86_400_000
 const MEAN_YEAR = 365.2425 * DAY
 const blank = new Uint8Array(0)

@@ -151,7 +151,7 @@ async function lastValue(
 /** The key of any holder for whom a version is sealed: former holders open former versions. */
 async function keyFor(context: VaultContext, verified: VerifiedVersion): Promise<HolderKey> {
   for (const id of openersOf(verified)) {
-    const key = await context.keyring.keyOf(id)
+    const key = await context.keyring.readerOf(id)
     if (key !== undefined) return key
   }
   throw damaged(`vault_holding ${verified.object}`, 'no holder of the object is left')

@@ -12,6 +12,10 @@ export type VaultRefusalCode =
   | 'VAULT_DAMAGED'
   | 'VAULT_NOT_SYNTHETIC'
   | 'VAULT_TOO_MANY_SUBJECTS'
+  /** A search would have to look through too much; the message says what helps. */
+  | 'VAULT_SEARCH_COSTLY'
+  /** A link to the next page of a search is not from here, not the caller's, or too old. */
+  | 'VAULT_PLACE_UNKNOWN'
   /** An item from another site does not prove what it must. */
   | 'VAULT_ITEM_REFUSED'
 
@@ -23,3 +27,20 @@ export class VaultRefusal extends Refusal<VaultRefusalCode> {
 /** A row that is not what it should be. @param place `vault_edition 0198… 2` */
 export const damaged = (place: string, problem: string, cause?: unknown): VaultRefusal =>
   new VaultRefusal('VAULT_DAMAGED', `${place}: ${problem}`, { cause, facts: { place } })
+
+/** A search that would open too many charts. */
+export const costlySearch = (charts: number): VaultRefusal =>
+  new VaultRefusal(
+    'VAULT_SEARCH_COSTLY',
+    `This search would look into more than ${charts} records: name a patient, an identifier, ` +
+      'three letters of a name, or a date of birth',
+    { facts: { charts } },
+  )
+
+/** A page with too many included resources. */
+export const costlyIncludes = (resources: number): VaultRefusal =>
+  new VaultRefusal(
+    'VAULT_SEARCH_COSTLY',
+    `The includes of this page come to more than ${resources} resources: ask for fewer matches`,
+    { facts: { resources } },
+  )

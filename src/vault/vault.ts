@@ -5,6 +5,7 @@
  */
 
 import type { EpochMs, SecretBytes, SiteId, Uuid } from '#base'
+import type { SearchQuery } from '#health'
 import { sweepBlobs } from './blobs.ts'
 import type { WriteUnit, Written } from './changes.ts'
 import { Charts } from './charts.ts'
@@ -40,6 +41,7 @@ import {
   type PatientEntry,
   type PatientPage,
 } from './records.ts'
+import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
 import { Writer } from './writer.ts'
 
@@ -141,6 +143,11 @@ export class Vault implements Disposable {
     return past(this.#context, query, asked)
   }
 
+  /** A page of what a query finds among the resources of this site: see `search`. */
+  search(query: SearchQuery, asked: SearchAsked): Promise<SearchPage> {
+    return search(this.#context, query, asked)
+  }
+
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */
   readRecord(
     about: { readonly type: string; readonly id: string; readonly origin?: SiteId },
@@ -232,6 +239,7 @@ export class Vault implements Disposable {
     this.#context.keyring[Symbol.dispose]()
     this.#context.tags[Symbol.dispose]()
     this.#context.charts[Symbol.dispose]()
+    this.#context.places[Symbol.dispose]()
     this.#context.kinds[Symbol.dispose]()
   }
 }

@@ -22,8 +22,8 @@ export const sortKeysOf = (entry: SearchEntry, rules: readonly SortRule[]): Sort
 /** Compares two entries by their keys; those alike by type and id. */
 export function compareEntries(
   rules: readonly SortRule[],
-  [a, keysA]: readonly [SearchEntry, SortKeys],
-  [b, keysB]: readonly [SearchEntry, SortKeys],
+  [a, keysA]: readonly [Named, SortKeys],
+  [b, keysB]: readonly [Named, SortKeys],
 ): number {
   for (const [at, { descending }] of rules.entries()) {
     const [first, second] = [keysA[at], keysB[at]]
@@ -34,6 +34,8 @@ export function compareEntries(
   }
   return compareTexts(a.type, b.type) || compareTexts(a.id, b.id)
 }
+
+type Named = Pick<SearchEntry, 'type' | 'id'>
 
 const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 

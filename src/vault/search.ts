@@ -1,0 +1,206 @@
+/**
+ * Search: a page of what a query finds, opened, in order, with what it refers to.
+ *
+ * The index finds and compares; what is given out is opened from its sealed version and logged,
+ * one entry of the log for each holder touched. An index that lags behind the versions it speaks
+ * of is noticed here and named.
+ *
+ * @see FHIR R4 §3.1.1
+ * @module
+ */
+
+import type { Uuid } from '#base'
+import {
+  compareEntries,
+  sortKeysOf,
+  type SearchEntry,
+  type SearchQuery,
+  type SortKeys,
+} from '#health'
+import type { ChartEntry } from './chart-page.ts'
+import type { VaultContext } from './context.ts'
+import type { HolderKey } from './keyring.ts'
+import { holdersOfObject, objectById } from './objects.ts'
+import { openAt, type Judge, type Opened, type Opening } from './opened.ts'
+import { costlyIncludes, damaged } from './refusal.ts'
+import type { PlaceOwner } from './search-place.ts'
+import { Searching } from './searching.ts'
+import { traceEntries } from './writing.ts'
+
+/** Who searches, and who decides what may be found. */
+export interface SearchAsked {
+  readonly actor: string
+  /** What was asked, in a neutral word of ours for the log. */
+  readonly act: string
+  /** Asked for every resource that would be found, counted, ordered, chained through or included. */
+  readonly judge: Judge
+  /** Decides from the index alone where it can; undefined where the resource must be opened. */
+  readonly glance?: (entry: SearchEntry) => boolean | undefined
+}
+
+/** One page of a result. */
+export interface SearchPage {
+  readonly matches: readonly Opened[]
+  /** What `_include` and `_revinclude` add to this page. */
+  readonly included: readonly Opened[]
+  /** Matches on all pages. */
+  readonly total: number
+  /** For the link to the next page; undefined on the last. */
+  readonly next: string | undefined
+}
+
+/**
+ * Searches the resources of this site.
+ *
+ * @throws VaultRefusal `VAULT_SEARCH_COSTLY`, `VAULT_PLACE_UNKNOWN`, `VAULT_DAMAGED`
+ */
+export async function search(
+  context: VaultContext,
+  query: SearchQuery,
+  asked: SearchAsked,
+): Promise<SearchPage> {
+  using openings = new Openings(context)
+  const searching = new Searching(
+    context,
+    async (entry) => asked.glance?.(entry) ?? (await asked.judge(await openings.of(entry))),
+  )
+  const { types, filters, sort, count = MATCHES_A_PAGE, summary, page } = query
+  const found = await searching.find(types, filters)
+  const total = found.length
+  if (summary === 'count') return { matches: [], included: [], total, next: undefined }
+  const ordered = found
+    .map((entry) => [entry, sortKeysOf(entry, sort)] as const)
+    .toSorted((a, b) => compareEntries(sort, a, b))
+  const owner = ownerOf(query, asked)
+  const rest = page === undefined ? ordered : after(context, query, ordered, owner)
+  const limit = Math.min(count, MATCHES_A_PAGE_MAX)
+  const shown = rest.slice(0, limit)
+  const entries = shown.map(([entry]) => entry)
+  const included = await includedWith(searching, query, entries)
+  const matches = await openings.all(entries)
+  const added = await openings.all(included)
+  await openings.log(asked, matches.length + added.length)
+  const next = rest.length > shown.length ? placeAfter(context, shown, owner) : undefined
+  return { matches, included: added, total, next }
+}
+
+/** Everything that decides what a search finds and in which order, as one text. */
+function ownerOf({ types, understood, filters }: SearchQuery, { actor }: SearchAsked): PlaceOwner {
+  const within = filters.flatMap((filter) =>
+    filter.kind === 'compartment' ? filter.reference : [],
+  )
+  return { actor, search: JSON.stringify([types, within, understood]) }
+}
+
+type Ordered = readonly (readonly [ChartEntry, SortKeys])[]
+
+function after(
+  { places, clock }: VaultContext,
+  { sort, page = '' }: SearchQuery,
+  ordered: Ordered,
+  owner: PlaceOwner,
+): Ordered {
+  const { keys, type, id } = places.open(page, owner, clock.now())
+  const last = [{ type, id }, keys] as const
+  return ordered.filter((item) => compareEntries(sort, item, last) > 0)
+}
+
+function placeAfter({ places, clock, random }: VaultContext, shown: Ordered, owner: PlaceOwner) {
+  const [{ type, id }, keys] = shown[shown.length - 1]
+  return places.seal({ keys, type, id }, owner, clock.now(), random)
+}
+
+/** What the includes of a query add to its matches, each resource once. */
+async function includedWith(
+  searching: Searching,
+  { includes, revIncludes }: SearchQuery,
+  matches: readonly ChartEntry[],
+): Promise<readonly ChartEntry[]> {
+  const known = new Set(matches.map(({ object }) => object))
+  const found: ChartEntry[] = []
+  let fresh = matches
+  for (let round = 0; fresh.length > 0; round++) {
+    const next: ChartEntry[] = []
+    const take = (entries: readonly ChartEntry[]): void => {
+      for (const entry of entries) {
+        if (known.has(entry.object)) continue
+        known.add(entry.object)
+        next.push(entry)
+      }
+      if (found.length + next.length > INCLUDED_MAX) throw costlyIncludes(INCLUDED_MAX)
+    }
+    for (const include of includes.filter(({ iterate }) => iterate || round === 0)) {
+      for (const entry of fresh) take(await searching.forwards(entry, include))
+    }
+    for (const include of revIncludes.filter(({ iterate }) => iterate || round === 0)) {
+      take(await searching.backwards(fresh, include))
+    }
+    found.push(...next)
+    fresh = next
+  }
+  return found
+}
+
+/** What one search has opened, each once. Owns the keys. */
+class Openings implements Disposable {
+  readonly #context: VaultContext
+  readonly #opened = new Map<Uuid, Promise<Opening>>()
+  readonly #keys = new Map<Uuid, HolderKey>()
+
+  constructor(context: VaultContext) {
+    this.#context = context
+  }
+
+  /** The resource of an entry. @throws VaultRefusal `VAULT_DAMAGED` */
+  async of(entry: ChartEntry): Promise<Opened> {
+    const known = this.#opened.get(entry.object)
+    const opening = known ?? this.#open(entry)
+    this.#opened.set(entry.object, opening)
+    return (await opening).opened
+  }
+
+  async all(entries: readonly ChartEntry[]): Promise<readonly Opened[]> {
+    const opened: Opened[] = []
+    for (const entry of entries) opened.push(await this.of(entry))
+    return opened
+  }
+
+  /** Logs the search for everybody whose resources it opened. */
+  async log({ actor, act }: SearchAsked, items: number): Promise<void> {
+    const about = { kind: 'vault.searched', actor, facts: { act, items } }
+    const statements = traceEntries(this.#context, about, [...this.#keys.values()])
+    if (statements.length > 0) await this.#context.store.commit(statements)
+  }
+
+  async #open({ object: id, version }: ChartEntry): Promise<Opening> {
+    const object = await objectById(this.#context, id)
+    if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
+    if (object.newest !== version) await this.#requireOvertaken(id)
+    const opening = await openAt(this.#context, object, version)
+    const { key } = opening
+    const known = this.#keys.get(key.holder.id)
+    if (known === undefined) this.#keys.set(key.holder.id, key)
+    else key[Symbol.dispose]()
+    return opening
+  }
+
+  /** Chart and version are written in one commit: they differ only where a commit came between. */
+  async #requireOvertaken(id: Uuid): Promise<void> {
+    const [holder] = await holdersOfObject(this.#context, id)
+    const entry = (await this.#context.charts.of(holder)).entries.get(id)
+    const object = await objectById(this.#context, id)
+    if (entry === undefined || entry.version === object?.newest) return
+    throw damaged(`vault_chart ${holder}`, 'does not list the newest versions')
+  }
+
+  [Symbol.dispose](): void {
+    for (const key of this.#keys.values()) key[Symbol.dispose]()
+  }
+}
+
+/** Matches on one page where the query does not say … */
+const MATCHES_A_PAGE = 50
+/** … and at most. */
+export const MATCHES_A_PAGE_MAX = 1000
+/** Resources that includes may add to a page. */
+const INCLUDED_MAX = 1000
