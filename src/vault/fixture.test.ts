@@ -28,6 +28,8 @@ export const by = { actor: 'tester' }
 export interface TestSite {
   readonly site: SiteId
   readonly vault: Vault
+  /** Moves the clock of the site. */
+  readonly time: SimulatedTime
   readonly store: MemoryStore
   readonly disk: MemoryDisk
   readonly log: AuditLog
@@ -55,7 +57,8 @@ export async function newSite(
   }
   const rig = (commit: Store['commit'] | undefined): void => void (rigged = commit)
   const disk = new MemoryDisk()
-  const clock = new SimulatedTime().view()
+  const time = new SimulatedTime()
+  const clock = time.view()
   const random = seededRandom(options.seed ?? 1, site)
   const signer = newDualSigner()
   known.set(site, [verifierOf(signer)])
@@ -88,7 +91,7 @@ export async function newSite(
       acceptOnlySynthetic: synthetic,
     })
   }
-  return { site, vault: await reopen(), store, disk, log, signer, rig, reopen }
+  return { site, vault: await reopen(), time, store, disk, log, signer, rig, reopen }
 }
 
 /** Imports a small cohort. @returns the patients' random ids, in the order of the bundles */

@@ -1,9 +1,10 @@
 /**
- * Builds the index of a store that has none yet: holder by holder, each in one commit.
+ * Builds the index of a store that has none, or one of an older form: holder by holder, each in one
+ * commit.
  *
  * Called before a vault serves. A crash on the way costs the holder that was under way; the rest is
- * done when the vault opens next. That all is done is remembered in the row of the site's own
- * holder of the index, so that an ordinary start asks one question.
+ * done when the vault opens next. That all is done is remembered in a row in clear: whoever takes
+ * it away causes work, and whoever writes it where charts are missing is found when one is read.
  *
  * @module
  */
@@ -11,28 +12,26 @@
 import { bind, statement } from '#base'
 import { isGone, resourceOf } from './body.ts'
 import type { ChartEntry } from './chart-page.ts'
-import { headRow } from './charts.ts'
 import type { VaultContext } from './context.ts'
 import { entryOf, firstChart, markStatements } from './indexing.ts'
 import type { HolderKey } from './keyring.ts'
 import { HOLDER_KINDS } from './keys.ts'
-import { everyObjectOf } from './objects.ts'
+import { everyObjectOf, type HeldObject } from './objects.ts'
 import { openVersion, readNewest } from './reading.ts'
-import { idIn } from './rows.ts'
+import { idIn, numberOf } from './rows.ts'
 import { db } from './tables.ts'
 
 /** Builds what is missing. @throws VaultRefusal `VAULT_DAMAGED` if a record does not open */
 export async function completeIndex(context: VaultContext): Promise<void> {
   const { site, store, keyring } = context
-  const [own] = await store.read(bind(SELECT_OWN, site, HOLDER_KINDS.index))
-  const marker = idIn(own, 'holder_id')
-  if ((await headRow(context, marker)) !== undefined) return
-  for (const row of await store.read(bind(SELECT_UNINDEXED, site, HOLDER_KINDS.index))) {
-    using key = await keyring.readerOf(idIn(row, 'holder_id'))
+  const row = (await store.read(bind(SELECT_UPTO, site))).at(0)
+  if (row !== undefined && numberOf(row, 'edition') === INDEX_EDITION) return
+  if (row !== undefined) await store.commit(CLEAR.map((query) => bind(query, site)))
+  for (const found of await store.read(bind(SELECT_UNINDEXED, site, HOLDER_KINDS.index))) {
+    using key = await keyring.readerOf(idIn(found, 'holder_id'))
     if (key !== undefined) await indexHolder(context, key)
   }
-  using key = await keyring.readerOf(marker)
-  if (key !== undefined) await store.commit(firstChart(context, key, []))
+  await store.commit([bind(INSERT_UPTO, site, INDEX_EDITION)])
 }
 
 async function indexHolder(context: VaultContext, key: HolderKey): Promise<void> {
@@ -49,9 +48,9 @@ async function indexHolder(context: VaultContext, key: HolderKey): Promise<void>
 }
 
 /** What a chart must say of an object, from its newest version. */
-export async function entryHeld(
+async function entryHeld(
   context: VaultContext,
-  held: Parameters<typeof readNewest>[1],
+  held: HeldObject,
   key: HolderKey,
 ): Promise<ChartEntry> {
   const verified = await readNewest(context, held)
@@ -61,8 +60,14 @@ export async function entryHeld(
   return entryOf({ object, version, origin, type: body.type, id: body.id, value }, storedAt)
 }
 
-const SELECT_OWN = statement(
-  db.selectFrom('vault_holder').select('holder_id').where('site_id', '=', '').where('kind', '=', 0),
+/** The form of charts and marks: what is extracted, and how it is written. */
+const INDEX_EDITION = 1
+const SELECT_UPTO = statement(
+  db.selectFrom('vault_upto').select('edition').where('site_id', '=', ''),
+)
+const INSERT_UPTO = statement(db.insertInto('vault_upto').values({ site_id: '', edition: 0 }))
+const CLEAR = (['vault_chart', 'vault_page', 'vault_mark', 'vault_upto'] as const).map((table) =>
+  statement(db.deleteFrom(table).where('site_id', '=', '')),
 )
 const SELECT_UNINDEXED = statement(
   db

@@ -31,6 +31,7 @@ import {
 } from './reading.ts'
 import { damaged } from './refusal.ts'
 import { numberOf, octetsOf } from './rows.ts'
+import { IndexCheck } from './scrub-index.ts'
 import { lookupOfSubject, lookupsOfPatient, nameOf, type Lookup } from './subjects.ts'
 import { db } from './tables.ts'
 import { identityOf, LOOKUP_FIELDS, type LookupField } from './tags.ts'
@@ -78,27 +79,36 @@ export async function holderFaults(
     using key = await context.keyring.keyOf(id)
     if (key === undefined) return { faults, objects, versions }
     const lookups = new Lookups(context, key)
+    const index = new IndexCheck(context, key)
     for await (const held of everyObjectOf(context, id)) {
       objects++
       try {
-        versions += await checkObject(context, held, { key, lookups, good })
+        versions += await checkObject(context, held, { key, lookups, good, index })
       } catch (error) {
         faults.push(faultOf(error, `vault_object ${held.object.id}`))
       }
     }
-    // Lookups follow from contents: while some do not open, what they call for is not known.
-    if (faults.length === 0) faults.push(...(await lookups.faults()))
+    // Lookups and index follow from contents: while some do not open, nobody knows what they say.
+    if (faults.length === 0) faults.push(...(await lookups.faults()), ...(await index.faults()))
   } catch (error) {
     faults.push(faultOf(error, place))
   }
   return { faults, objects, versions }
 }
 
+/** What the contents of a holder's objects are held against. */
+interface Checks {
+  readonly key: HolderKey
+  readonly lookups: Lookups
+  readonly index: IndexCheck
+  readonly good: GoodStatements
+}
+
 /** All versions of an object, and its own row. @returns how many versions @throws VaultRefusal */
 async function checkObject(
   context: VaultContext,
   held: HeldObject,
-  { key, lookups, good }: { key: HolderKey; lookups: Lookups; good: GoodStatements },
+  { key, lookups, good, index }: Checks,
 ): Promise<number> {
   const { object } = held
   const place = `vault_object ${object.id}`
@@ -118,6 +128,7 @@ async function checkObject(
   await checkProof(context, verified, good)
   const body = openVersion(verified, key)
   lookups.expect(object, body)
+  index.expect(verified, body)
   const identity = identityOf(context.tags, object.origin, body)
   const likeness = likenessOf(context.tags, object.id, body.text)
   if (!sameOctets(identity, object.identity)) throw damaged(place, 'the identity tag was changed')

@@ -231,6 +231,18 @@ const STRAYS: readonly Stray[] = [
     problem: 'there is no such holder',
     query: without('vault_lookup', ['holder_id'], 'vault_holder', ['holder_id']),
   },
+  ...['vault_chart', 'vault_page'].map((table) => ({
+    table,
+    columns: ['holder_id'],
+    problem: 'there is no such holder',
+    query: without(table, ['holder_id'], 'vault_holder', ['holder_id']),
+  })),
+  {
+    table: 'vault_mark',
+    columns: ['object_id'],
+    problem: 'there is no such object',
+    query: without('vault_mark', ['object_id'], 'vault_object', ['object_id']),
+  },
   {
     table: 'vault_origin',
     columns: ['object_id', 'edition'],

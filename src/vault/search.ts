@@ -24,7 +24,7 @@ import { holdersOfObject, objectById } from './objects.ts'
 import { openAt, type Judge, type Opened, type Opening } from './opened.ts'
 import { costlyIncludes, damaged } from './refusal.ts'
 import type { PlaceOwner } from './search-place.ts'
-import { Searching } from './searching.ts'
+import { Searching, type Visible } from './searching.ts'
 import { traceEntries } from './writing.ts'
 
 /** Who searches, and who decides what may be found. */
@@ -34,6 +34,8 @@ export interface SearchAsked {
   readonly act: string
   /** Asked for every resource that would be found, counted, ordered, chained through or included. */
   readonly judge: Judge
+  /** Charts that may be looked into; `CHARTS_MAX` unless said. */
+  readonly chartsMax?: number
   /** Decides from the index alone where it can; undefined where the resource must be opened. */
   readonly glance?: (entry: SearchEntry) => boolean | undefined
 }
@@ -60,10 +62,9 @@ export async function search(
   asked: SearchAsked,
 ): Promise<SearchPage> {
   using openings = new Openings(context)
-  const searching = new Searching(
-    context,
-    async (entry) => asked.glance?.(entry) ?? (await asked.judge(await openings.of(entry))),
-  )
+  const visible: Visible = async (entry) =>
+    asked.glance?.(entry) ?? (await asked.judge(await openings.of(entry)))
+  const searching = new Searching(context, { visible, chartsMax: asked.chartsMax })
   const { types, filters, sort, count = MATCHES_A_PAGE, summary, page } = query
   const found = await searching.find(types, filters)
   const total = found.length

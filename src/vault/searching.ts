@@ -35,11 +35,16 @@ export class Searching {
   readonly #visible: Visible
   readonly #seen = new Map<Uuid, Promise<boolean>>()
   readonly #rest: () => Promise<void>
+  readonly #chartsMax: number
   #charts = 0
 
-  constructor(context: VaultContext, visible: Visible) {
+  constructor(
+    context: VaultContext,
+    { visible, chartsMax }: { readonly visible: Visible; readonly chartsMax: number | undefined },
+  ) {
     this.#context = context
     this.#visible = visible
+    this.#chartsMax = chartsMax ?? CHARTS_MAX
     this.#rest = pauses(context.clock)
   }
 
@@ -145,7 +150,7 @@ export class Searching {
   }
 
   async #chart(holder: Uuid): Promise<ReadonlyMap<Uuid, ChartEntry>> {
-    if (++this.#charts > CHARTS_MAX) throw costlySearch(CHARTS_MAX)
+    if (++this.#charts > this.#chartsMax) throw costlySearch(this.#chartsMax)
     return (await this.#context.charts.of(holder)).entries
   }
 
@@ -208,5 +213,5 @@ const referencesIn = ({ source, code }: Include) =>
       parameter.type === 'reference' && (code === undefined || parameter.code === code),
   )
 
-/** Charts that one search may look into. */
-export const CHARTS_MAX = 5000
+/** Charts that one search may look into, those that it looks into again included. */
+const CHARTS_MAX = 5000

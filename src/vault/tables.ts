@@ -12,6 +12,7 @@
  *   vault_chart     which pages the index of a holder's resources has, sealed
  *   vault_page      … and what they say, sealed
  *   vault_mark      keyed tags by which objects are found without knowing their holder
+ *   vault_upto      in which form all charts and marks are there
  *   vault_origin    for what came from another site: how it was protected, and its place in …
  *   vault_foreign   … a group that the other site signed
  *   vault_regime    whether all of it was found to be about invented patients
@@ -128,6 +129,12 @@ interface MarkTable {
   readonly object_id: Uint8Array
 }
 
+interface UptoTable {
+  readonly site_id: string
+  /** `INDEX_EDITION` when all charts and marks were complete. */
+  readonly edition: number
+}
+
 interface OriginTable {
   readonly site_id: string
   readonly object_id: Uint8Array
@@ -162,6 +169,7 @@ export interface VaultTables {
   readonly vault_chart: ChartTable
   readonly vault_page: PageTable
   readonly vault_mark: MarkTable
+  readonly vault_upto: UptoTable
   readonly vault_origin: OriginTable
   readonly vault_foreign: ForeignTable
   readonly vault_regime: RegimeTable
@@ -244,6 +252,8 @@ export const vaultMigrations: readonly Migration[] = [
         site_id TEXT NOT NULL, field BIGINT NOT NULL, tag BLOB NOT NULL, object_id BLOB NOT NULL,
         PRIMARY KEY (site_id, field, tag, object_id))`,
       'CREATE INDEX vault_mark_object ON vault_mark (site_id, object_id)',
+      `CREATE TABLE vault_upto (
+        site_id TEXT NOT NULL, edition BIGINT NOT NULL, PRIMARY KEY (site_id))`,
     ],
   },
 ]
