@@ -7,7 +7,8 @@ import { test, type TestContext } from 'node:test'
 import { Exactly, Refusal, Text, Type, Whole } from '#base'
 import { rawBody, route, siteRoutes, type Handlers } from '#contract'
 import { MemoryLog } from '#world/ports'
-import { openAdmin, statusOf, type AdminListener } from './admin.ts'
+import { openAdmin, type AdminListener } from './admin.ts'
+import { statusOf } from './routes.ts'
 import { scratch } from './scratch.test.ts'
 
 const none = Exactly({})

@@ -7,7 +7,7 @@
  * @module
  */
 
-export { AdminListener, openAdmin, type AdminOptions, type AdminTable } from './admin.ts'
+export { AdminListener, openAdmin, type AdminOptions } from './admin.ts'
 export * from './clock.ts'
 export { type ChainCheck } from './dial.ts'
 export { FilePath, readConfiguration, readConfigurationFile } from './config.ts'
