@@ -260,6 +260,14 @@ export const siteRoutes = {
     body: nothing,
     answer: Type.Array(AlarmShape),
   }),
+  consoleLink: route({
+    method: 'POST',
+    path: '/v1/console/link',
+    summary: 'A link to the console, good for ten minutes and once',
+    query: none,
+    body: nothing,
+    answer: Exactly({ url: Text(256) }),
+  }),
   stop: route({
     method: 'POST',
     path: '/v1/stop',

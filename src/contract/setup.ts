@@ -12,6 +12,8 @@ export interface NewSite {
   readonly name: string
   readonly peerPort: number
   readonly northPort: number
+  /** Of the console, on this machine alone; left out, there is none. */
+  readonly consolePort?: number | undefined
   readonly profile: 'demo' | 'production'
   /** Of the root key; left out, it lies in the folder. */
   readonly passphrase: Uint8Array | undefined

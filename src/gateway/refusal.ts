@@ -49,6 +49,10 @@ export type GatewayRefusalCode =
   | 'CERTIFICATE_UNREADABLE'
   /** A request on the admin socket is not of the form that its route asks for. */
   | 'REQUEST_INVALID'
+  /** The link to the console has been used, or is too old. */
+  | 'LOGIN_REFUSED'
+  /** Nobody is logged in at the console, or no longer. */
+  | 'LOGIN_NEEDED'
   /** A worker thread of a link failed; its session is lost, the next gets a new one. */
   | 'WORKER_FAILED'
 

@@ -72,7 +72,7 @@ export async function createAuthority(folder: string, passphrase?: Uint8Array): 
 }
 
 export async function initSite(folder: string, options: NewSite): Promise<Shown> {
-  const { name, peerPort, northPort, profile, passphrase } = options
+  const { name, peerPort, northPort, consolePort, profile, passphrase } = options
   const site = named(siteId, name)
   const place = newFolder(folder, CONFIG_FILE)
   const configuration = {
@@ -83,6 +83,7 @@ export async function initSite(folder: string, options: NewSite): Promise<Shown>
     logOrigin: `photonward.example/${site}`,
     peerListener: { host: '127.0.0.1', port: peerPort },
     northListener: { host: '127.0.0.1', port: northPort },
+    ...(consolePort && { consoleListener: { host: '127.0.0.1', port: consolePort } }),
     peers: [],
     links: [],
     saes: [],

@@ -27,6 +27,8 @@ import {
   type Surroundings,
 } from '#site'
 import { openAdmin } from './admin.ts'
+import { ConsoleSessions } from './console-sessions.ts'
+import { openConsole, type ConsoleListener } from './console.ts'
 import { sweepPending } from './disk.ts'
 import { openStreamListener, type StreamListener } from './etsi-004.ts'
 import { openHttp, type HttpListener } from './http.ts'
@@ -123,6 +125,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
       listeners: listenersOf({ network, ...open }),
     }),
     onStop: () => void stop('asked by the operator'),
+    newConsoleLink: () => open.console?.newLink(),
   })
   shutdown.add('timers', 'site', () => site.stop())
   await site.start()
@@ -160,10 +163,11 @@ interface Listeners {
   partners?: HttpListener | undefined
   control?: HttpListener | undefined
   fhir?: HttpListener | undefined
+  console?: ConsoleListener | undefined
 }
 
 function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['listeners'] {
-  const { network, http, streams, partners, control, fhir } = open
+  const { network, http, streams, partners, control, fhir, console } = open
   return [
     { name: 'peers', address: textOf(network.address) },
     { name: 'north (GS QKD 014)', address: textOf(http?.address) },
@@ -177,6 +181,7 @@ function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['l
       ? []
       : [{ name: 'control (GS QKD 015)', address: textOf(control.address) }]),
     ...(fhir === undefined ? [] : [{ name: 'records (FHIR R4)', address: textOf(fhir.address) }]),
+    ...(console === undefined ? [] : [{ name: 'console', address: console.origin }]),
   ]
 }
 
@@ -190,6 +195,7 @@ const openOthers = async (
   partners: await listenForPartners(assembly, site, partners),
   control: await openControl(assembly, site, north),
   fhir: await openFhir(assembly, site, north),
+  console: await openOperatorConsole(assembly, site),
 })
 
 /** The listener for key streams, where one is configured. */
@@ -280,6 +286,25 @@ async function openOperatorSocket(
   const admin = await openAdmin({ path, table: siteRoutes, handlers: site.admin, log: ports.log })
   shutdown.add('listen', 'admin', () => admin.stopListening())
   shutdown.add('flush', 'admin', () => admin[Symbol.asyncDispose]())
+}
+
+/** The console, where one is configured. */
+async function openOperatorConsole(
+  { configuration, shutdown, ports }: Assembly,
+  site: Site,
+): Promise<ConsoleListener | undefined> {
+  const { consoleListener: listen } = configuration
+  if (listen === undefined) return undefined
+  const sessions = new ConsoleSessions(ports)
+  const { log } = ports
+  const pages = join(import.meta.dirname, '../../console/dist')
+  const console = await openConsole({
+    ...{ listen, pages, sessions, log },
+    ...{ table: siteRoutes, handlers: site.admin },
+  })
+  shutdown.add('listen', 'console', () => console.stopListening())
+  shutdown.add('flush', 'console', () => console[Symbol.asyncDispose]())
+  return console
 }
 
 /** @throws EnrolmentRefusal, PkiRefusal */

@@ -47,6 +47,7 @@ export class AdminRefusal extends Refusal<
   | 'BLOCK_PENDING'
   | 'KEY_UNKNOWN'
   | 'NODE_DECLARED'
+  | 'CONSOLE_ABSENT'
 > {
   override readonly name = 'AdminRefusal'
 }
@@ -96,6 +97,12 @@ function siteHandlers(parts: SiteParts) {
     },
     pools: () => Promise.resolve(poolsOf(parts)),
     alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
+    consoleLink: () => {
+      const url = options.newConsoleLink?.()
+      if (url !== undefined) return Promise.resolve({ url })
+      const why = 'The site has no console: set "consoleListener" in photonward.json'
+      throw new AdminRefusal('CONSOLE_ABSENT', why)
+    },
     stop: () => {
       options.onStop()
       return Promise.resolve({ stopping: true })

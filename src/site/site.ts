@@ -88,6 +88,8 @@ export interface SiteOptions {
   readonly surroundings: () => Surroundings
   /** Asked to end the process in good order. */
   readonly onStop: () => void
+  /** A one-time link to the console; left out where there is none. */
+  readonly newConsoleLink?: () => string | undefined
 }
 
 export interface Surroundings {

@@ -157,6 +157,7 @@ function addInit(
     .option('--name <site>', 'name of the site: a-z, 0-9 and hyphens; asked for on a terminal')
     .option('--peer-port <port>', 'where other sites reach it', '9400')
     .option('--north-port <port>', 'where applications ask for keys (ETSI GS QKD 014)', '9443')
+    .option('--console-port <port>', 'where browsers of this machine find the console')
     .option('--demo', 'accept simulated keys as quantum, and synthetic patients only')
     .option('--passphrase-file <file>', 'protect the root key by a passphrase; - for stdin')
     .addHelpText('after', INIT_HELP)
@@ -168,6 +169,7 @@ function addInit(
         name: asked.name ?? '',
         peerPort: wholeNumber(asked.peerPort, 'peer-port', 1, 65_535),
         northPort: wholeNumber(asked.northPort, 'north-port', 1, 65_535),
+        consolePort: portOr(options.consolePort),
         profile: asked.demo === true ? 'demo' : 'production',
         passphrase: asked.passphrase ?? passphraseOf(powers, options.passphraseFile),
       }
@@ -199,10 +201,14 @@ function addInit(
     })
 }
 
+const portOr = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : wholeNumber(text, 'console-port', 1, 65_535)
+
 interface InitFlags {
   readonly name?: string
   readonly peerPort: string
   readonly northPort: string
+  readonly consolePort?: string
   readonly demo?: boolean
   readonly passphraseFile?: string
 }

@@ -30,6 +30,13 @@ export function addSiteCommands(program: Command, powers: ExplainPowers & PskPow
       out.data(await site().call('alarms', {}, null), alarmsView)
     })
   program
+    .command('console')
+    .description(siteRoutes.consoleLink.summary)
+    .action(async () => {
+      const { out, site } = context()
+      out.data(await site().call('consoleLink', {}, null), ({ url }) => url)
+    })
+  program
     .command('stop')
     .description('Stop the daemon in good order')
     .action(async () => {

@@ -20,8 +20,9 @@ export async function enrol(play: Play, ports: readonly number[]): Promise<void>
     [bristol, bristolPeer],
     [cambridge, cambridgePeer],
   ] as const) {
-    const { name, folder, northPort, sae } = site
-    const options = { name, peerPort, northPort, profile: 'demo', passphrase: undefined } as const
+    const { name, folder, northPort, consolePort, sae } = site
+    const own = { peerPort, northPort, consolePort }
+    const options = { name, ...own, profile: 'demo', passphrase: undefined } as const
     await powers.initSite(folder, options)
     await powers.addSae(folder, sae)
     await powers.issue(authority, folder)

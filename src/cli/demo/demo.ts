@@ -55,14 +55,21 @@ async function castOf(
   about: { readonly stage: Stage; readonly troupe: Troupe; readonly folder: string },
 ): Promise<Play & { readonly ports: readonly number[] }> {
   const { folder } = about
-  const [bristolPeer, cambridgePeer, fibrePort, bristolNorth, cambridgeNorth] = await freePorts(5)
+  const [bristolPeer, cambridgePeer, fibrePort, ...others] = await freePorts(7)
+  const [bristolNorth, cambridgeNorth, bristolConsole, cambridgeConsole] = others
   return {
     options,
     powers,
     ...about,
     authority: join(folder, 'authority'),
-    bristol: sitePlayer('bristol', join(folder, 'bristol'), bristolNorth),
-    cambridge: sitePlayer('cambridge', join(folder, 'cambridge'), cambridgeNorth),
+    bristol: {
+      ...sitePlayer('bristol', join(folder, 'bristol'), bristolNorth),
+      consolePort: bristolConsole,
+    },
+    cambridge: {
+      ...sitePlayer('cambridge', join(folder, 'cambridge'), cambridgeNorth),
+      consolePort: cambridgeConsole,
+    },
     fibre: fibrePlayer(join(folder, 'fibre')),
     ports: [bristolPeer, cambridgePeer, fibrePort],
     seen: {
@@ -131,6 +138,10 @@ function summary({ stage, seen }: Play): void {
 async function linger(play: Play, interrupted: Promise<never>): Promise<void> {
   const { stage, bristol, cambridge, fibre } = play
   stage.line('')
+  for (const { name, admin } of [bristol, cambridge]) {
+    const { url } = await admin.call('consoleLink', {}, null)
+    stage.line(`   Console of ${name}, for ten minutes and once: ${url}`)
+  }
   stage.line('   Left running. Try, in another terminal:')
   stage.command(`./photonward --site ${bristol.folder} link watch`)
   stage.command(`./photonward --site ${cambridge.folder} record list`)

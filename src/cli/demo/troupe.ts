@@ -22,6 +22,7 @@ export interface Player {
 export interface SitePlayer extends Player {
   readonly admin: Client<SiteRoutes>
   readonly northPort: number
+  readonly consolePort?: number
   readonly sae: string
 }
 

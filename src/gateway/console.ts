@@ -1,0 +1,208 @@
+/**
+ * The console's listener: its pages, and the admin API for whoever is logged in.
+ *
+ * Speaks HTTP, so it listens on this machine alone; from elsewhere it is reached through SSH. What
+ * asks the API must hold a session cookie and say so in a header that no page of another origin can
+ * send; requests for another host name are refused, so that a name that is pointed here later gains
+ * nothing. The API is the admin socket's, route for route: the console can do nothing else.
+ *
+ * Does not protect against other accounts of this machine that can read a browser's memory, nor
+ * against whoever gets hold of a one-time link within its ten minutes.
+ *
+ * @module
+ */
+
+import { createServer, type Server } from 'node:http'
+import { isIP } from 'node:net'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { door, Exactly, noteOf, Text, textOf, type Log } from '#base'
+import type { Handlers } from '#contract'
+import { readPages } from './console-files.ts'
+import type { ConsoleSessions } from './console-sessions.ts'
+import { addressText, listenTcp, type TcpAddress } from './listen.ts'
+import { GatewayRefusal } from './refusal.ts'
+import { BODY_OCTETS_MAX, routeErrorBody, serveRoutes, type AnyTable } from './routes.ts'
+import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb } from './web.ts'
+
+export interface ConsoleOptions<Table extends AnyTable> {
+  readonly listen: TcpAddress
+  /** Folder of the built pages. */
+  readonly pages: string
+  readonly table: Table
+  readonly handlers: Handlers<Table>
+  readonly sessions: ConsoleSessions
+  readonly log: Log
+}
+
+/** Opens the listener. @throws GatewayRefusal `CONFIG_INVALID`, `ADDRESS_IN_USE` and others */
+export async function openConsole<Table extends AnyTable>(
+  options: ConsoleOptions<Table>,
+): Promise<ConsoleListener> {
+  if (!isLoopback(options.listen.host)) {
+    const message = 'The console speaks HTTP: "consoleListener" must be an address of this machine'
+    throw new GatewayRefusal('CONFIG_INVALID', message)
+  }
+  const listener = new ConsoleListener(options)
+  await listener.listen(options.listen)
+  return listener
+}
+
+/** Owns the listening socket. Made by `openConsole`. */
+export class ConsoleListener implements AsyncDisposable {
+  readonly #log: Log
+  readonly #sessions: ConsoleSessions
+  readonly #server: Server
+  readonly #web: ReturnType<typeof newWeb>
+  #address: TcpAddress | undefined
+
+  constructor(options: Omit<ConsoleOptions<AnyTable>, 'listen'>) {
+    const { log, sessions } = options
+    this.#log = log
+    this.#sessions = sessions
+    this.#server = createServer({ maxHeaderSize: HEADER_OCTETS_MAX, requireHostHeader: false })
+    this.#server.maxConnections = CONNECTIONS_MAX
+    this.#web = newWeb({
+      name: 'console',
+      server: this.#server,
+      bodyOctetsMax: BODY_OCTETS_MAX,
+      log,
+      errorBody: routeErrorBody,
+    })
+    this.#web.addHook('onRequest', (request, reply, done) => {
+      const refusal = this.#refusalOf(request)
+      if (refusal === undefined) done()
+      else refuse(reply, refusal)
+    })
+    serveRoutes(this.#web, { ...options, prefix: API })
+    this.#web.post('/login', (request, reply) => this.#logIn(request, reply))
+    this.#web.post('/logout', (request, reply) => this.#logOut(request, reply))
+    this.#servePages(options.pages)
+  }
+
+  /** Used by `openConsole`. */
+  async listen(address: TcpAddress): Promise<void> {
+    await this.#web.ready()
+    this.#address = await listenTcp(this.#server, address)
+    this.#log.write('info', 'listening', { listener: 'console', address: this.origin })
+  }
+
+  /** What a browser calls it. */
+  get origin(): string {
+    return this.#address === undefined ? '' : `http://${addressText(this.#address)}`
+  }
+
+  /** Where a person logs in, once: what follows # is not sent to anybody. */
+  newLink(): string {
+    return `${this.origin}/login#${this.#sessions.newTicket()}`
+  }
+
+  /** Takes no new connections; what is under way goes on. */
+  stopListening(): void {
+    this.#server.close()
+    this.#server.closeIdleConnections()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopListening()
+    this.#server.closeAllConnections()
+    await this.#web.close()
+  }
+
+  #refusalOf(request: FastifyRequest): GatewayRefusal | undefined {
+    const { host, origin } = request.headers
+    const own = this.#address === undefined ? [] : namesOf(this.#address)
+    const isOurs =
+      own.includes(host ?? '') && (origin === undefined || own.includes(hostIn(origin)))
+    if (!isOurs) return new GatewayRefusal('REQUEST_INVALID', 'This console has another address')
+    const isPage = request.method === 'GET' && !request.url.startsWith(`${API}/`)
+    if (isPage) return undefined
+    const asks = request.headers['x-photonward'] ?? (isEvents(request) ? 'poll' : undefined)
+    if (asks !== 'use' && asks !== 'poll') {
+      return new GatewayRefusal('REQUEST_INVALID', 'Expected the header x-photonward: use or poll')
+    }
+    if (request.url === '/login') return undefined
+    const session = this.#sessions.of(cookieOf(request), asks === 'use')
+    if (session !== undefined) return undefined
+    return new GatewayRefusal('LOGIN_NEEDED', 'Nobody is logged in here, or no longer')
+  }
+
+  async #logIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      const { ticket } = openTicket(jsonOf(request.body))
+      const cookie = this.#sessions.logIn(ticket)
+      this.#log.write('info', 'console-login', {})
+      return await reply
+        .header('set-cookie', `${COOKIE}=${cookie}; ${COOKIE_TERMS}`)
+        .type(JSON_TYPE)
+        .send('{}')
+    } catch (error) {
+      this.#log.write('warning', 'console-login-refused', {})
+      return refuse(reply, error)
+    }
+  }
+
+  #logOut(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    this.#sessions.logOut(cookieOf(request))
+    return reply
+      .header('set-cookie', `${COOKIE}=; Max-Age=0; ${COOKIE_TERMS}`)
+      .type(JSON_TYPE)
+      .send('{}')
+  }
+
+  #servePages(folder: string): void {
+    const pages = readPages(folder)
+    this.#web.get('/*', (request, reply) => {
+      const [path] = request.url.split('?')
+      const page = pages(path, /\bgzip\b/.test(request.headers['accept-encoding'] ?? ''))
+      if (page === undefined) reply.callNotFound()
+      else reply.headers(page.headers).send(page.body)
+    })
+  }
+}
+
+function refuse(reply: FastifyReply, error: unknown): FastifyReply {
+  const note = noteOf(error)
+  return reply
+    .code(STATUS[note.code] ?? 400)
+    .type(JSON_TYPE)
+    .send(JSON.stringify({ error: note }))
+}
+
+/** A browser's stream of events can send no header; its fetch metadata say who asks. */
+const isEvents = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'GET' &&
+  headers.accept === 'text/event-stream' &&
+  headers['sec-fetch-site'] === 'same-origin'
+
+function cookieOf({ headers }: FastifyRequest): string {
+  const pairs = (headers.cookie ?? '').split(/; */)
+  return pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) ?? ''
+}
+
+function jsonOf(body: unknown): unknown {
+  try {
+    return JSON.parse(textOf(body instanceof Uint8Array ? body : new Uint8Array(0)))
+  } catch (cause) {
+    throw new GatewayRefusal('REQUEST_INVALID', 'The body of the request is not JSON', { cause })
+  }
+}
+
+const hostIn = (origin: string): string => origin.replace(/^http:\/\//, '')
+
+/** What a browser may call the listener. */
+const namesOf = (address: TcpAddress): readonly string[] => [
+  addressText(address),
+  `localhost:${address.port}`,
+]
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+
+const openTicket = door(Exactly({ ticket: Text(64, 1) }), 'login')
+
+const API = '/api'
+const COOKIE = 'photonward'
+const COOKIE_TERMS = 'Path=/; HttpOnly; SameSite=Strict'
+const STATUS: Readonly<Record<string, number>> = { LOGIN_NEEDED: 401, LOGIN_REFUSED: 403 }
+/** Streams of several pages, and what they ask beside. */
+const CONNECTIONS_MAX = 256
