@@ -91,11 +91,10 @@ async function ask(
   }: { readonly headers?: Record<string, string | null>; readonly body?: string } = {},
 ): Promise<Answer> {
   const all: Record<string, string | null> = { host, 'x-photonward': 'use', ...headers }
-  const kept = Object.entries(all).flatMap(([name, value]) =>
-    value === null ? [] : [[name, value]],
-  )
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(all)) if (value !== null) kept[name] = value
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const sent = request(console.origin + path, { method, headers: Object.fromEntries(kept) })
+  const sent = request(console.origin + path, { method, headers: kept })
   sent.once('error', reject)
   sent.once('response', (response) => {
     let text = ''
