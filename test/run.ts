@@ -37,7 +37,6 @@ const ENGINES: readonly string[] = [
 /** Long suites of many processes, which `npm run test:more` runs. */
 const MORE: readonly string[] = [
   'test/process/killed-relay.test.ts',
-  'test/process/leases.test.ts',
   'test/process/network-up.test.ts',
   'test/process/postgres.test.ts',
   'test/process/several-daemons.test.ts',

@@ -43,13 +43,14 @@ export async function startAmongSeveral(assembly: Assembly, name: string): Promi
   const store = await openSharedStore(folder, configuration, { name, clock })
   const { leaseMs, leader } = configuration
   const site = siteId(configuration.site)
-  const about = { site, store, clock, name, run: newUuid(random), leaseMs }
+  const run = newUuid(random)
+  const about = { site, store, clock, name, run, leaseMs }
   const presence = await Presence.start(about).catch(async (error: unknown) => {
     await store[Symbol.asyncDispose]()
     throw error
   })
   const take = () => (leader === undefined ? Lead.take(about) : Promise.resolve(undefined))
-  const seat = new Seat(store, presence, take)
+  const seat = new Seat({ store, run, presence, take })
   shutdown.add('close', 'seat', () => seat.leave())
   const lead = await seat.tryLead()
   return lead === undefined ? follow(assembly, seat) : leadWith(assembly, seat, lead)
@@ -58,15 +59,23 @@ export async function startAmongSeveral(assembly: Assembly, name: string): Promi
 /** A daemon's place among those of its site: left once, whatever it was. */
 class Seat {
   readonly store: OpenStore
+  /** Random name of this start of the daemon. */
+  readonly run: string
   readonly #presence: Presence
   readonly #take: () => Promise<Lead | undefined>
   #lead: Lead | undefined
   #left: Promise<void> | undefined
 
-  constructor(store: OpenStore, presence: Presence, take: () => Promise<Lead | undefined>) {
-    this.store = store
-    this.#presence = presence
-    this.#take = take
+  constructor(input: {
+    readonly store: OpenStore
+    readonly run: string
+    readonly presence: Presence
+    readonly take: () => Promise<Lead | undefined>
+  }) {
+    this.store = input.store
+    this.run = input.run
+    this.#presence = input.presence
+    this.#take = input.take
   }
 
   /** The lease of the leading daemon, if it can be had now. */
@@ -107,7 +116,7 @@ async function follow(assembly: Assembly, seat: Seat): Promise<Daemon> {
   void seat.store.closed.then((refusal) => {
     if (refusal !== undefined) void shutdown.run(`store failed: ${refusal.code}`).then(exitFailed)
   })
-  const facts = await openFollowing(assembly, own)
+  const facts = await openFollowing(assembly, seat, own)
   const takePlace = async (lead: Lead): Promise<void> => {
     log.write('info', 'lead-taken', { since: lead.epoch })
     await own.run('this daemon leads now')
@@ -135,22 +144,24 @@ async function follow(assembly: Assembly, seat: Seat): Promise<Daemon> {
 /** Opens the listeners of a daemon that follows. */
 async function openFollowing(
   assembly: Assembly,
+  seat: Seat,
   shutdown: Shutdown,
 ): Promise<ReturnType<typeof factsOf>> {
-  const { folder, configuration, options, ports } = assembly
-  const { clock, log } = ports
+  const { folder, configuration, options } = assembly
+  const { clock, log } = assembly.ports
   const disk = openDisk(folder)
   const root = await readRootKey(disk, options.passphrase)
   shutdown.add('close', 'root key', () => root[Symbol.dispose]())
   const trust = { material: await materialOf(assembly, disk, root) }
   const { peer, north } = credentialsIn(trust.material)
-  const site = siteId(configuration.site)
   const network = await openNetwork({
-    ...{ kind: 'site', credentials: peer, peers: leaderOf(configuration), clock, log },
+    ...{ kind: 'site', credentials: peer, peers: peersOf(configuration), clock, log },
     checkChain: (chain, end) => chainCheckOf(trust.material, clock)(chain, end),
   })
   shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
-  const follower = new Follower({ site, network, clock, log })
+  const { material } = trust
+  const ports = { ...assembly.ports, network, store: seat.store }
+  const follower = await Follower.open({ configuration, ports, material, run: seat.run })
   shutdown.add('timers', 'follower', () => follower.stop())
   const { northListener, etsi004Listener: listen } = configuration
   const handler = follower.north
@@ -166,27 +177,34 @@ async function openFollowing(
   shutdown.add('listen', 'streams', () => streams?.stopListening())
   shutdown.add('flush', 'streams', () => streams?.[Symbol.asyncDispose]())
   const reload = async (): Promise<void> => {
-    const material = await materialOf(assembly, disk, root)
-    const renewed = credentialsIn(material)
-    network.reload(renewed.peer)
-    http.reload(renewed.north)
-    streams?.reload(renewed.north)
-    trust.material = material
+    const renewed = await materialOf(assembly, disk, root)
+    const shown = credentialsIn(renewed)
+    network.reload(shown.peer)
+    http.reload(shown.north)
+    streams?.reload(shown.north)
+    trust.material = renewed
     network.endWhere(() => true, 'new trust')
   }
   watchTrust({ disk, shutdown, clock, log, reload })
   return factsOf(assembly, { peerAddress: undefined, http, material: trust.material })
 }
 
-/** Where the leading daemon is reached: its listener for peers. */
-function leaderOf({
+/** Whom a daemon that follows dials: other sites, and the leading daemon where peers reach it. */
+function peersOf({
   site,
   leader,
   peerListener,
+  peers,
 }: Assembly['configuration']): (id: SiteId) => PeerEntry | undefined {
   const { host, port } = leader ?? peerListener
-  const entry = { kind: 'site' as const, host: EVERYWHERE.has(host) ? 'localhost' : host, port }
-  return (id) => (id === site ? entry : undefined)
+  const own = { site, host: EVERYWHERE.has(host) ? 'localhost' : host, port }
+  const entries = new Map(
+    [...peers, own].map((one): [string, PeerEntry] => [
+      one.site,
+      { kind: 'site', host: one.host, port: one.port },
+    ]),
+  )
+  return (id) => entries.get(id)
 }
 
 /** Addresses to listen at, not to dial. */

@@ -114,7 +114,10 @@ export async function reserve(
     const drafts = draft(room, links, request)
     const reservation = take(room, request, { drafts, carried })
     if (reservation !== undefined) return reservation
-    await openSegments(room, drafts)
+    await openSegments(
+      room,
+      drafts.flatMap(({ pieces }) => pieces),
+    )
   }
   throw new KeystoreRefusal('KEYSTORE_BUSY', 'Too many segments are being opened at once')
 }
@@ -208,7 +211,7 @@ function draft(room: Room, links: readonly Link[], request: ReserveRequest): rea
 }
 
 /** The oldest free octets of the own half, in pieces that lie in one block each. */
-function oldestFree(link: Link, octets: number): readonly Piece[] {
+export function oldestFree(link: Link, octets: number): readonly Piece[] {
   const pieces: Piece[] = []
   let need = octets
   for (let at = link.head; need > 0; at++) {
@@ -271,20 +274,7 @@ function take(
   const statements: Statement[] = parts.flatMap(({ id, message }) =>
     insertReservation(room.site, { id, peer, message, at }),
   )
-  for (const { link, pieces } of drafts) {
-    for (const { block, span } of pieces) {
-      block.allocated = span.from + span.octets
-      link.free -= span.octets
-    }
-    for (const block of new Set(pieces.map((piece) => piece.block))) {
-      statements.push(setAllocated(room.site, placeOf(block), block.allocated))
-    }
-    while (link.head < link.queue.length && isDrained(link.queue[link.head])) link.head++
-    if (link.head > QUEUE_SLACK) {
-      link.queue.splice(0, link.head)
-      link.head = 0
-    }
-  }
+  for (const { link, pieces } of drafts) statements.push(...advance(room, link, pieces))
   const facts = { peer, slaves, sizeBits, keyIds, links: drafts.map(({ link }) => link.link) }
   statements.push(leaf(room, 'key.reserved', master, facts))
   return commitTaken(room, { peer, parts, keyIds }, statements)
@@ -314,6 +304,22 @@ async function commitTaken(
   room.onChange(peer)
   const activations = parts.map(({ message }) => message)
   return { peer, keyIds, activations, parts: parts.map(({ id }) => id) }
+}
+
+/** Takes octets of the own half in memory. @returns what makes that durable, for the same turn */
+export function advance(room: Room, link: Link, pieces: readonly Piece[]): readonly Statement[] {
+  for (const { block, span } of pieces) {
+    block.allocated = span.from + span.octets
+    link.free -= span.octets
+  }
+  const blocks = [...new Set(pieces.map((piece) => piece.block))]
+  const statements = blocks.map((block) => setAllocated(room.site, placeOf(block), block.allocated))
+  while (link.head < link.queue.length && isDrained(link.queue[link.head])) link.head++
+  if (link.head > QUEUE_SLACK) {
+    link.queue.splice(0, link.head)
+    link.head = 0
+  }
+  return statements
 }
 
 function partOf(
@@ -381,8 +387,9 @@ export function provenanceOf(
   }
 }
 
-async function openSegments(room: Room, drafts: readonly Draft[]): Promise<void> {
-  for (const { block, owner, span } of drafts.flatMap(({ pieces }) => pieces)) {
+/** Opens the segments in which octets lie, or finds that they do not open. */
+export async function openSegments(room: Room, pieces: readonly Piece[]): Promise<void> {
+  for (const { block, owner, span } of pieces) {
     for (const segment of segmentsOf(block, owner, span)) {
       const fault = await room.segments.open(block, segment)
       if (fault !== undefined) await damage(room, block, { segment, fault })

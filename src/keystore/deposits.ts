@@ -35,17 +35,12 @@ export async function loadDeposits({ site, store }: Room): Promise<ReadonlyMap<s
 export const carriedIn = (row: Row | undefined): CarriedKey | undefined =>
   row && { mask: octetsOf(row['mask']), provenance: readProvenance(octetsOf(row['provenance'])) }
 
-/**
- * Forgets those whose pad is gone: with its block, which was voided.
- *
- * @param others   rows of keys that wait at other processes of the site
- */
+/** Forgets those whose pad is gone: with its block, which was voided. */
 export async function forgetDeposits(
   { site, store, keys }: Room,
   deposits: ReadonlyMap<string, Row>,
-  others: readonly Row[],
 ): Promise<void> {
-  const waiting = new Set<string>([...keys.keys(), ...others.map((row) => textIn(row['key_id']))])
+  const waiting = new Set<string>(keys.keys())
   const over = [...deposits.keys()].filter((name) => !waiting.has(name))
   if (over.length > 0) await store.commit(over.map((name) => bind(DELETE, site, name)))
 }

@@ -3,7 +3,7 @@
  *
  * Link blocks come in at one side and keys with a key_ID go out at the other, each delivered once,
  * whatever crashes. Relies on the Store port for all-or-nothing commits in the order of the calls,
- * and on one key store at a time per link: several share a site by leases (`leases.ts`).
+ * and on being the only key store of the site: other daemons borrow from it (`lots.ts`).
  *
  * It does not protect against someone who can write the database of the site: sealed octets and
  * their places are authenticated, the bookkeeping around them is not (the audit log tells of it).
@@ -15,7 +15,6 @@
 
 import {
   epochMs,
-  newUuid,
   type Clock,
   type Disk,
   type LinkId,
@@ -34,8 +33,8 @@ import { deliver, expire } from './delivery.ts'
 import { destroy, purge } from './destruction.ts'
 import { compareHighWater, highWater } from './high-water.ts'
 import { isReserve, type Side } from './layout.ts'
-import { LeasedStore } from './leases.ts'
 import { load } from './load.ts'
+import { giveUpParts, lend, lots, recall } from './lots.ts'
 import {
   deposit,
   depositedKeys,
@@ -87,11 +86,6 @@ export interface KeystoreOptions {
   readonly wrappingRoot: SecretBytes
   readonly links: readonly KeystoreLink[]
   readonly limits?: Partial<KeystoreLimits>
-  /**
-   * Where several processes of the site share the store, each with links of its own: for how long
-   * this one may be silent before another may take them over.
-   */
-  readonly leaseMs?: number
   /** Called after the figures of a pool changed. Must not throw. */
   readonly onChange?: (peer: SiteId) => void
   /** Called when an operator must hear of something. Must not throw. */
@@ -133,6 +127,10 @@ function facesOf(room: Room) {
     burnPads: face(burnPads),
     reserve: face(reserve),
     carry: face(carry),
+    lend: face(lend),
+    lots: face(lots),
+    recall: face(recall),
+    giveUpParts: face(giveUpParts),
     issue: face(issue),
     abandon: face(abandon),
     pendingVoids: face(pendingVoids),
@@ -172,7 +170,6 @@ function facesOf(room: Room) {
  */
 async function tend(room: Room): Promise<void> {
   checkOpen(room)
-  await room.leases?.renew()
   await expire(room)
   await storeOrphans(room)
   await destroy(room)
@@ -189,15 +186,13 @@ async function close(room: Room): Promise<void> {
   await room.wiping
   for (const { material } of room.parts.values()) material[Symbol.dispose]()
   room.segments[Symbol.dispose]()
-  await room.leases?.release()
 }
 
 async function newRoom(options: KeystoreOptions): Promise<Room> {
   const { site, disk, clock, random, audit, wrappingRoot } = options
   const links = new Map(options.links.map((one) => [one.link, newLink(site, one)]))
   if (links.size !== options.links.length) throw invalid('names a link twice')
-  const leases = await leasesOf(options)
-  const store = leases ?? options.store
+  const { store } = options
   const times = (await store.read(selectLatest(site))).flatMap(({ a, b }) => [
     wholeOf(a),
     wholeOf(b),
@@ -211,11 +206,11 @@ async function newRoom(options: KeystoreOptions): Promise<Room> {
     random,
     audit,
     segments: new Segments({ site, store, disk, random, wrappingRoot }),
-    leases,
     limits: { ...KEYSTORE_LIMITS, ...options.limits },
     links,
     peers: Map.groupBy(links.values(), ({ peer }) => peer),
     parts: new Map(),
+    lots: new Map(),
     voids: new Map(),
     orphans: [],
     rowFaults: [],
@@ -235,13 +230,6 @@ async function newRoom(options: KeystoreOptions): Promise<Room> {
     onAlarm: options.onAlarm ?? (() => undefined),
     closed: false,
   }
-}
-
-async function leasesOf(options: KeystoreOptions): Promise<LeasedStore | undefined> {
-  const { store, site, clock, random, leaseMs: lifeMs } = options
-  if (lifeMs === undefined) return undefined
-  const links = options.links.map(({ link }) => link)
-  return LeasedStore.take({ store, site, clock, links, owner: newUuid(random), lifeMs })
 }
 
 function newLink(site: SiteId, config: KeystoreLink): Link {

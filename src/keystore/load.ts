@@ -14,6 +14,7 @@ import { trimReserves } from './authentication.ts'
 import { carriedIn, forgetDeposits, loadDeposits } from './deposits.ts'
 import { destroy, doom, doomAll, doomIfSpent } from './destruction.ts'
 import { halfSpan, layoutOf, ownerOf } from './layout.ts'
+import { loadLots } from './lots.ts'
 import { originDigest, readOrigin } from './provenance.ts'
 import { alarm, leaf, type Room } from './room.ts'
 import {
@@ -63,12 +64,9 @@ export async function load(room: Room): Promise<void> {
   for (const row of waiting) {
     if (!understood(() => loadWaiting(room, row, deposits))) await voidHome(room, row)
   }
-  await forgetDeposits(
-    room,
-    deposits,
-    waiting.filter((row) => isOthers(room, row)),
-  )
+  await forgetDeposits(room, deposits)
   await giveUpReservations(room)
+  await loadLots(room)
   for (const link of room.links.values()) {
     for (const block of link.blocks.values()) finishBlock(room, block)
     recount(link)
@@ -282,7 +280,6 @@ async function giveUpReservations(room: Room): Promise<void> {
     const peer = siteId(textIn(row['peer']))
     const message = octetsOf(row['message'])
     const { link, keyIds } = readWithdrawal(message)
-    if (isOthers(room, { link })) continue
     const pending = { id, peer, link, message }
     if (row['state'] === 'reserved') {
       const facts = { link, peer, keyIds, cause: 'restart' }
@@ -291,10 +288,6 @@ async function giveUpReservations(room: Room): Promise<void> {
     addVoid(room, pending)
   }
 }
-
-/** Whether a row is about a link that another process may have. */
-const isOthers = (room: Room, { link }: Row): boolean =>
-  room.leases !== undefined && !room.links.has(textIn(link) as LinkId)
 
 /** Counts what the block's own half has spent, and dooms what is over. */
 function finishBlock(room: Room, block: Block): void {

@@ -14,6 +14,7 @@ export type { ActivationOutcome, ActivationRefusal } from './activation.ts'
 export type { DeliveredKey, Reservation, ReserveRequest } from './allocation.ts'
 export type { AuthenticationSource, AuthenticationSources, PadDirection } from './authentication.ts'
 export type { IngestedBlock, IngestOutcome, Settlement } from './blocks.ts'
+export { BorrowedKeys, type BorrowedReservation, type Lender } from './borrowed.ts'
 export type { CarryRequest } from './carrying.ts'
 export type { DeliverRequest } from './delivery.ts'
 export type { HighWaterOutcome } from './high-water.ts'
@@ -25,6 +26,7 @@ export {
   type KeystoreOptions,
 } from './keystore.ts'
 export { KEY_BITS_LEAST } from './layout.ts'
+export type { LentLot } from './lots.ts'
 export {
   answeringOpening,
   askingOpening,
@@ -36,7 +38,9 @@ export type { DepositRequest, DepositState, ReservedKey } from './partners.ts'
 export type { LinkPool, Pool } from './pool.ts'
 export {
   combined,
+  originOctets,
   provenanceOctets,
+  readOrigin,
   readProvenance,
   summary,
   summaryText,

@@ -9,6 +9,7 @@
  */
 
 import type { LinkId } from '#base'
+import { revokeLotsOf } from './lot-rows.ts'
 import { alarm, leaf, linkOf, type Room } from './room.ts'
 import { comparePositions, recount, type Position } from './state.ts'
 import { updateLink } from './tables.ts'
@@ -42,6 +43,7 @@ export async function quarantine(
       quarantine_sequence: sequence,
       quarantine_cause: cause,
     }),
+    ...revokeLotsOf(room, link.link),
     leaf(room, 'key.link-quarantined', link.link, facts),
   ])
   alarm(room, 'link-quarantined', link, `Keys wait from block ${epoch}/${sequence} on: ${cause}`)

@@ -40,8 +40,6 @@ export type KeystoreRefusalCode =
   | 'KEYSTORE_SOURCE_UNKNOWN'
   /** A pad was to be burned again, or beyond the end of its source. */
   | 'KEYSTORE_PADS_INVALID'
-  /** Another process of the site has a link, or had it a moment ago. */
-  | 'KEYSTORE_LEASED'
   | 'KEYSTORE_CLOSED'
 
 /** The key store refused; nothing was given out. */

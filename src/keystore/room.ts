@@ -21,7 +21,6 @@ import {
 } from '#base'
 import type { AuditEvent, AuditTrail } from '#audit'
 import type { CarriedKey } from './carrying.ts'
-import type { LeasedStore } from './leases.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import type { Segments } from './segments.ts'
 import type { Block, Link, Position } from './state.ts'
@@ -143,6 +142,16 @@ export interface PendingVoid {
   readonly message: Uint8Array
 }
 
+/** Octets of the own half that another daemon of the site has borrowed. */
+export interface Lot {
+  readonly id: Uuid
+  readonly link: LinkId
+  readonly peer: SiteId
+  readonly range: Range
+  /** Random name of the borrower's start; empty once the lot is revoked. */
+  holder: string
+}
+
 /** A block that was given up at the opening, because a row of it or of one of its keys is damaged. */
 export interface RowFault extends Position {
   readonly link: LinkId
@@ -157,12 +166,11 @@ export interface Room {
   readonly random: RandomSource
   readonly audit: KeyAudit
   readonly segments: Segments
-  /** The store as well, where several processes of the site share it; else undefined. */
-  readonly leases: LeasedStore | undefined
   readonly limits: KeystoreLimits
   readonly links: ReadonlyMap<LinkId, Link>
   readonly peers: ReadonlyMap<SiteId, readonly Link[]>
   readonly parts: Map<Uuid, Part>
+  readonly lots: Map<Uuid, Lot>
   readonly voids: Map<SiteId, Map<Uuid, PendingVoid>>
   /** Withdrawals that the store has not taken yet; see `withdrawals.ts`. */
   readonly orphans: Orphan[]

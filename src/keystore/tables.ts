@@ -97,11 +97,26 @@ interface DepositTable {
   provenance: Uint8Array
 }
 
-interface LeaseTable {
+interface LotTable {
   site_id: string
+  lot: string
+  holder: string
   link: string
-  owner: string
-  until: number
+  epoch: number
+  sequence: number
+  /** First octet in the own half of the block. */
+  start: number
+  octets: number
+  /** Octets that are reserved or issued: all below this offset in the lot. */
+  used: number
+}
+
+interface LotPartTable {
+  site_id: string
+  reservation: string
+  lot: string
+  /** The activation, as sent to the peer. */
+  message: Uint8Array
 }
 
 interface KeystoreTables {
@@ -111,7 +126,8 @@ interface KeystoreTables {
   keystore_reservation: ReservationTable
   keystore_key: KeyTable
   keystore_deposit: DepositTable
-  keystore_lease: LeaseTable
+  keystore_lot: LotTable
+  keystore_lot_part: LotPartTable
 }
 
 /** The schema of the key store, in order. */
@@ -163,6 +179,20 @@ export const keystoreMigrations: readonly Migration[] = [
       `CREATE TABLE keystore_lease (
         site_id TEXT NOT NULL, link TEXT NOT NULL, owner TEXT NOT NULL, until BIGINT NOT NULL,
         PRIMARY KEY (site_id, link))`,
+    ],
+  },
+  {
+    id: 'keystore-4',
+    statements: [
+      'DROP TABLE keystore_lease',
+      `CREATE TABLE keystore_lot (
+        site_id TEXT NOT NULL, lot TEXT NOT NULL, holder TEXT NOT NULL, link TEXT NOT NULL,
+        epoch BIGINT NOT NULL, sequence BIGINT NOT NULL, start BIGINT NOT NULL,
+        octets BIGINT NOT NULL, used BIGINT NOT NULL, PRIMARY KEY (site_id, lot))`,
+      `CREATE TABLE keystore_lot_part (
+        site_id TEXT NOT NULL, reservation TEXT NOT NULL, lot TEXT NOT NULL,
+        message BLOB NOT NULL, PRIMARY KEY (site_id, reservation))`,
+      'CREATE INDEX keystore_lot_part_lot ON keystore_lot_part (site_id, lot)',
     ],
   },
 ]

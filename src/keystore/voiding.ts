@@ -6,6 +6,7 @@
 
 import type { Statement } from '#base'
 import { doomAll } from './destruction.ts'
+import { revokeLotsOf } from './lot-rows.ts'
 import { leaf, nowOf, type Room } from './room.ts'
 import { dequeue, placeOf, recount, type Block } from './state.ts'
 import { setBlockState } from './tables.ts'
@@ -19,8 +20,10 @@ export async function voidBlocks(
   const live = blocks.filter(({ state }) => state === 'held' || state === 'available')
   if (live.length === 0) return
   const at = nowOf(room)
-  await room.store.commit(
-    live.flatMap((block): readonly Statement[] => {
+  const links = new Set(live.map((block) => block.link))
+  await room.store.commit([
+    ...[...links].flatMap(({ link }) => revokeLotsOf(room, link)),
+    ...live.flatMap((block): readonly Statement[] => {
       const { epoch, sequence, state } = block
       const { link } = block.link
       return [
@@ -28,14 +31,14 @@ export async function voidBlocks(
         leaf(room, 'key.block-voided', link, { link, epoch, sequence, cause }),
       ]
     }),
-  )
+  ])
   for (const block of live) {
     block.state = 'voided'
     block.settledAt = at
     dequeue(block)
     doomAll(room, block)
   }
-  for (const link of new Set(live.map((block) => block.link))) {
+  for (const link of links) {
     recount(link)
     room.onChange(link.peer)
   }

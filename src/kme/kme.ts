@@ -241,7 +241,7 @@ function status({ options, supply, limits, policies }: Desk, master: SaeId, { sa
   return toStatus({ sourceKme: options.kme, targetKme, master, slave, storedKeys, maxKeys }, limits)
 }
 
-interface Answer {
+export interface Answer {
   readonly keys: readonly DeliveredKey[]
   readonly wishes: Wishes
   /** What partners say beside keys, in JSON. */
@@ -326,7 +326,7 @@ async function besideOf(
 }
 
 /** The JSON of a POST; undefined for none, which needs no Content-Type either. */
-function bodyOf({ body, contentType }: HttpRequest): JsonValue | undefined {
+export function bodyOf({ body, contentType }: HttpRequest): JsonValue | undefined {
   if (body.length > BODY_OCTETS_MAX) {
     const message = `Expected a body of at most ${BODY_OCTETS_MAX} octets`
     throw new KmeRefusal('KME_BODY_TOO_LARGE', message)
@@ -367,7 +367,7 @@ async function makeOne(
 }
 
 /** A Key container; the keys are cleared, and the octets are the listener's to clear once sent. */
-function container({ keys, wishes, beside }: Answer): HttpResponse {
+export function container({ keys, wishes, beside }: Answer): HttpResponse {
   try {
     const body = toKeyContainer(
       keys.map(({ keyId, octets, provenance }) => {
@@ -454,7 +454,7 @@ export const KME_LIMITS: KmeLimits = {
 /** Octets of a request body: room for 128 key_IDs with extensions. */
 export const BODY_OCTETS_MAX = 65_536
 /** How long keys wait to be fetched: an hour. */
-const LIFE_MS = 3_600_000
+export const LIFE_MS = 3_600_000
 /** Seconds after which a client may try again. */
 const RETRY_AFTER_S = 1
 /** A rate counts as kept up if what is stored lasts for so long at it. */

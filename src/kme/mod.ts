@@ -9,6 +9,7 @@
  * @module
  */
 
+export { Branch, type BranchOptions } from './branch.ts'
 export { callerOf, type CallerRules, type SaeField } from './caller.ts'
 export * from './client-mod.ts'
 export { fixedDirectory, type SaeDirectory } from './directory.ts'

@@ -6,8 +6,9 @@
 
 import { kmeId, saeId, siteId, type Ports, type SaeId, type SiteId } from '#base'
 import type { AuditLog } from '#audit'
-import type { Keystore } from '#keystore'
+import type { BorrowedKeys, Keystore } from '#keystore'
 import {
+  Branch,
   createKme,
   fixedDirectory,
   ownSaes,
@@ -50,29 +51,13 @@ export async function newKme(input: KeyServiceInput): Promise<Kme> {
   const { configuration, ports, keystore, peers, growthBps, usage } = input
   const { clock, random, log } = ports
   const site = siteId(configuration.site)
-  const {
-    saeShare,
-    saeRequestsPerSecond: requestsPerSecond,
-    saeFields,
-    saePolicies,
-  } = configuration
-  const own = new Map(saePolicies.map((one) => [saeId(one.sae), policyOf(one)]))
-  const requestsPerSecondOf = (sae: SaeId) => own.get(sae)?.requestsPerSecond
-  const shares = new Shares(clock, { saeShare, requestsPerSecond, requestsPerSecondOf })
-  const serials = saePolicies.flatMap(({ sae, serial }) =>
-    serial === undefined ? [] : [[serial, saeId(sae)] as const],
-  )
-  const directory = directoryOf(configuration)
-  const inside = [site, ...configuration.peers.map((peer) => peer.site)].map((one) =>
-    saeId(siteSae(one)),
-  )
-  const ask = (method: string) => (peer: SiteId, octets: Uint8Array) =>
-    peers.request(peer, method, octets, KME_TIMEOUT_MS)
+  const { own, shares, callers, directory, inside } = frontOf(configuration, clock)
+  const ask = asking(peers)
   const kme = createKme({
     ...{ site, shares, keystore, clock, random, log, growthBps },
     limitRate: shares.request,
     policies: new SaePolicies(clock, own),
-    callers: { fields: saeFields, serials: Object.fromEntries(serials) },
+    callers,
     dialect: configuration.etsi014Dialect,
     ...{ inside, directory },
     ...(input.partners === undefined
@@ -92,6 +77,62 @@ export async function newKme(input: KeyServiceInput): Promise<Kme> {
   peers.serve(STREAM, (from, octets) => kme.acceptStream(from, octets))
   return kme
 }
+
+/** What makes keys of borrowed bits for the applications of a daemon that follows. */
+export interface BranchInput {
+  readonly configuration: SiteConfiguration
+  readonly ports: Pick<Ports, 'clock' | 'log'>
+  readonly keys: BorrowedKeys
+  readonly peers: Peers
+  /** Bits of a pool, as the daemon that leads last told. */
+  readonly availableBits: (peer: SiteId) => number
+}
+
+/** The KME of a daemon that follows, for what it can answer by itself. */
+export function newBranch({
+  configuration,
+  ports,
+  keys,
+  peers,
+  availableBits,
+}: BranchInput): Branch {
+  const { clock, log } = ports
+  const { own, shares, callers, directory, inside } = frontOf(configuration, clock)
+  return new Branch({
+    ...{ keys, availableBits, directory, callers, shares, log },
+    site: siteId(configuration.site),
+    peers: new Set(configuration.peers.map((peer) => siteId(peer.site))),
+    activate: asking(peers)(ACTIVATE),
+    elsewhere: new Set([...own.keys(), ...inside]),
+    dialect: configuration.etsi014Dialect,
+  })
+}
+
+/** Who may call, under which rules, and whom they may name. */
+function frontOf(configuration: SiteConfiguration, clock: Ports['clock']) {
+  const { site, saeShare, saeRequestsPerSecond, saeFields: fields, saePolicies } = configuration
+  const own = new Map(saePolicies.map((one) => [saeId(one.sae), policyOf(one)]))
+  const requestsPerSecondOf = (sae: SaeId) => own.get(sae)?.requestsPerSecond
+  const requestsPerSecond = saeRequestsPerSecond
+  const serials = saePolicies.flatMap(({ sae, serial }) =>
+    serial === undefined ? [] : [[serial, saeId(sae)] as const],
+  )
+  return {
+    own,
+    shares: new Shares(clock, { saeShare, requestsPerSecond, requestsPerSecondOf }),
+    callers: { fields, serials: Object.fromEntries(serials) },
+    directory: directoryOf(configuration),
+    inside: [site, ...configuration.peers.map((peer) => peer.site)].map((one) =>
+      saeId(siteSae(one)),
+    ),
+  }
+}
+
+const asking =
+  (peers: Peers) =>
+  (method: string) =>
+  (peer: SiteId, octets: Uint8Array): Promise<Uint8Array> =>
+    peers.request(peer, method, octets, KME_TIMEOUT_MS)
 
 function policyOf({
   peers,

@@ -39,7 +39,7 @@ export {
   type IssuedView,
   type Means,
 } from './enrolment.ts'
-export { Follower, type FollowingInput } from './following.ts'
+export { Follower, type FollowerOptions } from './following.ts'
 export { Lead, leadOf } from './lead.ts'
 export * from './link-ports.ts'
 export { LogRefusal } from './log-keeper.ts'

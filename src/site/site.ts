@@ -155,7 +155,9 @@ export class Site {
     this.streams = (call) => parts.kme.stream(call)
     this.restconf = (request) => parts.control.handle(request)
     if (configuration.daemons.length > 0) {
-      this.#followers = new Followers({ ...ports, site: parts.site }, this)
+      const { north, streams } = this
+      const { keystore } = parts
+      this.#followers = new Followers(parts.site, ports, { north, streams, keystore })
     }
   }
 
@@ -219,6 +221,7 @@ export class Site {
         try {
           await kme.tend()
           await keystore.tend()
+          await this.#followers?.tend()
           for (const peer of keystore.peers) {
             if (keystore.pool(peer).pendingVoids > 0) await kme.sendVoids(peer)
           }

@@ -138,6 +138,20 @@ test('two daemons of one hospital', { skip, timeout: 280_000 }, async (t) => {
     t.diagnostic(`${String(keys.madeCount)} keys made, ${String(keys.fetchedCount)} fetched`)
   })
 
+  await t.test('both made keys by themselves: one from what it had borrowed', async () => {
+    const kinds = new Map<string, number>()
+    for (let after: string | undefined; ;) {
+      const query = { limit: '1000', ...(after === undefined ? {} : { after }) }
+      const entries = await bristol.admin.call('entries', query, null)
+      for (const { kind } of entries) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+      const last = entries.at(-1)
+      if (last === undefined) break
+      after = String(last.index)
+    }
+    t.diagnostic(JSON.stringify(Object.fromEntries(kinds)))
+    assert.ok((kinds.get('key.lent') ?? 0) > KILLS / 2)
+  })
+
   await t.test('log, records and keys of the hospital are whole', async () => {
     for (const site of [bristol, cambridge]) {
       const { faults } = await until(`${site.name} reads its store`, () => site.verify())
