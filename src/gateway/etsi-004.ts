@@ -14,6 +14,7 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { AssertionFailure, noteOf, type ClientCertificate, type Log } from '#base'
 import { STREAM_BODY_OCTETS_MAX, type StreamCall, type StreamFrame } from '#site'
+import { AdmittedSockets } from './admitted.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
 import {
   certificateFields,
@@ -44,7 +45,7 @@ export async function openStreamListener(options: StreamListenerOptions): Promis
 export class StreamListener implements AsyncDisposable {
   readonly #options: StreamListenerOptions
   readonly #server: Server
-  readonly #sockets = new Set<TLSSocket>()
+  readonly #admitted = new AdmittedSockets()
   #address: TcpAddress | undefined
 
   constructor(options: StreamListenerOptions) {
@@ -77,9 +78,15 @@ export class StreamListener implements AsyncDisposable {
     return this.#address
   }
 
-  /** Uses other credentials for new connections. @throws GatewayRefusal `CREDENTIALS_INVALID` */
+  /**
+   * Uses other credentials and lists. Connections that were let in under the old ones end, after the
+   * call that is under way; streams outlive them.
+   *
+   * @throws GatewayRefusal `CREDENTIALS_INVALID`
+   */
   reload(credentials: Credentials): void {
     this.#server.setSecureContext(tlsOptions(NORTH_TLS, credentials))
+    this.#admitted.endAll()
   }
 
   /** Takes no new connections. */
@@ -89,14 +96,13 @@ export class StreamListener implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopListening()
-    for (const socket of this.#sockets) socket.destroy()
+    this.#admitted.destroyAll()
     await Promise.resolve()
   }
 
   async #serve(socket: TLSSocket): Promise<void> {
     const { log, idleMs = IDLE_MS } = this.#options
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    this.#admitted.admit(socket)
     socket.on('error', () => socket.destroy())
     socket.setNoDelay(true)
     socket.setTimeout(idleMs, () => socket.destroy())
@@ -120,8 +126,10 @@ export class StreamListener implements AsyncDisposable {
     const reader = new CallReader()
     for await (const chunk of socket as AsyncIterable<Buffer>) {
       for (const { version, service, body } of reader.push(chunk)) {
+        if (!this.#admitted.begin(socket)) return
         const answer = await this.#options.handler({ service, body, client })
         await this.#say(socket, version, answer)
+        this.#admitted.done(socket)
       }
     }
   }

@@ -16,6 +16,7 @@ import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientCertificate, HttpRequest, HttpResponse, Log } from '#base'
+import { AdmittedSockets } from './admitted.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
 import {
   certificateFields,
@@ -65,6 +66,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpListener> {
 }
 
 interface Client {
+  readonly socket: TLSSocket
   readonly certificate: ClientCertificate | undefined
   readonly session: TlsSession
 }
@@ -76,6 +78,7 @@ export class HttpListener implements AsyncDisposable {
   readonly #web: ReturnType<typeof newWeb>
   /** What the handshake of each connection said; requests on it only look it up. */
   readonly #clients = new WeakMap<object, Client>()
+  readonly #admitted = new AdmittedSockets()
   readonly #sessions = new Map<string, number>()
   #address: TcpAddress | undefined
   #underWay = 0
@@ -134,9 +137,15 @@ export class HttpListener implements AsyncDisposable {
     return Object.fromEntries(this.#sessions)
   }
 
-  /** Uses other credentials for new connections. @throws GatewayRefusal `CREDENTIALS_INVALID` */
+  /**
+   * Uses other credentials and lists. Connections that were let in under the old ones end, after the
+   * answer that is under way.
+   *
+   * @throws GatewayRefusal `CREDENTIALS_INVALID`
+   */
   reload(credentials: Credentials): void {
     this.#server.setSecureContext(tlsOptions(NORTH_TLS, credentials))
+    this.#admitted.endAll()
   }
 
   /** Takes no new connections; requests under way are answered, idle connections closed. */
@@ -159,11 +168,13 @@ export class HttpListener implements AsyncDisposable {
   }
 
   #meet(socket: TLSSocket): void {
+    this.#admitted.admit(socket)
     const certificate = socket.getPeerX509Certificate()
     const session = tlsSession(socket)
     const group = session.group ?? 'unknown'
     this.#sessions.set(group, (this.#sessions.get(group) ?? 0) + 1)
     this.#clients.set(socket, {
+      socket,
       certificate: certificate === undefined ? undefined : certificateFields(certificate),
       session,
     })
@@ -176,13 +187,20 @@ export class HttpListener implements AsyncDisposable {
       const headers = { 'content-type': errorType }
       return send(reply, { status: 503, headers, body: errorBody(503, BUSY) })
     }
+    const { socket } = client
+    if (!this.#admitted.begin(socket)) return reply.hijack()
     this.#underWay++
+    let isEndless = false
     // Not at the end of this function: the answer is under way until its last octet has left.
     reply.raw.once('close', () => {
       this.#underWay--
+      if (!isEndless) this.#admitted.done(socket)
       if (this.#underWay === 0) this.#idle?.resolve()
     })
-    return send(reply, await this.#options.handler(requestOf(request, client)))
+    const answer = await this.#options.handler(requestOf(request, client))
+    isEndless = 'stream' in answer
+    if (isEndless) this.#admitted.done(socket)
+    return send(reply, answer)
   }
 }
 
