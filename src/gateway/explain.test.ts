@@ -101,3 +101,22 @@ test('a configuration of another form is refused before anything is explained', 
     message: /unknown key "prfile"; did you mean "profile"\?/,
   })
 })
+
+test('daemons that serve a site together need PostgreSQL, names and places of their own', (t) => {
+  const at = (port: number) => ({ host: '127.0.0.1', port })
+  const store = { kind: 'postgres' }
+  const daemons = [
+    { name: 'a', northListener: at(9444), etsi004Listener: at(9445) },
+    { name: 'b', northListener: at(9446) },
+  ]
+  const saysOf = (change: object) =>
+    explained(t, { ...site, store, daemons, ...change }).checks.map(({ says }) => says)
+  assert.deepEqual(saysOf({}), [])
+  assert.deepEqual(saysOf({ leader: at(9400) }), [])
+  assert.match(saysOf({ store: { kind: 'sqlite' } })[0], /over PostgreSQL only/)
+  assert.match(saysOf({ daemons: [], leader: at(9400) })[0], /no daemon is named/)
+  const [first] = daemons
+  assert.match(saysOf({ daemons: [first, { ...first, northListener: at(9447) }] })[0], /a is there/)
+  const both = saysOf({ daemons: [first, { name: 'b', northListener: at(9445) }] })
+  assert.match(both[0], /two listeners of daemons are at 127\.0\.0\.1:9445/)
+})

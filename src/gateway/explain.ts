@@ -63,12 +63,38 @@ export function configurationChecks(configuration: SiteConfiguration): readonly 
   }
   for (const { state, member, says } of networkFlaws(configuration)) add(state, member, says)
   const peerAt = addressText(peerListener)
+  found.push(...daemonChecks(configuration))
   const far = peers.some(({ host }) => !LOOPBACK.test(host))
   if (far && LOOPBACK.test(peerListener.host)) {
     add('warn', 'peerListener', `peers on other machines cannot reach ${peerAt}`)
   }
   if (profile === 'demo' && far) {
     add('warn', 'profile', 'the profile demo takes simulated keys as quantum, between machines')
+  }
+  return found
+}
+
+/** What is wrong with the daemons that are to serve the site together. */
+function daemonChecks({ daemons, store, leader }: SiteConfiguration): readonly CheckView[] {
+  const fail = (member: string, says: string): CheckView => ({
+    ...{ check: 'configuration', state: 'fail', says },
+    next: `change ${member} in ${CONFIG_FILE}, then restart the daemons`,
+  })
+  const found: CheckView[] = []
+  if (daemons.length > 0 && store?.kind !== 'postgres') {
+    found.push(fail('store', 'several daemons serve a site over PostgreSQL only'))
+  }
+  if (daemons.length === 0 && leader !== undefined) {
+    found.push(fail('daemons', 'leader is set, and no daemon is named that could follow it'))
+  }
+  for (const { name } of repeatedBy(daemons, (one) => one.name)) {
+    found.push(fail('daemons', `the daemon ${name} is there twice`))
+  }
+  const places = daemons.flatMap(({ northListener, etsi004Listener }) =>
+    [northListener, ...(etsi004Listener === undefined ? [] : [etsi004Listener])].map(addressText),
+  )
+  for (const at of repeated(places.filter((place) => !place.endsWith(':0')))) {
+    found.push(fail('daemons', `two listeners of daemons are at ${at}`))
   }
   return found
 }

@@ -5,7 +5,7 @@
  */
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import { connect, type AddressInfo, type Server } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { GatewayRefusal } from './refusal.ts'
 import { systemCode } from './system.ts'
 
@@ -32,6 +32,20 @@ export async function listenTcp(server: Server, address: TcpAddress): Promise<Tc
   }
   const { port } = server.address() as AddressInfo
   return { host: address.host, port }
+}
+
+/** Whether this process could listen on a TCP address now. */
+export async function isFree(address: TcpAddress): Promise<boolean> {
+  const server = createServer()
+  try {
+    await listenTcp(server, address)
+    return true
+  } catch (error) {
+    if (error instanceof GatewayRefusal && error.code === 'ADDRESS_IN_USE') return false
+    throw error
+  } finally {
+    server.close()
+  }
 }
 
 /**

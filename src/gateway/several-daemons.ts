@@ -13,10 +13,11 @@
  */
 
 import { newUuid, noteOf, siteId, type PortRefusal, type SiteId } from '#base'
-import { chainCheckOf, credentialsIn, Follower, Lead, Presence, readRootKey } from '#site'
+import { chainCheckOf, credentialsIn, Follower, Lead, leadOf, Presence, readRootKey } from '#site'
 import { openDisk } from './disk.ts'
 import { openStreamListener } from './etsi-004.ts'
 import { openHttp } from './http.ts'
+import { isFree } from './listen.ts'
 import { openNetwork } from './network.ts'
 import type { PeerEntry } from './peer.ts'
 import { Shutdown } from './shutdown.ts'
@@ -39,7 +40,7 @@ import { watchTrust } from './trust.ts'
  */
 export async function startAmongSeveral(assembly: Assembly, name: string): Promise<Daemon> {
   const { folder, configuration, shutdown, ports } = assembly
-  const { clock, random } = ports
+  const { clock, random, log } = ports
   const store = await openSharedStore(folder, configuration, { name, clock })
   const { leaseMs, leader } = configuration
   const site = siteId(configuration.site)
@@ -49,7 +50,14 @@ export async function startAmongSeveral(assembly: Assembly, name: string): Promi
     await store[Symbol.asyncDispose]()
     throw error
   })
-  const take = () => (leader === undefined ? Lead.take(about) : Promise.resolve(undefined))
+  const take = async (): Promise<Lead | undefined> => {
+    const { until = 0 } = (await leadOf(store, site)) ?? {}
+    if (leader !== undefined || until > clock.now()) return undefined
+    // A daemon that hangs has its port still; whoever cannot listen there cannot lead.
+    if (await isFree(configuration.peerListener)) return Lead.take(about)
+    log.write('warning', 'lead-waits', { port: configuration.peerListener.port })
+    return undefined
+  }
   const seat = new Seat({ store, run, presence, take })
   shutdown.add('close', 'seat', () => seat.leave())
   const lead = await seat.tryLead()

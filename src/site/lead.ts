@@ -63,8 +63,7 @@ export class Lead {
     const { site, store, clock, run, leaseMs } = input
     const now = clock.now()
     const standsUntilMs = clock.monotonicMs() + leaseMs
-    const [row] = (await store.read(bind(SELECT, site))) as [Row?]
-    if (row !== undefined && Number(row['until']) > now) return undefined
+    if (((await leadOf(store, site))?.until ?? 0) > now) return undefined
     try {
       const taken = await store.commit([bind(TAKE, site, 1, run, now + leaseMs, 1, now)])
       return new Lead(input, Number(taken[0][0]['epoch']), standsUntilMs)
@@ -109,7 +108,7 @@ export class Lead {
     this.#ended = true
     this.#renewing?.()
     const { store, site, run } = this.#input
-    await store.commit([bind(RELEASE, site, run)])
+    await store.commit([bind(RELEASE, 0, site, run)])
   }
 
   async #commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
@@ -131,8 +130,7 @@ export class Lead {
 
   async #stands(): Promise<boolean> {
     const { store, site, run } = this.#input
-    const [row] = (await store.read(bind(SELECT, site))) as [Row?]
-    return row?.['run'] === run
+    return (await leadOf(store, site))?.run === run
   }
 
   #keepRenewing(): void {
@@ -148,13 +146,17 @@ export class Lead {
   }
 }
 
-/** Which start of a daemon leads, and since how many changes; undefined if none ever did. */
-export async function leadOf(
-  store: Store,
-  site: SiteId,
-): Promise<{ readonly epoch: number; readonly run: string } | undefined> {
+/** Which start of a daemon leads, or did last. */
+export interface LeadEntry {
+  readonly run: string
+  /** Until when nobody may take its place, by the wall clock. */
+  readonly until: number
+}
+
+/** Who leads a site; undefined if nobody ever did. */
+export async function leadOf(store: Store, site: SiteId): Promise<LeadEntry | undefined> {
   const [row] = (await store.read(bind(SELECT, site))) as [Row?]
-  return row && { epoch: Number(row['epoch']), run: String(row['run']) }
+  return row && { run: String(row['run']), until: Number(row['until']) }
 }
 
 interface LeadTables {
@@ -163,7 +165,7 @@ interface LeadTables {
 const db = tablesOf<LeadTables>()
 
 const SELECT = statement(
-  db.selectFrom('site_lead').select(['epoch', 'run', 'until']).where('site_id', '=', ''),
+  db.selectFrom('site_lead').select(['run', 'until']).where('site_id', '=', ''),
 )
 const TAKE = statement(
   db
