@@ -78,6 +78,7 @@ const powers: Powers = {
   readNetwork: async (name) => (await networks()).readNetwork(name),
   planNetwork: async (file, options) => (await networks()).planNetwork(file, options),
   paceNetwork: async (file, most) => (await networks()).paceNetwork(file, most),
+  simulateNetwork: async (what, options) => (await networks()).simulateThis(what, options),
   drawNetwork: async (plan) => (await networks()).drawNetwork(plan),
   readPassphrase,
 }

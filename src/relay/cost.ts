@@ -79,11 +79,11 @@ export function exclusionOf(
 ): Exclusion | undefined {
   const state = topology.states[linkOf(arc)]
   if (state === undefined) return 'unheard'
-  const { policy, nowMs, suspectsToo, octets, ...by } = request
+  const { policy, nowMs, suspectsToo, octets, ledger, priority } = request
   if (state.status === 'off' || state.status === 'pending') return 'off'
   if (nowMs - state.saidMs > policy.staleMs) return 'stale'
   if (state.suspect && suspectsToo !== true) return 'suspect'
-  const usable = usableOctets(topology, arc, { ...by, marks: policy.marks })
+  const usable = usableOctets(topology, arc, { ledger, priority, marks: policy.marks })
   return usable < octets ? 'drained' : undefined
 }
 

@@ -48,8 +48,12 @@ function heardState(
   const { link, a, b } = network.links[at]
   const fromA = reportOf(table, a, { link, peer: b })
   const fromB = reportOf(table, b, { link, peer: a })
-  if (fromA === undefined || fromB === undefined) return undefined
-  const most = (of: (report: Heard) => number): number => Math.max(of(fromA), of(fromB))
+  return fromA && fromB && agreedState(fromA, fromB)
+}
+
+/** How a link stands of which both ends have said something: the worse of what they say. */
+export function agreedState(fromA: HeardReport, fromB: HeardReport): LinkState {
+  const most = (of: (report: HeardReport) => number): number => Math.max(of(fromA), of(fromB))
   return {
     status: LINK_STATUSES[most(({ status }) => LINK_STATUSES.indexOf(status))],
     freeOctets: [
@@ -65,13 +69,14 @@ function heardState(
   }
 }
 
-type Heard = LinkReport & { readonly saidMs: number }
+/** What one end said of a link, and when. */
+export type HeardReport = LinkReport & { readonly saidMs: number }
 
 function reportOf(
   { entries }: AdvertisementTable,
   site: SiteId,
   { link, peer }: Pick<LinkReport, 'link' | 'peer'>,
-): Heard | undefined {
+): HeardReport | undefined {
   const entry = entries.get(site)
   const report = entry?.held?.advertisement.links.find((one) => one.link === link)
   if (entry === undefined || report?.peer !== peer) return undefined

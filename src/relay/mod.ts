@@ -78,7 +78,7 @@ export {
   type KeyExposure,
   type PartExposure,
 } from './exposure.ts'
-export { heardOf } from './heard-topology.ts'
+export { agreedState, heardOf, type HeardReport } from './heard-topology.ts'
 export { padOctetsFor } from './hop.ts'
 export { isolationBy, type Isolation } from './isolation.ts'
 export {

@@ -14,16 +14,16 @@
  * @module
  */
 
-import { logFacts, Refusal, siteId, type LinkId, type SiteId } from '#base'
+import { logFacts, Refusal, siteId, type SiteId } from '#base'
 import type { ExposureView } from '#contract'
 import type { Exchange } from '#exchange'
-import type { SurveyedBlock } from '#keystore'
 import type { Adversary } from '#relay'
 import type { Vault } from '#vault'
 import type { Alarms } from './alarms.ts'
 import type { SiteConfiguration } from './config.ts'
 import type { Declaration, Declarations } from './declarations.ts'
-import { discardBlocks, serveDiscards, type DiscardsInput } from './discards.ts'
+import { giveUpDeclared, takeBackPardoned } from './declared-keys.ts'
+import { serveDiscards, type DiscardsInput } from './discards.ts'
 import { storedExposure } from './exposure-report.ts'
 import { Judge } from './judgement.ts'
 import type { KeyMemory } from './key-memory.ts'
@@ -74,7 +74,7 @@ export class Compromise {
   /** Does again what a crash may have left undone: to be called when the site starts. */
   async resume(): Promise<void> {
     try {
-      await this.#apply()
+      await giveUpDeclared(this.#input)
     } catch (error) {
       this.#input.log.write('error', 'network.declaration-not-applied', logFacts(error))
     }
@@ -115,46 +115,16 @@ export class Compromise {
       const message = `Declared compromised: ${sessionKeys.exposed.length} keys of sessions exposed, ${transfers.affected} transfers and ${items.affected} versions rest on less; ways lead round it`
       await alarms.raise({ kind: DECLARED, severity: 'critical', subject, message })
     }
-    return { ...report, ...(await this.#apply()) }
+    return { ...report, ...(await giveUpDeclared(this.#input)) }
   }
 
   /** Ends declarations: see above. @returns what stands after */
   async pardon(names: readonly string[], actor: string): Promise<readonly Declaration[]> {
-    const { declarations, links, keystore, alarms } = this.#input
+    const { declarations, alarms } = this.#input
     const ended = await declarations.pardon(names.map(siteId), actor)
-    for (const runner of links.filter(({ peer }) => ended.includes(peer))) {
-      const { link } = runner
-      if (this.#quarantineOf(link) !== CAUSE) continue
-      const blocks = keystore.survey().filter((one) => one.link === link && isLive(one))
-      await discardBlocks(this.#input, blocks, CAUSE)
-      await keystore.release(link, 'pardoned')
-      // What the link itself is suspected of is another matter.
-      const other = alarms.standing.find(
-        ({ subject, severity }) => subject === link && severity === 'critical',
-      )
-      const suspicion = runner.suspicion ?? other?.kind
-      if (suspicion !== undefined) await keystore.quarantine({ link, cause: suspicion })
-    }
+    await takeBackPardoned(this.#input, ended)
     for (const node of ended) await alarms.clear(DECLARED, node)
     return declarations.standing
-  }
-
-  /** Keys that declared nodes know are given up, or wait. Doing it again does nothing more. */
-  async #apply(): Promise<Pick<ExposureView, 'discardedBlocks' | 'waitingLinks'>> {
-    const { declarations, keystore, links } = this.#input
-    if (declarations.standing.length === 0) return { discardedBlocks: 0, waitingLinks: [] }
-    const cut = declarations.avoided('cut')
-    const waitingLinks = links.filter(({ peer }) => cut.has(peer)).map(({ link }) => link)
-    for (const link of waitingLinks) {
-      if (this.#quarantineOf(link) !== CAUSE) await keystore.quarantine({ link, cause: CAUSE })
-    }
-    const blocks = keystore.survey().filter((block) => {
-      // A link that waits needs its authentication reserve to go on; what it has is discarded later.
-      if (!isLive(block) || waitingLinks.includes(block.link)) return false
-      return !block.provenance.parts.every((part) => declarations.accepts(part))
-    })
-    await discardBlocks(this.#input, blocks, CAUSE)
-    return { discardedBlocks: blocks.length, waitingLinks }
   }
 
   #storedExposure(adversary: Adversary) {
@@ -167,12 +137,6 @@ export class Compromise {
       }
     })
     return storedExposure({ keystore, memory, vault, exchange, judge, adversary })
-  }
-
-  #quarantineOf(link: LinkId): string | undefined {
-    const { keystore } = this.#input
-    const pools = keystore.peers.flatMap((peer) => keystore.pool(peer).links)
-    return pools.find((one) => one.link === link)?.quarantine
   }
 
   /** @throws CompromiseRefusal, or RangeError for what is no name */
@@ -201,10 +165,6 @@ export class Compromise {
   }
 }
 
-const isLive = ({ state }: SurveyedBlock): boolean => state === 'held' || state === 'available'
-
-/** Cause of quarantine and discard; not an alarm of a link, so that sound blocks do not lift it. */
-const CAUSE = 'declared-compromised'
 const DECLARED = 'network.node-compromised'
 /** Hospitals that one refusal names. */
 const NAMED_MAX = 8

@@ -24,7 +24,7 @@ import type { Peers } from './peers.ts'
 
 export interface DiscardsInput {
   readonly keystore: Keystore
-  readonly peers: Peers
+  readonly peers: Pick<Peers, 'serve' | 'request'>
   readonly log: Log
 }
 
@@ -61,7 +61,7 @@ export async function discardBlocks(
 }
 
 async function tell(
-  peers: Peers,
+  peers: DiscardsInput['peers'],
   peer: SiteId,
   link: LinkId,
   blocks: readonly Position[],

@@ -42,6 +42,11 @@ export {
 export { Follower, type FollowerOptions } from './following.ts'
 export { Lead, leadOf } from './lead.ts'
 export * from './link-ports.ts'
+export { Alarms } from './alarms.ts'
+export { Declarations } from './declarations.ts'
+export { giveUpDeclared, takeBackPardoned } from './declared-keys.ts'
+export { serveDiscards } from './discards.ts'
+export { IsolationWatch } from './isolation.ts'
 export { LogRefusal } from './log-keeper.ts'
 export {
   chainCheckOf,
@@ -61,6 +66,7 @@ export {
   PreSharedRefusal,
   PSK_FILE_OCTETS_MAX,
 } from './pre-shared.ts'
+export { padsFrom, relayLinksOf } from './relaying.ts'
 export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
 export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
 export {
@@ -89,4 +95,5 @@ export { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE } from './fhir-service.t
 export type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
 export { errorBody as controlErrorBody } from './etsi-015/refusal.ts'
 export { YANG_JSON } from './etsi-015/restconf.ts'
+export { WayFinder } from './way-finder.ts'
 export { openSite, Site, verifyLogOf, type SiteOptions, type Surroundings } from './site.ts'

@@ -15,6 +15,14 @@ export {
   type RandomNetwork,
   type RandomNetworkOptions,
 } from './random-network.ts'
+export {
+  NETWORK_FAULTS,
+  randomScenario,
+  type NetworkFaults,
+  type Scenario,
+  type ScenarioPair,
+} from './network/scenario.ts'
+export { simulateNetwork, type NetworkSimulationOptions } from './network/simulation.ts'
 export { SiteDown, WorldSite } from './site.ts'
 export type { Trace } from './trace.ts'
 export { simulate, World, type WorldOptions, type WorldState } from './world.ts'

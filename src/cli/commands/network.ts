@@ -10,18 +10,22 @@ import type {
   LinkPace,
   NetworkFile,
   NetworkPlanView,
+  NetworkSimulationProgress,
+  NetworkSimulationView,
   Shown,
+  SimulatedCountry,
   SiteInNetwork,
 } from '#contract'
 import { newContext, type Context } from '../context.ts'
-import { CliRefusal } from '../exit.ts'
+import { CliRefusal, EXIT } from '../exit.ts'
 import { writeFile } from '../files.ts'
-import { style, table } from '../output.ts'
+import { scaled, style, table } from '../output.ts'
 import { askControl } from '../network/control.ts'
 import { liveLines } from '../network/live-screen.ts'
 import { planScreen } from '../network/plan-screen.ts'
 import { companyIn } from '../network/run-folder.ts'
 import { sampleOf } from '../network/sample.ts'
+import { simulationScreen } from '../network/simulation-screen.ts'
 import { fibreView } from '../views.ts'
 import { attackOptions, wantedAttack, type AttackFlags } from './attack.ts'
 import type { Powers } from './setup.ts'
@@ -48,6 +52,16 @@ export interface NetworkPowers {
       readonly clockHz: number | undefined
     },
   ) => Promise<readonly LinkPace[]>
+  /** A network in simulated time. */
+  readonly simulateNetwork: (
+    what: NetworkFile | SimulatedCountry,
+    options: {
+      readonly seed: number
+      readonly days: number
+      readonly requests: number | undefined
+      readonly told: (progress: NetworkSimulationProgress) => void
+    },
+  ) => Promise<NetworkSimulationView>
   /** Tells a site of the network that it is in. */
   readonly placeInNetwork: (folder: string, about: SiteInNetwork) => Promise<Shown>
   /** A map of the plan as SVG. */
@@ -96,8 +110,71 @@ export function addNetworkCommands(program: Command, powers: Powers): void {
       }
       out.data(plan, planScreen)
     })
+  addSimulate(network, powers, context)
   addUp(network, powers, context)
   addDisturbances(network, context)
+}
+
+function addSimulate(network: Command, powers: Powers, context: () => Context): void {
+  network
+    .command('simulate [network]')
+    .description(
+      'A network for a day in simulated time, with faults, and with every invariant checked',
+    )
+    .option('--random <size>', 'instead of a file: sites and links, as 1000,3000')
+    .option('--days <days>', 'how long (default: 1; 0.05 is a bit more than an hour)')
+    .option('--seed <number>', 'the same seed gives the same day (default: 1)')
+    .option('--requests <count>', 'of applications (default: 100 for each site and day)')
+    .action(async (name: string | undefined, flags: SimulateFlags) => {
+      const { out } = context()
+      const what = await simulated(name, flags, powers)
+      const progress = out.progress('simulated minutes')
+      const view = await powers.simulateNetwork(what, {
+        seed: wholeNumber(flags.seed ?? '1', 'seed', 0, 2 ** 32),
+        days: daysIn(flags.days ?? '1'),
+        requests: maybe(flags.requests, (text) => wholeNumber(text, 'requests', 0, 10_000_000)),
+        told: (one) => progress.update(Math.min(one.minute, one.minutes), one.minutes, noteOf(one)),
+      })
+      progress.done()
+      out.data(view, simulationScreen)
+      if (view.faults.length > 0) process.exitCode = EXIT.findings
+    })
+}
+
+async function simulated(
+  name: string | undefined,
+  { random }: SimulateFlags,
+  powers: Powers,
+): Promise<NetworkFile | SimulatedCountry> {
+  if ((name === undefined) === (random === undefined)) {
+    throw new CliRefusal('ARGUMENT_INVALID', 'Expected a network, or --random with its size')
+  }
+  if (name !== undefined) return powers.readNetwork(name)
+  const [sites = '', links = '', ...rest] = (random ?? '').split(',')
+  if (rest.length > 0) throw new CliRefusal('ARGUMENT_INVALID', '--random takes sites and links')
+  return {
+    sites: wholeNumber(sites, 'random', 2, 1000),
+    links: wholeNumber(links, 'random', 1, 6000),
+  }
+}
+
+function daysIn(text: string): number {
+  const days = Number(text)
+  if (days > 0 && days <= DAYS_MAX) return days
+  throw new CliRefusal('ARGUMENT_INVALID', `--days must be above 0 and at most ${String(DAYS_MAX)}`)
+}
+
+/** How far it is, beside the bar. */
+function noteOf({
+  isClosing,
+  requests,
+  blocks,
+  checks,
+  faults,
+}: NetworkSimulationProgress): string {
+  const wrong = faults === 0 ? 'nothing wrong' : style.red(`${String(faults)} faults`)
+  const done = `${scaled(requests, 'requests')}, ${scaled(blocks, 'blocks')}, ${scaled(checks, 'checks')}`
+  return `${isClosing ? 'faults are over; coming to rest: ' : ''}${done}, ${wrong}`
 }
 
 function addUp(network: Command, powers: Powers, context: () => Context): void {
@@ -176,6 +253,13 @@ interface Placed {
   readonly folder: string
 }
 
+interface SimulateFlags {
+  readonly random?: string
+  readonly days?: string
+  readonly seed?: string
+  readonly requests?: string
+}
+
 interface UpFlags {
   readonly folder?: string
   readonly keep?: boolean
@@ -186,6 +270,7 @@ interface UpFlags {
 const maybe = <T>(text: string | undefined, of: (text: string) => T): T | undefined =>
   text === undefined ? undefined : of(text)
 
+const DAYS_MAX = 30
 const FOLDER = ['--folder <folder>', 'folder of the running network'] as const
 const ACTS = {
   kill: 'Kill the daemon of a site without a warning, as a power cut would',
@@ -204,6 +289,7 @@ ${style.bold('Examples')}
   photonward network plan national --svg national.svg
   photonward network plan ukqn --add bristol-cambridge:230     what would a second way bring?
   photonward network plan campus --without main                and if a building burns?
+  photonward network simulate --random 1000,3000               a country for a day, with faults
   photonward network up campus                                 five sites, a ring, on this machine
 A network is a JSON file of places, links and pairs; every figure has its source, or says that it is
 assumed. Give a name of \`network list\`, or the path of your own file.
