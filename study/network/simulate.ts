@@ -96,7 +96,7 @@ function scaled(scenario: Scenario): Scaled {
 
 const MINUTES_OF_DAY = 1440
 const REQUESTS_PER_SITE_DAY = 100
-const MEAN_BLOCK_BITS = 16_384
+const MEAN_BLOCK_BITS = 32_768
 const SITES_MAX = 1000
 const LINKS_PER_SITE_MAX = 6
 /** Fibre is longer than the straight line: what the published routes of the presets come to. */

@@ -19,7 +19,7 @@ import type {
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { writeFile } from '../files.ts'
-import { scaled, style, table } from '../output.ts'
+import { style, table } from '../output.ts'
 import { askControl } from '../network/control.ts'
 import { liveLines } from '../network/live-screen.ts'
 import { planScreen } from '../network/plan-screen.ts'
@@ -173,7 +173,7 @@ function noteOf({
   faults,
 }: NetworkSimulationProgress): string {
   const wrong = faults === 0 ? 'nothing wrong' : style.red(`${String(faults)} faults`)
-  const done = `${scaled(requests, 'requests')}, ${scaled(blocks, 'blocks')}, ${scaled(checks, 'checks')}`
+  const done = `${whole(requests)} requests, ${whole(blocks)} blocks, ${whole(checks)} checks`
   return `${isClosing ? 'faults are over; coming to rest: ' : ''}${done}, ${wrong}`
 }
 
@@ -269,6 +269,8 @@ interface UpFlags {
 
 const maybe = <T>(text: string | undefined, of: (text: string) => T): T | undefined =>
   text === undefined ? undefined : of(text)
+
+const whole = (value: number): string => value.toLocaleString('en-GB')
 
 const DAYS_MAX = 30
 const FOLDER = ['--folder <folder>', 'folder of the running network'] as const

@@ -75,6 +75,7 @@ function exposureLines({ exposure }: NetworkSimulationView): readonly Line[] {
   )
   const parts = by.map(([nodes, octets]) => `${nodes}: ${bits(octets)}`)
   const worst = exposure.worst.map(({ site, octets }) => `${site} ${bits(octets)}`)
+  if (by.length === 0) return [['Exposure', 'nothing was relayed']]
   return [
     ['Exposure', `nodes that must collude before only the wrap is left: ${parts.join(', ')}`],
     ['', `alone would have: ${worst.length === 0 ? 'nobody anything' : worst.join(', ')}`],
