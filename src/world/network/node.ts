@@ -136,7 +136,7 @@ export class NetworkNode {
     const opened = await openKeystore({
       ...{ ...ports, disk: this.#disk, wrappingRoot: SecretBytes.copyOf(this.#root) },
       links: [...fibres, ...relayLinksOf(site, pairs)],
-      limits: { linkOctetsMax: LINK_OCTETS_MAX },
+      limits: { linkOctetsMax: LINK_OCTETS_MAX, segmentOctets: SEGMENT_OCTETS },
       onChange: () => waiting.relay?.kick(),
       onAlarm: (alarm) => this.#alarmed(alarm),
     })
@@ -372,5 +372,7 @@ const asItIs = (keystore: Keystore): Keystore => keystore
 const NO_LEAF: Statement = { sql: 'select 1', parameters: [] }
 const WRAP_SECRET_OCTETS = 32
 const ASK_MS = 5000
+/** Long enough for the half of a block: what is sealed as one costs the same, however long. */
+const SEGMENT_OCTETS = 16_384
 /** Octets of one link that an end stores; above them the link rests. */
 export const LINK_OCTETS_MAX = 98_304
