@@ -12,6 +12,9 @@ import { FhirRefusal } from './refusal.ts'
 import type { Routed } from './routes.ts'
 import type { Action, Session } from './session.ts'
 
+/** Path of the server on its listener. */
+export const FHIR_BASE = '/fhir'
+
 /** A request with its headers. */
 export interface FhirRequest extends HttpRequest {
   /** A header by its lower-case name. */
@@ -20,12 +23,14 @@ export interface FhirRequest extends HttpRequest {
 
 /** What the host hands in. */
 export interface FhirOptions {
-  readonly vault: Pick<Vault, 'write' | 'consult' | 'instancePast' | 'past'>
+  readonly vault: Pick<Vault, 'write' | 'consult' | 'instancePast' | 'past' | 'search'>
   readonly clock: Clock
   readonly random: RandomSource
   readonly log: Log
   /** Version of the software, for `/metadata`. */
   readonly version: string
+  /** Whether `Type/id` must lead to a resource of this site, or may lead anywhere: the default. */
+  readonly references?: 'any' | 'here'
   /** URL under which clients reach this server; left out, as each request says. */
   readonly base?: string | undefined
   /** The caller of a request, or undefined for whoever is not known. */
@@ -42,6 +47,8 @@ export interface Call extends Routed {
   /** Absolute URL of the server, without a slash at its end. */
   readonly base: string
   readonly preference: Preference
+  /** What came with an entry of a Bundle, in the place of a body. */
+  readonly sent?: JsonObject | undefined
 }
 
 /** An answer before it becomes octets. */

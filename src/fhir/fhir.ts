@@ -8,9 +8,11 @@
  * @module
  */
 
-import { AssertionFailure, logFacts, newUuid, type HttpResponse } from '#base'
+import { assert, AssertionFailure, logFacts, newUuid, type HttpResponse } from '#base'
+import { bundle } from './batch.ts'
 import { capabilityStatement } from './capability.ts'
 import {
+  FHIR_BASE,
   responseOf,
   type Answer,
   type Call,
@@ -20,11 +22,12 @@ import {
 import { history, instanceHistory } from './history.ts'
 import { checkAccepted, preferenceOf } from './negotiation.ts'
 import { refusedBy } from './outcome.ts'
+import { patch } from './patching.ts'
 import { read, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { routeOf, type Interaction } from './routes.ts'
 import { validate } from './validating.ts'
-import { create, remove, update } from './writing.ts'
+import { conditionalDelete, conditionalUpdate, create, remove, update } from './writing.ts'
 
 /** A FHIR server over one vault. */
 export interface Fhir {
@@ -68,11 +71,26 @@ async function answerTo(options: FhirOptions, request: FhirRequest): Promise<Ans
   }
   const preference = preferenceOf(request.header('prefer'))
   const call: Call = { ...routed, options, session, request, base, preference }
-  return await INTERACTIONS[routed.interaction](call)
+  if (routed.interaction === 'bundle') return await bundle(call, (entry) => perform(entry))
+  return await interactionOf(call)(call)
+}
+
+/** Answers an entry of a Bundle, whatever becomes of it. */
+async function perform(call: Call): Promise<Answer> {
+  try {
+    return await interactionOf(call)(call)
+  } catch (error) {
+    return refusedAnswer(call.options, error)
+  }
+}
+
+function interactionOf({ interaction }: Call): (call: Call) => Promise<Answer> {
+  assert(interaction !== 'bundle' && interaction !== 'capabilities', 'these do not nest')
+  return INTERACTIONS[interaction]
 }
 
 const INTERACTIONS: Readonly<
-  Record<Exclude<Interaction, 'capabilities'>, (call: Call) => Promise<Answer>>
+  Record<Exclude<Interaction, 'capabilities' | 'bundle'>, (call: Call) => Promise<Answer>>
 > = {
   'history-system': history,
   'history-type': history,
@@ -81,7 +99,11 @@ const INTERACTIONS: Readonly<
   read,
   vread,
   update,
+  'update-conditional': conditionalUpdate,
+  patch,
+  'patch-conditional': patch,
   delete: remove,
+  'delete-conditional': conditionalDelete,
   validate,
 }
 
@@ -105,6 +127,4 @@ function requestIdOf({ random }: FhirOptions, request: FhirRequest): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : newUuid(random)
 }
 
-/** Path of the server on its listener. */
-export const FHIR_BASE = '/fhir'
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/

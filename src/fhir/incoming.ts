@@ -35,8 +35,9 @@ export async function jsonIn(
 }
 
 /** The resource of a body, of the type in the path; not yet validated. */
-export async function resourceIn({ options, request, type }: Call): Promise<JsonObject> {
-  const value = await jsonIn(options, request)
+export async function resourceIn(call: Call): Promise<JsonObject> {
+  const { options, request, type } = call
+  const value = call.sent ?? (await jsonIn(options, request))
   if (!isObject(value)) {
     throw refusal('HEALTH_JSON_INVALID', { kind: 'structure', place: '', reason: WANTED })
   }
@@ -56,5 +57,8 @@ export function checkValid(value: JsonObject, place = typeIn(value)): void {
 export function typeIn({ resourceType }: JsonObject): string {
   return typeof resourceType === 'string' ? resourceType : ''
 }
+
+/** The logical id that a resource has; empty if it has none. */
+export const idIn = ({ id }: JsonObject): string => (typeof id === 'string' ? id : '')
 
 const WANTED = 'expected an object'

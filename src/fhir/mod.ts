@@ -11,8 +11,8 @@
  * @module
  */
 
-export type { FhirOptions, FhirRequest } from './context.ts'
-export { createFhir, FHIR_BASE, type Fhir } from './fhir.ts'
+export { FHIR_BASE, type FhirOptions, type FhirRequest } from './context.ts'
+export { createFhir, type Fhir } from './fhir.ts'
 export { FHIR_JSON } from './negotiation.ts'
 export { outcomeOf, type OutcomeIssue } from './outcome.ts'
 export { FhirRefusal, REFUSALS, type FhirRefusalCode } from './refusal.ts'

@@ -23,10 +23,11 @@ export function refusedBy(error: unknown): Refused {
   if (error instanceof HealthRefusal) return refusedHealth(error)
   const { code, message, facts } = fhirRefusalOf(error)
   const { status, issue } = REFUSALS[code]
-  const allow = facts['allow']
+  const { allow, place } = facts
+  const told = { severity: 'error', code: issue, text: message, refusal: code } as const
   return {
     status,
-    outcome: outcomeOf([{ severity: 'error', code: issue, text: message, refusal: code }]),
+    outcome: outcomeOf([typeof place === 'string' ? { ...told, place } : told]),
     ...(typeof allow === 'string' ? { headers: { allow } } : {}),
   }
 }

@@ -12,6 +12,7 @@ import { FhirRefusal } from './refusal.ts'
 /** What can be asked. */
 export type Interaction =
   | 'capabilities'
+  | 'bundle'
   | 'history-system'
   | 'history-type'
   | 'history-instance'
@@ -19,7 +20,11 @@ export type Interaction =
   | 'read'
   | 'vread'
   | 'update'
+  | 'patch'
   | 'delete'
+  | 'update-conditional'
+  | 'patch-conditional'
+  | 'delete-conditional'
   | 'validate'
 
 /** One way to ask. */
@@ -28,8 +33,11 @@ export interface Route {
   /** Segments of the path below the base; `[type]`, `[id]` and `[version]` stand for any. */
   readonly path: string
   readonly interaction: Interaction
-  /** Parameters of the query that are understood, beside `_format` and `_pretty`. */
-  readonly parameters?: readonly string[]
+  /**
+   * Parameters of the query that are understood, beside `_format` and `_pretty`; `criteria` where it
+   * is a search, whose own reader refuses what it does not know.
+   */
+  readonly parameters?: readonly string[] | 'criteria'
 }
 
 /** A route with what its path named. */
@@ -47,13 +55,18 @@ const GENERAL: readonly string[] = ['_format', '_pretty']
 /** Every interaction there is. */
 export const ROUTES: readonly Route[] = [
   { method: 'GET', path: 'metadata', interaction: 'capabilities' },
+  { method: 'POST', path: '', interaction: 'bundle' },
   { method: 'GET', path: '_history', interaction: 'history-system', parameters: PAGED },
   { method: 'POST', path: '[type]', interaction: 'create' },
   { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: PAGED },
   { method: 'POST', path: '[type]/$validate', interaction: 'validate' },
   { method: 'GET', path: '[type]/[id]', interaction: 'read' },
   { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
+  { method: 'PATCH', path: '[type]/[id]', interaction: 'patch' },
   { method: 'DELETE', path: '[type]/[id]', interaction: 'delete' },
+  { method: 'PUT', path: '[type]', interaction: 'update-conditional', parameters: 'criteria' },
+  { method: 'PATCH', path: '[type]', interaction: 'patch-conditional', parameters: 'criteria' },
+  { method: 'DELETE', path: '[type]', interaction: 'delete-conditional', parameters: 'criteria' },
   {
     ...{ method: 'GET', path: '[type]/[id]/_history', interaction: 'history-instance' },
     parameters: PAGED,
@@ -104,6 +117,7 @@ function match(
 }
 
 function checkParameters({ parameters = [] }: Route, query: HttpRequest['query']): void {
+  if (parameters === 'criteria') return
   for (const name of query.keys()) {
     if (GENERAL.includes(name) || parameters.includes(name)) continue
     const known = [...parameters, ...GENERAL].join(', ')

@@ -10,33 +10,44 @@
  */
 
 import { newUuid, present } from '#base'
-import type { JsonObject } from '#health'
-import type { Change, Opened, ResourceName, WriteUnit, Written } from '#vault'
+import { isResourceId, type JsonObject } from '#health'
+import type { Change, Opened, ResourceName, WriteView, Written } from '#vault'
+import { selected } from './conditions.ts'
 import { checkAllowed, type Answer, type Call } from './context.ts'
-import { checkValid, resourceIn, typeIn } from './incoming.ts'
+import { checkValid, idIn, resourceIn, typeIn } from './incoming.ts'
 import { outcomeOf } from './outcome.ts'
 import { nameIn, versionHeaders } from './reading.ts'
+import { checkReferences } from './references.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { servedResource, storedResource, versionInTag } from './resources.ts'
 import type { Action, Session } from './session.ts'
 
-/** `POST [type]`: the server names it. */
+/** `POST [type]`: the server names it. With `If-None-Exist`, only if nothing is selected by it. */
 export async function create(call: Call): Promise<Answer> {
-  const { options, session } = call
+  const { options, session, request } = call
   const type = present(call.type, 'the type of a create')
   await checkAllowed(call, 'create', type)
   const id = newUuid(options.random)
   const value = storedResource(await resourceIn(call), id)
   checkValid(value)
   await checkMay(session, 'create', value)
-  const change: Change = { kind: 'put', type, id, value, expect: 'absent' }
-  const written = await writeOne(call, { name: { type, id }, act: 'new', plan: () => change })
+  const criteria = request.header('if-none-exist')
+  let found: Opened | undefined
+  const plan = async (view: WriteView): Promise<Change | undefined> => {
+    const name = criteria === undefined ? undefined : await selected(call, { type, criteria })
+    found = name && (await view.current(name))
+    if (found !== undefined) return undefined
+    await checkReferences(options, [value], view)
+    return { kind: 'put', type, id, value, expect: 'absent' }
+  }
+  const names = criteria === undefined ? [{ type, id }] : undefined
+  const written = await writeOne(call, { names, act: 'new', plan })
+  if (found !== undefined) return existing(call, found)
   return changed(call, { written, value })
 }
 
 /** `PUT [type]/[id]`: replaces the resource, or makes it under the client's id. */
 export async function update(call: Call): Promise<Answer> {
-  const { session, request } = call
   const name = nameIn(call)
   await checkAllowed(call, 'update', name.type)
   const sent = await resourceIn(call)
@@ -45,58 +56,127 @@ export async function update(call: Call): Promise<Answer> {
   }
   const value = storedResource(sent, name.id)
   checkValid(value)
-  const expect = expectedIn(request.header('if-match'), request.header('if-none-match'))
   let before: Opened | undefined
-  const plan = async (current: Opened | undefined): Promise<Change> => {
-    before = current
-    await checkMay(session, current === undefined ? 'create' : 'update', value, current)
-    return { kind: 'put', ...name, value, ...(expect !== undefined && { expect }) }
+  const plan = async (view: WriteView): Promise<Change> => {
+    before = await view.current(name)
+    return await putting(call, { value, before, view })
   }
-  const written = await writeOne(call, { name, act: 'next', plan })
+  const written = await writeOne(call, { names: [name], act: 'next', plan })
   return changed(call, { written, value, before })
+}
+
+/** `PUT [type]?…`: replaces what is selected, or makes it. */
+export async function conditionalUpdate(call: Call): Promise<Answer> {
+  const { options, request } = call
+  const type = present(call.type, 'the type of an update')
+  await checkAllowed(call, 'update', type)
+  const sent = await resourceIn(call)
+  const newId = newUuid(options.random)
+  let value: JsonObject | undefined
+  let before: Opened | undefined
+  const plan = async (view: WriteView): Promise<Change> => {
+    const found = await selected(call, { type, criteria: request.query.toString() })
+    const { id = found?.id ?? newId } = sent
+    if (!isResourceId(id) || (found !== undefined && found.id !== id)) {
+      throw new FhirRefusal(
+        'FHIR_NAME_DIFFERS',
+        'The resource has another id than what is selected',
+      )
+    }
+    value = storedResource(sent, id)
+    checkValid(value)
+    before = await view.current({ type, id })
+    return await putting(call, { value, before, view })
+  }
+  const written = await writeOne(call, { names: undefined, act: 'next', plan })
+  return changed(call, { written, value: present(value, 'what is put'), before })
 }
 
 /** `DELETE [type]/[id]`: what is not there, or may not be seen, is gone already. */
 export async function remove(call: Call): Promise<Answer> {
-  const { session, request } = call
   const name = nameIn(call)
   await checkAllowed(call, 'delete', name.type)
-  const expect = expectedIn(request.header('if-match'), undefined)
-  const plan = async (current: Opened | undefined): Promise<Change | undefined> => {
-    if (current === undefined || current.isGone) return undefined
-    if (!(await maySee(session, current))) return undefined
-    await checkMay(session, 'delete', current.value, current)
-    return { kind: 'remove', ...name, ...(expect !== undefined && { expect }) }
-  }
-  const written = await writeOne(call, { name, act: 'end', plan })
-  if (written?.at === undefined) return { status: 204 }
-  return { status: 204, headers: versionHeaders({ version: written.version, at: written.at }) }
+  const plan = async (view: WriteView) => await removing(call, await view.current(name))
+  return deleted(await writeOne(call, { names: [name], act: 'end', plan }))
 }
 
-/** One change of one resource, as it is planned from the version that is there. */
+/** `DELETE [type]?…`: deletes what is selected, one at most. */
+export async function conditionalDelete(call: Call): Promise<Answer> {
+  const { request } = call
+  const type = present(call.type, 'the type of a delete')
+  await checkAllowed(call, 'delete', type)
+  const plan = async (view: WriteView): Promise<Change | undefined> => {
+    const found = await selected(call, { type, criteria: request.query.toString() })
+    return found && (await removing(call, await view.current(found)))
+  }
+  return deleted(await writeOne(call, { names: undefined, act: 'end', plan }))
+}
+
+/** One change of one resource, as it is planned from what is there. */
 interface OneChange {
-  readonly name: ResourceName
+  /** Undefined: known only in the vault's turn. */
+  readonly names: readonly ResourceName[] | undefined
   /** Neutral word for the log. */
   readonly act: string
-  readonly plan: (current: Opened | undefined) => Change | undefined | Promise<Change | undefined>
+  readonly plan: (view: WriteView) => Promise<Change | undefined>
 }
 
 /** Writes one change. @returns undefined where the plan changes nothing */
 export async function writeOne(
   { options, session }: Call,
-  { name, act, plan }: OneChange,
+  { names, act, plan }: OneChange,
 ): Promise<Written | undefined> {
-  const unit: WriteUnit = {
-    actor: session.actor,
-    act,
-    names: [name],
+  const [written] = await options.vault.write({
+    ...{ actor: session.actor, act, ...(names && { names }) },
     plan: async (view) => {
-      const change = await plan(act === 'new' ? undefined : await view.current(name))
+      const change = await plan(view)
       return change === undefined ? [] : [change]
     },
-  }
-  const [written] = await options.vault.write(unit)
+  })
   return written
+}
+
+/** The change that puts a valid resource in the place of what is there, if that may be. */
+export async function putting(
+  { options, session, request }: Call,
+  about: {
+    readonly value: JsonObject
+    readonly before: Opened | undefined
+    readonly view: Pick<WriteView, 'isHere'>
+  },
+): Promise<Change> {
+  const { value, before, view } = about
+  await checkMay(session, before === undefined ? 'create' : 'update', value, before)
+  await checkReferences(options, [value], view)
+  const expect = expectedIn(request.header('if-match'), request.header('if-none-match'))
+  const name = { type: typeIn(value), id: idIn(value) }
+  return { kind: 'put', ...name, value, ...(expect !== undefined && { expect }) }
+}
+
+/** The change that removes what is there, if it may be seen and removed. */
+export async function removing(
+  { session, request }: Call,
+  current: Opened | undefined,
+): Promise<Change | undefined> {
+  if (current === undefined || current.isGone || !(await maySee(session, current))) return undefined
+  await checkMay(session, 'delete', current.value, current)
+  const expect = expectedIn(request.header('if-match'), undefined)
+  const { type, id } = current
+  return { kind: 'remove', type, id, ...(expect !== undefined && { expect }) }
+}
+
+function deleted(written: Written | undefined): Answer {
+  if (written?.at === undefined) return { status: 204 }
+  return { status: 204, headers: versionHeaders({ version: written.version, at: written.at }) }
+}
+
+/** What a conditional create finds there already. */
+function existing({ base, preference }: Call, found: Opened): Answer {
+  const { type, id, version } = found
+  const location = `${base}/${type}/${id}/_history/${version}`
+  const headers = { ...versionHeaders(found), location }
+  if (preference !== 'representation') return { status: 200, headers }
+  return { status: 200, headers, resource: servedResource(found) }
 }
 
 /** What is answered to a create, update or patch. */

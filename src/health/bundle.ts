@@ -78,7 +78,7 @@ function* checked(
   const issues: Issue[] = []
   const resources: ImportedResource[] = []
   for (const item of named) {
-    issues.push(...resolve(item.value, targets, item.place).take(ISSUES_MAX))
+    issues.push(...resolveReferences(item.value, targets, item.place).take(ISSUES_MAX))
     issues.push(...issuesOf(item.value, item.place, ISSUES_MAX))
     // An import of nothing but faults ends early.
     if (issues.length >= ISSUES_MAX) break
@@ -182,21 +182,25 @@ function idOf(type: string, fullUrl: string | undefined): string | undefined {
   return parts?.[0] === type ? parts[1] : undefined
 }
 
-/** Rewrites references in place, and finds those that nothing can resolve. */
-function* resolve(
+/**
+ * Rewrites, in place, whatever equals a key of `targets`, and finds references that nothing can
+ * resolve.
+ */
+export function* resolveReferences(
   value: Json | undefined,
   targets: ReadonlyMap<string, string>,
   place: string,
 ): Generator<Issue> {
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield* resolve(item, targets, `${place}[${index}]`)
+    for (const [index, item] of value.entries())
+      yield* resolveReferences(item, targets, `${place}[${index}]`)
     return
   }
   if (!isObject(value)) return
   for (const name of Object.keys(value)) {
     const member = value[name]
     if (typeof member !== 'string') {
-      if (typeof member === 'object') yield* resolve(member, targets, joined(place, name))
+      if (typeof member === 'object') yield* resolveReferences(member, targets, joined(place, name))
       continue
     }
     if (!LINKING_MEMBERS.has(name)) continue
@@ -206,10 +210,24 @@ function* resolve(
   }
 }
 
+/** The conditional references of a resource, `Practitioner?identifier=…`, once each. */
+export function conditionalReferencesOf(resource: JsonObject): ReadonlySet<string> {
+  const found = new Set<string>()
+  const visit = (value: Json | undefined): void => {
+    if (Array.isArray(value)) value.forEach(visit)
+    if (!isObject(value)) return
+    const { reference } = value
+    if (typeof reference === 'string' && CONDITIONAL.test(reference)) found.add(reference)
+    Object.values(value).forEach(visit)
+  }
+  visit(resource)
+  return found
+}
+
 function* unresolvable(reference: string, place: string): Generator<Issue> {
   if (/^urn:(?:uuid|oid):/.test(reference)) {
     yield { kind: 'not-found', place, reason: 'no entry of the Bundle has this fullUrl' }
-  } else if (/^[A-Za-z]+\?/.test(reference)) {
+  } else if (CONDITIONAL.test(reference)) {
     yield { kind: 'not-supported', place, reason: 'conditional references are not supported' }
   }
 }
@@ -223,6 +241,7 @@ const refused = (code: HealthRefusalCode, place: string, reason: string) =>
 const joined = (place: string, name: string): string =>
   join(place, isMemberName(name) ? name : '{member}')
 
+const CONDITIONAL = /^[A-Za-z]+\?/
 /** Entries of one Bundle. */
 export const BUNDLE_ENTRIES_MAX = 10_000
 const BUNDLE_TYPES: readonly string[] = ['transaction', 'batch', 'collection']

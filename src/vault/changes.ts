@@ -49,6 +49,8 @@ export interface Written extends ResourceName {
 export interface WriteView {
   /** The newest version of a resource, also of one that is gone; undefined if there was none. */
   current(name: ResourceName): Promise<Opened | undefined>
+  /** Whether all of these are here and not gone. */
+  isHere(names: readonly ResourceName[]): Promise<boolean>
 }
 
 /** Changes that are made together or not at all. */

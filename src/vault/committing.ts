@@ -81,6 +81,14 @@ async function planned(context: VaultContext, units: readonly Pending[]): Promis
       using opening = await openAt(context, object)
       return opening.opened
     },
+    isHere: async (names) => {
+      const identities = names.map((name) => identityOf(context.tags, context.site, name))
+      const stored = await objectsByIdentity(context, identities)
+      return identities.every((identity) => {
+        const object = stored.get(hex(identity))
+        return object !== undefined && !isLike(context, object, GONE)
+      })
+    },
   }
   const found: Planned[] = []
   for (const pending of units) {

@@ -15,7 +15,7 @@
 
 export { ROW_OCTETS_MAX } from './blobs.ts'
 export type { Change, ResourceName, WriteUnit, WriteView, Written } from './changes.ts'
-export { paced, type VaultLog, type VaultPorts, type VerifiersOf } from './context.ts'
+export { paced, pauses, type VaultLog, type VaultPorts, type VerifiersOf } from './context.ts'
 export { type ExportItem, type ExportLimits, type PreparedExport } from './export.ts'
 export { FAULTS_REPORTED_MAX, type ScrubFinding, type ScrubPart } from './findings.ts'
 export { readStatement, type GroupProof, type GroupStatement } from './group.ts'
