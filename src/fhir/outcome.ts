@@ -84,6 +84,10 @@ function fhirRefusalOf(error: unknown): FhirRefusal {
     const [code, message] = VAULT[error.code] ?? UNAVAILABLE
     return new FhirRefusal(code, message, { cause: error })
   }
+  if (error instanceof PortRefusal && error.code === 'STORE_CONFLICT') {
+    const message = 'Something else was written in between; ask again'
+    return new FhirRefusal('FHIR_CONFLICT', message, { cause: error })
+  }
   if (error instanceof PortRefusal) {
     return new FhirRefusal(UNAVAILABLE[0], UNAVAILABLE[1], { cause: error })
   }

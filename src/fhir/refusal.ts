@@ -35,6 +35,8 @@ export type FhirRefusalCode =
   | 'FHIR_NAME_DIFFERS'
   /** What the request expects of the resource's version does not hold. */
   | 'FHIR_PRECONDITION_FAILED'
+  /** Something else was written in between; the same request may succeed now. */
+  | 'FHIR_CONFLICT'
   /** A condition that must select one resource selects several. */
   | 'FHIR_SEVERAL_MATCH'
   /** The Bundle is not one that can be processed. */
@@ -80,6 +82,7 @@ export const REFUSALS: Readonly<
   FHIR_PARAMETER_UNKNOWN: { status: 400, issue: 'not-supported' },
   FHIR_NAME_DIFFERS: { status: 400, issue: 'value' },
   FHIR_PRECONDITION_FAILED: { status: 412, issue: 'conflict' },
+  FHIR_CONFLICT: { status: 409, issue: 'conflict' },
   FHIR_SEVERAL_MATCH: { status: 412, issue: 'multiple-matches' },
   FHIR_BUNDLE_INVALID: { status: 400, issue: 'structure' },
   FHIR_TOO_LARGE: { status: 413, issue: 'too-long' },

@@ -51,7 +51,7 @@ export function restoreNumbers(value: JsonObject | Json[]): void {
   for (const [name, member] of Object.entries(value)) {
     if (typeof member !== 'object' || member === null || isExact(member)) continue
     const raw = isObject(member) && Object.keys(member).length === 1 ? member['rawJSON'] : undefined
-    if (typeof raw !== 'string') restoreNumbers(member as JsonObject | Json[])
+    if (typeof raw !== 'string') restoreNumbers(member)
     else if (NUMBER.test(raw)) Reflect.set(value, name, numberOf(raw))
   }
 }
