@@ -6,7 +6,7 @@
  */
 
 import { isoTime } from '#base'
-import { RESOURCE_TYPES, type JsonObject } from '#health'
+import { RESOURCE_TYPES, searchParametersOf, type JsonObject } from '#health'
 import type { FhirOptions } from './context.ts'
 import { ROUTES, type Interaction } from './routes.ts'
 
@@ -22,55 +22,74 @@ export function capabilityStatement(
     implementation: { description: 'Records of one site, sealed at rest', url: base },
     fhirVersion: '4.0.1',
     format: ['json', 'application/fhir+json'],
+    patchFormat: ['application/json-patch+json', 'application/fhir+json'],
     rest: [
       {
         mode: 'server',
         security: { description: 'TLS 1.3 with client certificates' },
-        resource: RESOURCE_TYPES.map(resourceOf),
+        resource: (resources ??= RESOURCE_TYPES.map(resourceOf)),
         interaction: codesOf(SYSTEM),
+        compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'],
       },
     ],
   }
 }
 
+/** The same for every request; made at the first. */
+let resources: JsonObject[] | undefined
+
 function resourceOf(type: string): JsonObject {
+  const operations = type === 'Patient' ? [VALIDATE, EVERYTHING] : [VALIDATE]
   return {
     type,
     interaction: codesOf(BY_TYPE),
-    versioning: 'versioned-update',
-    readHistory: true,
-    updateCreate: true,
-    conditionalCreate: false,
+    ...{ versioning: 'versioned-update', readHistory: true, updateCreate: true },
+    conditionalCreate: true,
     conditionalRead: 'full-support',
-    conditionalUpdate: false,
-    conditionalDelete: 'not-supported',
-    ...(has('validate') && {
-      operation: [{ name: 'validate', definition: VALIDATE }],
-    }),
+    conditionalUpdate: has('update-conditional'),
+    conditionalDelete: has('delete-conditional') ? 'single' : 'not-supported',
+    referencePolicy: ['literal', 'local', 'logical'],
+    searchInclude: ['*'],
+    searchParam: [...searchParametersOf(type).values()].map(({ code, type: kind }) => ({
+      ...{ name: code, type: kind },
+    })),
+    operation: operations.map((operation) => ({ ...operation })),
   }
 }
 
 const has = (interaction: Interaction): boolean =>
   ROUTES.some((route) => route.interaction === interaction)
 
-const codesOf = (codes: Readonly<Partial<Record<Interaction, readonly string[]>>>): JsonObject[] =>
+const codesOf = (codes: Codes): JsonObject[] =>
   (Object.keys(codes) as Interaction[])
     .filter(has)
     .flatMap((interaction) => codes[interaction] ?? [])
     .map((code) => ({ code }))
 
+type Codes = Readonly<Partial<Record<Interaction, readonly string[]>>>
 /** Codes of type-restful-interaction … */
-const BY_TYPE: Readonly<Partial<Record<Interaction, readonly string[]>>> = {
+const BY_TYPE: Codes = {
   read: ['read'],
   vread: ['vread'],
   update: ['update'],
+  patch: ['patch'],
   delete: ['delete'],
   'history-instance': ['history-instance'],
   'history-type': ['history-type'],
   create: ['create'],
+  'search-type': ['search-type'],
 }
 /** … and of system-restful-interaction. */
-const SYSTEM: Readonly<Partial<Record<Interaction, readonly string[]>>> = {
+const SYSTEM: Codes = {
+  bundle: ['transaction', 'batch'],
   'history-system': ['history-system'],
+  'search-system': ['search-system'],
 }
-const VALIDATE = 'http://hl7.org/fhir/OperationDefinition/Resource-validate'
+const VALIDATE = {
+  name: 'validate',
+  definition: 'http://hl7.org/fhir/OperationDefinition/Resource-validate',
+}
+const EVERYTHING = {
+  name: 'everything',
+  definition: 'http://hl7.org/fhir/OperationDefinition/Patient-everything',
+}

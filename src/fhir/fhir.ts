@@ -26,6 +26,7 @@ import { patch } from './patching.ts'
 import { read, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { routeOf, type Interaction } from './routes.ts'
+import { everything, search, searchCompartment } from './searching.ts'
 import { validate } from './validating.ts'
 import { conditionalDelete, conditionalUpdate, create, remove, update } from './writing.ts'
 
@@ -105,6 +106,10 @@ const INTERACTIONS: Readonly<
   delete: remove,
   'delete-conditional': conditionalDelete,
   validate,
+  'search-system': search,
+  'search-type': search,
+  'search-compartment': searchCompartment,
+  everything,
 }
 
 function refusedAnswer({ log }: FhirOptions, error: unknown): Answer {

@@ -18,6 +18,7 @@ import { paced } from '#vault'
 import type { Call, FhirOptions, FhirRequest } from './context.ts'
 import { checkSent } from './negotiation.ts'
 import { FhirRefusal, invalidRequest } from './refusal.ts'
+import { checkWhole } from './subset.ts'
 
 /** The JSON of a body. @throws FhirRefusal, HealthRefusal */
 export async function jsonIn(
@@ -49,6 +50,7 @@ export async function resourceIn(call: Call): Promise<JsonObject> {
 
 /** @throws HealthRefusal `HEALTH_RESOURCE_INVALID` with every fault, up to `ISSUES_MAX` */
 export function checkValid(value: JsonObject, place = typeIn(value)): void {
+  checkWhole(value)
   const issues = issuesOf(value, place, ISSUES_MAX)
   if (issues.length > 0) throw invalid(issues)
 }

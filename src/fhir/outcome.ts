@@ -109,6 +109,8 @@ const VAULT: Readonly<Record<string, readonly [FhirRefusalCode, string]>> = {
     'The demo profile accepts records of synthetic patients only',
   ],
   VAULT_TOO_MANY_SUBJECTS: ['FHIR_RULE_BROKEN', 'The resource is about too many patients'],
+  VAULT_SEARCH_COSTLY: ['FHIR_TOO_COSTLY', 'The search looks at too much; narrow it'],
+  VAULT_PLACE_UNKNOWN: ['FHIR_REQUEST_INVALID', 'The page is none of this search, or too old'],
   VAULT_DAMAGED: ['FHIR_RECORD_DAMAGED', 'A record is not as it was sealed; the operator is told'],
 }
 const HEALTH_STATUS: Readonly<Partial<Record<string, number>>> = {

@@ -43,6 +43,8 @@ export type FhirRefusalCode =
   | 'FHIR_BUNDLE_INVALID'
   /** More than one request takes. */
   | 'FHIR_TOO_LARGE'
+  /** A search that would look at more than one request may. */
+  | 'FHIR_TOO_COSTLY'
   /** The patch cannot be applied to what is stored. */
   | 'FHIR_PATCH_FAILED'
   /** The rules of this site refuse the resource. */
@@ -86,6 +88,7 @@ export const REFUSALS: Readonly<
   FHIR_SEVERAL_MATCH: { status: 412, issue: 'multiple-matches' },
   FHIR_BUNDLE_INVALID: { status: 400, issue: 'structure' },
   FHIR_TOO_LARGE: { status: 413, issue: 'too-long' },
+  FHIR_TOO_COSTLY: { status: 400, issue: 'too-costly' },
   FHIR_PATCH_FAILED: { status: 422, issue: 'processing' },
   FHIR_RULE_BROKEN: { status: 422, issue: 'business-rule' },
   FHIR_NOT_SUPPORTED: { status: 501, issue: 'not-supported' },

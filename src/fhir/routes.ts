@@ -25,6 +25,10 @@ export type Interaction =
   | 'update-conditional'
   | 'patch-conditional'
   | 'delete-conditional'
+  | 'search-system'
+  | 'search-type'
+  | 'search-compartment'
+  | 'everything'
   | 'validate'
 
 /** One way to ask. */
@@ -70,6 +74,22 @@ export const ROUTES: readonly Route[] = [
   {
     ...{ method: 'GET', path: '[type]/[id]/_history', interaction: 'history-instance' },
     parameters: PAGED,
+  },
+  { method: 'GET', path: '', interaction: 'search-system', parameters: 'criteria' },
+  { method: 'POST', path: '_search', interaction: 'search-system', parameters: 'criteria' },
+  { method: 'GET', path: '[type]', interaction: 'search-type', parameters: 'criteria' },
+  { method: 'POST', path: '[type]/_search', interaction: 'search-type', parameters: 'criteria' },
+  {
+    ...{ method: 'GET', path: 'Patient/[id]/$everything', interaction: 'everything' },
+    parameters: 'criteria',
+  },
+  {
+    ...{ method: 'GET', path: 'Patient/[id]/[type]', interaction: 'search-compartment' },
+    parameters: 'criteria',
+  },
+  {
+    ...{ method: 'GET', path: 'Patient/[id]/*', interaction: 'search-compartment' },
+    parameters: 'criteria',
   },
   { method: 'GET', path: '[type]/[id]/_history/[version]', interaction: 'vread' },
 ]

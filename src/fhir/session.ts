@@ -34,4 +34,9 @@ export interface Session {
   /** As it shall stand in the log; no name of a person. */
   readonly actor: string
   decide(facts: DecisionFacts): Decision | Promise<Decision>
+  /**
+   * What `decide` would say of every resource of a type, where that is known without looking at
+   * one: then a search need not open what it does not give out.
+   */
+  glance?(action: Action, type: string): boolean | undefined
 }

@@ -38,6 +38,7 @@ import { FhirRefusal, notFound } from './refusal.ts'
 import { checkReferences } from './references.ts'
 import { storedResource } from './resources.ts'
 import type { Action } from './session.ts'
+import { checkWhole } from './subset.ts'
 import { changed, checkMay, putting, removing } from './writing.ts'
 
 /** Performs a transaction. `perform` answers the reads. */
@@ -140,6 +141,7 @@ async function settle(call: Call, steps: readonly Step[]): Promise<void> {
     const { sent } = step.call
     if (!isPut(step) || sent === undefined) continue
     const place = `${step.entry.place}.resource`
+    checkWhole(sent)
     step.value = storedResource(sent, present(step.id, 'the id of what is put'))
     issues.push(...resolveReferences(step.value, targets, place).take(ISSUES_MAX))
     issues.push(...issuesOf(step.value, place, ISSUES_MAX))

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { loadDataType } from '@medplum/core'
+import { loadDataType, tryGetDataType } from '@medplum/core'
 import type { StructureDefinition } from '@medplum/fhirtypes'
 import definitions from './definitions/r4.json' with { type: 'json' }
 
@@ -21,6 +21,13 @@ export function meetType(type: string): void {
   if (met.size === 0) for (const item of definitions.types) load(item)
   met.add(type)
   load(JSON.parse((definitions.resources as Readonly<Record<string, string>>)[type]))
+}
+
+/** Members that every resource of this type must have. */
+export function mandatoryMembers(type: string): readonly string[] {
+  meetType(type)
+  const elements = Object.entries(tryGetDataType(type)?.elements ?? {})
+  return elements.filter(([, { min }]) => min > 0).map(([name]) => name)
 }
 
 /** Elements of this resource type whose references name patients; undefined if it has none. */

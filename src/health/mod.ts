@@ -10,7 +10,7 @@
 
 export * from './bundle.ts'
 export * from './cohort/cohort.ts'
-export { isResourceType, RESOURCE_TYPES } from './definitions.ts'
+export { isResourceType, mandatoryMembers, RESOURCE_TYPES } from './definitions.ts'
 export * from './fhirpath-patch.ts'
 export * from './json.ts'
 export * from './nhs-number.ts'

@@ -47,6 +47,7 @@ export function newFhir({ configuration, ports, vault, version }: FhirServiceInp
 const sessionOf = ({ name, may }: FhirClient): Session => ({
   actor: name,
   decide: ({ action }) => decisionFor(may, action),
+  glance: (action) => decisionFor(may, action).permit,
 })
 
 function decisionFor(may: FhirClient['may'], action: Action): Decision {

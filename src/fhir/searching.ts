@@ -1,0 +1,149 @@
+/**
+ * Search, compartments and `$everything`: Bundles of what a session may find.
+ *
+ * The vault finds and judges; a hidden resource is not found, not counted, and orders nothing. Pages
+ * are links that only whoever got them can follow.
+ *
+ * @see FHIR R4 §3.1.1 search, §3.1.0.11.3 compartments, Patient-operation-everything
+ * @module
+ */
+
+import { isoTime, present, textOf } from '#base'
+import {
+  inPatientCompartment,
+  parseSearch,
+  referencesOf,
+  type JsonObject,
+  type SearchQuery,
+} from '#health'
+import type { Opened, SearchPage } from '#vault'
+import { askedBy, checkAllowed, FHIR_BASE, type Answer, type Call } from './context.ts'
+import { checkSent } from './negotiation.ts'
+import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
+import { servedResource } from './resources.ts'
+import { subsetOf } from './subset.ts'
+
+/** `GET [type]?…`, `POST [type]/_search`, and the same for all types. */
+export async function search(call: Call): Promise<Answer> {
+  await checkAllowed(call, 'search', call.type)
+  return await found(call, queryOf(call, parametersIn(call)))
+}
+
+/** `GET Patient/[id]/[type]?…` and `GET Patient/[id]/*?…`. */
+export async function searchCompartment(call: Call): Promise<Answer> {
+  await checkAllowed(call, 'search', call.type)
+  const query = queryOf(call, parametersIn(call))
+  const patient = present(call.id, 'the patient of a compartment')
+  return await found(call, { ...query, filters: [...query.filters, inPatientCompartment(patient)] })
+}
+
+/** `GET Patient/[id]/$everything`: the compartment, and whom and what it names. */
+export async function everything(call: Call): Promise<Answer> {
+  const { options, session } = call
+  const id = present(call.id, 'the patient of everything')
+  await checkAllowed(call, 'read', 'Patient')
+  const asked = askedBy(session, 'read', 'all')
+  const patient = await options.vault.consult({ type: 'Patient', id }, asked)
+  if (patient === undefined) throw notFound()
+  if (patient.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
+  const parameters = parametersIn(call).flatMap(([name, value]): [string, string][] => {
+    if (!EVERYTHING.includes(name)) throw invalidRequest(`Known are ${EVERYTHING.join(', ')}`)
+    return [name === '_since' ? ['_lastUpdated', `ge${value}`] : [name, value]]
+  })
+  const query = queryOf(call, parameters)
+  const filters = [...query.filters, inPatientCompartment(id)]
+  const page = await findPage(call, { ...query, filters })
+  const named = await namedBy(call, page.matches)
+  return bundleOf(call, query, { ...page, included: named })
+}
+
+async function found(call: Call, query: SearchQuery): Promise<Answer> {
+  return bundleOf(call, query, await findPage(call, query))
+}
+
+function findPage({ options, session }: Call, query: SearchQuery): Promise<SearchPage> {
+  const glance = session.glance?.bind(session)
+  return options.vault.search(query, {
+    ...askedBy(session, 'search', 'find'),
+    ...(glance && { glance: ({ type }) => glance('search', type) }),
+  })
+}
+
+/** What resources name that belongs to no patient: people, places, organisations. */
+async function namedBy({ options, session }: Call, matches: readonly Opened[]) {
+  const known = new Set(matches.map(({ type, id }) => `${type}/${id}`))
+  const named = new Set(matches.flatMap(({ value }) => referencesOf(value)))
+  const included: Opened[] = []
+  for (const reference of named) {
+    const [type, id] = reference.split('/')
+    if (known.has(reference) || !NAMED.includes(type)) continue
+    const opened = await options.vault.consult({ type, id }, askedBy(session, 'read', 'all'))
+    if (opened !== undefined && !opened.isGone) included.push(opened)
+  }
+  return included
+}
+
+/** Parameters of the query, and of the form of a `_search`. */
+function parametersIn({ request }: Call): readonly (readonly [string, string])[] {
+  const isForm = request.method === 'POST' && request.body.length > 0
+  if (isForm) checkSent(request.contentType, [FORM])
+  if (request.body.length > FORM_OCTETS_MAX) {
+    throw new FhirRefusal('FHIR_TOO_LARGE', `Expected a form of at most ${FORM_OCTETS_MAX} octets`)
+  }
+  const form = isForm ? new URLSearchParams(textOf(request.body)) : []
+  return [...request.query, ...form].filter(([name]) => !FORMAT.includes(name))
+}
+
+const queryOf = (
+  { options, base, type }: Call,
+  parameters: readonly (readonly [string, string])[],
+): SearchQuery => parseSearch({ type, parameters, now: options.clock.now(), bases: [base] })
+
+function bundleOf(
+  call: Call,
+  query: SearchQuery,
+  { matches, included, total, next }: SearchPage,
+): Answer {
+  const { base, request, options } = call
+  const below = request.path.slice(FHIR_BASE.length).replace(/\/_search$/, '')
+  const url = (more: readonly (readonly [string, string])[]): string => {
+    const asked = [...query.understood, ...more].map(([name, value]) => [name, value])
+    return asked.length === 0
+      ? base + below
+      : `${base}${below}?${new URLSearchParams(asked).toString()}`
+  }
+  const link = [{ relation: 'self', url: url([]) }]
+  if (next !== undefined) link.push({ relation: 'next', url: url([['_page', next]]) })
+  const entry = [
+    ...matches.map((match) => entryOf(base, match, 'match', query)),
+    ...included.map((one) => entryOf(base, one, 'include', query)),
+  ]
+  const resource = {
+    ...{ resourceType: 'Bundle', type: 'searchset' },
+    meta: { lastUpdated: isoTime(options.clock.now()) },
+    ...(query.total !== 'none' && { total }),
+    ...{ link, ...(entry.length > 0 && { entry }) },
+  }
+  return { status: 200, resource }
+}
+
+const entryOf = (
+  base: string,
+  opened: Opened,
+  mode: 'match' | 'include',
+  query: SearchQuery,
+): JsonObject => ({
+  fullUrl: `${base}/${opened.type}/${opened.id}`,
+  resource: subsetOf(servedResource(opened), query),
+  search: { mode },
+})
+
+const EVERYTHING: readonly string[] = ['_since', '_type', '_count', '_page']
+/** What a record names beside itself, and what belongs to nobody. */
+const NAMED: readonly string[] = [
+  ...['Practitioner', 'PractitionerRole', 'Organization', 'Location', 'HealthcareService'],
+  ...['Medication', 'Endpoint'],
+]
+const FORM = 'application/x-www-form-urlencoded'
+const FORM_OCTETS_MAX = 64 * 1024
+const FORMAT: readonly string[] = ['_format', '_pretty']
