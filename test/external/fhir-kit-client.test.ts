@@ -11,6 +11,14 @@ import { Client } from 'fhir-kit-client'
 import { fetchAs, makeFhirSite } from '../support/fhir-site.ts'
 
 type Resource = Record<string, unknown> & { resourceType: string; id: string }
+interface Bundle {
+  readonly entry?: readonly { readonly resource?: Resource; readonly response?: Answered }[]
+  readonly total?: number
+}
+interface Answered {
+  readonly status: string
+  readonly location?: string
+}
 
 /** The client, which uses the global `fetch`. */
 function clientAt(t: TestContext, base: string, ask: typeof fetch): Client {
@@ -66,6 +74,76 @@ test('fhir-kit-client creates, reads, updates, deletes and looks back', async (t
   const refused = await viewer(`${base}/Patient`, { ...asked, body: JSON.stringify(body) })
   assert.equal(refused.status, 403)
   assert.equal((await viewer(`${base}/Patient/${id}/_history/1`)).status, 200)
+  const { faults } = await site.verify()
+  assert.deepEqual(faults, [])
+})
+
+test('fhir-kit-client patches, searches, pages, and sends batches and transactions', async (t) => {
+  const { site, base, credentials } = await makeFhirSite(t, {
+    clients: { 'bristol.ward': 'write' },
+  })
+  await site.daemon.start()
+  const client = clientAt(t, base, fetchAs(t, credentials('bristol.ward')))
+  const urn = 'urn:uuid:0198f2b0-0000-4000-8000-00000000000a'
+  const flag = { resourceType: 'Flag', status: 'active', code: { text: 'x' } }
+  const transaction = {
+    ...{ resourceType: 'Bundle', type: 'transaction' },
+    entry: [
+      {
+        fullUrl: urn,
+        resource: { resourceType: 'Patient', name: [{ family: 'Winter' }], gender: 'female' },
+        request: { method: 'POST', url: 'Patient', ifNoneExist: 'family=Winter' },
+      },
+      ...['a', 'b', 'c'].map((id) => ({
+        resource: { ...flag, id, subject: { reference: urn } },
+        request: { method: 'PUT', url: `Flag/${id}` },
+      })),
+    ],
+  }
+  const done = (await client.transaction({ body: transaction })) as Bundle
+  assert.deepEqual(
+    done.entry?.map(({ response }) => response?.status),
+    Array<string>(4).fill('201 Created'),
+  )
+  const again = (await client.transaction({ body: transaction })) as Bundle
+  assert.equal(again.entry?.[0].response?.status, '200 OK')
+
+  const searchParams = { name: 'win', _revinclude: 'Flag:subject' }
+  const found = (await client.search({ resourceType: 'Patient', searchParams })) as Bundle
+  assert.deepEqual([found.total, found.entry?.length], [1, 4])
+  const id = found.entry?.[0].resource?.id ?? ''
+  const options = { postSearch: true }
+  const posted = await client.search({ resourceType: 'Patient', searchParams, options })
+  assert.equal(posted['total'], 1)
+  let page = await client.search({ resourceType: 'Flag', searchParams: { _count: 2 } })
+  assert.equal((page as Bundle).entry?.length, 2)
+  page = (await client.nextPage({ bundle: page as never })) as typeof page
+  assert.equal((page as Bundle).entry?.length, 1)
+  const compartment = { resourceType: 'Patient', id }
+  const own = (await client.compartmentSearch({ resourceType: 'Flag', compartment })) as Bundle
+  assert.equal(own.entry?.length, 3)
+  const everything = await client.operation({
+    ...{ name: 'everything', resourceType: 'Patient', id, method: 'GET' },
+  })
+  assert.equal(((everything as Bundle).entry ?? []).length, 4)
+
+  const jsonPatch = [{ op: 'replace' as const, path: '/gender', value: 'other' }]
+  const patched = await client.patch({ resourceType: 'Patient', id, jsonPatch })
+  assert.equal(patched['gender'], 'other')
+
+  const batch = {
+    ...{ resourceType: 'Bundle', type: 'batch' },
+    entry: [
+      { request: { method: 'GET', url: `Patient/${id}` } },
+      { request: { method: 'DELETE', url: 'Flag/a' } },
+      { request: { method: 'GET', url: 'Flag/nobody' } },
+    ],
+  }
+  const answered = (await client.batch({ body: batch })) as Bundle
+  assert.deepEqual(
+    answered.entry?.map(({ response }) => response?.status),
+    ['200 OK', '204 No Content', '404 Not Found'],
+  )
   const { faults } = await site.verify()
   assert.deepEqual(faults, [])
 })
