@@ -149,6 +149,8 @@ const FhirShape = Exactly({
   base: Type.Optional(
     Type.String({ pattern: '^https://[A-Za-z0-9.:\\[\\]-]{1,255}(?:/[a-z0-9/-]*[a-z0-9])?$' }),
   ),
+  /** Whether `Type/id` must lead to a resource of this site, or may lead anywhere. */
+  references: Choice(['any', 'here'] as const, 'any'),
   /** Who may ask; nobody else. */
   clients: Type.Array(FhirClientShape, { maxItems: 256, default: [] }),
 })

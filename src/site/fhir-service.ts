@@ -32,10 +32,10 @@ export interface FhirServiceInput {
 
 /** Answers for the clients in the configuration; where there are none, refuses everybody. */
 export function newFhir({ configuration, ports, vault, version }: FhirServiceInput): Fhir {
-  const { base, clients = [] } = configuration.fhir ?? {}
+  const { base, references = 'any', clients = [] } = configuration.fhir ?? {}
   const known = new Map<string, FhirClient>(clients.map((client) => [client.name, client]))
   return createFhir({
-    ...{ ...ports, vault, version, base },
+    ...{ ...ports, vault, version, base, references },
     authenticate: ({ client: certificate }) => {
       const name = callerOf(certificate)
       const client = name === undefined ? undefined : known.get(name)
