@@ -158,7 +158,8 @@ function partnersOf(
   const { site, partners } = configuration
   const rates = new Map(partners.map((one) => [saeId(one.name), one.requestsPerSecond]))
   const requests = new Shares(ports.clock, {
-    ...{ saeShare: 1, requestsPerSecond: 1 },
+    // No rate of all: each has his own.
+    ...{ saeShare: 1, requestsPerSecond: Number.MAX_SAFE_INTEGER },
     requestsPerSecondOf: (name) => rates.get(name),
   })
   return {

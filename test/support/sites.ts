@@ -182,7 +182,8 @@ export async function makeSites<Name extends string>(
     return [name, site] as const
   })
   const fibreDaemon = new DaemonProcess('fibre', ['--json', 'fibre', 'serve', ...fibreAt])
-  const daemons = [fibreDaemon, ...made.map(([, { daemon }]) => daemon)]
+  const own = made.map(([, { daemon }]) => daemon)
+  const daemons = ends.length === 0 ? own : [fibreDaemon, ...own]
   t.after(async () => {
     await Promise.all(daemons.map((one) => one.kill()))
     for (const [, { ward }] of made) ward[Symbol.dispose]()
