@@ -19,6 +19,7 @@ import type { Benchmark, Group } from './bench.ts'
 import { prefill } from './prefill.ts'
 import { routing } from './relay.ts'
 import { relaying } from './relayed.ts'
+import { simulatedDay } from './simulated-day.ts'
 
 export const group: Group = {
   name: 'keys',
@@ -39,7 +40,13 @@ export const group: Group = {
         await Promise.all(sites.sites.map((site) => sites.startSite(site)))
         await pairsBetween(master, slave, WARM_UP)
       }
-      const list = [...benchmarks(scene), ...withMany(scene, many), ...relaying(), ...routing()]
+      const list = [
+        ...benchmarks(scene),
+        ...withMany(scene, many),
+        ...relaying(),
+        ...routing(),
+        ...simulatedDay(),
+      ]
       const close = async (): Promise<void> => {
         await bare.close()
         await Promise.all(sites.sites.map(({ name }) => sites.stop(name)))
