@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path'
 import type { Command, Option } from 'commander'
 import { format } from 'prettier'
 import type { TSchema } from '#base'
+import { gridPage, openPolicyEngine } from '#access'
 import { EXIT_MEANINGS, newProgram, type Powers } from '#cli'
 import { fibreRoutes, siteRoutes, type Route } from '#contract'
 import { SiteConfigurationShape } from '#site'
@@ -25,6 +26,7 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
     'docs/reference/admin-api.md': adminPage(),
     'docs/reference/configuration.md': configurationPage(),
     'docs/reference/refusals.md': refusalsPage(),
+    'docs/reference/access-grid.md': await accessPage(),
   }
   const formatted = Object.entries(pages).map(async ([path, text]) => {
     const body = `<!-- Made by tools/make-reference.ts from the code; do not edit. -->\n\n${text}`
@@ -144,6 +146,13 @@ function kindOf(schema: TSchema): string {
 
 const standardOf = (schema: TSchema): string =>
   schema['default'] === undefined ? '' : `\`${JSON.stringify(schema['default'])}\``
+
+async function accessPage(): Promise<string> {
+  const folder = join(root, 'src/access/policies')
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
+  const policies = globSync('*.cedar', { cwd: folder }).toSorted().map(read)
+  return gridPage(await openPolicyEngine({ schema: read('photonward.cedarschema'), policies }))
+}
 
 /** Codes of the unions named `…RefusalCode` and the like, with their comment or a message. */
 function refusalsPage(): string {

@@ -15,10 +15,13 @@
 
 import type * as CedarModule from '@cedar-policy/cedar-wasm/nodejs'
 import type {
+  CheckParseAnswer,
   EntityJson,
   EntityUidJson,
+  Policy as CedarPolicy,
   StatefulAuthorizationCall,
 } from '@cedar-policy/cedar-wasm/nodejs'
+import { AccessRefusal } from './refusal.ts'
 import { readPolicies, type Policy, type PolicySources } from './policy-set.ts'
 import type {
   Action,
@@ -71,9 +74,16 @@ export interface PolicyEngine {
   readonly ask: (question: Question) => Verdict
   /** The permits that apply, as if there were no guards. For explanations. */
   readonly askPermits: (question: Question) => Verdict
-  /** The verdict of one policy by itself. For the grid. */
-  readonly askOne: (rule: string, question: Question) => Verdict
+  /**
+   * Asks policies that are not among ours, by the same schema. For the grid, which takes ours apart.
+   *
+   * @throws AccessRefusal `ACCESS_POLICY_INVALID`
+   */
+  readonly asking: (policies: Readonly<Record<string, CedarPolicy>>) => Asker
 }
+
+/** Answers one question. */
+export type Asker = (question: Question) => Verdict
 
 /**
  * Loads Cedar, and policies into it.
@@ -84,15 +94,11 @@ export async function openPolicyEngine(sources: PolicySources): Promise<PolicyEn
   const cedar = await import('@cedar-policy/cedar-wasm/nodejs')
   const { hash, policies } = readPolicies(cedar, sources)
   const schemaName = `photonward-${hash}`
-  cedar.preparseSchema(schemaName, sources.schema)
-  const sets = new Set<string>()
-  const asker = (name: string, chosen: (policy: Policy) => boolean): Asker => {
-    const policySet = `${schemaName}/${name}`
-    if (!sets.has(policySet)) {
-      const texts = [...policies.values()].filter(chosen).map(({ id, text }) => [id, text] as const)
-      cedar.preparsePolicySet(policySet, { staticPolicies: Object.fromEntries(texts) })
-      sets.add(policySet)
-    }
+  mustParse(cedar.preparseSchema(schemaName, sources.schema))
+  let sets = 0
+  const asking = (staticPolicies: Readonly<Record<string, CedarPolicy>>): Asker => {
+    const policySet = `${schemaName}/${sets++}`
+    mustParse(cedar.preparsePolicySet(policySet, { staticPolicies: { ...staticPolicies } }))
     return (question) =>
       verdictOf(cedar, {
         ...callOf(question),
@@ -101,16 +107,23 @@ export async function openPolicyEngine(sources: PolicySources): Promise<PolicyEn
         validateRequest: true,
       })
   }
+  const texts = (some: Iterable<Policy>) =>
+    Object.fromEntries(Iterator.from(some).map(({ id, text }) => [id, text]))
+  const permits = policies.values().filter(({ effect }) => effect === 'permit')
   return {
     hash,
     policies,
-    ask: kept(asker('all', () => true)),
-    askPermits: kept(asker('permits', ({ effect }) => effect === 'permit')),
-    askOne: (rule, question) => asker(`one/${rule}`, ({ id }) => id === rule)(question),
+    ask: kept(asking(texts(policies.values()))),
+    askPermits: kept(asking(texts(permits))),
+    asking,
   }
 }
 
-type Asker = (question: Question) => Verdict
+function mustParse(answer: CheckParseAnswer): void {
+  if (answer.type === 'success') return
+  const message = `Policies do not parse: ${answer.errors.at(0)?.message ?? 'unknown'}`
+  throw new AccessRefusal('ACCESS_POLICY_INVALID', message)
+}
 
 /** Cedar's answer; whatever is not a clean answer is a denial with an alert. */
 function verdictOf(cedar: typeof CedarModule, call: StatefulAuthorizationCall): Verdict {
