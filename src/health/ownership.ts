@@ -46,8 +46,11 @@ export function ownershipOf(resource: JsonObject): Ownership {
   return { kind: about.every(isPatientless) ? 'shared' : 'unassigned' }
 }
 
-/** Whether a resource of this type that names no patient is about none, and belongs to the site. */
-export const isPatientless = (type: string): boolean =>
+/** Whether resources of this type belong to the whole site, unless what they contain says else. */
+export const belongsToSite = (type: string): boolean => type !== 'Patient' && isPatientless(type)
+
+/** Whether a resource of this type that names no patient is about none. */
+const isPatientless = (type: string): boolean =>
   MAY_BE_ABOUT_NOBODY.has(type) ||
   (patientElements(type) === undefined && !MAY_BE_ABOUT_ANYBODY.has(type))
 

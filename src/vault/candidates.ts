@@ -10,14 +10,13 @@
 
 import { bind, statement, type Uuid } from '#base'
 import {
-  isPatientless,
+  belongsToSite,
   type DateValue,
   type Filter,
   type Operand,
   type SearchParameter,
 } from '#health'
 import type { VaultContext } from './context.ts'
-import { siteHolders } from './holders.ts'
 import {
   dayOf,
   isDay,
@@ -62,7 +61,7 @@ export async function candidatesFor(
     best = best === undefined ? found : narrower(best, found)
     if (costOf(best) <= COST_LOW) break
   }
-  const isOfSite = types.length > 0 && types.every(isPatientless)
+  const isOfSite = types.length > 0 && types.every(belongsToSite)
   if (best === undefined && isOfSite) best = NOTHING
   return best === undefined ? undefined : await withSite(context, types, best)
 }
@@ -84,10 +83,15 @@ async function withSite(
   types: readonly string[],
   { holders, objects }: Candidates,
 ): Promise<Candidates> {
-  const strays = types.filter(isPatientless).map((type) => marks.stray(context.tags, type))
-  const stray = strays.length === 0 ? new Set<Uuid>() : await objectsMarked(context, strays)
+  const { shared, unassigned } = context.siteHolders
+  const strays = types.filter(belongsToSite).map((type) => marks.stray(context.tags, type))
+  const stray = await objectsMarked(context, strays)
   return {
-    holders: holders.union(new Set(await siteHolders(context))),
+    holders: new Set([
+      ...holders,
+      ...(types.length === 0 || types.some(belongsToSite) ? shared : []),
+      ...(types.length === 0 || types.some((type) => type !== 'Patient') ? unassigned : []),
+    ]),
     objects: objects.union(stray),
   }
 }
@@ -165,7 +169,7 @@ function marksFor(
     if (system === undefined) return [marks.value(tags, operand.code)]
     return [marks.identifier(tags, system, operand.code)]
   }
-  if (types.length === 0 || !types.every((one) => isPerson(one) || isPatientless(one))) {
+  if (types.length === 0 || !types.every((one) => isPerson(one) || belongsToSite(one))) {
     return undefined
   }
   if (operand.kind === 'string' && NAME_CODES.includes(code)) {

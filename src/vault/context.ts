@@ -10,6 +10,7 @@ import type { DualSigner, DualVerifier } from '#crypto'
 import type { Steps } from '#health'
 import type { Charts } from './charts.ts'
 import type { Groups } from './groups.ts'
+import type { SiteHolders } from './holders.ts'
 import type { Keyring } from './keyring.ts'
 import type { Kinds } from './kinds.ts'
 import type { Places } from './search-place.ts'
@@ -58,6 +59,7 @@ export interface VaultContext extends VaultPorts {
   readonly places: Places
   readonly groups: Groups
   readonly charts: Charts
+  readonly siteHolders: SiteHolders
 }
 
 /** Runs steps to their end, letting the site do other work every few milliseconds. */

@@ -14,10 +14,18 @@ interface At {
   readonly store: Store
 }
 
-/** The holders of what belongs to no patient: the whole site's, and what nobody is named for. */
-export async function siteHolders(at: At): Promise<readonly Uuid[]> {
-  return [...(await pageOf(at, 'shared')), ...(await pageOf(at, 'unassigned'))]
+/** The holders of what belongs to no patient; made at the first start, and the same for ever. */
+export interface SiteHolders {
+  /** Of what belongs to the whole site. */
+  readonly shared: readonly Uuid[]
+  /** Of what should name a patient and does not. */
+  readonly unassigned: readonly Uuid[]
 }
+
+export const siteHolders = async (at: At): Promise<SiteHolders> => ({
+  shared: await pageOf(at, 'shared'),
+  unassigned: await pageOf(at, 'unassigned'),
+})
 
 /** Every patient, in order of their random ids. */
 export async function* everyPatient(at: At): AsyncGenerator<Uuid> {

@@ -18,7 +18,7 @@ import {
   type Statement,
   type Uuid,
 } from '#base'
-import { indexValuesOf, isPatientless, type JsonObject } from '#health'
+import { indexValuesOf, belongsToSite, type JsonObject } from '#health'
 import type { ChartHead, PageMark } from './chart-key.ts'
 import { newestEntries, PAGE_ENTRIES_MAX, type ChartEntry } from './chart-page.ts'
 import { headRow, openPages, requireUnheld } from './charts.ts'
@@ -190,7 +190,7 @@ export function expectedMarks(
 ) {
   const isMarked = keys.some(({ holder }) => holder.kind === 'patient')
   if (!isMarked || entry.isGone || entry.origin !== site) return []
-  return marksOf(tags, entry, isPatientless(entry.type))
+  return marksOf(tags, entry, belongsToSite(entry.type))
 }
 
 /** Pages below this many entries are small … */

@@ -39,7 +39,6 @@ async function indexHolder(context: VaultContext, key: HolderKey): Promise<void>
   for await (const held of everyObjectOf(context, key.holder.id)) {
     entries.push(await entryHeld(context, held, key))
   }
-  if (entries.length === 0) return
   const about = { isNext: false, keys: [key] }
   await context.store.commit([
     ...firstChart(context, key, entries),

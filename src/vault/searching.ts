@@ -23,7 +23,7 @@ import type { ChartEntry } from './chart-page.ts'
 import { pauses, type VaultContext } from './context.ts'
 import { holdersOfObject, objectByIdentity } from './objects.ts'
 import { costlySearch } from './refusal.ts'
-import { everyPatient, siteHolders } from './holders.ts'
+import { everyPatient } from './holders.ts'
 import { identityOf } from './tags.ts'
 
 /** Whether an entry may be known to exist. Asked once for each in one search. */
@@ -125,8 +125,8 @@ export class Searching {
     const { site } = this.#context
     const given = new Set<Uuid>()
     for await (const holder of candidates?.holders ?? this.#everyone()) {
+      await this.#rest()
       for (const entry of (await this.#chart(holder)).values()) {
-        await this.#rest()
         if (entry.origin !== site || given.has(entry.object)) continue
         given.add(entry.object)
         yield entry
@@ -140,7 +140,8 @@ export class Searching {
   }
 
   async *#everyone(): AsyncGenerator<Uuid> {
-    yield* await siteHolders(this.#context)
+    const { shared, unassigned } = this.#context.siteHolders
+    yield* [...shared, ...unassigned]
     yield* everyPatient(this.#context)
   }
 

@@ -251,7 +251,12 @@ export const vaultMigrations: readonly Migration[] = [
       `CREATE TABLE vault_mark (
         site_id TEXT NOT NULL, field BIGINT NOT NULL, tag BLOB NOT NULL, object_id BLOB NOT NULL,
         PRIMARY KEY (site_id, field, tag, object_id))`,
-      'CREATE INDEX vault_mark_object ON vault_mark (site_id, object_id)',
+      'CREATE INDEX vault_mark_object ON vault_mark (site_id, object_id, field, tag)',
+      // Without all columns of its query in it, SQLite prefers the whole key to such an index.
+      'DROP INDEX vault_holding_object',
+      'CREATE INDEX vault_holding_object ON vault_holding (site_id, object_id, holder_id, part)',
+      'DROP INDEX vault_lookup_holder',
+      'CREATE INDEX vault_lookup_holder ON vault_lookup (site_id, holder_id, field, tag)',
       `CREATE TABLE vault_upto (
         site_id TEXT NOT NULL, edition BIGINT NOT NULL, PRIMARY KEY (site_id))`,
     ],

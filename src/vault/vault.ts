@@ -20,6 +20,7 @@ import {
 import type { ScrubFinding } from './findings.ts'
 import { Groups } from './groups.ts'
 import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
+import { siteHolders } from './holders.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
 import { consult, type Asked, type Opened, type SiteResourceName } from './opened.ts'
@@ -64,7 +65,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     await sweepBlobs(ports)
     const groups = new Groups(site, store, storedVerifiersOf(ports))
     const charts = new Charts(ports, keyring)
-    const context = { ...ports, ...index, keyring, groups, charts }
+    const own = await siteHolders(ports)
+    const context = { ...ports, ...index, keyring, groups, charts, siteHolders: own }
     await enterRegime(context)
     await completeIndex(context)
     return new Vault(context)
