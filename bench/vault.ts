@@ -1,5 +1,5 @@
 /**
- * The vault in a running daemon: importing bundles, and how soon a daemon serves.
+ * The vault in a running daemon: importing bundles, how soon a daemon serves, and searching.
  *
  * Imports the Synthea bundles of ../shared/data where they are, and otherwise a cohort of our own.
  * Each run takes a fresh site. The client that sends the bundles is not counted as processor time.
@@ -12,6 +12,7 @@ import { resolve } from 'node:path'
 import { syntheticCohort } from '#site'
 import { makeSites } from './daemons.ts'
 import type { Group } from './bench.ts'
+import { searchBenchmarks } from './search.ts'
 
 export const group: Group = {
   name: 'vault',
@@ -64,10 +65,14 @@ export const group: Group = {
           better: 'less',
           run: () => starts.shift() ?? last.startMs,
         },
+        ...searchBenchmarks(PATIENTS),
       ],
     })
   },
 }
+
+/** Patients among whom is searched. */
+const PATIENTS = 100_000
 
 function bundlesAtHand(): { readonly name: string; readonly bundles: readonly Uint8Array[] } {
   const folder = resolve(import.meta.dirname, '../../shared/data/fhir/synthea')

@@ -257,9 +257,9 @@ test('whoever decides from the index alone sees no record opened', async () => {
 test('a search that would look into more records than it may is refused, with what helps', async () => {
   const { vault } = await newSite()
   await importCohort(vault, 3)
-  const all = (chartsMax: number) =>
-    searched(vault, 'Patient?_summary=count', { ...everyone, chartsMax })
-  // Three patients, and two charts of the site itself.
+  const all = (looksMax: number) =>
+    searched(vault, 'Patient?_summary=count', { ...everyone, looksMax })
+  // Three patients, and two charts of the site itself: nothing narrows it.
   assert.equal((await all(5)).total, 3)
   await assert.rejects(all(4), { code: 'VAULT_SEARCH_COSTLY', message: /name a patient/ })
 })

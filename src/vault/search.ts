@@ -9,7 +9,6 @@
  * @module
  */
 
-import type { Uuid } from '#base'
 import {
   compareEntries,
   sortKeysOf,
@@ -19,13 +18,11 @@ import {
 } from '#health'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
-import type { HolderKey } from './keyring.ts'
-import { holdersOfObject, objectById } from './objects.ts'
-import { openAt, type Judge, type Opened, type Opening } from './opened.ts'
-import { costlyIncludes, damaged } from './refusal.ts'
+import type { Judge, Opened } from './opened.ts'
+import { costlyIncludes } from './refusal.ts'
+import { Openings } from './search-openings.ts'
 import type { PlaceOwner } from './search-place.ts'
 import { Searching, type Visible } from './searching.ts'
-import { traceEntries } from './writing.ts'
 
 /** Who searches, and who decides what may be found. */
 export interface SearchAsked {
@@ -34,8 +31,8 @@ export interface SearchAsked {
   readonly act: string
   /** Asked for every resource that would be found, counted, ordered, chained through or included. */
   readonly judge: Judge
-  /** Charts that may be looked into; `CHARTS_MAX` unless said. */
-  readonly chartsMax?: number
+  /** Charts and single records that may be looked into; `LOOKS_MAX` unless said. */
+  readonly looksMax?: number
   /** Decides from the index alone where it can; undefined where the resource must be opened. */
   readonly glance?: (entry: SearchEntry) => boolean | undefined
 }
@@ -64,11 +61,17 @@ export async function search(
   using openings = new Openings(context)
   const visible: Visible = async (entry) =>
     asked.glance?.(entry) ?? (await asked.judge(await openings.of(entry)))
-  const searching = new Searching(context, { visible, chartsMax: asked.chartsMax })
+  const searching = new Searching(context, {
+    ...{ visible, looksMax: asked.looksMax },
+    candidate: (object) => openings.candidate(object),
+  })
   const { types, filters, sort, count = MATCHES_A_PAGE, summary, page } = query
   const found = await searching.find(types, filters)
   const total = found.length
-  if (summary === 'count') return { matches: [], included: [], total, next: undefined }
+  if (summary === 'count') {
+    await openings.log(asked, 0)
+    return { matches: [], included: [], total, next: undefined }
+  }
   const ordered = found
     .map((entry) => [entry, sortKeysOf(entry, sort)] as const)
     .toSorted((a, b) => compareEntries(sort, a, b))
@@ -140,63 +143,6 @@ async function includedWith(
     fresh = next
   }
   return found
-}
-
-/** What one search has opened, each once. Owns the keys. */
-class Openings implements Disposable {
-  readonly #context: VaultContext
-  readonly #opened = new Map<Uuid, Promise<Opening>>()
-  readonly #keys = new Map<Uuid, HolderKey>()
-
-  constructor(context: VaultContext) {
-    this.#context = context
-  }
-
-  /** The resource of an entry. @throws VaultRefusal `VAULT_DAMAGED` */
-  async of(entry: ChartEntry): Promise<Opened> {
-    const known = this.#opened.get(entry.object)
-    const opening = known ?? this.#open(entry)
-    this.#opened.set(entry.object, opening)
-    return (await opening).opened
-  }
-
-  async all(entries: readonly ChartEntry[]): Promise<readonly Opened[]> {
-    const opened: Opened[] = []
-    for (const entry of entries) opened.push(await this.of(entry))
-    return opened
-  }
-
-  /** Logs the search for everybody whose resources it opened. */
-  async log({ actor, act }: SearchAsked, items: number): Promise<void> {
-    const about = { kind: 'vault.searched', actor, facts: { act, items } }
-    const statements = traceEntries(this.#context, about, [...this.#keys.values()])
-    if (statements.length > 0) await this.#context.store.commit(statements)
-  }
-
-  async #open({ object: id, version }: ChartEntry): Promise<Opening> {
-    const object = await objectById(this.#context, id)
-    if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
-    if (object.newest !== version) await this.#requireOvertaken(id)
-    const opening = await openAt(this.#context, object, version)
-    const { key } = opening
-    const known = this.#keys.get(key.holder.id)
-    if (known === undefined) this.#keys.set(key.holder.id, key)
-    else key[Symbol.dispose]()
-    return opening
-  }
-
-  /** Chart and version are written in one commit: they differ only where a commit came between. */
-  async #requireOvertaken(id: Uuid): Promise<void> {
-    const [holder] = await holdersOfObject(this.#context, id)
-    const entry = (await this.#context.charts.of(holder)).entries.get(id)
-    const object = await objectById(this.#context, id)
-    if (entry === undefined || entry.version === object?.newest) return
-    throw damaged(`vault_chart ${holder}`, 'does not list the newest versions')
-  }
-
-  [Symbol.dispose](): void {
-    for (const key of this.#keys.values()) key[Symbol.dispose]()
-  }
 }
 
 /** Matches on one page where the query does not say … */

@@ -29,22 +29,34 @@ import { identityOf } from './tags.ts'
 /** Whether an entry may be known to exist. Asked once for each in one search. */
 export type Visible = (entry: ChartEntry) => boolean | Promise<boolean>
 
+/** What a chart would say of an object, from the object itself; undefined if it is no more. */
+export type Candidate = (object: Uuid) => Promise<ChartEntry | undefined>
+
+export interface SearchingOptions {
+  readonly visible: Visible
+  readonly candidate: Candidate
+  /** Charts and single records that may be looked into; `LOOKS_MAX` unless said. */
+  readonly looksMax?: number | undefined
+}
+
 /** One search under way. Reads, writes nothing. */
 export class Searching {
   readonly #context: VaultContext
   readonly #visible: Visible
   readonly #seen = new Map<Uuid, Promise<boolean>>()
   readonly #rest: () => Promise<void>
-  readonly #chartsMax: number
-  #charts = 0
+  readonly #candidate: Candidate
+  readonly #looksMax: number
+  #looks = 0
 
   constructor(
     context: VaultContext,
-    { visible, chartsMax }: { readonly visible: Visible; readonly chartsMax: number | undefined },
+    { visible, candidate, looksMax = LOOKS_MAX }: SearchingOptions,
   ) {
     this.#context = context
     this.#visible = visible
-    this.#chartsMax = chartsMax ?? CHARTS_MAX
+    this.#candidate = candidate
+    this.#looksMax = looksMax
     this.#rest = pauses(context.clock)
   }
 
@@ -134,7 +146,9 @@ export class Searching {
     }
     for (const object of candidates?.objects ?? []) {
       await this.#rest()
-      const entry = given.has(object) ? undefined : await this.#entryOf(object)
+      if (given.has(object)) continue
+      this.#look()
+      const entry = await this.#candidate(object)
       if (entry?.origin === site) yield entry
     }
   }
@@ -151,8 +165,12 @@ export class Searching {
   }
 
   async #chart(holder: Uuid): Promise<ReadonlyMap<Uuid, ChartEntry>> {
-    if (++this.#charts > this.#chartsMax) throw costlySearch(this.#chartsMax)
+    this.#look()
     return (await this.#context.charts.of(holder)).entries
+  }
+
+  #look(): void {
+    if (++this.#looks > this.#looksMax) throw costlySearch(this.#looksMax)
   }
 
   async #fulfilsLinks(
@@ -214,5 +232,5 @@ const referencesIn = ({ source, code }: Include) =>
       parameter.type === 'reference' && (code === undefined || parameter.code === code),
   )
 
-/** Charts that one search may look into, those that it looks into again included. */
-const CHARTS_MAX = 5000
+/** Charts and single records that one search may look into, the same again included. */
+const LOOKS_MAX = 5000
