@@ -38,6 +38,17 @@ test('names that a path or a certificate could misread are refused', () => {
   assert.equal(base.saeId('bristol.ward-7@nhs'), 'bristol.ward-7@nhs')
 })
 
+test('CBOR read in place is what CBOR read by copies is, but for the memory of byte strings', () => {
+  const value = { a: 'text', b: Uint8Array.of(1, 2, 3), c: [new Uint8Array(300).fill(7), 5] }
+  const octets = new Uint8Array(base.concat(Uint8Array.of(9), base.toCbor(value))).subarray(1)
+  const read = base.fromCborInPlace(octets, 1000) as typeof value
+  assert.deepEqual(read, base.fromCbor(octets, 1000))
+  assert.equal(read.b.constructor, Uint8Array)
+  assert.equal(read.b.buffer, octets.buffer)
+  assert.notEqual((base.fromCbor(octets, 1000) as typeof value).b.buffer, octets.buffer)
+  assert.throws(() => base.fromCborInPlace(octets, 10), base.CborRefusal)
+})
+
 test('CBOR is deterministic and everything outside the profile is refused', () => {
   const octets = base.toCbor({ b: 1, a: [new Uint8Array(2), 'x', null], left: undefined })
   assert.equal(base.hex(octets), 'a2616183420000617 8f6616201'.replace(' ', ''))

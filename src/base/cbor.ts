@@ -34,8 +34,6 @@ export function toCbor(value: CborValue): Uint8Array {
 /**
  * Reads one CBOR value that fills `octets` exactly.
  *
- * Byte strings may share memory with `octets`.
- *
  * @param octetsMax   refused above this size before anything is read
  * @throws CborRefusal
  */
@@ -49,6 +47,23 @@ export function fromCbor(octets: Uint8Array, octetsMax: number): unknown {
     return decode(octets, STRICT)
   } catch (cause) {
     throw new CborRefusal('CBOR_INVALID', 'Not valid CBOR of our profile', { cause })
+  }
+}
+
+/**
+ * As `fromCbor`; byte strings do share memory with `octets`, which must not change from then on.
+ *
+ * For messages of which most is one byte string, and which are kept as they are anyway.
+ */
+export function fromCborInPlace(octets: Uint8Array, octetsMax: number): unknown {
+  const { buffer, byteOffset, length } = octets
+  return fromCbor(new InPlace(buffer as ArrayBuffer, byteOffset, length), octetsMax)
+}
+
+/** Octets of which the decoder gets views, where it asks for copies. */
+class InPlace extends Uint8Array {
+  override slice(from = 0, to = this.length): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.buffer, this.byteOffset + from, to - from)
   }
 }
 

@@ -31,22 +31,22 @@ export function planeOf(octets: Uint8Array, bits: number): Plane {
 
 /** The lowest `count` bits of each element, one plane for each. */
 export function planesOf(elements: Uint8Array, count: number): Plane[] {
-  const words = wordsOf(elements)
   const planes = Array.from({ length: count }, () => newPlane(elements.length))
-  for (let bit = 0; bit < count; bit++) gather(words, bit, planes[bit].octets)
+  for (let bit = 0; bit < count; bit++) gather(elements, bit, planes[bit].octets)
   return planes
 }
 
 /** Whether any element has a bit that `allowed` does not have. */
 export function anyBeyond(elements: Uint8Array, allowed: number): boolean {
   const words = wordsOf(elements)
-  let seen = 0
+  let seen = restOf(elements, 4 * words.length)
   for (let at = 0; at < words.length; at++) seen |= words[at]
   return (seen & ~Math.imul(allowed, 0x01010101)) !== 0
 }
 
-/** Bit `bit` of every octet, four octets in each word. */
-function gather(words: Int32Array, bit: number, into: Uint8Array): void {
+/** Bit `bit` of every octet. */
+function gather(elements: Uint8Array, bit: number, into: Uint8Array): void {
+  const words = wordsOf(elements)
   const pairs = words.length >> 1
   for (let at = 0; at < pairs; at++) {
     // The product moves the four bits side by side into bits 24 to 27.
@@ -54,9 +54,13 @@ function gather(words: Int32Array, bit: number, into: Uint8Array): void {
     const high = Math.imul((words[2 * at + 1] >>> bit) & 0x01010101, 0x01020408) >>> 20
     into[at] = (low & 0x0f) | (high & 0xf0)
   }
-  if ((words.length & 1) === 0) return
-  const last = words[words.length - 1] >>> bit
-  into[pairs] = Math.imul(last & 0x01010101, 0x01020408) >>> 24
+  if (elements.length === 8 * pairs) return
+  const even = (words.length & 1) === 0
+  const low = even ? restOf(elements, 8 * pairs) : words[words.length - 1]
+  const high = even ? 0 : restOf(elements, 4 * words.length)
+  into[pairs] =
+    (Math.imul((low >>> bit) & 0x01010101, 0x01020408) >>> 24) |
+    ((Math.imul((high >>> bit) & 0x01010101, 0x01020408) >>> 20) & 0xf0)
 }
 
 /**
@@ -150,14 +154,17 @@ export function onesOf(word: number): number {
   return Math.imul(sum, 0x01010101) >>> 24
 }
 
-/** The words of an octet array; a copy unless it is aligned, with zeros to fill the last word. */
+/** The whole words of an octet array: of a copy, unless it is aligned. */
 function wordsOf(octets: Uint8Array): Int32Array {
-  if (octets.byteOffset % 4 === 0 && octets.length % 4 === 0) {
-    return new Int32Array(octets.buffer, octets.byteOffset, octets.length / 4)
-  }
-  const words = new Int32Array(Math.ceil(octets.length / 4))
-  new Uint8Array(words.buffer).set(octets)
-  return words
+  const aligned = octets.byteOffset % 4 === 0 ? octets : octets.slice()
+  return new Int32Array(aligned.buffer, aligned.byteOffset, octets.length >> 2)
+}
+
+/** Up to three octets from `from` on as a word. */
+function restOf(octets: Uint8Array, from: number): number {
+  let word = 0
+  for (let at = from; at < octets.length; at++) word |= octets[at] << (8 * (at - from))
+  return word
 }
 
 /** Number of bits that are 1 in each octet. */

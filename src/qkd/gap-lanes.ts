@@ -14,19 +14,20 @@ const { packWords, plus, shuffle, smallerWords, subtractWords } = wasm
 /** The two loops that touch every detection. */
 export interface GapLanes {
   /**
-   * Puts the gap before each slot into `into`, or 255 if it is that large.
+   * Puts the gap before each slot into `into`, or 255 if it is that large, and what each such gap has
+   * above 255 into `rests`, which has room for as many as there are slots.
    *
-   * @param above   called for each such gap in turn with what it has above 255
-   * @returns       whether slots increase strictly and are below 2³¹
+   * @returns       how many such gaps there are; −1 unless slots increase strictly below 2³¹
    */
-  readonly gapsOf: (slots: Uint32Array, into: Uint8Array, above: (rest: number) => void) => boolean
+  readonly gapsOf: (slots: Uint32Array, into: Uint8Array, rests: Uint32Array) => number
   /**
    * Undoes it. All slots must come out below 2³¹.
    *
-   * @param gaps   one octet for each slot
-   * @param rest   called for each octet of 255 in turn: what its gap has above that
+   * @param gaps    one octet for each slot
+   * @param rests   what the gaps of 255 have above that, in turn; 0 behind its end
+   * @returns       how many gaps of 255 there are
    */
-  readonly slotsOf: (gaps: Uint8Array, rest: () => number, into: Uint32Array) => void
+  readonly slotsOf: (gaps: Uint8Array, rests: Uint32Array, into: Uint32Array) => number
 }
 
 /** On vectors; `undefined` where the engine has none. */
@@ -43,29 +44,31 @@ export function vectorGaps(): GapLanes | undefined {
   const seen = new Int32Array(memory, PLACES.seen, 4)
   const carry = new Int32Array(memory, PLACES.carry, 4)
   return {
-    gapsOf: (slots, into, above) => {
+    gapsOf: (slots, into, rests) => {
       slotsFrom[0] = -1
       const whole = slots.length - (slots.length % GROUP)
+      let large = 0
       for (let at = 0; at < whole; at += PIECE) {
         const piece = slots.subarray(at, Math.min(whole, at + PIECE))
         const count = piece.length
         words.set(piece)
         call.narrow(PLACES.words, PLACES.words + 4 * count, PLACES.gaps)
-        if (!seen.every((all) => all >= 0)) return false
+        if (!seen.every((all) => all >= 0)) return -1
         into.set(gaps.subarray(0, count), at)
         for (let group = 0; GROUP * group < count; group++) {
           for (let rest = full[group]; rest !== 0; rest &= rest - 1) {
             // One word on: where the first is the slot before them all.
             const index = GROUP * group + 32 - Math.clz32(rest & -rest)
-            above(slotsFrom[index] - slotsFrom[index - 1] - 1 - FULL)
+            rests[large++] = slotsFrom[index] - slotsFrom[index - 1] - 1 - FULL
           }
         }
         slotsFrom[0] = words[count - 1]
       }
-      return plainGapsOf(slots, { into, from: whole }, above)
+      return plainGapsOf(slots, { into, from: whole, rests, large })
     },
-    slotsOf: (from, rest, into) => {
+    slotsOf: (from, rests, into) => {
       carry.fill(-1)
+      let large = 0
       for (let at = 0; at < from.length; at += PIECE) {
         const piece = from.subarray(at, at + PIECE)
         const count = piece.length
@@ -74,44 +77,58 @@ export function vectorGaps(): GapLanes | undefined {
         for (let group = 0; GROUP * group < count; group++) {
           for (let left = full[group]; left !== 0; left &= left - 1) {
             const index = GROUP * group + 31 - Math.clz32(left & -left)
-            if (index < count) words[index] += rest()
+            // Behind the last gap stands what a piece before has left.
+            if (index >= count) continue
+            if (large < rests.length) words[index] += rests[large]
+            large++
           }
         }
         call.sum(PLACES.words, PLACES.words + 4 * count)
         into.set(words.subarray(0, count), at)
       }
+      return large
     },
   }
 }
 
 /** One at a time. */
 export const plainGaps: GapLanes = {
-  gapsOf: (slots, into, above) => plainGapsOf(slots, { into, from: 0 }, above),
-  slotsOf: (gaps, rest, into) => {
+  gapsOf: (slots, into, rests) => plainGapsOf(slots, { into, from: 0, rests, large: 0 }),
+  slotsOf: (gaps, rests, into) => {
     let next = 0
+    let large = 0
     for (let index = 0; index < gaps.length; index++) {
-      next = (next + gaps[index] + (gaps[index] === FULL ? rest() : 0)) | 0
+      const rest = gaps[index] === FULL ? (rests.at(large++) ?? 0) : 0
+      next = (next + gaps[index] + rest) | 0
       into[index] = next
       next = (next + 1) | 0
     }
+    return large
   },
 }
 
+/** From slot `from` on, where `large` gaps before it were large. */
 function plainGapsOf(
   slots: Uint32Array,
-  { into, from }: { readonly into: Uint8Array; readonly from: number },
-  above: (rest: number) => void,
-): boolean {
+  state: {
+    readonly into: Uint8Array
+    readonly from: number
+    readonly rests: Uint32Array
+    readonly large: number
+  },
+): number {
+  const { into, from, rests } = state
+  let { large } = state
   let before = from === 0 ? -1 : slots[from - 1] | 0
   for (let index = from; index < slots.length; index++) {
     const slot = slots[index] | 0
     const gap = (slot - before - 1) | 0
-    if ((slot | gap) < 0) return false
+    if ((slot | gap) < 0) return -1
     into[index] = gap < FULL ? gap : FULL
-    if (gap >= FULL) above(gap - FULL)
+    if (gap >= FULL) rests[large++] = gap - FULL
     before = slot
   }
-  return true
+  return large
 }
 
 /** The octet that says that a gap is larger still. */

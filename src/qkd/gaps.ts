@@ -57,15 +57,17 @@ export function decodeGaps({ width, octets }: Gaps, count: number, slotCount: nu
  * @returns   octets used, or −1
  */
 function encodeOctets(slots: Uint32Array, slotCount: number, octets: Uint8Array): number {
+  const rests = restsFor(slots.length)
+  const large = lanes().gapsOf(slots, octets, rests)
+  // Of slots beyond the end there may be more than there is room for.
+  if (large < 0 || (slots.length > 0 && slots[slots.length - 1] >= slotCount)) return -1
   let at = slots.length
-  // Of slots beyond the end, which are refused, there may be more than there is room for.
-  const increase = lanes().gapsOf(slots, octets, (rest) => {
-    let left = rest
-    for (; left >= FULL && at < octets.length; left -= FULL) octets[at++] = FULL
+  for (let index = 0; index < large; index++) {
+    let left = rests[index]
+    for (; left >= FULL; left -= FULL) octets[at++] = FULL
     octets[at++] = left
-  })
-  const inside = slots.length === 0 || slots[slots.length - 1] < slotCount
-  return increase && inside ? at : -1
+  }
+  return at
 }
 
 function encodeWide(slots: Uint32Array, slotCount: number, { width, octets }: Gaps): number {
@@ -88,19 +90,27 @@ function encodeWide(slots: Uint32Array, slotCount: number, { width, octets }: Ga
 /** An octet moves on by 256 slots at most, and there are fewer octets than 2²³. */
 function decodeOctets(octets: Uint8Array, slots: Uint32Array): number {
   if (octets.length >= OCTETS_MAX) throw invalid()
-  let at = slots.length
-  const rest = (): number => {
-    let sum = 0
-    while (octets[at] === FULL) {
-      sum += FULL
-      at++
-    }
-    if (at >= octets.length) throw invalid()
-    return sum + octets[at++]
+  const rests = restsFor(octets.length - slots.length)
+  let large = 0
+  let sum = 0
+  for (let at = slots.length; at < octets.length; at++) {
+    sum += octets[at]
+    if (octets[at] === FULL) continue
+    rests[large++] = sum
+    sum = 0
   }
-  lanes().slotsOf(octets.subarray(0, slots.length), rest, slots)
-  return at
+  const whole = octets.length === slots.length || octets[octets.length - 1] !== FULL
+  const gaps = octets.subarray(0, slots.length)
+  if (!whole || lanes().slotsOf(gaps, rests.subarray(0, large), slots) !== large) throw invalid()
+  return octets.length
 }
+
+/** Room for so many gaps of 255 or more, kept for the next batch. */
+function restsFor(count: number): Uint32Array {
+  if (kept.length < count) kept = new Uint32Array(count)
+  return kept
+}
+let kept = new Uint32Array(0)
 
 const lanes = (): GapLanes => (chosen ??= vectorGaps() ?? plainGaps)
 let chosen: GapLanes | undefined

@@ -12,7 +12,7 @@ import {
   CborRefusal,
   door,
   Exactly,
-  fromCbor,
+  fromCborInPlace,
   Octets,
   OneOf,
   ShapeRefusal,
@@ -192,7 +192,7 @@ export function encodeMessage(number: number, { kind, ...body }: Message): Uint8
  */
 export function decodeMessage(octets: Uint8Array): { number: number; message: Message } {
   try {
-    const head = openHead(fromCbor(octets, MESSAGE_OCTETS_MAX))
+    const head = openHead(fromCborInPlace(octets, MESSAGE_OCTETS_MAX))
     const { n, k, ...body } = head
     if (!isKind(k)) throw new QkdRefusal('MESSAGE_INVALID', 'Expected a known kind of message')
     doors[k](body)

@@ -18,7 +18,8 @@ export const halfOf = (length: number): number => 1 << (31 - Math.clz32(length -
  * Parities of all parts of all blocks, for all frames.
  *
  * @param bits   one word for each bit of the frames, in their own order
- * @param run    `into` gets one word for each place, from `offset` on
+ * @param run    `into` gets one word for each place, from place `offset` on; every other word is left
+ *   alone where places are `wide`
  */
 export function growTrees(
   bits: Int32Array,
@@ -27,9 +28,11 @@ export function growTrees(
     readonly size: number
     readonly into: Int32Array
     readonly offset: number
+    readonly wide?: boolean
   },
 ): void {
-  const { positions, size, into, offset } = run
+  const { positions, size, into, offset, wide = false } = run
+  const shift = wide ? 1 : 0
   const places = positions.length
   for (let start = 0; start < places; start += size) {
     const length = Math.min(size, places - start)
@@ -37,11 +40,13 @@ export function growTrees(
     let parity = 0
     // Of all that stands before each place: two of them make the parity of a part.
     for (let place = 0; place < length; place++) {
-      into[base + place] = parity
+      into[(base + place) << shift] = parity
       parity ^= bits[positions[start + place]]
     }
-    for (let at = length - 1; at > 0; at--) into[base + at] ^= into[base + (at & (at - 1))]
-    into[base] = parity
+    for (let at = length - 1; at > 0; at--) {
+      into[(base + at) << shift] ^= into[(base + (at & (at - 1))) << shift]
+    }
+    into[base << shift] = parity
   }
 }
 
@@ -61,13 +66,13 @@ export function blockParities(
   return parities
 }
 
-/** Changes one bit in the tree of its block. @param at   its place in the block */
+/** Changes one bit in the tree of its block, of wide places. @param at   its place in the block */
 export function flipIn(
   tree: Int32Array,
   at: number,
   block: { readonly base: number; readonly length: number; readonly bit: number },
 ): void {
   const { base, length, bit } = block
-  tree[base] ^= bit
-  for (let part = at + 1; part < length; part += part & -part) tree[base + part] ^= bit
+  tree[2 * base] ^= bit
+  for (let part = at + 1; part < length; part += part & -part) tree[2 * (base + part)] ^= bit
 }

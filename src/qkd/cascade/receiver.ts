@@ -33,10 +33,11 @@ import {
 export class CascadeReceiver {
   readonly #bits: Int32Array
   readonly #setting: StripSetting
-  /** Own halving trees by slot; where the transmitter's parity is known, the difference of both. */
+  /**
+   * By slot, two words for each place: own halving trees, and one bit for each frame that tells
+   * whether the transmitter's parity is known. Where it is, the tree holds the difference of both.
+   */
   readonly #trees: Int32Array
-  /** One bit for each frame: whether the transmitter's parity of the part divided here is known. */
-  readonly #known: Int32Array
   readonly #orders: Order[] = []
   readonly #searches = new Searches()
   /** Searches that run in each frame. */
@@ -60,8 +61,7 @@ export class CascadeReceiver {
     const slots = slotsOf(plan)
     this.#bits = sliced
     this.#setting = setting
-    this.#trees = new Int32Array(slots * shape.frameBits)
-    this.#known = new Int32Array(slots * shape.frameBits)
+    this.#trees = new Int32Array(2 * slots * shape.frameBits)
     this.#found = lists(shape.frames)
     this.#touched = Array.from({ length: slots }, () => lists(shape.frames))
     this.#asked = new Uint32Array(shape.frameBits / 32 + 1)
@@ -126,7 +126,6 @@ export class CascadeReceiver {
   #narrow(answer: Uint8Array): Uint8Array {
     const { low, high, frame, count } = this.#searches
     const trees = this.#trees
-    const known = this.#known
     const directions = new Uint8Array(octetsOf(count))
     let held = 0
     let kept = 0
@@ -136,9 +135,9 @@ export class CascadeReceiver {
       const of = frame[index]
       const middle = from + halfOf(to - from)
       const told = (answer[index >> 3] >> (index & 7)) & 1
-      const word = trees[middle] ^ (told << of)
-      trees[middle] = word
-      known[middle] |= 1 << of
+      const word = trees[2 * middle] ^ (told << of)
+      trees[2 * middle] = word
+      trees[2 * middle + 1] |= 1 << of
       const first = (word >>> of) & 1
       held |= first << (index & 7)
       if ((index & 7) === 7) {
@@ -199,22 +198,21 @@ export class CascadeReceiver {
     if (touched.length === 0) return false
     const { frameBits } = this.#setting.shape
     const trees = this.#trees
-    const known = this.#known
     const size = this.#sizeIn(slot)
     const base = slot * frameBits
     const first = this.#searches.count
     for (const place of touched) {
       let low = base + Math.floor(place / size) * size
       let high = Math.min(low + size, base + frameBits)
-      let odd = trees[low]
+      let odd = trees[2 * low]
       while (high - low > 1) {
         const middle = low + halfOf(high - low)
-        if (((known[middle] >>> frame) & 1) === 0) break
+        if (((trees[2 * middle + 1] >>> frame) & 1) === 0) break
         if (base + place < middle) {
-          odd = trees[middle]
+          odd = trees[2 * middle]
           high = middle
         } else {
-          odd ^= trees[middle]
+          odd ^= trees[2 * middle]
           low = middle
         }
       }
@@ -255,12 +253,14 @@ export class CascadeReceiver {
     const { shape, plan } = this.#setting
     const slot = slotOf(plan, pass)
     const offset = slot * shape.frameBits
-    this.#known.fill(0, offset, offset + shape.frameBits)
+    // What is not known of the pass yet, or of one that was in its slot before.
+    this.#trees.fill(0, 2 * offset, 2 * (offset + shape.frameBits))
     growTrees(this.#bits, {
       positions: this.#orders[slot].positions,
       size: plan.blockBits[pass],
       into: this.#trees,
       offset,
+      wide: true,
     })
   }
 
@@ -272,7 +272,7 @@ export class CascadeReceiver {
     const { positions } = this.#orders[slot]
     if (pass >= plan.keptPasses) return blockParities(this.#bits, { positions, size, count })
     const base = slot * shape.frameBits
-    return Int32Array.from({ length: count }, (_, block) => this.#trees[base + block * size])
+    return Int32Array.from({ length: count }, (_, block) => this.#trees[2 * (base + block * size)])
   }
 
   /** Takes the block parities of the pass just opened and starts a search of each odd block. */
@@ -302,7 +302,7 @@ export class CascadeReceiver {
     if (any !== 0 && pass >= plan.keptPasses) this.#grow(pass)
     for (let block = 0; block < blocks; block++) {
       const low = base + block * size
-      this.#trees[low] = odd[block]
+      this.#trees[2 * low] = odd[block]
       this.#startBlocks(odd[block], low, Math.min(low + size, base + shape.frameBits))
     }
     const packed = new Uint8Array(octetsOf(blocks * shape.frames))
