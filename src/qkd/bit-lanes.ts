@@ -94,8 +94,9 @@ export function spread(mask: Plane, packed: Uint8Array): Plane {
   const masks = mask.octets
   const out = newPlane(8 * masks.length)
   // Two octets more, so that reading ahead stays inside.
-  const source = new Uint8Array(packed.length + 2)
+  const source = scratchFor(packed.length + 2)
   source.set(packed)
+  source.fill(0, packed.length, packed.length + 2)
   let at = 0
   for (let index = 0; index < masks.length; index++) {
     const chosen = masks[index]
@@ -108,9 +109,16 @@ export function spread(mask: Plane, packed: Uint8Array): Plane {
 
 /** The bits of `values` under `mask`, packed. */
 export function picked(mask: Plane, values: Plane): Uint8Array {
-  const into = new Uint8Array(values.octets.length + 2)
+  const into = scratchFor(values.octets.length + 2)
   return into.slice(0, octetsOf(appendPicked(mask, values, into, 0)))
 }
+
+/** Octets of any content for the duration of one call. What both ends tell each other passes here. */
+function scratchFor(octets: number): Uint8Array {
+  if (scratch.length < octets) scratch = new Uint8Array(octets)
+  return scratch.subarray(0, octets)
+}
+let scratch = new Uint8Array(0)
 
 /**
  * Whether octets hold just so many bits; those behind them must be 0: one spelling for each value.
@@ -120,10 +128,14 @@ export function isExactly(octets: Uint8Array, bits: number): boolean {
   return (bits & 7) === 0 || octets[octets.length - 1] >> (bits & 7) === 0
 }
 
-/** A plane computed word by word from two others. */
-export function combined(a: Plane, b: Plane, how: 'and' | 'and-not' | 'xor'): Plane {
+/** A plane computed word by word from two others: a new one, or one of them. */
+export function combined(
+  a: Plane,
+  b: Plane,
+  how: 'and' | 'and-not' | 'xor',
+  out = newPlane(32 * a.words.length),
+): Plane {
   assert(a.words.length === b.words.length, 'planes combined have one length')
-  const out = newPlane(32 * a.words.length)
   const { words } = out
   if (how === 'and') for (let at = 0; at < words.length; at++) words[at] = a.words[at] & b.words[at]
   else if (how === 'xor')

@@ -171,7 +171,8 @@ export function answerSifting(
     throw new QkdRefusal('BATCH_INVALID', 'Expected one choice for each detection')
   }
   const peerBases = planeOf(bases, count)
-  const alike = combined(combined(ownBases, peerBases, 'xor'), firstOnes(count), 'xor')
+  const unlike = combined(ownBases, peerBases, 'xor')
+  const alike = combined(unlike, firstOnes(count), 'xor', unlike)
   const tested = block.chsh && planeOf(test.tested ?? NO_OCTETS, count)
   // Of pairs, the only index but 0 says that nothing was seen.
   const both = kinds === 1 ? combined(alike, low, 'and-not') : alike
@@ -180,7 +181,8 @@ export function answerSifting(
   const inTest = combined(matches, peerBases, 'and')
   const inKey = combined(matches, peerBases, 'and-not')
   const peerBits = spread(inTestBasis(peerBases, tested), testBits)
-  const errors = combined(combined(peerBits, bits, 'xor'), inTest, 'and')
+  const differing = combined(peerBits, bits, 'xor')
+  const errors = combined(differing, inTest, 'and', differing)
   const crossed = crossedIn(block, peerBases, matches)
   append(block.key, inKey, bits)
   addCounts(block, { inKey, test: inTest, errors, zeros: zerosOf(crossed, peerBits) }, planes)
@@ -222,7 +224,8 @@ export function acceptSifting(outcomes: Outcomes, answer: SiftAnswer, block: Sif
   const planes = kinds > 1 ? [spread(told, answer.intensityLow)] : []
   if (kinds > 2) planes.push(spread(told, answer.intensityHigh))
   // With three states no bits were told, and all are 0.
-  const errors = combined(combined(spread(test, answer.testBits), bits, 'xor'), test, 'and')
+  const differing = spread(test, answer.testBits)
+  const errors = combined(combined(differing, bits, 'xor', differing), test, 'and', differing)
   append(block.key, inKey, bits)
   planes.forEach((plane, at) => append(block.intensityPlanes[at], inKey, plane))
   addCounts(block, { inKey, test, errors, zeros: zerosOf(crossed, bits) }, planes)
