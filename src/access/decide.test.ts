@@ -5,7 +5,7 @@ import { uuid } from '#base'
 import { openGlass } from './break-glass.ts'
 import { readConsent } from './consent-read.ts'
 import { decide, forPatients } from './decide.ts'
-import { openPolicyEngine } from './engine.ts'
+import { openPolicyEngine, type Question } from './engine.ts'
 import {
   after,
   context,
@@ -19,6 +19,7 @@ import {
   policySources,
   thing,
 } from './fixture.test.ts'
+import { PLAIN } from './grid.ts'
 import type { AccessContext, AccessRequest, Decision, Principal, ResourceFacts } from './model.ts'
 import { scopeOf } from './scopes.ts'
 import {
@@ -281,6 +282,30 @@ test('breaking the glass opens one chart for one hour, and psychotherapy notes n
   assert.equal((await decided({ context: late })).kind, 'deny')
 })
 
+test('a denial does not keep an emergency from being declared, unless it names emergencies', async () => {
+  const consent = (...codes: readonly string[]) => {
+    const purpose = codes.map((code) => ({ code }))
+    const patient = { reference: PATIENT }
+    const provision = { type: 'deny', ...(codes.length > 0 ? { purpose } : {}) }
+    const found = readConsent(
+      json({ resourceType: 'Consent', status: 'active', patient, provision }),
+    )
+    return found === undefined ? [] : [found]
+  }
+  const opening = (more: Partial<AccessContext>) =>
+    decided({
+      action: 'break-glass',
+      resource: { type: 'Patient', class: 'demographics', confidentiality: 'V' },
+      context: { purpose: 'BTG', relationships: [], secondFactorAt: NOW, ...more },
+    })
+  assert.equal((await opening({ consents: consent() })).kind, 'permit')
+  assert.equal((await opening({ impliedPurposes: [] })).kind, 'permit')
+  const refused = await opening({ consents: consent('BTG') })
+  assert.deepEqual([refused.kind, refused.rule], ['deny', 'consent.refused'])
+  const stale = await opening({ secondFactorAt: after(-minutes(6)) })
+  assert.equal(stale.rule, 'obligations.step-up')
+})
+
 test('billing sees who somebody is masked, and unmasks with a second factor', async () => {
   const principal = person('billing')
   const asked = {
@@ -435,24 +460,6 @@ test('things that are alike to policies cost Cedar one question', async () => {
     ),
   )
   assert(decisions.every(({ kind }) => kind === 'permit'))
-  const question = {
-    roles: ['attending'],
-    clearances: [],
-    action: 'view',
-    class: 'clinical',
-    confidentiality: 'N',
-    sensitivity: [],
-    personal: true,
-    vip: false,
-    authored: false,
-    held: false,
-    purpose: 'TREAT',
-    relations: ['care-team'],
-    consent: 'implied',
-    breakGlass: false,
-    stepUp: false,
-    ownAct: false,
-    assurance: 'local',
-  } as const
+  const question: Question = { ...PLAIN, roles: ['attending'], relations: ['care-team'] }
   assert.equal(engine.ask(question), engine.ask({ ...question }))
 })

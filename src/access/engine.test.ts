@@ -3,27 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { openPolicyEngine, type Question } from './engine.ts'
 import { engineOfTests, policySources } from './fixture.test.ts'
+import { PLAIN } from './grid.ts'
 import { AccessRefusal } from './refusal.ts'
 
-const question: Question = {
-  roles: ['attending'],
-  clearances: [],
-  action: 'view',
-  class: 'clinical',
-  confidentiality: 'N',
-  sensitivity: [],
-  personal: true,
-  vip: false,
-  authored: false,
-  held: false,
-  purpose: 'TREAT',
-  relations: ['care-team'],
-  consent: 'implied',
-  breakGlass: false,
-  stepUp: false,
-  ownAct: false,
-  assurance: 'local',
-}
+const question: Question = { ...PLAIN, roles: ['attending'], relations: ['care-team'] }
 
 /** Our schema with other policies. */
 const withPolicies = (...policies: readonly string[]) =>

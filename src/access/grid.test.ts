@@ -127,8 +127,8 @@ const LOOSENED: readonly (readonly [string, from: string, to: string])[] = [
   ],
   [
     'consent',
-    'unless { context.breakGlass || context.relations.contains(Relation::"own") }',
-    'unless { context.stepUp }',
+    'when { context.consent == Consent::"denied" }',
+    'when { context.consent == Consent::"denied" && resource.vip }',
   ],
   ['second-factor', 'when { !context.stepUp }', 'when { !context.stepUp && resource.vip }'],
   ['own-act', 'when { context.ownAct }', 'when { context.ownAct && resource.vip }'],

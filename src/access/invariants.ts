@@ -55,6 +55,7 @@ const isMachine = isIn<Role>(
   'security-analyst',
 )
 const isConsented = isIn<ConsentOutcome>('granted', 'named')
+const isMissing = isIn<ConsentOutcome>('absent', 'denied')
 const isJudging = isIn<Action>('review', 'approve')
 const isReading = isIn<Action>('view', 'search')
 const isOpen = isIn<ResourceClass>('deidentified', 'directory', 'knowledge')
@@ -68,6 +69,7 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'Sensitive data needs a consent that was given, broken glass, authorship, or to be the own',
     holds: (asked) =>
       asked.sensitivity.length === 0 ||
+      asked.action === 'break-glass' ||
       isConsented(asked.consent) ||
       asked.breakGlass ||
       asked.authored ||
@@ -110,12 +112,11 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'consent',
-    says: 'A denial yields to broken glass alone, one that names emergencies to nobody else',
+    says: 'Consent that is missing or denied yields to broken glass alone; one that names emergencies never',
     holds: (asked) =>
       tied(asked, 'own') ||
       (asked.consent !== 'refused' &&
-        asked.consent !== 'absent' &&
-        (asked.consent !== 'denied' || asked.breakGlass)),
+        (!isMissing(asked.consent) || asked.breakGlass || asked.action === 'break-glass')),
   },
   {
     id: 'opt-in',

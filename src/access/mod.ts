@@ -36,6 +36,7 @@ export { gridPage } from './grid-page.ts'
 export { breachesOf, INVARIANTS, type Breach, type Invariant } from './invariants.ts'
 export { highWaterMark, labelsOf, securityTags, type Labels } from './labels.ts'
 export type * from './model.ts'
+export { accessMigrations, onceOnlyIn } from './once.ts'
 export type { DisclosureForm, Policy, PolicySources } from './policy-set.ts'
 export { AccessRefusal, type AccessRefusalCode } from './refusal.ts'
 export {
