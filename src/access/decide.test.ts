@@ -106,6 +106,35 @@ test('each step denies by itself, and names its rule', async () => {
     [{ resource: { confidentiality: 'V' } }, 'labels', 'labels.very-restricted'],
     [{ context: { consents } }, 'consent', 'consent.denied'],
     [{ action: 'print' }, 'obligations', 'obligations.step-up'],
+    [{ action: 'delete' }, 'relationship', 'relationship.nothing-permits'],
+    [
+      { action: 'delete', resource: { authors: ['Practitioner/d1'], held: true } },
+      'obligations',
+      'obligations.hold',
+    ],
+    [
+      {
+        action: 'deidentify',
+        principal: person('service', { kind: 'service', employment: 'none' }),
+        context: {
+          purpose: 'HRESCH',
+          token: { ...token, scopes: [] },
+          relationships: [{ kind: 'declared-flow', patient: PATIENT, with: 'person-1' }],
+        },
+      },
+      'scope',
+      'scope.not-covered',
+    ],
+    [
+      {
+        principal: person('telehealth'),
+        context: {
+          relationships: [{ kind: 'booked-session', patient: PATIENT, with: 'person-1' }],
+        },
+      },
+      'obligations',
+      'obligations.nothing-permits',
+    ],
   ]
   for (const [changes, at, rule] of cases) {
     const decision = await decided(changes)
@@ -373,6 +402,32 @@ test('a service reaches declared flows within its scopes, and nothing without sc
     await denial({ principal, context: { relationships: [], ...scoped } }),
     'relationship.nothing-permits',
   )
+})
+
+test('a service de-identifies whom research was consented to, and nobody else', async () => {
+  const scope = scopeOf('system/*.rs')
+  assert(scope !== undefined)
+  const consent = readConsent(
+    json({
+      resourceType: 'Consent',
+      status: 'active',
+      patient: { reference: PATIENT },
+      provision: { type: 'permit', purpose: [{ code: 'HRESCH' }] },
+    }),
+  )
+  assert(consent !== undefined)
+  const asked = (consents: AccessContext['consents']): Changes => ({
+    action: 'deidentify',
+    principal: person('service', { kind: 'service', employment: 'none' }),
+    context: {
+      purpose: 'HRESCH',
+      token: { ...token, scopes: [scope] },
+      relationships: [{ kind: 'declared-flow', patient: PATIENT, with: 'person-1' }],
+      consents,
+    },
+  })
+  assert.equal((await decided(asked([consent]))).kind, 'permit')
+  assert.equal(await denial(asked([])), 'consent.nothing-permits')
 })
 
 test('nobody reviews an own act', async () => {

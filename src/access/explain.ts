@@ -78,11 +78,11 @@ function missingStep(engine: PolicyEngine, question: Question): StepName | undef
   const applies = (facts: Partial<Question>): boolean =>
     engine.askPermits({ ...question, ...facts }).allowed
   if (applies({})) return undefined
-  const met = { consent: 'named', stepUp: true } as const
-  const tied = { ...met, relations: RELATIONS }
+  const met = { ...UNREMARKABLE, consent: 'named', stepUp: true } as const
+  const tied = { ...met, relations: RELATIONS, authored: true }
   const emergency = { ...tied, breakGlass: true, purpose: 'BTG' } as const
   const some = (facts: Partial<Question>): boolean =>
-    PURPOSES.some((purpose) => applies({ ...facts, purpose }))
+    [question.purpose, ...PURPOSES].some((purpose) => applies({ ...facts, purpose }))
   if (!some(tied) && !applies(emergency)) return 'role'
   if (!some(met)) return 'relationship'
   if (!applies(met)) return 'purpose'
@@ -95,6 +95,17 @@ const policiesOf = (engine: PolicyEngine, ids: readonly string[]): Policy[] =>
     assert(policy !== undefined, 'policies that decided are among those loaded')
     return policy
   })
+
+/** Facts that guards look at; so most questions that explain are alike, and asked once. */
+const UNREMARKABLE = {
+  clearances: [],
+  confidentiality: 'N',
+  sensitivity: [],
+  vip: false,
+  held: false,
+  ownAct: false,
+  assurance: 'local',
+} as const satisfies Partial<Question>
 
 /** Owned by this module; goes with the engine and its verdicts. */
 const answers = new WeakMap<PolicyEngine, WeakMap<Verdict, Answer>>()

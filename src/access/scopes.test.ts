@@ -104,6 +104,7 @@ test('each action needs its letter, and some are beyond all scopes', () => {
     ['delete', 'd'],
     ['search', 's'],
     ['export', 'r'],
+    ['deidentify', 'r'],
   ]
   for (const [action, letter] of needs) {
     assert.equal(allows(`user/*.${letter}`, action), true, action)

@@ -194,6 +194,8 @@ const NEEDED: Readonly<Partial<Record<Action, Permission>>> = {
   delete: 'd',
   // Bulk export reads whatever it finds (SMART Backend Services: `system/*.rs`).
   export: 'r',
+  // Making a de-identified copy reads the original.
+  deidentify: 'r',
 }
 
 const PERMISSIONS = ['c', 'r', 'u', 'd', 's'] as const
