@@ -44,6 +44,22 @@ export class BenchSites implements Disposable {
     return performance.now() - begun
   }
 
+  /** Writes members into the configuration of a stopped site. */
+  configure({ folder }: BenchSite, members: object): void {
+    changed(join(folder, CONFIG_FILE), members)
+  }
+
+  /** Starts daemons that serve a site together. @returns where applications meet each of them */
+  async startDaemons(site: BenchSite, names: readonly string[]): Promise<readonly number[]> {
+    const ports = await freePorts(names.length)
+    const daemons = names.map((name, at) => {
+      return { name, northListener: { host: '127.0.0.1', port: ports[at] } }
+    })
+    this.configure(site, { daemons })
+    for (const name of names) this.#start(name, ['--site', site.folder, 'serve', '--as', name])
+    return ports
+  }
+
   /** Processor seconds that a process and its threads have taken so far; Linux only. */
   cpuSeconds(name: string): number {
     const stat = readFileSync(`/proc/${String(this.#children.get(name)?.pid)}/stat`, 'utf8')
@@ -83,7 +99,9 @@ export async function makeSites(): Promise<BenchSites> {
     const sae = `${name}.bench`
     const options = { name, peerPort, northPort, profile: 'demo', passphrase: undefined } as const
     await initSite(at(name), options)
-    unlimited(join(at(name), 'photonward.json'))
+    // One application is all there is: it may ask as fast as it can, for all there is.
+    const limits = { saeShare: 1, saeRequestsPerSecond: 1_000_000 }
+    changed(join(at(name), CONFIG_FILE), limits)
     await addSae(at(name), sae)
     await issue(at('authority'), at(name))
     await issueSae(at('authority'), sae, at(sae))
@@ -99,14 +117,13 @@ export async function makeSites(): Promise<BenchSites> {
   return new BenchSites(folder, [first, second])
 }
 
-/** One application is all there is: it may ask as fast as it can, for all there is. */
-function unlimited(file: string): void {
+function changed(file: string, members: object): void {
   const configuration = JSON.parse(readFileSync(file, 'utf8')) as object
-  const limits = { saeShare: 1, saeRequestsPerSecond: 1_000_000 }
-  writeFileSync(file, JSON.stringify({ ...configuration, ...limits }))
+  writeFileSync(file, JSON.stringify({ ...configuration, ...members }))
 }
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts')
+const CONFIG_FILE = 'photonward.json'
 const TICKS_A_SECOND = 100
 const LOOK_MS = 20
 const LIMIT_MS = 120_000

@@ -19,6 +19,7 @@ import type { Benchmark, Group } from './bench.ts'
 import { prefill } from './prefill.ts'
 import { routing } from './relay.ts'
 import { relaying } from './relayed.ts'
+import { several } from './several.ts'
 import { simulatedDay } from './simulated-day.ts'
 
 export const group: Group = {
@@ -40,14 +41,17 @@ export const group: Group = {
         await Promise.all(sites.sites.map((site) => sites.startSite(site)))
         await pairsBetween(master, slave, WARM_UP)
       }
+      const two = several()
       const list = [
         ...benchmarks(scene),
         ...withMany(scene, many),
+        ...two.list,
         ...relaying(),
         ...routing(),
         ...simulatedDay(),
       ]
       const close = async (): Promise<void> => {
+        await two.close()
         await bare.close()
         await Promise.all(sites.sites.map(({ name }) => sites.stop(name)))
         sites[Symbol.dispose]()

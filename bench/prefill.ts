@@ -13,19 +13,12 @@ import {
   JsonLog,
   openDisk,
   openFolder,
-  openStore,
+  openSiteStore,
   readConfigurationFile,
   SystemClock,
   testedRandom,
 } from '#gateway'
-import {
-  openSite,
-  readMaterial,
-  readRootKey,
-  SiteConfigurationShape,
-  siteMigrations,
-  type Site,
-} from '#site'
+import { openSite, readMaterial, readRootKey, SiteConfigurationShape, type Site } from '#site'
 import type { Origin } from '#keystore'
 import type { BenchSite } from './daemons.ts'
 
@@ -72,10 +65,7 @@ async function withStopped(
   const folder = openFolder(name)
   const configuration = readConfigurationFile(join(folder, CONFIG_FILE), SiteConfigurationShape)
   using clock = new SystemClock()
-  await using store = await openStore({
-    file: join(folder, 'state.db'),
-    migrations: siteMigrations,
-  })
+  await using store = await openSiteStore(folder, configuration, clock)
   const disk = openDisk(folder)
   const log = new JsonLog({ clock, sinks: [] })
   using root = await readRootKey(disk, undefined)
@@ -86,7 +76,7 @@ async function withStopped(
     ports: { clock, store, disk, log, random: testedRandom(), network: noNetwork },
     devices: { transmitter: unreachable, receiver: unreachable },
     compute: { open: () => ({ step: unreachable, close: () => undefined }) },
-    surroundings: () => ({ folder, engine: 'embedded SQLite', listeners: [] }),
+    surroundings: () => ({ folder, engine: store.engine, listeners: [] }),
     onStop: () => undefined,
   })
   try {
