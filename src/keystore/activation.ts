@@ -30,7 +30,7 @@ import {
   type Block,
   type Link,
 } from './state.ts'
-import { insertKey, selectKey, voidKey, type KeyRow } from './key-rows.ts'
+import { insertKeys, selectKey, voidKey, type KeyRow } from './key-rows.ts'
 import { octetsOf, textIn } from './tables.ts'
 import {
   RANGE_OCTETS_MAX,
@@ -236,7 +236,10 @@ async function accept(
   room.nextExpiryMs = Math.min(room.nextExpiryMs, expiresMs)
   const facts = { link: link.link, peer: link.peer, keyIds, slaves, lifeMs }
   const commit = room.store.commit([
-    ...keys.map((key) => insertKey(room.site, rowOf(key, { digest, at, lifeMs }))),
+    ...insertKeys(
+      room.site,
+      keys.map((key) => rowOf(key, { digest, at, lifeMs })),
+    ),
     ...keys.flatMap((key) => depositRows(room.site, key)),
     ...beside,
     leaf(room, 'key.activated', master, facts),

@@ -21,7 +21,7 @@ import { KeystoreRefusal } from './refusal.ts'
 import { alarm, checkOpen, leaf, nowOf, type Room, type WaitingKey } from './room.ts'
 import type { Piece } from './segments.ts'
 import { isQuarantined, peerSide, placeKey, segmentsOf, type Link } from './state.ts'
-import { setKey } from './key-rows.ts'
+import { setKeys, type KeyChange } from './key-rows.ts'
 import { ACTIVATION_KEYS_MAX } from './wire.ts'
 
 /** Keys that a slave wants, by name. */
@@ -140,14 +140,18 @@ async function commitTaken(
   const { keys, delivered } = taken
   const at = nowOf(room)
   const { promise: decided, resolve: decide } = Promise.withResolvers<undefined>()
-  const statements = keys.flatMap((key) => {
+  const changes = keys.map((key): KeyChange => {
     key.busy = decided
     const slaves = key.slaves.filter((slave) => slave !== caller)
-    const state = slaves.length === 0 ? ('delivered' as const) : ('activated' as const)
+    const state = slaves.length === 0 ? 'delivered' : 'activated'
     const before = key.slaves.join(' ')
-    const row = setKey(room.site, key.keyId, { state, before, slaves: slaves.join(' '), at })
-    return slaves.length === 0 ? [row, ...depositEnds(room.site, key)] : [row]
+    return { keyId: key.keyId, state, before, slaves: slaves.join(' ') }
   })
+  const over = keys.filter((_, index) => changes[index].state === 'delivered')
+  const statements = [
+    ...setKeys(room.site, changes, at),
+    ...over.flatMap((key) => depositEnds(room.site, key)),
+  ]
   try {
     await room.store.commit([...statements, leaf(room, 'key.delivered', caller, { keyIds })])
     for (const key of keys) {
@@ -182,12 +186,14 @@ async function openSegments(room: Room, keys: readonly WaitingKey[]): Promise<vo
 async function expireSome(room: Room, link: Link, keys: readonly WaitingKey[]): Promise<void> {
   const at = nowOf(room)
   const keyIds = keys.map(({ keyId }) => keyId)
-  const statements = keys.flatMap((key) => {
+  const changes = keys.map((key): KeyChange => {
     key.lost = true
-    const before = key.slaves.join(' ')
-    const row = setKey(room.site, key.keyId, { state: 'expired', before, slaves: '', at })
-    return [row, ...depositEnds(room.site, key)]
+    return { keyId: key.keyId, state: 'expired', before: key.slaves.join(' '), slaves: '' }
   })
+  const statements = [
+    ...setKeys(room.site, changes, at),
+    ...keys.flatMap((key) => depositEnds(room.site, key)),
+  ]
   try {
     const facts = { link: link.link, peer: link.peer, keyIds }
     await room.store.commit([...statements, leaf(room, 'key.expired', link.peer, facts)])

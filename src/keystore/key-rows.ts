@@ -18,6 +18,30 @@ export type KeyState = 'activated' | 'delivered' | 'voided' | 'expired'
 export const PURGE_ROWS = 500
 
 const NONE = new Uint8Array(0)
+/** Rows in one statement, where there are so many. */
+const COUNTS = [32, 4, 1] as const
+
+/**
+ * Statements about several rows at once, for a few counts, so that few texts have to be prepared.
+ *
+ * @returns binds them for rows however many: as many to a statement as there is one for
+ */
+function ofCounts(make: (count: number) => Statement) {
+  const made = COUNTS.map((count) => ({ count, like: make(count) }))
+  return <T>(
+    rows: readonly T[],
+    bound: (like: Statement, some: readonly T[]) => Statement,
+  ): readonly Statement[] => {
+    const statements: Statement[] = []
+    let at = 0
+    for (const { count, like } of made) {
+      for (; rows.length - at >= count; at += count) {
+        statements.push(bound(like, rows.slice(at, at + count)))
+      }
+    }
+    return statements
+  }
+}
 
 const INSERT_RESERVATION = statement(
   db.insertInto('keystore_reservation').values({
@@ -97,26 +121,30 @@ export interface KeyRow {
   readonly lifeMs: number
 }
 
-const INSERT_KEY = statement(
-  db
-    .insertInto('keystore_key')
-    .values({
-      site_id: '',
-      key_id: '',
-      activation: '',
-      digest: NONE,
-      master: '',
-      named: '',
-      slaves: '',
-      ...blockRow,
-      ranges: NONE,
-      state: '',
-      activated_at: 0,
-      life_ms: 0,
-      settled_at: 0,
-    })
-    .onConflict((on) => on.columns(['site_id', 'key_id']).doNothing()),
-  1,
+const KEY = {
+  site_id: '',
+  key_id: '',
+  activation: '',
+  digest: NONE,
+  master: '',
+  named: '',
+  slaves: '',
+  ...blockRow,
+  ranges: NONE,
+  state: '',
+  activated_at: 0,
+  life_ms: 0,
+  settled_at: 0,
+}
+
+const INSERT_KEYS = ofCounts((count) =>
+  statement(
+    db
+      .insertInto('keystore_key')
+      .values(Array.from({ length: count }, () => KEY))
+      .onConflict((on) => on.columns(['site_id', 'key_id']).doNothing()),
+    count,
+  ),
 )
 const keyParameters = (site: string, row: KeyRow, state: KeyState): readonly SqlValue[] => [
   site,
@@ -132,28 +160,16 @@ const keyParameters = (site: string, row: KeyRow, state: KeyState): readonly Sql
   row.at,
   row.lifeMs,
 ]
-/** Conflicts if there ever was a key of this name that is still remembered. */
-export const insertKey = (site: string, row: KeyRow): Statement =>
-  bind(INSERT_KEY, ...keyParameters(site, row, 'activated'), 0)
+/** Conflict if there ever was a key of one of these names that is still remembered. */
+export const insertKeys = (site: string, rows: readonly KeyRow[]): readonly Statement[] =>
+  INSERT_KEYS(rows, (insert, some) =>
+    bind(insert, ...some.flatMap((row) => [...keyParameters(site, row, 'activated'), 0])),
+  )
 
 const VOID_KEY = statement(
   db
     .insertInto('keystore_key')
-    .values({
-      site_id: '',
-      key_id: '',
-      activation: '',
-      digest: NONE,
-      master: '',
-      named: '',
-      slaves: '',
-      ...blockRow,
-      ranges: NONE,
-      state: '',
-      activated_at: 0,
-      life_ms: 0,
-      settled_at: 0,
-    })
+    .values(KEY)
     .onConflict((on) =>
       on
         .columns(['site_id', 'key_id'])
@@ -169,28 +185,43 @@ const VOID_KEY = statement(
 export const voidKey = (site: string, row: KeyRow): Statement =>
   bind(VOID_KEY, ...keyParameters(site, row, 'voided'), row.at, '', 'activated')
 
-const SET_KEY = statement(
-  db
-    .updateTable('keystore_key')
-    .set({ state: '', slaves: '', settled_at: 0 })
-    .where('site_id', '=', '')
-    .where('key_id', '=', '')
-    .where('state', '=', 'activated')
-    .where('slaves', '=', ''),
-  1,
+const SET_KEYS = ofCounts((count) =>
+  statement(
+    db
+      .updateTable('keystore_key')
+      .set({ state: '', slaves: '', settled_at: 0 })
+      .where('site_id', '=', '')
+      .where('state', '=', 'activated')
+      .where('slaves', '=', '')
+      .where('key_id', 'in', new Array<string>(count).fill('')),
+    count,
+  ),
 )
-/** Records what became of a key; conflicts unless it waits for exactly these slaves. */
-export const setKey = (
+/** What became of a key. */
+export interface KeyChange {
+  readonly keyId: string
+  readonly state: KeyState
+  /** Slaves that it waits for until then, and from then on. */
+  readonly before: string
+  readonly slaves: string
+}
+/** Record what became of keys; conflict unless each waits for exactly its slaves. */
+export function setKeys(
   site: string,
-  keyId: string,
-  change: {
-    readonly state: KeyState
-    readonly before: string
-    readonly slaves: string
-    readonly at: number
-  },
-): Statement =>
-  bind(SET_KEY, change.state, change.slaves, change.at, site, keyId, 'activated', change.before)
+  changes: readonly KeyChange[],
+  at: number,
+): readonly Statement[] {
+  const alike = Map.groupBy(changes, ({ state, before, slaves }) =>
+    [state, before, slaves].join('|'),
+  )
+  return [...alike.values()].flatMap((all) =>
+    SET_KEYS(all, (set, some) => {
+      const [{ state, slaves, before }] = some
+      const names = some.map(({ keyId }) => keyId)
+      return bind(set, state, slaves, at, site, 'activated', before, ...names)
+    }),
+  )
+}
 
 const SELECT_WAITING = statement(
   db
