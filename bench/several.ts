@@ -82,7 +82,8 @@ async function openScene(): Promise<Scene> {
   }
   try {
     const [two, other] = sites.sites
-    sites.configure(two, { store: { kind: 'postgres', ...cluster.database() } })
+    const place = cluster.database()
+    sites.configure(two, { store: { kind: 'postgres', ...place } })
     // The load is to be measured, not the simulation of photons beside it: no fibre is started.
     await prefill(sites.sites, KEYS_STORED)
     const ports = await sites.startDaemons(two, NAMES)
@@ -97,6 +98,8 @@ async function openScene(): Promise<Scene> {
     }
     const scene = { ...applications, cpuSeconds: () => cpuOf(sites, cluster, other.name), close }
     for (const way of ['made', 'fetched'] as const) await keysThrough(scene, way, WARM_UP)
+    // As PostgreSQL does by itself within a minute: until then it plans without figures.
+    cluster.query(place.database, 'analyze')
     return scene
   } catch (error) {
     await close()
