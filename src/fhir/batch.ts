@@ -32,7 +32,7 @@ export async function bundle(call: Call, perform: Perform): Promise<Answer> {
 async function answered(entry: BundleEntry | FhirRefusal, perform: Perform): Promise<JsonObject> {
   if ('call' in entry) return responseEntry(await perform(entry.call))
   const { status, outcome } = refusedBy(entry)
-  return responseEntry({ status, resource: outcome })
+  return responseEntry({ status, resource: outcome, isOutcome: true })
 }
 
 /** Entries that are under way at once. */

@@ -123,9 +123,13 @@ function callOf(
 }
 
 /** The entry of a response Bundle for what an entry was answered. */
-export function responseEntry({ status, headers = {}, resource }: Answer): JsonObject {
+export function responseEntry({
+  status,
+  headers = {},
+  resource,
+  isOutcome = false,
+}: Answer): JsonObject {
   const { location, etag } = headers
-  const isOutcome = resource?.['resourceType'] === 'OperationOutcome'
   return {
     ...(resource && !isOutcome && { resource }),
     response: {

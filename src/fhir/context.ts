@@ -56,6 +56,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly resource?: JsonObject
+  /** Whether the resource tells what became of the request, and is not what was asked for. */
+  readonly isOutcome?: boolean
 }
 
 /** Whether an interaction is allowed at all. @throws FhirRefusal `FHIR_FORBIDDEN` */

@@ -116,13 +116,13 @@ function refusedAnswer({ log }: FhirOptions, error: unknown): Answer {
   try {
     const { status, outcome, headers } = refusedBy(error)
     if (status >= 500) log.write('error', 'fhir.failed', logFacts(error))
-    return { status, resource: outcome, ...(headers && { headers }) }
+    return { status, resource: outcome, isOutcome: true, ...(headers && { headers }) }
   } catch (bug) {
     if (bug instanceof AssertionFailure) throw bug
     log.write('error', 'fhir.failed', logFacts(bug))
     const message = 'The server cannot answer this request'
     const { status, outcome } = refusedBy(new FhirRefusal('FHIR_UNAVAILABLE', message))
-    return { status, resource: outcome }
+    return { status, resource: outcome, isOutcome: true }
   }
 }
 

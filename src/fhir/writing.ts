@@ -197,12 +197,11 @@ export function changed(
   const headers = { ...versionHeaders({ version, at }), ...(isNew ? { location } : {}) }
   const status = isNew ? 201 : 200
   if (preference === 'minimal') return { status, headers }
-  const text = DEEDS[deed]
-  const resource =
-    preference === 'OperationOutcome'
-      ? outcomeOf([{ severity: 'information', code: 'informational', text }])
-      : servedResource({ value, version, at })
-  return { status, headers, resource }
+  if (preference === 'representation') {
+    return { status, headers, resource: servedResource({ value, version, at }) }
+  }
+  const outcome = outcomeOf([{ severity: 'information', code: 'informational', text: DEEDS[deed] }])
+  return { status, headers, resource: outcome, isOutcome: true }
 }
 
 /**

@@ -20,10 +20,12 @@ import {
   lengthPrefixed,
   SecretBytes,
   statement,
+  uint64,
   utf8,
   uuidOctets,
   type EpochMs,
   type RandomSource,
+  type Row,
   type SiteId,
   type Statement,
   type Store,
@@ -56,19 +58,20 @@ export class Kinds implements Disposable {
   ): Statement {
     const nonce = random.octets(NONCE_OCTETS)
     const numbers = Uint8Array.from(types, codeOf)
-    const sealed = seal('aes-256-gcm-siv', this.#input(group.id, nonce), numbers)
-    const row = [this.#site, this.#rank(group.at), uuidOctets(group.id), concat(nonce, sealed)]
+    const place = { group: group.id, rank: this.#rank(group.at) }
+    const sealed = seal('aes-256-gcm-siv', this.#input(place, nonce), numbers)
+    const row = [this.#site, place.rank, uuidOctets(group.id), concat(nonce, sealed)]
     return bind(INSERT_ROLL, ...row)
   }
 
   /** The types of a group's versions, by place. @throws VaultRefusal `VAULT_DAMAGED` */
-  types(group: Uuid, sealed: Uint8Array): readonly string[] {
+  types({ sealed, ...place }: RollEntry): readonly string[] {
     try {
-      const input = this.#input(group, sealed.subarray(0, NONCE_OCTETS))
+      const input = this.#input(place, sealed.subarray(0, NONCE_OCTETS))
       const numbers = open('aes-256-gcm-siv', input, sealed.subarray(NONCE_OCTETS))
       return Array.from(numbers, (number) => RESOURCE_TYPES[number] ?? '')
     } catch (cause) {
-      throw damaged(`vault_roll ${group}`, 'the row was changed', cause)
+      throw damaged(`vault_roll ${place.group}`, 'the row was changed', cause)
     }
   }
 
@@ -83,8 +86,9 @@ export class Kinds implements Disposable {
     return this.#last
   }
 
-  #input(group: Uuid, nonce: Uint8Array) {
-    const associated = lengthPrefixed(KINDS_KEY, utf8(this.#site), uuidOctets(group))
+  #input({ group, rank }: RollPlace, nonce: Uint8Array) {
+    const about = [utf8(this.#site), uuidOctets(group), uint64(rank)]
+    const associated = lengthPrefixed(KINDS_KEY, ...about)
     return { key: this.#key.reveal(), nonce, associated }
   }
 
@@ -114,20 +118,55 @@ export async function rollPage(
   const rank = from?.rank ?? Number.MAX_SAFE_INTEGER
   const group = from === undefined ? blank : uuidOctets(from.group)
   const rows = await store.read(bind(SELECT_ROLL, site, rank, rank, group, ROLL_PAGE))
-  return rows.map((row) => ({
-    group: idIn(row, 'group_id'),
-    rank: numberOf(row, 'rank'),
-    sealed: octetsOf(row, 'kinds'),
-  }))
+  return rows.map(entryOf)
+}
+
+/** Groups of this site that are not on the roll: those of a store from before there was one. */
+export async function groupsOffRoll({ site, store }: KindsContext): Promise<readonly Uuid[]> {
+  return (await store.read(bind(SELECT_OFF_ROLL, site))).map((row) => idIn(row, 'group_id'))
 }
 
 /** The row of one group, or undefined. */
-export async function rollOf(
+async function rollOf(
   { site, store }: { readonly site: SiteId; readonly store: Store },
   group: Uuid,
-): Promise<Uint8Array | undefined> {
+): Promise<RollEntry | undefined> {
   const rows = await store.read(bind(SELECT_ROW, site, uuidOctets(group)))
-  return rows.map((row) => octetsOf(row, 'kinds')).at(0)
+  return rows.map(entryOf).at(0)
+}
+
+const entryOf = (row: Row): RollEntry => ({
+  group: idIn(row, 'group_id'),
+  rank: numberOf(row, 'rank'),
+  sealed: octetsOf(row, 'kinds'),
+})
+
+/** Types on the roll, as a scrub needs them: row by row, each opened once for many versions. */
+export class Rolls {
+  readonly #context: KindsContext
+  readonly #known = new Map<Uuid, readonly string[]>()
+
+  constructor(context: KindsContext) {
+    this.#context = context
+  }
+
+  /** The types of a group's versions, by place. @throws VaultRefusal `VAULT_DAMAGED` */
+  async of(group: Uuid): Promise<readonly string[]> {
+    const known = this.#known.get(group)
+    if (known !== undefined) return known
+    const entry = await rollOf(this.#context, group)
+    if (entry === undefined) throw damaged(`vault_roll ${group}`, 'the row is missing')
+    const types = this.#context.kinds.types(entry)
+    if (this.#known.size >= ROLLS_KNOWN_MAX) this.#known.clear()
+    this.#known.set(group, types)
+    return types
+  }
+}
+
+interface KindsContext {
+  readonly site: SiteId
+  readonly store: Store
+  readonly kinds: Kinds
 }
 
 function codeOf(type: string): number {
@@ -140,6 +179,8 @@ function codeOf(type: string): number {
 export const RANKS_A_MS = 1000
 /** Groups read at once. */
 export const ROLL_PAGE = 64
+/** Groups whose types a scrub remembers. */
+const ROLLS_KNOWN_MAX = 1000
 const NONCE_OCTETS = 12
 const KINDS_KEY = utf8('photonward/kinds-key@v1')
 /** R4 is closed: its types in order of their names have these numbers for ever. */
@@ -153,7 +194,7 @@ const INSERT_ROLL = statement(
 const SELECT_ROW = statement(
   db
     .selectFrom('vault_roll')
-    .select('kinds')
+    .select(['rank', 'group_id', 'kinds'])
     .where('site_id', '=', '')
     .where('group_id', '=', blank),
 )
@@ -167,4 +208,14 @@ const SELECT_ROLL = statement(
     .orderBy('rank', 'desc')
     .orderBy('group_id', 'desc')
     .limit(ROLL_PAGE),
+)
+const SELECT_OFF_ROLL = statement(
+  db
+    .selectFrom('vault_group as made')
+    .leftJoin('vault_roll as roll', (join) =>
+      join.onRef('roll.site_id', '=', 'made.site_id').onRef('roll.group_id', '=', 'made.group_id'),
+    )
+    .select('made.group_id')
+    .where('made.site_id', '=', '')
+    .where('roll.group_id', 'is', null),
 )

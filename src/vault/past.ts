@@ -121,7 +121,7 @@ async function* rollsFrom(
     for (const entry of page) {
       // Each page begins with the last of the one before.
       if (entry.group === done) continue
-      yield { entry, types: context.kinds.types(entry.group, entry.sealed) }
+      yield { entry, types: context.kinds.types(entry) }
     }
     if (page.length < ROLL_PAGE) return
     from = page[page.length - 1]

@@ -1,6 +1,6 @@
 /**
  * Builds the index of a store that has none, or one of an older form: holder by holder, each in one
- * commit.
+ * commit; and puts its groups on the roll.
  *
  * Called before a vault serves. A crash on the way costs the holder that was under way; the rest is
  * done when the vault opens next. That all is done is remembered in a row in clear: whoever takes
@@ -9,15 +9,20 @@
  * @module
  */
 
-import { bind, statement } from '#base'
+import { bind, present, statement } from '#base'
 import { isGone, resourceOf } from './body.ts'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
 import { entryOf, firstChart, markStatements } from './indexing.ts'
+import { subjectOfEntry } from './group.ts'
+import { placeIn, type VerifiedGroup } from './groups.ts'
 import type { HolderKey } from './keyring.ts'
 import { HOLDER_KINDS } from './keys.ts'
-import { everyObjectOf, type HeldObject } from './objects.ts'
+import { groupsOffRoll } from './kinds.ts'
+import { everyObjectOf, objectById, type HeldObject } from './objects.ts'
+import { openAt } from './opened.ts'
 import { openVersion, readNewest } from './reading.ts'
+import { damaged, VaultRefusal } from './refusal.ts'
 import { idIn, numberOf } from './rows.ts'
 import { db } from './tables.ts'
 
@@ -31,7 +36,32 @@ export async function completeIndex(context: VaultContext): Promise<void> {
     using key = await keyring.readerOf(idIn(found, 'holder_id'))
     if (key !== undefined) await indexHolder(context, key)
   }
+  await completeRoll(context)
   await store.commit([bind(INSERT_UPTO, site, INDEX_EDITION)])
+}
+
+/** Puts groups on the roll that were written before there was one. What is damaged stays off it. */
+async function completeRoll(context: VaultContext): Promise<void> {
+  const { groups, kinds, random, store } = context
+  for (const id of await groupsOffRoll(context)) {
+    try {
+      const group = await groups.verified(id)
+      const { at, size } = group.read
+      const types: string[] = []
+      for (let place = 0; place < size; place++) types.push(await typeAt(context, group, place))
+      await store.commit([kinds.roll({ id, at }, types, random)])
+    } catch (error) {
+      if (!(error instanceof VaultRefusal)) throw error
+    }
+  }
+}
+
+async function typeAt(context: VaultContext, group: VerifiedGroup, place: number): Promise<string> {
+  const { object: id, version } = subjectOfEntry(present(placeIn(group, place), 'a listed version'))
+  const object = await objectById(context, id)
+  if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
+  using opening = await openAt(context, object, version)
+  return opening.opened.type
 }
 
 async function indexHolder(context: VaultContext, key: HolderKey): Promise<void> {

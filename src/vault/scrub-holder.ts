@@ -12,6 +12,7 @@ import { storedVerifiersOf, type VaultContext, type VerifiersOf } from './contex
 import { faultOf, type Fault } from './findings.ts'
 import { isProven, isSigned, type GroupProof } from './group.ts'
 import type { HolderKey } from './keyring.ts'
+import { Rolls } from './kinds.ts'
 import {
   everyObjectOf,
   holdingsOfObject,
@@ -80,10 +81,11 @@ export async function holderFaults(
     if (key === undefined) return { faults, objects, versions }
     const lookups = new Lookups(context, key)
     const index = new IndexCheck(context, key)
+    const rolls = new Rolls(context)
     for await (const held of everyObjectOf(context, id)) {
       objects++
       try {
-        versions += await checkObject(context, held, { key, lookups, good, index })
+        versions += await checkObject(context, held, { key, lookups, good, index, rolls })
       } catch (error) {
         faults.push(faultOf(error, `vault_object ${held.object.id}`))
       }
@@ -102,13 +104,14 @@ interface Checks {
   readonly lookups: Lookups
   readonly index: IndexCheck
   readonly good: GoodStatements
+  readonly rolls: Rolls
 }
 
 /** All versions of an object, and its own row. @returns how many versions @throws VaultRefusal */
 async function checkObject(
   context: VaultContext,
   held: HeldObject,
-  { key, lookups, good, index }: Checks,
+  { key, lookups, good, index, rolls }: Checks,
 ): Promise<number> {
   const { object } = held
   const place = `vault_object ${object.id}`
@@ -122,11 +125,14 @@ async function checkObject(
     await checkProof(context, verified, good)
     // A former version may belong to former holders only.
     if (!openersOf(verified).includes(key.holder.id)) continue
-    lookups.expect(object, openVersion(verified, key))
+    const former = openVersion(verified, key)
+    await checkRoll(rolls, verified, former)
+    lookups.expect(object, former)
   }
   const verified = await readNewest(context, held)
   await checkProof(context, verified, good)
   const body = openVersion(verified, key)
+  await checkRoll(rolls, verified, body)
   lookups.expect(object, body)
   index.expect(verified, body)
   const identity = identityOf(context.tags, object.origin, body)
@@ -135,6 +141,17 @@ async function checkObject(
   if (!sameOctets(likeness, object.likeness)) throw damaged(place, 'the likeness tag was changed')
   await checkHoldings(context, verified, body)
   return numbers.length
+}
+
+/** The roll names the type of a version at its place in the group. */
+async function checkRoll(
+  rolls: Rolls,
+  { group, place }: VerifiedVersion,
+  { type }: Body,
+): Promise<void> {
+  const { group: id } = group.read
+  if ((await rolls.of(id))[place] === type) return
+  throw damaged(`vault_roll ${id}`, 'names another type')
 }
 
 /** An object is held by those for whom its data key is wrapped, and by nobody else. */

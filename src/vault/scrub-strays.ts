@@ -244,6 +244,12 @@ const STRAYS: readonly Stray[] = [
     query: without('vault_mark', ['object_id'], 'vault_object', ['object_id']),
   },
   {
+    table: 'vault_roll',
+    columns: ['group_id'],
+    problem: 'there is no such group',
+    query: without('vault_roll', ['group_id'], 'vault_group', ['group_id']),
+  },
+  {
     table: 'vault_origin',
     columns: ['object_id', 'edition'],
     problem: 'there is no such version',

@@ -25,6 +25,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   vault_holding: ['holder_id', 'object_id'],
   vault_edition: ['object_id', 'edition'],
   vault_group: ['group_id'],
+  vault_roll: ['group_id'],
   vault_chart: ['holder_id'],
   vault_page: ['holder_id', 'page_id'],
   vault_mark: ['object_id'],

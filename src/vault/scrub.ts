@@ -20,7 +20,9 @@ import { subjectOfEntry } from './group.ts'
 import { placeIn, type VerifiedGroup } from './groups.ts'
 import { holderColumns } from './keyring.ts'
 import { HOLDER_KINDS, holderOf } from './keys.ts'
+import { Rolls } from './kinds.ts'
 import { placeOf } from './reading.ts'
+import { damaged } from './refusal.ts'
 import { idIn, numberOf, octetsOf } from './rows.ts'
 import { GoodStatements, holderFaults } from './scrub-holder.ts'
 import { loggedGroupFaults, strayFaults } from './scrub-strays.ts'
@@ -81,11 +83,15 @@ async function* scrubGroups(
   findings: Findings,
   total: number,
 ): AsyncGenerator<ScrubFinding> {
+  const rolls = new Rolls(context)
   for await (const row of pages(context, SELECT_GROUPS, 'group_id')) {
     findings.count('groups')
     const id = nameIn(row, 'group_id')
     try {
       const group = context.groups.check(idIn(row, 'group_id'), row)
+      if ((await rolls.of(group.read.group)).length !== group.read.size) {
+        throw damaged(`vault_roll ${id}`, 'has another size than the group')
+      }
       for (const fault of await missingVersions(context, group)) {
         yield* findings.fault('versions', fault)
       }
