@@ -154,6 +154,49 @@ test('the first step that fails decides, whatever else fails', async () => {
   )
 })
 
+test('labels, VIPs, links and sites narrow what a role may', async () => {
+  const order = [{ kind: 'order', patient: PATIENT, with: 'team-1' }] as const
+  const pharmacist = {
+    principal: person('pharmacist'),
+    resource: { class: 'allergy' },
+    context: { relationships: order },
+  } as const
+  const psychiatrist = person('attending', { clearances: ['PSY'] })
+  const cases: readonly (readonly [string, Changes])[] = [
+    ['permit', { resource: { confidentiality: 'R' } }],
+    ['permit', pharmacist],
+    ['labels.restricted', { ...pharmacist, resource: { class: 'allergy', confidentiality: 'R' } }],
+    ['labels.vip', { ...pharmacist, resource: { class: 'allergy', vip: true } }],
+    ['permit', { resource: { vip: true } }],
+    ['permit', { resource: { confidentiality: 'V', authors: ['Practitioner/d1'] } }],
+    ['permit', { principal: psychiatrist, resource: { sensitivity: ['PSY'] } }],
+    ['labels.sensitive', { principal: psychiatrist, resource: { sensitivity: ['PSY', 'HIV'] } }],
+    [
+      'labels.sensitive',
+      {
+        principal: psychiatrist,
+        resource: { sensitivity: ['PSY'] },
+        context: { relationships: [{ kind: 'referral', patient: PATIENT, with: 'team-1' }] },
+      },
+    ],
+    ['permit', { resource: { site: ELSEWHERE }, context: { sites: [ELSEWHERE] } }],
+  ]
+  for (const [expected, changes] of cases) {
+    const decision = await decided(changes)
+    const said = decision.kind === 'permit' ? 'permit' : decision.rule
+    assert.equal(said, expected, JSON.stringify(changes.resource))
+  }
+  const patient = person('patient', { kind: 'patient', employment: 'none', patient: PATIENT })
+  const leaving = (assurance: 'hybrid-quantum' | 'degraded') =>
+    decided({
+      principal: patient,
+      action: 'export',
+      context: { purpose: 'PATRQT', secondFactorAt: NOW, assurance },
+    })
+  assert.equal((await leaving('hybrid-quantum')).kind, 'permit')
+  assert.equal((await leaving('degraded')).rule, 'obligations.degraded-link')
+})
+
 test('a failing engine denies at the role and raises an alert', async () => {
   const broken =
     '@id("broken") @step("labels") forbid (principal, action, resource)\n' +
