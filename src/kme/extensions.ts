@@ -39,8 +39,9 @@ export function wishesOf(request: {
 
 /** The `key_extension` that says where a key comes from. */
 export function provenanceExtension(provenance: Provenance): Readonly<Record<string, unknown>> {
-  const { source, epsilon, seenBy, authentication, links } = summary(provenance)
-  return { [PROVENANCE]: { source, epsilon, seen_by: seenBy, authentication, links } }
+  const { source, epsilon, seenBy, heldWrappedBy, authentication, links } = summary(provenance)
+  const held = heldWrappedBy.length === 0 ? {} : { held_wrapped_by: heldWrappedBy }
+  return { [PROVENANCE]: { source, epsilon, seen_by: seenBy, ...held, authentication, links } }
 }
 
 const isMet = ({ name, value }: Extension): boolean => KNOWN.get(name)?.(value) === true

@@ -128,6 +128,15 @@ async function keysFlow(from: TestSite, to: TestSite): Promise<void> {
   assert.equal(await to.ward.decKeys(`${from.name}.ward`, ids), undefined, 'once')
 }
 
+/** Who has passed on every share of the next key, each wrapped from end to end. */
+async function holdersOf({ ward }: TestSite): Promise<unknown> {
+  const wanted = { extension_mandatory: [{ photonward_provenance: true }] }
+  const { body } = await ward.ask('POST', 'cambridge.ward/enc_keys', wanted)
+  type Told = { photonward_provenance: { held_wrapped_by: unknown } }
+  const [key] = (JSON.parse(body) as { keys: readonly { key_extension: Told }[] }).keys
+  return key.key_extension.photonward_provenance.held_wrapped_by
+}
+
 /** What became of each relayed block at a site, by its place. */
 async function blocksOf(site: TestSite): Promise<ReadonlyMap<string, readonly string[]>> {
   const blocks = new Map<string, string[]>()
