@@ -51,6 +51,11 @@ test(
       await held
       await killedAndBack(london, between)
       await keysFlow(bristol, cambridge)
+      // The processes of the simulated fibres know every pad.
+      assert.deepEqual(await holdersOf(bristol), [
+        ...FIBRES.map((ends) => `fibre-${ends.join('-')}`),
+        'london',
+      ])
     })
 
     await t.test('after the far end has taken it, its word under way', async () => {
