@@ -21,7 +21,7 @@ const on =
   <K extends MessageKind>(kind: K, change: (message: Message & { readonly kind: K }) => object) =>
   (message: Message): Message =>
     message.kind === kind
-      ? ({ ...message, ...change(message as Message & { readonly kind: K }) })
+      ? { ...message, ...change(message as Message & { readonly kind: K }) }
       : message
 
 /**
