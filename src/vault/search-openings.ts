@@ -53,7 +53,7 @@ export class Openings implements Disposable {
 
   /** Logs the search for everybody whose resources were shown. */
   async log({ actor, act }: SearchAsked, items: number): Promise<void> {
-    const about = { kind: 'vault.searched', actor, facts: { act, items } }
+    const about = { kind: 'vault.sought', actor, facts: { act, items } }
     const shown = [...this.#keys.values()].filter(({ holder }) => this.#shown.has(holder.id))
     const statements = traceEntries(this.#context, about, shown)
     if (statements.length > 0) await this.#context.store.commit(statements)

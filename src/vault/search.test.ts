@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { epochMs } from '#base'
-import { parseSearch, type JsonObject, type SearchQuery } from '#health'
+import fc from 'fast-check'
+import { epochMs, type SqlValue } from '#base'
+import { fulfils, indexValuesOf, parseSearch, type JsonObject, type SearchQuery } from '#health'
 import type { Opened, SearchAsked, SearchPage, Vault } from '#vault'
-import { bundleOf, importCohort, newSite, resource } from './fixture.test.ts'
+import { bundleOf, by, importCohort, newSite, resource } from './fixture.test.ts'
 
 const everyone: SearchAsked = { actor: 'tester', act: 'search', judge: () => true }
 
@@ -53,39 +54,38 @@ const encounter = (of: string): JsonObject => ({
   serviceProvider: { reference: 'Organization/ward' },
 })
 
+const resources: readonly JsonObject[] = [
+  { resourceType: 'Organization', id: 'ward', name: 'Ward 7' },
+  { resourceType: 'Practitioner', id: 'gp', name: [{ family: 'Grey' }] },
+  patient('a', 'Ähnlich', { birthDate: '1980-03-14', gender: 'female' }),
+  patient('b', 'Ahnert', { birthDate: '1980', gender: 'male' }),
+  patient('c', 'Berg', {
+    birthDate: '1981-01-02',
+    link: [{ other: { reference: 'Patient/a' }, type: 'seealso' }],
+  }),
+  ...['a', 'b', 'c'].map(encounter),
+  observation('o1', 'a', '8302-2', {
+    effectiveDateTime: '2020-01-01',
+    valueQuantity: { value: 170 },
+  }),
+  observation('o2', 'a', '8302-2', {
+    effectiveDateTime: '2021-01-01',
+    valueQuantity: { value: 171 },
+  }),
+  observation('o3', 'a', '29463-7', { effectiveDateTime: '2021-01-01' }),
+  observation('o4', 'b', '8302-2', { effectiveDateTime: '2019-01-01' }),
+  {
+    resourceType: 'Task',
+    id: 'loose',
+    status: 'draft',
+    intent: 'order',
+    focus: { reference: 'Encounter/e-a' },
+  },
+]
+
 async function ward() {
   const at = await newSite()
-  await at.vault.importRecords(
-    bundleOf(
-      { resourceType: 'Organization', id: 'ward', name: 'Ward 7' },
-      { resourceType: 'Practitioner', id: 'gp', name: [{ family: 'Grey' }] },
-      patient('a', 'Ähnlich', { birthDate: '1980-03-14', gender: 'female' }),
-      patient('b', 'Ahnert', { birthDate: '1980', gender: 'male' }),
-      patient('c', 'Berg', {
-        birthDate: '1981-01-02',
-        link: [{ other: { reference: 'Patient/a' }, type: 'seealso' }],
-      }),
-      ...['a', 'b', 'c'].map(encounter),
-      observation('o1', 'a', '8302-2', {
-        effectiveDateTime: '2020-01-01',
-        valueQuantity: { value: 170 },
-      }),
-      observation('o2', 'a', '8302-2', {
-        effectiveDateTime: '2021-01-01',
-        valueQuantity: { value: 171 },
-      }),
-      observation('o3', 'a', '29463-7', { effectiveDateTime: '2021-01-01' }),
-      observation('o4', 'b', '8302-2', { effectiveDateTime: '2019-01-01' }),
-      {
-        resourceType: 'Task',
-        id: 'loose',
-        status: 'draft',
-        intent: 'order',
-        focus: { reference: 'Encounter/e-a' },
-      },
-    ),
-    { actor: 'tester' },
-  )
+  await at.vault.importRecords(bundleOf(...resources), { actor: 'tester' })
   return at
 }
 
@@ -239,6 +239,68 @@ test('what may not be seen changes no count, order, chain or include', async () 
   assert.deepEqual([counted.matches, counted.total], [[], 2])
 })
 
+/** What a search must find, by looking at every resource: slow and obvious. */
+const looked = (text: string, hidden: ReadonlySet<string>): string[] => {
+  const { types, filters } = queryOf(text)
+  return resources
+    .map((value) => ({
+      ...{ type: value['resourceType'] as string, id: value['id'] as string },
+      ...{ lastUpdated: epochMs(0), values: indexValuesOf(value) },
+    }))
+    .filter(({ type, id }) => types.includes(type) && !hidden.has(`${type}/${id}`))
+    .filter((entry) => filters.every((filter) => fulfils(entry, filter, new Map())))
+    .map(({ type, id }) => `${type}/${id}`)
+    .toSorted()
+}
+
+test('whatever is asked and hidden, the answer is what looking at everything gives', async () => {
+  const { vault } = await ward()
+  const conditions = {
+    Patient: [
+      'family=ahn',
+      'family:exact=Berg',
+      'birthdate=1980',
+      'birthdate=ge1981',
+      'gender:not=male',
+      'identifier=H-a,H-c',
+      'identifier:missing=true',
+      'link=Patient/a',
+      'name=kim',
+      '_id=a,b',
+    ],
+    Observation: [
+      'patient=a',
+      'subject=Patient/b,Patient/a',
+      'code=8302-2',
+      'date=lt2021',
+      'encounter=e-a',
+      'value-quantity=ge170',
+      'status=final',
+      'code-value-quantity=8302-2$gt170',
+      '_id=o1,o4',
+    ],
+  } as const
+  const asked = fc
+    .constantFrom('Patient' as const, 'Observation' as const)
+    .chain((type) =>
+      fc.tuple(fc.constant(type), fc.subarray([...conditions[type]], { maxLength: 3 })),
+    )
+  const names = resources.map(
+    (value) => `${value['resourceType'] as string}/${value['id'] as string}`,
+  )
+  await fc.assert(
+    fc.asyncProperty(asked, fc.subarray(names), async ([type, some], without) => {
+      const text = `${type}?${some.join('&')}`
+      const hidden = new Set(without)
+      const judge = ({ type: of, id }: Opened): boolean => !hidden.has(`${of}/${id}`)
+      const page = await searched(vault, text, { ...everyone, judge })
+      assert.deepEqual(namesOf(page.matches), looked(text, hidden), text)
+      assert.equal(page.total, page.matches.length)
+    }),
+    { numRuns: 150 },
+  )
+})
+
 test('whoever decides from the index alone sees no record opened', async () => {
   const { vault } = await ward()
   let opened = 0
@@ -267,7 +329,7 @@ test('a search that would look into more records than it may is refused, with wh
 test('every search is in the log, once for each whose record it opened', async () => {
   const { vault, log } = await ward()
   await searched(vault, 'Observation?patient=a,b')
-  const entries = (await log.entries()).filter(({ event }) => event.kind === 'vault.searched')
+  const entries = (await log.entries()).filter(({ event }) => event.kind === 'vault.sought')
   assert.equal(entries.length, 2)
   assert(entries.every(({ event }) => event.facts['items'] === 4))
 })
@@ -287,4 +349,32 @@ test('a store without an index is indexed when it opens, and an index that is th
   const pages = await count()
   await reopen()
   assert.equal(await count(), pages)
+})
+
+test('a page that is gone is noticed by the next search, an older chart by what it would find', async () => {
+  const { vault, store, reopen } = await ward()
+  const text = 'Observation?patient=a&code=8302-2'
+  const TABLES = ['vault_chart', 'vault_page']
+  const run = (sql: string, ...parameters: SqlValue[]) => store.commit([{ sql, parameters }])
+  const before = await Promise.all(
+    TABLES.map((table) => store.read({ sql: `SELECT * FROM ${table}`, parameters: [] })),
+  )
+  await vault.importRecords(resource(observation('o1', 'a', '29463-7')), by)
+  assert.deepEqual(await found(vault, text), ['Observation/o2'])
+  for (const [at, table] of TABLES.entries()) {
+    await run(`DELETE FROM ${table}`)
+    for (const row of before[at]) {
+      const marks = Object.keys(row)
+        .map(() => '?')
+        .join(', ')
+      const columns = Object.keys(row).join(', ')
+      await run(`INSERT INTO ${table} (${columns}) VALUES (${marks})`, ...Object.values(row))
+    }
+  }
+  await assert.rejects(found(vault, text), { code: 'VAULT_DAMAGED', message: /^vault_chart / })
+  await run('DELETE FROM vault_page')
+  await assert.rejects(found(await reopen(), text), {
+    code: 'VAULT_DAMAGED',
+    message: /^vault_page /,
+  })
 })
