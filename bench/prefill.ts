@@ -83,7 +83,7 @@ async function withStopped(
     await work(site)
   } finally {
     await site.parts.keystore.close()
-    site.parts.vault[Symbol.dispose]()
+    site.parts.records?.vault[Symbol.dispose]()
     site.parts.preShared[Symbol.dispose]()
   }
 }

@@ -17,7 +17,7 @@ import { searchBenchmarks } from './search.ts'
 export const group: Group = {
   name: 'vault',
   open: async () => {
-    const { name, bundles } = bundlesAtHand()
+    const { name, bundles } = await bundlesAtHand()
     let last = { cpuMs: 0, startMs: 0 }
     const times: number[] = []
     const starts: number[] = []
@@ -74,7 +74,10 @@ export const group: Group = {
 /** Patients among whom is searched. */
 const PATIENTS = 100_000
 
-function bundlesAtHand(): { readonly name: string; readonly bundles: readonly Uint8Array[] } {
+async function bundlesAtHand(): Promise<{
+  readonly name: string
+  readonly bundles: readonly Uint8Array[]
+}> {
   const folder = resolve(import.meta.dirname, '../../shared/data/fhir/synthea')
   if (existsSync(folder)) {
     const files = globSync('*.json', { cwd: folder }).toSorted()
@@ -84,6 +87,6 @@ function bundlesAtHand(): { readonly name: string; readonly bundles: readonly Ui
     const bundles = ordered.map((file) => readFileSync(resolve(folder, file)))
     return { name: `${String(bundles.length)} Synthea bundles`, bundles }
   }
-  const cohort = syntheticCohort(1, 60)
+  const cohort = await syntheticCohort(1, 60)
   return { name: 'a cohort of 60 patients', bundles: cohort.map(({ octets }) => octets) }
 }

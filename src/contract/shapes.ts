@@ -120,6 +120,8 @@ export const StatusShape = Exactly({
   version: Text(32),
   /** `demo` accepts simulated keys as quantum, and synthetic patients only. */
   profile: OneOf('demo', 'production'),
+  /** A trusted node keeps no records. */
+  role: OneOf('hospital', 'trusted-node'),
   startedAt: Time,
   at: Time,
   folder: Text(4096),

@@ -71,7 +71,7 @@ export async function* verifyStopped(
       : finding
   }
   await site.parts.keystore.close()
-  site.parts.vault[Symbol.dispose]()
+  site.parts.records?.vault[Symbol.dispose]()
   site.parts.preShared[Symbol.dispose]()
   site.parts.couriers[Symbol.dispose]()
 }

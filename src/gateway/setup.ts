@@ -311,6 +311,7 @@ export function placeInNetwork(folder: string, about: SiteInNetwork): Promise<Sh
   change(place, (own) => ({
     ...own,
     ...{ network: { nodes: [...nodes], links: [...links] }, relays: [...relays], checkpointMs },
+    role: nodes.find(({ site }) => site === own.site)?.kind ?? own.role,
     links: own.links.map((link) => ({ ...link, blockBits })),
   }))
   return Promise.resolve([
@@ -339,7 +340,7 @@ export function addSae(folder: string, sae: string): Promise<Shown> {
 export const cohort = (seed: number, patients: number) => syntheticCohort(seed, patients)
 
 /** Every text and date in a FHIR document that must not be readable on a disk. */
-export const textsIn = (octets: Uint8Array): readonly string[] => stringsIn(octets)
+export const textsIn = (octets: Uint8Array): Promise<readonly string[]> => stringsIn(octets)
 
 /** What a certificate file says. @throws GatewayRefusal `CERTIFICATE_UNREADABLE` */
 export function inspect(path: string): Promise<Shown> {

@@ -12,9 +12,6 @@ import {
   chainCheckOf,
   controlErrorBody,
   credentialsIn,
-  FHIR_BODY_OCTETS_MAX,
-  FHIR_TYPE,
-  fhirErrorBody,
   openSite,
   readMaterial,
   readRootKey,
@@ -37,6 +34,7 @@ import { addressText, type TcpAddress } from './listen.ts'
 import { openNetwork, type TlsNetwork } from './network.ts'
 import { openPartnerListener, openPartners, type PartnerLinks } from './partners.ts'
 import { deviceChannel, type PeerEntry } from './peer.ts'
+import { GatewayRefusal } from './refusal.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { OpenStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
@@ -267,10 +265,14 @@ async function openFhir(
 ): Promise<HttpListener | undefined> {
   if (configuration.fhir === undefined) return undefined
   const { listen } = configuration.fhir
+  const desk = site.fhir
+  if (desk === undefined) {
+    throw new GatewayRefusal('CONFIG_INVALID', 'A trusted node serves no records: leave out "fhir"')
+  }
   const fhir = await openHttp({
-    ...{ name: 'fhir', listen, credentials, handler: site.fhir, log: ports.log },
-    bodyOctetsMax: FHIR_BODY_OCTETS_MAX,
-    errors: { errorBody: fhirErrorBody, errorType: FHIR_TYPE },
+    ...{ name: 'fhir', listen, credentials, handler: desk.handle, log: ports.log },
+    bodyOctetsMax: desk.bodyOctetsMax,
+    errors: { errorBody: desk.errorBody, errorType: desk.errorType },
   })
   shutdown.add('listen', 'fhir', () => fhir.stopListening())
   shutdown.add('drain', 'fhir', () => fhir.drained())

@@ -46,7 +46,7 @@ export async function openSiteStore(
   configuration: SiteConfiguration,
   clock: Clock,
 ): Promise<OpenStore> {
-  const migrations = siteMigrations
+  const migrations = await siteMigrations(configuration.role)
   const address = postgresOf(folder, configuration)
   if (address === undefined) {
     const store = await openStore({ file: storeFile(folder), migrations })
@@ -83,7 +83,8 @@ export async function openSharedStore(
   const lock = lockDaemon(folder, name)
   try {
     const site = siteId(configuration.site)
-    const about = { migrations: siteMigrations, clock, shared: true }
+    const migrations = await siteMigrations(configuration.role)
+    const about = { migrations, clock, shared: true }
     const store = await openPostgres({ address, site, ...about })
     void store.closed.then(() => lock[Symbol.dispose]())
     return faceOf(store, `PostgreSQL, ${address.host}`)

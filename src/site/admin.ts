@@ -36,6 +36,7 @@ import type { KmeLink } from './kme-link.ts'
 import type { LinkRunner } from './link-runner.ts'
 import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
+import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
 
 export class AdminRefusal extends Refusal<
@@ -47,6 +48,8 @@ export class AdminRefusal extends Refusal<
   | 'BLOCK_PENDING'
   | 'KEY_UNKNOWN'
   | 'NODE_DECLARED'
+  /** A trusted node has no vault. */
+  | 'SITE_KEEPS_NO_RECORDS'
   | 'CONSOLE_ABSENT'
 > {
   override readonly name = 'AdminRefusal'
@@ -146,35 +149,34 @@ function linkNamed(parts: SiteParts, name: string): LinkRunner {
 }
 
 function recordHandlers(parts: SiteParts) {
-  const { vault, exchange, options } = parts
-  const { clock } = options.ports
+  const { clock } = parts.options.ports
   return {
     importRecords: async (_query, octets) => {
       const begun = clock.monotonicMs()
-      const outcome = await vault.importRecords(octets, { actor: OPERATOR })
+      const outcome = await vaultOf(parts).importRecords(octets, { actor: OPERATOR })
       const milliseconds = clock.monotonicMs() - begun
       return { ...outcome, patients: [...outcome.patients], milliseconds } satisfies ImportView
     },
     patients: async ({ after, limit }) => {
       const page = { limit: wholeOf(limit, 100, 1000) }
       const asked = after === undefined ? page : { ...page, after: uuid(after) }
-      return (await vault.patients(asked)).map(patientView)
+      return (await vaultOf(parts).patients(asked)).map(patientView)
     },
     findPatient: async (_query, { system, value }) => {
       const identifier = system === undefined ? { value } : { system, value }
-      const found = await vault.findPatient(identifier, { actor: OPERATOR })
+      const found = await vaultOf(parts).findPatient(identifier, { actor: OPERATOR })
       return patientsNamed(parts, new Set(found))
     },
     items: ({ patient }) => itemsOf(parts, patient),
     readRecord: async function* ({ patient }) {
-      for await (const { text } of vault.readPatient(uuid(patient), { actor: OPERATOR })) {
+      for await (const { text } of vaultOf(parts).readPatient(uuid(patient), { actor: OPERATOR })) {
         yield { resource: text }
       }
     },
     send: async (_query, { patient, to, mode, dataClass = 'clinical' }) =>
       transferView(
         judgeOf(parts),
-        await exchange.send({
+        await exchangeOf(parts).send({
           patient: uuid(patient),
           to: siteId(to),
           mode,
@@ -183,11 +185,21 @@ function recordHandlers(parts: SiteParts) {
         }),
       ),
     transfers: async ({ limit }) =>
-      await viewsOf(judgeOf(parts), await exchange.newest(wholeOf(limit, 50, 1000))),
+      await viewsOf(judgeOf(parts), await exchangeOf(parts).newest(wholeOf(limit, 50, 1000))),
     transfer: async ({ transfer }) =>
-      transferView(judgeOf(parts), await exchange.transfer(transfer)),
+      transferView(judgeOf(parts), await exchangeOf(parts).transfer(transfer)),
   } satisfies Partial<Handlers<SiteRoutes>>
 }
+
+/** @throws AdminRefusal `SITE_KEEPS_NO_RECORDS` at a trusted node */
+function recordsOf({ records, site }: SiteParts): Records {
+  if (records !== undefined) return records
+  const why = `${site} is a trusted node: it keeps no records and sends none`
+  throw new AdminRefusal('SITE_KEEPS_NO_RECORDS', why)
+}
+
+const vaultOf = (parts: SiteParts): Records['vault'] => recordsOf(parts).vault
+const exchangeOf = (parts: SiteParts): Records['exchange'] => recordsOf(parts).exchange
 
 function logHandlers(parts: SiteParts) {
   const { audit } = parts
@@ -219,14 +231,15 @@ function networkOf({ site, map, relay, keystore, declarations }: SiteParts): Net
 }
 
 async function statusOf(parts: SiteParts): Promise<StatusView> {
-  const { site, options, startedAt, vault, audit, alarms, exchange, keeper, peers } = parts
+  const { site, options, startedAt, records, audit, alarms, keeper, peers } = parts
   const { folder, engine, listeners } = options.surroundings()
-  const { patients, items } = await vault.count()
+  const { patients, items } = (await records?.vault.count()) ?? { patients: 0, items: 0 }
   const checkpoint = await audit.newest()
   return {
     site,
     version: options.version,
     profile: options.configuration.profile,
+    role: options.configuration.role,
     startedAt,
     at: options.ports.clock.now(),
     folder,
@@ -244,7 +257,7 @@ async function statusOf(parts: SiteParts): Promise<StatusView> {
     logEntries: await audit.size(),
     checkpointSize: checkpoint?.size ?? 0,
     witnesses: [...keeper.cosigned].map(([witness, size]) => ({ site: witness, size })),
-    transfersWaiting: await exchange.openCount(),
+    transfersWaiting: (await records?.exchange.openCount()) ?? 0,
     alarms: alarms.standing.map(alarmView),
   }
 }
@@ -289,12 +302,12 @@ const poolsOf = ({ keystore }: SiteParts): PoolView[] =>
   })
 
 async function patientsNamed(
-  { vault }: SiteParts,
+  parts: SiteParts,
   wanted: ReadonlySet<string>,
 ): Promise<PatientView[]> {
   const found: PatientView[] = []
   for (const patient of wanted) {
-    const [entry] = await vault.patients({ at: uuid(patient) })
+    const [entry] = await vaultOf(parts).patients({ at: uuid(patient) })
     found.push(patientView(entry))
   }
   return found
@@ -302,7 +315,7 @@ async function patientsNamed(
 
 async function* itemsOf(parts: SiteParts, patient: string): AsyncGenerator<ItemView> {
   const judge = judgeOf(parts)
-  for await (const item of parts.vault.listPatient(uuid(patient), { actor: OPERATOR })) {
+  for await (const item of vaultOf(parts).listPatient(uuid(patient), { actor: OPERATOR })) {
     yield await itemView(item, judge)
   }
 }
@@ -348,7 +361,7 @@ const alarmView = ({ id, at, kind, severity, subject, message, clearedAt }: Alar
 async function* verify({
   audit,
   logKeys,
-  vault,
+  records,
   keystore,
 }: SiteParts): AsyncGenerator<FindingView> {
   const checked: Record<string, number> = {}
@@ -362,7 +375,7 @@ async function* verify({
     const index = finding.kind === 'fault' ? /^entry (\d+)$/.exec(finding.place)?.[1] : undefined
     if (index !== undefined) entriesInDoubt.add(Number(index))
   }
-  for await (const finding of vault.scrub({ entriesInDoubt })) {
+  for await (const finding of records?.vault.scrub({ entriesInDoubt }) ?? []) {
     if (finding.kind === 'done') {
       faults += finding.faults
       for (const [part, count] of Object.entries(finding.checked)) checked[`record ${part}`] = count

@@ -16,9 +16,7 @@
 
 import { logFacts, Refusal, siteId, type SiteId } from '#base'
 import type { ExposureView } from '#contract'
-import type { Exchange } from '#exchange'
 import type { Adversary } from '#relay'
-import type { Vault } from '#vault'
 import type { Alarms } from './alarms.ts'
 import type { SiteConfiguration } from './config.ts'
 import type { Declaration, Declarations } from './declarations.ts'
@@ -28,6 +26,7 @@ import { storedExposure } from './exposure-report.ts'
 import { Judge } from './judgement.ts'
 import type { KeyMemory } from './key-memory.ts'
 import type { MappedLink, NetworkMap } from './network-map.ts'
+import type { Records } from './records.ts'
 
 export class CompromiseRefusal extends Refusal<
   /** Neither a site of the network, nor a party that has held bits of any key here. */
@@ -49,8 +48,8 @@ export interface CompromiseInput extends DiscardsInput {
   readonly map: Pick<NetworkMap, 'isolationWithout'>
   readonly declarations: Declarations
   readonly memory: KeyMemory
-  readonly vault: Vault
-  readonly exchange: Exchange
+  /** None at a trusted node. */
+  readonly records: Records | undefined
   readonly alarms: Alarms
 }
 
@@ -128,7 +127,7 @@ export class Compromise {
   }
 
   #storedExposure(adversary: Adversary) {
-    const { keystore, memory, vault, exchange, declarations } = this.#input
+    const { keystore, memory, records, declarations } = this.#input
     const judge = new Judge(memory, ({ at }) => {
       const then = declarations.adversaryOf(at)
       return {
@@ -136,7 +135,7 @@ export class Compromise {
         breaksWrap: then.breaksWrap || adversary.breaksWrap,
       }
     })
-    return storedExposure({ keystore, memory, vault, exchange, judge, adversary })
+    return storedExposure({ keystore, memory, records, judge, adversary })
   }
 
   /** @throws CompromiseRefusal, or RangeError for what is no name */

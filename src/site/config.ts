@@ -203,6 +203,11 @@ export const SiteConfigurationShape = Exactly({
   /** ID of this site's Key Management Entity. */
   kme: Sae,
   profile: Choice(['demo', 'production'] as const, 'production'),
+  /**
+   * What the site is. A `trusted-node` passes on keys of others and serves those of its own links; it
+   * keeps no records: no vault, no transfers, no FHIR, and no session for anything but its links.
+   */
+  role: Choice(['hospital', 'trusted-node'] as const, 'hospital'),
   /** Origin line of the log; must never change. */
   logOrigin: Text(255, 1),
   /** Where other sites reach this one. */

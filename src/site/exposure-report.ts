@@ -9,21 +9,20 @@
 
 import type { KeyId } from '#base'
 import type { ExposureView, KeyExposureName, StandingName } from '#contract'
-import type { Exchange } from '#exchange'
 import type { Keystore } from '#keystore'
 import { exposureOf, type Adversary } from '#relay'
 import type { Protection } from '#session'
-import type { Vault } from '#vault'
 import { isKnown } from './declarations.ts'
 import { protectionIn } from './item-view.ts'
 import { leastStanding, type Judge } from './judgement.ts'
 import type { KeyMemory } from './key-memory.ts'
+import type { Records } from './records.ts'
 
 export interface ReportInput {
   readonly keystore: Keystore
   readonly memory: KeyMemory
-  readonly vault: Vault
-  readonly exchange: Exchange
+  /** None at a trusted node: nothing was sent there, and nothing came. */
+  readonly records: Pick<Records, 'vault' | 'exchange'> | undefined
   /** Judges by the same adversary. */
   readonly judge: Judge
   readonly adversary: Adversary
@@ -78,12 +77,13 @@ async function sessionKeysExposed({
 }
 
 async function transfersExposed({
-  exchange,
+  records,
   judge,
 }: ReportInput): Promise<ExposureView['transfers']> {
   const named: ExposureView['transfers']['named'] = []
   let affected = 0
-  for await (const { transfer, direction, peer, patient, protection } of exchange.all()) {
+  const all = records?.exchange.all() ?? []
+  for await (const { transfer, direction, peer, patient, protection } of all) {
     if (protection === undefined) continue
     const standing = await judge.standing(protectionIn(protection), [peer])
     if (!isWorse(protectionIn(protection), standing)) continue
@@ -94,10 +94,11 @@ async function transfersExposed({
   return { affected, named }
 }
 
-async function itemsExposed({ vault, judge }: ReportInput): Promise<ExposureView['items']> {
+async function itemsExposed({ records, judge }: ReportInput): Promise<ExposureView['items']> {
   const named: ExposureView['items']['named'] = []
   let [affected, unknown] = [0, 0]
-  for await (const { object, version, origin, protections } of vault.travelled()) {
+  const all = records?.vault.travelled() ?? []
+  for await (const { object, version, origin, protections } of all) {
     const ways = protections.map(({ record }) => protectionIn(record))
     const standings: StandingName[] = []
     for (const way of ways) standings.push(await judge.standing(way, [origin]))

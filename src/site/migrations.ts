@@ -1,16 +1,15 @@
 /**
- * All tables of a site.
+ * All tables of a site; a trusted node has none for records.
  *
  * @module
  */
 
 import type { Migration } from '#base'
 import { auditMigrations } from '#audit'
-import { exchangeMigrations } from '#exchange'
 import { keystoreMigrations } from '#keystore'
 import { partnerMigrations } from '#kme'
-import { vaultMigrations } from '#vault'
 import { alarmMigrations } from './alarms.ts'
+import type { SiteConfiguration } from './config.ts'
 import { daemonMigrations } from './daemons.ts'
 import { controlMigrations } from './etsi-015/steering.ts'
 import { knownSiteMigrations } from './known-sites.ts'
@@ -22,22 +21,33 @@ import { networkMigrations } from './network-map.ts'
 import { preSharedMigrations } from './pre-shared-store.ts'
 import { sessionMigrations } from './sessions.ts'
 
-/** In the order in which they are made. */
-export const siteMigrations: readonly Migration[] = [
-  ...auditMigrations,
-  ...alarmMigrations,
-  ...linkHistoryMigrations,
-  ...keystoreMigrations,
-  ...sessionMigrations,
-  ...vaultMigrations,
-  ...exchangeMigrations,
-  ...knownSiteMigrations,
-  ...preSharedMigrations,
-  ...networkMigrations,
-  ...keyMemoryMigrations,
-  ...declarationMigrations,
-  ...partnerMigrations,
-  ...controlMigrations,
-  ...leadMigrations,
-  ...daemonMigrations,
-]
+/** The tables of a trusted node, or of a hospital, in the order in which they are made. */
+export async function siteMigrations(
+  role: SiteConfiguration['role'] = 'hospital',
+): Promise<readonly Migration[]> {
+  const records = role === 'hospital' ? await recordMigrations() : []
+  return [
+    ...auditMigrations,
+    ...alarmMigrations,
+    ...linkHistoryMigrations,
+    ...keystoreMigrations,
+    ...sessionMigrations,
+    ...records,
+    ...knownSiteMigrations,
+    ...preSharedMigrations,
+    ...networkMigrations,
+    ...keyMemoryMigrations,
+    ...declarationMigrations,
+    ...partnerMigrations,
+    ...controlMigrations,
+    ...leadMigrations,
+    ...daemonMigrations,
+  ]
+}
+
+/** Loaded only where there are records. */
+async function recordMigrations(): Promise<readonly Migration[]> {
+  const { vaultMigrations } = await import('#vault')
+  const { exchangeMigrations } = await import('#exchange')
+  return [...vaultMigrations, ...exchangeMigrations]
+}

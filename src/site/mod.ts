@@ -78,7 +78,6 @@ export {
   type TrustRemedy,
   type TrustView,
 } from './trust.ts'
-export { stringsIn, syntheticCohort } from './synthetic.ts'
 export {
   KmeClientRefusal,
   PARTNER_BODY_OCTETS_MAX,
@@ -91,9 +90,16 @@ export {
   type StreamFrame,
 } from '#kme'
 export type { PartnerAccess } from './key-service.ts'
-export { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE } from './fhir-service.ts'
 export type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
 export { errorBody as controlErrorBody } from './etsi-015/refusal.ts'
 export { YANG_JSON } from './etsi-015/restconf.ts'
 export { WayFinder } from './way-finder.ts'
 export { openSite, Site, verifyLogOf, type SiteOptions, type Surroundings } from './site.ts'
+
+/** Invented patients, as bundles; loads what only hospitals need. */
+export const syntheticCohort = async (seed: number, patients: number) =>
+  (await import('./synthetic.ts')).syntheticCohort(seed, patients)
+
+/** Every text of a FHIR document that must not be readable on a disk. */
+export const stringsIn = async (octets: Uint8Array): Promise<readonly string[]> =>
+  (await import('./synthetic.ts')).stringsIn(octets)

@@ -11,7 +11,6 @@
 import { linkId, saeId, siteId, type SiteId } from '#base'
 import type { AuditLog } from '#audit'
 import type { DualVerifier } from '#crypto'
-import type { Exchange } from '#exchange'
 import type { Keystore, KeystoreLink } from '#keystore'
 import type { KeySupply, Kme } from '#kme'
 import {
@@ -22,7 +21,6 @@ import {
   type PadSupply,
   type RelayPair,
 } from '#relay'
-import type { Vault } from '#vault'
 import type { Alarms } from './alarms.ts'
 import { Compromise } from './compromise.ts'
 import { siteSae, type SiteConfiguration } from './config.ts'
@@ -31,6 +29,7 @@ import type { Steering } from './etsi-015/steering.ts'
 import type { KeyMemory } from './key-memory.ts'
 import { NetworkMap, type MappedLink } from './network-map.ts'
 import type { Peers } from './peers.ts'
+import type { Records } from './records.ts'
 import { sessionSecrets } from './session-secrets.ts'
 import type { Sessions } from './sessions.ts'
 import type { SiteOptions } from './site.ts'
@@ -82,8 +81,7 @@ export async function newRelaying(
     readonly steering: Steering
     readonly declarations: Declarations
     readonly memory: KeyMemory
-    readonly vault: Vault
-    readonly exchange: Exchange
+    readonly records: Records | undefined
     readonly keysOf: (site: SiteId) => DualVerifier | undefined
   },
 ): Promise<{

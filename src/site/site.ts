@@ -18,21 +18,18 @@ import {
   type Cancel,
   type EpochMs,
   type HttpHandler,
-  type HttpResponse,
   type Ports,
   type SecretBytes,
   type SiteId,
 } from '#base'
 import { AuditLog, cosignerNameOf, newWitness, verifyLog, type LogKeys } from '#audit'
 import type { Handlers, SiteRoutes } from '#contract'
-import { Exchange } from '#exchange'
-import type { FhirRequest } from '#fhir'
+import type { Exchange } from '#exchange'
 import { openKeystore, type Keystore } from '#keystore'
 import { partnerLink, type Kme, type StreamCall, type StreamFrame } from '#kme'
 import { cosignerVerifierOf, logVerifierOf, type SiteStatement } from '#pki'
 import type { Relay } from '#relay'
 import type { Party, ProtectionPolicy } from '#session'
-import { openVault, type Vault } from '#vault'
 import { adminHandlers } from './admin.ts'
 import { Alarms } from './alarms.ts'
 import type { Compromise } from './compromise.ts'
@@ -44,17 +41,11 @@ import { Followers } from './following.ts'
 import { KeyMemory } from './key-memory.ts'
 import type { Control } from './etsi-015/control.ts'
 import type { ControlAnswer, ControlRequest } from './etsi-015/restconf.ts'
-import { newFhir } from './fhir-service.ts'
 import { type Steering } from './etsi-015/steering.ts'
 import { Usage } from './etsi-015/usage.ts'
 import { newSteered } from './etsi-015/steered.ts'
 import type { Devices, LinkCompute } from './link-ports.ts'
-import {
-  formerKeysOf,
-  formerLogOf,
-  rememberStatements,
-  type FormerStatement,
-} from './known-sites.ts'
+import { formerLogOf, rememberStatements, type FormerStatement } from './known-sites.ts'
 import type { LinkRunner } from './link-runner.ts'
 import { newLinks } from './links.ts'
 import { LogKeeper } from './log-keeper.ts'
@@ -64,6 +55,7 @@ import { Peers } from './peers.ts'
 import { PreShared } from './pre-shared-store.ts'
 import { type NetworkMap } from './network-map.ts'
 import { policyOf } from './policy.ts'
+import type { Records, RecordsInput } from './records.ts'
 import { relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
 import type { KmeLink } from './kme-link.ts'
@@ -110,8 +102,8 @@ export interface SiteParts {
   readonly keeper: LogKeeper
   readonly keystore: Keystore
   readonly kme: Kme
-  readonly vault: Vault
-  readonly exchange: Exchange
+  /** None at a trusted node. */
+  readonly records: Records | undefined
   readonly links: readonly LinkRunner[]
   readonly kmeLinks: readonly KmeLink[]
   readonly couriers: Couriers
@@ -131,8 +123,8 @@ export class Site {
   readonly admin: Handlers<SiteRoutes>
   /** ETSI GS QKD 014, for the north listener. */
   readonly north: HttpHandler
-  /** FHIR R4, for its listener. */
-  readonly fhir: (request: FhirRequest) => Promise<HttpResponse>
+  /** FHIR R4, for its listener; none at a trusted node. */
+  readonly fhir: Records['fhir'] | undefined
   /** ETSI GS QKD 020, for its listener. */
   readonly partners: HttpHandler
   /** ETSI GS QKD 004, for its listener. */
@@ -148,9 +140,8 @@ export class Site {
     this.parts = parts
     this.admin = adminHandlers(parts)
     this.north = (request) => parts.kme.handle(request)
-    const { configuration, ports, version } = parts.options
-    const fhir = newFhir({ configuration, ports, version, vault: parts.vault })
-    this.fhir = (request) => fhir.handle(request)
+    const { configuration, ports } = parts.options
+    this.fhir = parts.records?.fhir
     this.partners = (request) => parts.kme.handlePartner(request)
     this.streams = (call) => parts.kme.stream(call)
     this.restconf = (request) => parts.control.handle(request)
@@ -167,13 +158,13 @@ export class Site {
    * @throws LogRefusal if a witness has seen more of the log than this site has
    */
   async start(): Promise<void> {
-    const { peers, keeper, links, kmeLinks, couriers, map, relay, exchange } = this.parts
+    const { peers, keeper, links, kmeLinks, couriers, map, relay, records } = this.parts
     const { audit, site, startedAt, options } = this.parts
     peers.start()
     this.#followers?.start()
     await keeper.compare()
     const { version, configuration } = options
-    const facts = { version, profile: configuration.profile }
+    const facts = { version, profile: configuration.profile, role: configuration.role }
     await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
     keeper.start()
     await this.parts.compromise.resume()
@@ -182,7 +173,7 @@ export class Site {
     map.start()
     relay.start()
     this.parts.control.start()
-    exchange.start()
+    records?.exchange.start()
     this.#tend()
   }
 
@@ -190,11 +181,11 @@ export class Site {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const { peers, keeper, links, kmeLinks, exchange, audit, site, sessions } = this.parts
-    const { kme, keystore, vault, preShared, couriers, map, relay } = this.parts
+    const { peers, keeper, links, kmeLinks, records, audit, site, sessions } = this.parts
+    const { kme, keystore, preShared, couriers, map, relay } = this.parts
     this.#tending?.()
     this.parts.control.stop()
-    await exchange.stop()
+    await records?.exchange.stop()
     map.stop()
     await relay.stop()
     await couriers.stop()
@@ -208,7 +199,7 @@ export class Site {
     peers.stop()
     kme.close()
     await keystore.close()
-    vault[Symbol.dispose]()
+    records?.vault[Symbol.dispose]()
     preShared[Symbol.dispose]()
   }
 
@@ -252,7 +243,6 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   await noteOwnPolicy({ site, store }, policy)
   const keeper = newKeeper(options, { audit, alarms, peers, known })
   using wrappingRoot = keyFor(root, 'keystore')
-  using vaultRoot = keyFor(root, 'vault')
   // A key store may find at its opening that keys have gone: nobody waits for them yet.
   const waiting: Waiting = {}
   const wake = (): void => {
@@ -269,23 +259,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const memory = new KeyMemory({ site, store, clock })
   const declarations = await Declarations.open({ site, store, clock, audit })
   const sessions = newSessions(options, { kme, alarms, peers, known, policy, memory })
-  const vault = await openVault({
-    ...{ site, store, disk, clock, random, audit },
-    rootKey: vaultRoot,
-    signer: material.keys.statement,
-    verifiersOf: (of) => keysOf(known, of),
-    formerVerifiersOf: (of) => formerKeysOf(former, of),
-    acceptOnlySynthetic: configuration.profile === 'demo',
-  })
-  const exchange = newExchange(options, { audit, vault, sessions, peers, known })
-  waiting.exchange = exchange
+  const about = { audit, sessions, peers, known, former }
+  const records = await recordsOf(options, about)
+  waiting.exchange = records?.exchange
   const preShared = new PreShared({ site, store, disk, clock, audit, root })
   const forLinks = { peers, audit, alarms, keystore, sessions, preShared, waiting }
   links.push(...(await newLinks(options, forLinks)))
   const kmeLinks = await newKmeLinks(options, { audit, alarms, keystore, peers, sessions })
   const couriers = newCouriers(options, { keystore, peers })
   const steered = await newSteered(options, {
-    ...{ audit, alarms, keystore, kme, sessions, peers, usage, waiting, vault, exchange },
+    ...{ audit, alarms, keystore, kme, sessions, peers, usage, waiting, records },
     ...{ memory, declarations, links: [...links, ...kmeLinks] },
     keysOf: (of) => known.get(of)?.statement,
   })
@@ -293,9 +276,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   return new Site({
     startedAt: clock.now(),
     ...{ options, site, audit, logKeys, alarms, peers, keeper, keystore, kme },
-    ...{ vault, exchange, links, kmeLinks, couriers, preShared, sessions, memory },
+    ...{ records, links, kmeLinks, couriers, preShared, sessions, memory },
     ...{ declarations, ...steered },
   })
+}
+
+/** What a hospital keeps; the code of it is not even loaded at a trusted node. */
+async function recordsOf(options: SiteOptions, parts: RecordsInput): Promise<Records | undefined> {
+  if (options.configuration.role === 'trusted-node') return undefined
+  const { openRecords } = await import('./records.ts')
+  return openRecords(options, parts)
 }
 
 /** Verifies the log alone: for a site that does not open because of it. */
@@ -313,11 +303,6 @@ type Known = ReadonlyMap<SiteId, SiteStatement>
 /** This site and its peers, by their statements. */
 const knownSites = ({ own, peers }: Material): Known =>
   new Map([own, ...peers].map((statement) => [statement.site, statement]))
-
-const keysOf = (known: Known, site: SiteId) => {
-  const statement = known.get(site)
-  return statement === undefined ? [] : [statement.statement]
-}
 
 function newKeeper(
   { configuration, ports, material }: SiteOptions,
@@ -404,30 +389,6 @@ function newSessions(
   })
 }
 
-function newExchange(
-  { configuration, ports, material }: SiteOptions,
-  parts: { audit: AuditLog; vault: Vault; sessions: Sessions; peers: Peers; known: Known },
-): Exchange {
-  const { audit, vault, sessions, peers, known } = parts
-  const { store, clock, random, log } = ports
-  const exchange = new Exchange({
-    ...{ store, clock, random, log, audit, vault },
-    site: siteId(configuration.site),
-    signer: material.keys.statement,
-    keysOf: (site) => known.get(site)?.statement,
-    ask: (peer, method, payload) => peers.request(peer, method, payload, TRANSFER_TIMEOUT_MS),
-    sessions: {
-      prepare: (peer, want) => sessions.prepare(peer, want),
-      open: (peer, want) => sessions.open(peer, { ...want, purpose: 'transfer' }),
-      take: (peer, session) => sessions.take(peer, session),
-    },
-    // The class's own least mode raises it; nothing weaker than this is ever asked for.
-    defaultMode: 'prefer-quantum',
-  })
-  for (const [method, handler] of Object.entries(exchange.handlers)) peers.serve(method, handler)
-  return exchange
-}
-
 /** Bits a second that come to this site's half of the pool with a peer: half of what is made. */
 const growthOf = (links: readonly Pick<LinkRunner, 'peer' | 'view'>[], peer: SiteId): number =>
   links
@@ -449,7 +410,7 @@ const newCouriers = (
 
 /** What comes to be after those that need it. */
 interface Waiting {
-  exchange?: Exchange
+  exchange?: Exchange | undefined
   relay?: Relay
   map?: NetworkMap
   kmeLinks?: readonly KmeLink[]
@@ -464,4 +425,3 @@ function logKeysOf({ own, peers }: Material, former: readonly FormerStatement[])
 }
 
 const TEND_MS = 1000
-const TRANSFER_TIMEOUT_MS = 60_000

@@ -98,7 +98,7 @@ export class WorldSite {
     this.#input = input
     this.id = site
     this.configuration = configuration
-    this.store = input.store?.copy() ?? new MemoryStore(siteMigrations)
+    this.store = input.store?.copy() ?? new MemoryStore(MIGRATIONS)
     for (const [path, octets] of files) this.disk.files.set(path, octets.slice())
     this.#wallClock = time.view()
     this.#machine = {
@@ -348,6 +348,7 @@ function devicesOver(network: Incarnation['ports']['network']): Devices {
 const say = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message}` : 'something that is no error'
 
+const MIGRATIONS = await siteMigrations()
 /** After so long, whoever watches a daemon starts it again. */
 const START_AGAIN_MS = 5000
 /** How long a daemon whose store has failed still runs. */

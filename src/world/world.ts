@@ -255,7 +255,7 @@ function configurationOf(
     site,
     federation: FEDERATION,
     kme: kmeOf(site),
-    profile: 'demo',
+    ...{ profile: 'demo', role: 'hospital' },
     logOrigin: originOf(site),
     peerListener: nowhere,
     northListener: nowhere,

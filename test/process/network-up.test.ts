@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { openNetworkFile, type NetworkFile } from '#contract'
 import { DaemonProcess, photonward } from '../support/processes.ts'
@@ -49,6 +50,16 @@ const line: NetworkFile = openNetworkFile({
   pairs: [{ a: 'east', b: 'west', shares: 2, sharesLeast: 1 }],
 })
 
+/** Tables of records in a store that may be in use. */
+function recordTables(file: string): readonly unknown[] {
+  const database = new DatabaseSync(file, { readOnly: true })
+  try {
+    return database.prepare("select name from sqlite_master where name like 'vault_%'").all()
+  } finally {
+    database.close()
+  }
+}
+
 /** Processes of this machine whose command line names a folder. */
 const processesIn = (folder: string): readonly string[] =>
   readdirSync('/proc')
@@ -89,6 +100,14 @@ test('a network comes up, relays keys, can be disturbed, and ends without a trac
   )
   assert.deepEqual(sound.pairs[0].ways, [['east', 'middle', 'west']])
   assert(sound.sites.every(({ answers }) => answers))
+
+  const middle = join(folder, 'sites', 'middle')
+  const status = await photonward(['--json', '--site', middle, 'status'])
+  assert.equal((JSON.parse(status.stdout) as { role: string }).role, 'trusted-node')
+  const refused = await photonward(['--site', middle, 'record', 'list'])
+  assert.match(refused.stderr, /SITE_KEEPS_NO_RECORDS/)
+  assert.deepEqual(recordTables(join(middle, 'state.db')), [], 'a trusted node has no vault')
+  assert.notDeepEqual(recordTables(join(folder, 'sites', 'east', 'state.db')), [])
 
   const answers = ({ sites }: Sample): boolean =>
     sites.find(({ site }) => site === 'middle')?.answers === true

@@ -29,7 +29,7 @@ export async function withVault(
   using clock = new SystemClock()
   await using store = await openStore({
     file: join(folder, 'state.db'),
-    migrations: siteMigrations,
+    migrations: await siteMigrations(),
   })
   const disk = openDisk(folder)
   using root = await readRootKey(disk, undefined)
@@ -48,7 +48,9 @@ export async function withVault(
     surroundings: () => ({ folder, engine: 'embedded SQLite', listeners: [] }),
     onStop: () => undefined,
   })
-  const { vault, keystore } = site.parts
+  const { records, keystore } = site.parts
+  if (records === undefined) throw new Error('The site keeps no records')
+  const { vault } = records
   try {
     await task(async ({ type, id, origin }) => {
       const record = await vault.readRecord({ type, id, origin: siteId(origin) }, { actor: 'test' })

@@ -42,7 +42,7 @@ test('while Eve listens, transfers wait or go marked; once she has gone, keys gr
       await world.run({ minutes: 30 })
       const states = await Promise.all(
         [strict, marked].map(async (one) =>
-          site.serving?.parts.exchange.transfer(one?.transfer ?? ''),
+          site.serving?.parts.records?.exchange.transfer(one?.transfer ?? ''),
         ),
       )
       assert.deepEqual(

@@ -55,7 +55,7 @@ class NetworkSimulation {
   readonly #options: NetworkSimulationOptions
   readonly #time = new SimulatedTime()
   readonly #accounts = new Accounts()
-  readonly #store = new MemoryStore(siteMigrations)
+  readonly #store = new MemoryStore(MIGRATIONS)
   readonly #chance: SeededRandom
   readonly #wires: Wires
   readonly #picture: Picture
@@ -216,6 +216,8 @@ function isBusy({ keystore, relay, declarations }: Running): boolean {
   })
 }
 
+/** Nobody here keeps records. */
+const MIGRATIONS = await siteMigrations('trusted-node')
 /** Blocks of a minute come in so many handfuls. */
 const TICKS = 20
 /** Minutes between looks for sites that are cut off, and between the small works of key stores. */

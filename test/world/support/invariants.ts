@@ -32,7 +32,7 @@ export async function checkAll(accounts: Accounts): Promise<void> {
   await checkVerification(accounts)
   await accounts.log.compareAll()
   checkEntries(accounts, transfers)
-  checkLines(accounts)
+  await checkLines(accounts)
 }
 
 /** One transfer as its two ends know it. */
@@ -232,18 +232,18 @@ function countsOf(values: readonly string[]): Map<string, number> {
 }
 
 /** No line of a log holds a text of a patient. */
-export function checkLines({ world, charts }: Pick<Accounts, 'world' | 'charts'>): void {
+export async function checkLines({
+  world,
+  charts,
+}: Pick<Accounts, 'world' | 'charts'>): Promise<void> {
   const lines = new Set(
     world.sites.flatMap(({ log }) => log.lines.map((line) => JSON.stringify(line))),
   )
   const all = [...lines].join('\n')
-  const texts = new Set(
-    charts.flatMap((of) =>
-      [of.staff, ...of.charts.flatMap(({ versions }) => versions)].flatMap(({ bundle }) =>
-        stringsIn(bundle),
-      ),
-    ),
+  const bundles = charts.flatMap((of) =>
+    [of.staff, ...of.charts.flatMap(({ versions }) => versions)].map(({ bundle }) => bundle),
   )
+  const texts = new Set((await Promise.all(bundles.map(stringsIn))).flat())
   for (const text of texts) {
     if (all.includes(text)) world.report(`a log holds a text of ${text.length} octets of a record`)
   }

@@ -1,0 +1,107 @@
+/**
+ * What a hospital has and a trusted node has not: the records of patients, their transfers, and the
+ * FHIR server over them.
+ *
+ * Loaded only where it is needed: the process of a trusted node holds none of this code, no key of a
+ * vault and no table of one.
+ *
+ * @module
+ */
+
+import { siteId, type HttpResponse, type SiteId } from '#base'
+import type { AuditLog } from '#audit'
+import type { DualVerifier } from '#crypto'
+import { Exchange } from '#exchange'
+import type { FhirRequest } from '#fhir'
+import type { SiteStatement } from '#pki'
+import { openVault, type Vault } from '#vault'
+import { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE, newFhir } from './fhir-service.ts'
+import { formerKeysOf, type FormerStatement } from './known-sites.ts'
+import type { Peers } from './peers.ts'
+import { keyFor } from './root-key.ts'
+import type { Sessions } from './sessions.ts'
+import type { SiteOptions } from './site.ts'
+
+export interface Records {
+  readonly vault: Vault
+  readonly exchange: Exchange
+  readonly fhir: FhirDesk
+}
+
+/** FHIR R4, for a listener. */
+export interface FhirDesk {
+  readonly handle: (request: FhirRequest) => Promise<HttpResponse>
+  /** What the listener itself answers to what is no request. */
+  readonly errorBody: (status: number, message: string) => string
+  readonly errorType: string
+  readonly bodyOctetsMax: number
+}
+
+export interface RecordsInput {
+  readonly audit: AuditLog
+  readonly sessions: Sessions
+  readonly peers: Peers
+  /** This site and its peers, by their statements. */
+  readonly known: ReadonlyMap<SiteId, SiteStatement>
+  readonly former: readonly FormerStatement[]
+}
+
+/** Opens vault and exchange; nothing is sent before the exchange is started. */
+export async function openRecords(options: SiteOptions, input: RecordsInput): Promise<Records> {
+  const { configuration, ports, material, root, version } = options
+  const { store, disk, clock, random } = ports
+  const { audit, known, former } = input
+  using vaultRoot = keyFor(root, 'vault')
+  const vault = await openVault({
+    ...{ store, disk, clock, random, audit },
+    site: siteId(configuration.site),
+    rootKey: vaultRoot,
+    signer: material.keys.statement,
+    verifiersOf: (of) => keysOf(known, of),
+    formerVerifiersOf: (of) => formerKeysOf(former, of),
+    acceptOnlySynthetic: configuration.profile === 'demo',
+  })
+  const exchange = newExchange(options, { ...input, vault })
+  const fhir = newFhir({ configuration, ports, version, vault })
+  return {
+    vault,
+    exchange,
+    fhir: {
+      handle: (request) => fhir.handle(request),
+      errorBody: fhirErrorBody,
+      errorType: FHIR_TYPE,
+      bodyOctetsMax: FHIR_BODY_OCTETS_MAX,
+    },
+  }
+}
+
+function keysOf(known: RecordsInput['known'], site: SiteId): readonly DualVerifier[] {
+  const statement = known.get(site)
+  return statement === undefined ? [] : [statement.statement]
+}
+
+function newExchange(
+  { configuration, ports, material }: SiteOptions,
+  parts: RecordsInput & { readonly vault: Vault },
+): Exchange {
+  const { audit, vault, sessions, peers, known } = parts
+  const { store, clock, random, log } = ports
+  const exchange = new Exchange({
+    ...{ store, clock, random, log, audit, vault },
+    site: siteId(configuration.site),
+    signer: material.keys.statement,
+    keysOf: (site) => known.get(site)?.statement,
+    ask: (peer, method, payload) => peers.request(peer, method, payload, TRANSFER_TIMEOUT_MS),
+    sessions: {
+      prepare: (peer, want) => sessions.prepare(peer, want),
+      open: (peer, want) => sessions.open(peer, { ...want, purpose: 'transfer' }),
+      take: (peer, session) => sessions.take(peer, session),
+    },
+    // The class's own least mode raises it; nothing weaker than this is ever asked for.
+    defaultMode: 'prefer-quantum',
+  })
+  for (const [method, handler] of Object.entries(exchange.handlers)) peers.serve(method, handler)
+  return exchange
+}
+
+const TRANSFER_TIMEOUT_MS = 60_000
