@@ -250,7 +250,10 @@ const knownWord = ({ eve: { siftedBits, knownBits } }: FibreView): string =>
 
 export function statusView(status: StatusView): string {
   const head = listing([
-    ['site', `${style.bold(status.site)}, ${status.role}, profile ${status.profile}, version ${status.version}`],
+    [
+      'site',
+      `${style.bold(status.site)}, ${status.role}, profile ${status.profile}, version ${status.version}`,
+    ],
     ['folder', status.folder],
     ['database', status.engine],
     ...status.listeners.map(({ name, address }) => [name, address] as const),
