@@ -12,6 +12,7 @@ import { resolve } from 'node:path'
 import { syntheticCohort } from '#site'
 import { makeSites } from './daemons.ts'
 import type { Group } from './bench.ts'
+import { serving } from './fhir.ts'
 import { searchBenchmarks } from './search.ts'
 
 export const group: Group = {
@@ -65,6 +66,7 @@ export const group: Group = {
           better: 'less',
           run: () => starts.shift() ?? last.startMs,
         },
+        ...serving(),
         ...searchBenchmarks(PATIENTS),
       ],
     })
