@@ -71,7 +71,7 @@ async function measure() {
     return { rate, cpuMs: ((sites.cpuSeconds(site.name) - cpu) / count) * 1000 }
   }
   try {
-    const bundles = syntheticCohort(1, PATIENTS).map(({ octets }) => octets)
+    const bundles = (await syntheticCohort(1, PATIENTS)).map(({ octets }) => octets)
     const entries = bundles.map((octets) => entriesIn(octets))
     const resources = entries.reduce((sum, count) => sum + count, 0)
     await ask('POST', '', bundles[0])
