@@ -96,7 +96,8 @@ export class NetworkFibre {
     if (session === undefined) return
     if (this.eves > 0) return this.#suspect(runA, runB)
     if (this.#sound !== undefined && ++this.#sound > SOUND_BLOCKS) await this.#trust(runA, runB)
-    if (this.#isFull(runA) || this.#isFull(runB)) accounts.count('blocks while full')
+    if (!this.#isLong()) accounts.count('minutes without a whole block')
+    else if (this.#isFull(runA) || this.#isFull(runB)) accounts.count('blocks while full')
     else if (await this.#block(session)) accounts.count('blocks stored')
   }
 
@@ -210,11 +211,19 @@ export class NetworkFibre {
     return links.find((one) => one.link === link)
   }
 
+  /** A link too slow for a block a minute has one now and then. */
+  #isLong(): boolean {
+    const { blockBits, chance } = this.input
+    const share = blockBits / (8 * BLOCK_OCTETS_MIN)
+    return share >= 1 || chance.chance(share)
+  }
+
+  /** Whether both directions have enough; what is used one way only must not starve. */
   #isFull({ keystore }: Run): boolean {
-    const { blockBits } = this.input
     const pool = this.#poolAt(keystore)
-    const stored = ((pool?.availableBits ?? 0) + (pool?.peerBits ?? 0)) / 8
-    return stored + (blockBits * (1 + SPREAD)) / 8 > LINK_OCTETS_MAX
+    const [own, peer] = [(pool?.availableBits ?? 0) / 8, (pool?.peerBits ?? 0) / 8]
+    const isCrowded = own + peer + BLOCK_OCTETS_MIN + this.input.blockBits / 4 > LINK_OCTETS_MAX
+    return isCrowded || Math.min(own, peer) >= FULL_OCTETS
   }
 }
 
@@ -229,5 +238,7 @@ const CAUSE = 'link.intercept-suspected'
 const SOUND_BLOCKS = 3
 /** Blocks are by so much longer or shorter than expected. */
 const SPREAD = 0.1
+/** A link rests while it has so many octets to give in each direction. */
+const FULL_OCTETS = 49_152
 /** A block has at least so many octets, or it is none. */
 const BLOCK_OCTETS_MIN = 160

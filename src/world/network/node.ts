@@ -374,5 +374,5 @@ const WRAP_SECRET_OCTETS = 32
 const ASK_MS = 5000
 /** Long enough for the half of a block: what is sealed as one costs the same, however long. */
 const SEGMENT_OCTETS = 16_384
-/** Octets of one link that an end stores; above them the link rests. */
-export const LINK_OCTETS_MAX = 98_304
+/** Octets of one link that an end stores, both directions together. */
+export const LINK_OCTETS_MAX = 2 ** 20
