@@ -7,14 +7,16 @@ import { scratch } from './scratch.test.ts'
 import { all, get, migrations, put, sql, storeLaws } from './store-laws.test.ts'
 import { openStore, startStore, type SqliteStore } from './store.ts'
 
-storeLaws({
-  name: 'SQLite',
-  skip: false,
-  fresh: (t) => {
-    const file = join(scratch(t), 'site.db')
-    return (migrations) => openStore({ file, migrations })
-  },
-})
+for (const threadAlone of [false, true]) {
+  storeLaws({
+    name: threadAlone ? 'SQLite, the writer thread alone' : 'SQLite',
+    skip: false,
+    fresh: (t) => {
+      const file = join(scratch(t), 'site.db')
+      return (migrations) => openStore({ file, migrations, threadAlone })
+    },
+  })
+}
 
 async function open(t: TestContext, pagesMax: number): Promise<SqliteStore> {
   const file = join(scratch(t), 'site.db')
@@ -77,7 +79,7 @@ test('when the writer thread dies, waiting commits are refused and the store is 
     parentPort.on('message', () => { throw new Error('struck by lightning') })`
   const program = new URL(`data:text/javascript,${encodeURIComponent(dying)}`)
   const file = join(scratch(t), 'site.db')
-  const store = await startStore({ file, migrations }, program)
+  const store = await startStore({ file, migrations, threadAlone: true }, program)
   const calls = await Promise.allSettled([store.commit([put('x')]), store.commit([put('y')])])
   // The first may have been acknowledged before the end; none is left hanging.
   assert.equal(calls.length, 2)
