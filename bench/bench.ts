@@ -19,6 +19,8 @@ export interface Benchmark {
   readonly better: 'more' | 'less'
   /** Published figure of another system, or one measured here beside ours, with its name. */
   readonly peer?: { readonly name: string; readonly value: number | (() => Promise<number>) }
+  /** Figures of further systems, measured elsewhere on a machine of this class. */
+  readonly others?: readonly { readonly name: string; readonly value: number }[]
   /** Runs to take the median of. */
   readonly runs?: number
   /** Measures once. */
@@ -34,6 +36,13 @@ export interface Group {
   }>
 }
 
+/** Another system's figure, and how much better ours is. */
+export interface Compared {
+  readonly name: string
+  readonly value: number
+  readonly ratio: number
+}
+
 export interface Result {
   readonly name: string
   readonly claim: string
@@ -41,24 +50,25 @@ export interface Result {
   readonly unit: string
   readonly bar: number | null
   readonly met: boolean | null
-  readonly peer: { readonly name: string; readonly value: number; readonly ratio: number } | null
+  readonly peer: Compared | null
+  readonly others: readonly Compared[]
   readonly runs: readonly number[]
 }
 
 /** Runs one benchmark as often as it asks. */
 export async function measure(benchmark: Benchmark): Promise<Result> {
-  const { name, claim, unit, bar, better, peer } = benchmark
+  const { name, claim, unit, bar, better, peer, others = [] } = benchmark
   const runs: number[] = []
-  const others: number[] = []
+  const beside: number[] = []
   for (let run = 0; run < (benchmark.runs ?? RUNS); run++) {
     runs.push(await benchmark.run())
-    if (peer !== undefined) others.push(await figureOf(peer.value))
+    if (peer !== undefined) beside.push(await figureOf(peer.value))
   }
   const value = median(runs)
-  const besides = (peerName: string, other: number) => ({
-    name: peerName,
-    value: other,
-    ratio: better === 'more' ? value / other : other / value,
+  const compared = (system: string, figure: number): Compared => ({
+    name: system,
+    value: figure,
+    ratio: better === 'more' ? value / figure : figure / value,
   })
   return {
     name,
@@ -67,7 +77,8 @@ export async function measure(benchmark: Benchmark): Promise<Result> {
     unit,
     bar,
     met: bar === null ? null : better === 'more' ? value >= bar : value <= bar,
-    peer: peer === undefined ? null : besides(peer.name, median(others)),
+    peer: peer === undefined ? null : compared(peer.name, median(beside)),
+    others: others.map((other) => compared(other.name, other.value)),
     runs,
   }
 }

@@ -5,17 +5,18 @@
  * A pair is one key made at the master's KME and fetched at the slave's: two requests, and every
  * step durable at both sites. The clients run in this process and share the machine with both
  * daemons; so does the peer, a bare handler of Node that answers the same octets from memory and
- * keeps nothing, for the same clients with the same certificates.
+ * keeps nothing, for the same clients with the same certificates. What is quoted of others was had
+ * with clients that cost several times as much (see `load.ts`).
  *
  * @module
  */
 
-import { readFileSync } from 'node:fs'
-import { Agent, createServer, request } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { makeSites, type BenchSite } from './daemons.ts'
 import type { Benchmark, Group } from './bench.ts'
+import { LoadClient, pemsIn } from './load.ts'
 import { prefill } from './prefill.ts'
 import { routing } from './relay.ts'
 import { relaying } from './relayed.ts'
@@ -33,18 +34,19 @@ export const group: Group = {
       await Promise.all(sites.sites.map((site) => sites.startSite(site)))
       const bare = await bareHandler(master)
       const cpu = (): number => sites.cpuSeconds(master.name) + sites.cpuSeconds(slave.name)
-      await pairsBetween(master, slave, WARM_UP)
-      const scene = { master, slave, cpu, bare: bare.site }
+      const ends = { master, slave, cpu }
+      const bareEnds = { master: bare.site, slave: bare.site, cpu: () => 0, checked: false }
+      await pairsBetween(ends, WARM_UP)
       const many = async (): Promise<void> => {
         await Promise.all(sites.sites.map(({ name }) => sites.stop(name)))
         await prefill(sites.sites, MANY_KEYS)
         await Promise.all(sites.sites.map((site) => sites.startSite(site)))
-        await pairsBetween(master, slave, WARM_UP)
+        await pairsBetween(ends, WARM_UP)
       }
       const two = several()
       const list = [
-        ...benchmarks(scene),
-        ...withMany(scene, many),
+        ...benchmarks(ends, bareEnds),
+        ...withMany(ends, many),
         ...two.list,
         ...relaying(),
         ...routing(),
@@ -64,24 +66,21 @@ export const group: Group = {
   },
 }
 
-interface Scene {
+/** Where pairs are made and fetched. */
+interface Ends {
   readonly master: BenchSite
   readonly slave: BenchSite
-  readonly bare: BenchSite
-  /** Processor seconds of both daemons so far. */
+  /** Processor seconds of the servers so far. */
   readonly cpu: () => number
+  /** Whether the server must have a certificate for a server; yes unless said. */
+  readonly checked?: boolean
 }
 
-function benchmarks({ master, slave, bare, cpu }: Scene): readonly Benchmark[] {
-  let last = { pairsPerSecond: 0, p99: 0, cpuMs: 0 }
-  const run = async (): Promise<number> => {
-    const before = cpu()
-    const { pairsPerSecond, p99 } = await pairsBetween(master, slave, PAIRS)
-    last = { pairsPerSecond, p99, cpuMs: ((cpu() - before) / PAIRS) * 1000 }
-    return pairsPerSecond
-  }
-  const latencies: number[] = []
-  const times: number[] = []
+function benchmarks(ends: Ends, bare: Ends): readonly Benchmark[] {
+  const runs: Measured[] = []
+  const told = { p99: 0, cpuMs: 0, clientsMs: 0 }
+  /** A figure beside the rate of the same run. */
+  const next = (what: keyof typeof told) => (): number => runs[told[what]++ % runs.length][what]
   return [
     {
       name: 'keys.pairs',
@@ -91,13 +90,17 @@ function benchmarks({ master, slave, bare, cpu }: Scene): readonly Benchmark[] {
       better: 'more',
       peer: {
         name: 'bare Node handler',
-        value: async () => (await pairsBetween(bare, bare, PAIRS, false)).pairsPerSecond,
+        value: async () => (await pairsBetween(bare, PAIRS)).pairsPerSecond,
       },
+      others: [
+        { name: 'qkd_kme_server, volatile', value: 613 },
+        { name: 'Merqury + PostgreSQL', value: 113 },
+        { name: 'bare Node handler, clients of Node', value: 3844 },
+      ],
       run: async () => {
-        const figure = await run()
-        latencies.push(last.p99)
-        times.push(last.cpuMs)
-        return figure
+        const measured = await pairsBetween(ends, PAIRS)
+        runs.push(measured)
+        return measured.pairsPerSecond
       },
     },
     {
@@ -106,7 +109,7 @@ function benchmarks({ master, slave, bare, cpu }: Scene): readonly Benchmark[] {
       unit: 'ms',
       bar: 20,
       better: 'less',
-      run: () => latencies.shift() ?? last.p99,
+      run: next('p99'),
     },
     {
       name: 'keys.cpu',
@@ -114,14 +117,21 @@ function benchmarks({ master, slave, bare, cpu }: Scene): readonly Benchmark[] {
       unit: 'ms',
       bar: null,
       better: 'less',
-      run: () => times.shift() ?? last.cpuMs,
+      run: next('cpuMs'),
+    },
+    {
+      name: 'keys.clients.cpu',
+      claim: 'processor time of the clients for a pair',
+      unit: 'ms',
+      bar: null,
+      better: 'less',
+      run: next('clientsMs'),
     },
   ]
 }
 
 /** The same from stores that hold a million keys for either site, which `fill` brings about. */
-function withMany(scene: Scene, fill: () => Promise<void>): readonly Benchmark[] {
-  const { master, slave, cpu } = scene
+function withMany(ends: Ends, fill: () => Promise<void>): readonly Benchmark[] {
   const times: number[] = []
   let filled: Promise<void> | undefined
   return [
@@ -133,9 +143,8 @@ function withMany(scene: Scene, fill: () => Promise<void>): readonly Benchmark[]
       better: 'more',
       run: async () => {
         await (filled ??= fill())
-        const before = cpu()
-        const { pairsPerSecond } = await pairsBetween(master, slave, PAIRS)
-        times.push(((cpu() - before) / PAIRS) * 1000)
+        const { pairsPerSecond, cpuMs } = await pairsBetween(ends, PAIRS)
+        times.push(cpuMs)
         return pairsPerSecond
       },
     },
@@ -150,31 +159,50 @@ function withMany(scene: Scene, fill: () => Promise<void>): readonly Benchmark[]
   ]
 }
 
-/** So many pairs by 8 clients, each with its own connection to either side. */
+interface Measured {
+  readonly pairsPerSecond: number
+  /** Milliseconds within which 99 of 100 requests were answered. */
+  readonly p99: number
+  /** Processor time of both daemons, and of the clients, for a pair. */
+  readonly cpuMs: number
+  readonly clientsMs: number
+}
+
+/** So many pairs by 8 clients, each with a connection of its own to either side, already made. */
 async function pairsBetween(
-  master: BenchSite,
-  slave: BenchSite,
+  { master, slave, cpu, checked = true }: Ends,
   pairs: number,
-  checked = true,
-): Promise<{ readonly pairsPerSecond: number; readonly p99: number }> {
+): Promise<Measured> {
+  await using clients = new AsyncDisposableStack()
+  const open = async (site: BenchSite) => clients.use(await clientOf(site, checked))
+  const each = await Promise.all(
+    Array.from({ length: CLIENTS }, async () => [await open(master), await open(slave)] as const),
+  )
   const latencies: number[] = []
   let left = pairs
+  const before = cpu()
+  const own = process.cpuUsage()
   const begun = performance.now()
-  const client = async (): Promise<void> => {
-    using making = clientOf(master, checked)
-    using fetching = clientOf(slave, checked)
-    while (left-- > 0) {
-      const made = await timed(latencies, () => making.get(`${slave.sae}/enc_keys`))
-      const { key_ID, key } = made.keys[0]
-      const path = `${master.sae}/dec_keys?key_ID=${key_ID}`
-      const [fetched] = (await timed(latencies, () => fetching.get(path))).keys
-      if (fetched.key !== key) throw new Error('The ends hold different keys')
-    }
-  }
-  await Promise.all(Array.from({ length: CLIENTS }, client))
+  await Promise.all(
+    each.map(async ([making, fetching]) => {
+      while (left-- > 0) {
+        const made = await timed(latencies, () => making.get(`${slave.sae}/enc_keys`))
+        const { key_ID, key } = made.keys[0]
+        const path = `${master.sae}/dec_keys?key_ID=${key_ID}`
+        const [fetched] = (await timed(latencies, () => fetching.get(path))).keys
+        if (fetched.key !== key) throw new Error('The ends hold different keys')
+      }
+    }),
+  )
   const seconds = (performance.now() - begun) / 1000
+  const { user, system } = process.cpuUsage(own)
   const sorted = latencies.toSorted((a, b) => a - b)
-  return { pairsPerSecond: pairs / seconds, p99: sorted[Math.floor(sorted.length * 0.99)] }
+  return {
+    pairsPerSecond: pairs / seconds,
+    p99: sorted[Math.floor(sorted.length * 0.99)],
+    cpuMs: ((cpu() - before) / pairs) * 1000,
+    clientsMs: (user + system) / 1000 / pairs,
+  }
 }
 
 async function timed<T>(into: number[], work: () => Promise<T>): Promise<T> {
@@ -189,55 +217,32 @@ interface KeyContainer {
 }
 
 /** @param checked   whether the server must have a certificate for a server */
-function clientOf({ northPort, certificates }: BenchSite, checked: boolean) {
-  const options = { keepAlive: true, maxSockets: 1, rejectUnauthorized: checked }
-  const agent = new Agent({ ...pemsIn(certificates), ...options })
-  const get = (path: string): Promise<KeyContainer> => {
-    const { promise, resolve, reject } = Promise.withResolvers<KeyContainer>()
-    const options = { host: '127.0.0.1', port: northPort, path: `/api/v1/keys/${path}`, agent }
-    const call = request(options, (answer) => {
-      let text = ''
-      answer.setEncoding('utf8').on('data', (part: string) => (text += part))
-      answer.once('error', reject)
-      answer.once('end', () => {
-        if (answer.statusCode === 200) resolve(JSON.parse(text) as KeyContainer)
-        else reject(new Error(`${String(answer.statusCode)} ${text.slice(0, 200)}`))
-      })
-    })
-    call.once('error', reject)
-    call.end()
-    return promise
-  }
-  return { get, [Symbol.dispose]: () => agent.destroy() }
+async function clientOf({ northPort, certificates }: BenchSite, checked: boolean) {
+  const client = await LoadClient.open({
+    ...{ ...pemsIn(certificates), host: '127.0.0.1', port: northPort },
+    ...{ rejectUnauthorized: checked, checkServerIdentity: () => undefined },
+  })
+  const get = async (path: string): Promise<KeyContainer> =>
+    JSON.parse(await client.get(`/api/v1/keys/${path}`)) as KeyContainer
+  return { get, [Symbol.dispose]: () => client[Symbol.dispose]() }
 }
 
-/** Answers every request with one key from memory, over the same TLS. */
+/** The bare handler, in a process of its own as a daemon is. */
 async function bareHandler(like: BenchSite) {
-  const answer = JSON.stringify({
-    keys: [{ key_ID: '00000000-0000-4000-8000-000000000000', key: 'A'.repeat(43) + '=' }],
+  const child = spawn(process.execPath, [...process.execArgv, BARE, like.certificates], {
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const pems = pemsIn(like.certificates)
-  const server = createServer({ ...pems, requestCert: true }, (_request, response) => {
-    response.setHeader('content-type', 'application/json')
-    response.end(answer)
-  })
-  await new Promise<void>((resume) => server.listen(0, '127.0.0.1', resume))
-  const { port } = server.address() as AddressInfo
+  const [port] = (await once(child.stdout, 'data')) as [Buffer]
   return {
-    site: { ...like, northPort: port },
+    site: { ...like, northPort: Number(port.toString()) },
     close: async () => {
-      server.closeAllConnections()
-      await new Promise((resume) => server.close(resume))
+      child.kill()
+      await once(child, 'exit')
     },
   }
 }
 
-function pemsIn(folder: string) {
-  const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
-  const checkServerIdentity = (): undefined => undefined
-  return { key: read('key.pem'), cert: read('cert.pem'), ca: read('ca.pem'), checkServerIdentity }
-}
-
+const BARE = resolve(import.meta.dirname, 'bare.ts')
 const CLIENTS = 8
 const PAIRS = 2000
 const WARM_UP = 500

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import type { BenchOutput } from '#cli'
 import { measure, type Group, type Result } from './bench.ts'
 
@@ -51,16 +51,18 @@ export async function runBenchmarks(
 }
 
 const machine = (): string =>
-  `${cpus()[0].model}, ${String(cpus().length)} cores, Node ${process.version}`
+  `${cpus()[0].model}, ${String(cpus().length)} cores, Node ${process.version}, ` +
+  `load ${loadavg()[0].toFixed(1)}`
 
 const COLUMNS = [44, 14, 10, 14, 5, 28] as const
 
 const heading = (): string =>
   `${machine()}\n${cells('CLAIM', 'FIGURE', 'UNIT', 'BAR', 'MET', 'PEER (ratio)')}`
 
-function row({ claim, value, unit, bar, met, peer }: Result): string {
-  const beside =
-    peer === null ? '' : `${peer.name} ${figure(peer.value)} (${peer.ratio.toFixed(2)}×)`
+function row({ claim, value, unit, bar, met, peer, others }: Result): string {
+  const beside = [...(peer === null ? [] : [peer]), ...others]
+    .map((one) => `${one.name} ${figure(one.value)} (${one.ratio.toFixed(2)}×)`)
+    .join('; ')
   const word = met === null ? '–' : met ? 'yes' : 'NO'
   return cells(claim, figure(value), unit, bar === null ? '–' : figure(bar), word, beside)
 }

@@ -1,0 +1,79 @@
+/**
+ * Clients that cost little: so that what is measured beside them is the server.
+ *
+ * Speaks just enough HTTP/1.1 for our own answers: one request at a time on a connection that stays
+ * open, and an answer with its length. Node's own client takes several times as much processor
+ * time, which a benchmark on one machine takes away from the server.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+
+/** One connection to an HTTPS server, for one request after another. */
+export class LoadClient implements Disposable {
+  readonly #socket: TLSSocket
+  /** What has come of the present answer, unless it came in one piece. */
+  #text = ''
+  #pending: PromiseWithResolvers<string> | undefined
+
+  private constructor(socket: TLSSocket) {
+    this.#socket = socket
+    socket.setNoDelay(true)
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => this.#take(text))
+    socket.on('error', (error) => this.#fail(error))
+    socket.on('close', () => this.#fail(new Error('The server closed the connection')))
+  }
+
+  /** Resolves once the handshake is over. */
+  static async open(options: ConnectionOptions): Promise<LoadClient> {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+    const socket = connect(options, () => resolve(undefined))
+    socket.once('error', reject)
+    await promise
+    return new LoadClient(socket)
+  }
+
+  /** The body of the answer to a GET. Rejects unless it is 200. */
+  get(path: string): Promise<string> {
+    this.#pending = Promise.withResolvers()
+    this.#socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`, 'latin1')
+    return this.#pending.promise
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy()
+  }
+
+  #take(part: string): void {
+    const text = this.#text === '' ? part : this.#text + part
+    const head = text.indexOf('\r\n\r\n')
+    const length = head < 0 ? undefined : LENGTH.exec(text)?.[1]
+    if (length === undefined || text.length < head + 4 + Number(length)) {
+      this.#text = text
+      return
+    }
+    const pending = this.#pending
+    this.#text = ''
+    this.#pending = undefined
+    if (text.startsWith('HTTP/1.1 200 ')) pending?.resolve(text.slice(head + 4))
+    else pending?.reject(new Error(text.slice(0, EXCERPT_MAX)))
+  }
+
+  #fail(error: Error): void {
+    this.#pending?.reject(error)
+    this.#pending = undefined
+  }
+}
+
+/** The certificate of an application, its key, and the authorities it trusts. */
+export function pemsIn(folder: string): { key: Buffer; cert: Buffer; ca: Buffer } {
+  const read = (name: string): Buffer => readFileSync(join(folder, name))
+  return { key: read('key.pem'), cert: read('cert.pem'), ca: read('ca.pem') }
+}
+
+const LENGTH = /\r\ncontent-length: (\d+)\r\n/i
+const EXCERPT_MAX = 400
