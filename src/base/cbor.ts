@@ -7,7 +7,7 @@
  * @module
  */
 
-import { decode, encode, rfc8949EncodeOptions, type EncodeOptions } from 'cborg'
+import { decode, encode, type EncodeOptions } from 'cborg'
 import { sameOctets } from './bytes.ts'
 import { Refusal } from './refusal.ts'
 
@@ -77,31 +77,10 @@ export function fromDeterministicCbor(octets: Uint8Array, octetsMax: number): un
 }
 
 /**
- * Orders text keys by length, then by content: the bytewise order of their encodings (§4.2.1).
- *
- * Short ASCII keys, which all of ours are, need not be encoded to be compared.
+ * The order of keys that cborg has by itself, by length and then by octets, is that of RFC 8949
+ * §4.2.1 where all keys are texts, as ours are; only with it does cborg write without tokens.
  */
-const byKey: MapSorter = (first, second, options) => {
-  const [a, b] = [keyOf(first), keyOf(second)]
-  if (a === undefined || b === undefined) return DEFAULT_SORTER(first, second, options)
-  if (a.length !== b.length) return a.length - b.length
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-type MapSorter = NonNullable<EncodeOptions['mapSorter']>
-
-function keyOf([key]: Parameters<MapSorter>[0]): string | undefined {
-  const value: unknown = Array.isArray(key) ? undefined : key.value
-  return typeof value === 'string' && PLAIN_KEY.test(value) ? value : undefined
-}
-
-const PLAIN_KEY = /^[\x20-\x7e]*$/
-const DEFAULT_SORTER = rfc8949EncodeOptions.mapSorter as MapSorter
-const DETERMINISTIC: EncodeOptions = {
-  ...rfc8949EncodeOptions,
-  mapSorter: byKey,
-  ignoreUndefinedProperties: true,
-}
+const DETERMINISTIC: EncodeOptions = { ignoreUndefinedProperties: true }
 
 const STRICT = {
   strict: true,
