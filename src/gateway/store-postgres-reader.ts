@@ -5,7 +5,7 @@
  */
 
 import type { Client } from 'pg'
-import type { Row, SiteId, Statement } from '#base'
+import { PortRefusal, type Row, type SiteId, type Statement } from '#base'
 import { refusalOf, refuseFaults } from './store-refusals.ts'
 import { PreparedNames } from './store-postgres-names.ts'
 import { connect, end, type PostgresAddress } from './store-postgres-session.ts'
@@ -31,26 +31,24 @@ export class PostgresReader implements AsyncDisposable {
   readonly #address: PostgresAddress
   readonly #site: SiteId
   #reading: Promise<Reading> | undefined
-  #readingOn: Client | undefined
 
   constructor(address: PostgresAddress, site: SiteId) {
     this.#address = address
     this.#site = site
   }
 
-  /** As the Store port says. */
+  /** As the Store port says. A connection that was cut since it was last used costs no read. */
   async read({ sql, parameters }: Statement): Promise<readonly Row[]> {
     refuseFaults(parameters, postgresFault)
     refuseUnlessOfRows(sql)
     const values = parameters.map(toPostgres)
-    const reading = await this.#connected()
+    const isKept = this.#reading !== undefined
     try {
-      const query = { ...reading.names.of(sql), values }
-      const { rows } = await reading.client.query<Record<string, unknown>>(query)
-      return rows.map(plainRow)
+      return await this.#ask(sql, values)
     } catch (error) {
-      if (isLost(error)) this.#drop(reading)
-      throw refusalOf(postgresFailure(error))
+      // Once only: on a connection that was just made, the database itself is the trouble.
+      if (!isKept || !isLost(error)) throw told(error)
+      return await this.#ask(sql, values).catch((again: unknown) => Promise.reject(told(again)))
     }
   }
 
@@ -59,12 +57,27 @@ export class PostgresReader implements AsyncDisposable {
     if (reading !== undefined) await end(reading.client)
   }
 
+  /** @throws PortRefusal while no connection can be made, or what `pg` says */
+  async #ask(sql: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    const connected = this.#connected()
+    const reading = await connected
+    try {
+      const query = { ...reading.names.of(sql), values: [...values] }
+      const { rows } = await reading.client.query<Record<string, unknown>>(query)
+      return rows.map(plainRow)
+    } catch (error) {
+      if (isLost(error)) {
+        // Others that waited on the same connection come here too, maybe after it was made again.
+        if (this.#reading === connected) this.#reading = undefined
+        void end(reading.client)
+      }
+      throw error
+    }
+  }
+
   #connected(): Promise<Reading> {
     this.#reading ??= connect(this.#address, { site: this.#site, writes: false }).then(
-      (client) => {
-        this.#readingOn = client
-        return { client, names: new PreparedNames() }
-      },
+      (client) => ({ client, names: new PreparedNames() }),
       () => {
         this.#reading = undefined
         throw refusalOf(UNREACHABLE)
@@ -72,13 +85,10 @@ export class PostgresReader implements AsyncDisposable {
     )
     return this.#reading
   }
-
-  #drop({ client }: Reading): void {
-    // Others that waited on the same connection come here too, maybe after it was made again.
-    if (client === this.#readingOn) this.#reading = undefined
-    void end(client)
-  }
 }
+
+const told = (error: unknown): PortRefusal =>
+  error instanceof PortRefusal ? error : refusalOf(postgresFailure(error))
 
 /** Refuses a statement that might do more than read and write rows. @throws PortRefusal */
 export function refuseUnlessOfRows(sql: string): void {

@@ -217,6 +217,25 @@ test(
 )
 
 test(
+  'a read on a connection that was cut since the last one is asked again on another',
+  { skip },
+  async () => {
+    const address = cluster.database()
+    await using store = await open(address)
+    await store.commit([put('x')])
+    for (let round = 0; round < 5; round++) {
+      const reads = Array.from({ length: 4 }, () => store.read(all))
+      for (const rows of await Promise.all(reads)) assert.deepEqual(rows, [{ id: 'x' }])
+      terminate(address.database)
+    }
+    await cluster.stop()
+    await assert.rejects(store.read(all), { code: 'STORE_FAILED', message: /reached/ })
+    await cluster.resume()
+    assert.deepEqual(await store.read(all), [{ id: 'x' }])
+  },
+)
+
+test(
   'a store that was cut off while another daemon was there closes for good',
   { skip },
   async () => {
