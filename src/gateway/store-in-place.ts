@@ -5,7 +5,7 @@
  * To wake another thread and be woken by it costs about as much as to write some rows and to sync
  * them, where the disk syncs in a tenth of a millisecond. So a small group is written where it was
  * called for. The writer thread has what is large, what comes while it is at work, and everything
- * for a while after a group took long: on a slow disk each sync would keep this thread from all its
+ * for a while after groups took long: on a slow disk each sync would keep this thread from all its
  * other work.
  *
  * Never writes while the writer thread does: its owner sees to that, and to the order of commits.
@@ -26,6 +26,8 @@ export class InPlaceWriter implements Disposable {
   readonly #now: () => number
   /** Groups until the writer thread has one, and looks whether the log is to be folded in. */
   #left = GROUPS_MAX
+  /** What a group took lately, those before counting less and less, in milliseconds. */
+  #averageMs = 0
   /** No group is written here before this, in milliseconds. */
   #notBeforeMs = 0
 
@@ -51,7 +53,11 @@ export class InPlaceWriter implements Disposable {
     const begun = this.#now()
     const outcomes = this.#writer.commitAll(commits)
     const ended = this.#now()
-    if (ended - begun > SLOW_MS) this.#notBeforeMs = ended + PAUSE_MS
+    this.#averageMs += (ended - begun - this.#averageMs) / AVERAGE_OVER
+    if (this.#averageMs > SLOW_MS) {
+      this.#notBeforeMs = ended + PAUSE_MS
+      this.#averageMs = 0
+    }
     return outcomes
   }
 
@@ -68,8 +74,9 @@ export class InPlaceWriter implements Disposable {
 /** What is larger is worth another thread. */
 export const GROUP_COMMITS_MAX = 16
 export const GROUP_OCTETS_MAX = 64 * 1024
-/** A group that took longer says that the disk, or the machine, is slow now. */
-export const SLOW_MS = 5
+/** Groups that take longer, averaged over about so many, say that the disk is slow now. */
+export const SLOW_MS = 3
+const AVERAGE_OVER = 16
 /** For how long the writer thread has everything then. */
 export const PAUSE_MS = 1000
 /** Only the writer thread folds the log of the database in: so it has a group now and then. */
