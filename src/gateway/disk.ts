@@ -42,12 +42,13 @@ export class FolderDisk implements Disk {
 
   read(path: string): Promise<Uint8Array | undefined> {
     return refusing(async () => {
-      await using handle = await this.#open(path, constants.O_RDONLY)
-      if (handle === undefined) return undefined
-      const { size } = await handle.stat()
-      if (size > FILE_OCTETS_MAX) throw failure('The file is larger than a site reads at once')
-      const file = await handle.readFile()
-      return new Uint8Array(file.buffer, file.byteOffset, file.byteLength)
+      const file = await this.#open(path, constants.O_RDONLY)
+      if (file === undefined) return undefined
+      await using handle = file.handle
+      if (file.size > FILE_OCTETS_MAX) {
+        throw failure('The file is larger than a site reads at once')
+      }
+      return await readAll(handle, file.size)
     })
   }
 
@@ -68,10 +69,10 @@ export class FolderDisk implements Disk {
 
   overwrite(path: string, offset: number, octets: Uint8Array): Promise<void> {
     return refusing(async () => {
-      await using handle = await this.#open(path, constants.O_RDWR)
-      if (handle === undefined) throw failure('There is no file to overwrite')
-      const { size } = await handle.stat()
-      if (!Number.isSafeInteger(offset) || offset < 0 || offset + octets.length > size) {
+      const file = await this.#open(path, constants.O_RDWR)
+      if (file === undefined) throw failure('There is no file to overwrite')
+      await using handle = file.handle
+      if (!Number.isSafeInteger(offset) || offset < 0 || offset + octets.length > file.size) {
         throw failure('An overwrite must stay inside the file')
       }
       await writeAll(handle, octets, offset)
@@ -108,13 +109,17 @@ export class FolderDisk implements Disk {
     })
   }
 
-  /** A present file, never through a link; undefined if there is none. */
-  async #open(path: string, flags: number): Promise<FileHandle | undefined> {
+  /** A present file and its size, never through a link; undefined if there is none. */
+  async #open(
+    path: string,
+    flags: number,
+  ): Promise<{ readonly handle: FileHandle; readonly size: number } | undefined> {
     const place = join(this.#root, checkedPath(path))
     try {
       await this.#checkFolder(dirname(place))
       const handle = await open(place, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-      if ((await handle.stat()).isFile()) return handle
+      const stat = await handle.stat()
+      if (stat.isFile()) return { handle, size: stat.size }
       await handle.close()
     } catch (error) {
       if (isAbsent(error)) return undefined
@@ -207,6 +212,18 @@ class FolderSync {
 async function syncFolder(place: string): Promise<void> {
   await using handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY)
   await handle.sync()
+}
+
+/** As many octets as the file had when it was opened, or fewer if it has been cut since. */
+async function readAll(handle: FileHandle, size: number): Promise<Uint8Array> {
+  const octets = new Uint8Array(size)
+  let done = 0
+  while (done < size) {
+    const { bytesRead } = await handle.read(octets, done, size - done, done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return octets.subarray(0, done)
 }
 
 async function writeAll(handle: FileHandle, octets: Uint8Array, offset: number): Promise<void> {

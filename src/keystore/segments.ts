@@ -182,13 +182,17 @@ export class Segments implements Disposable {
   /** Overwrites the slots of these segments, rising, with zeros; durable when it resolves. */
   async wipeSlots(block: Block, segments: readonly number[]): Promise<void> {
     const file = slotFile(placeOf(block))
-    // A missing file has no slots to wipe: the fault is named when a segment is read.
-    if ((await this.#disk.read(file)) === undefined) return
     for (let at = 0; at < segments.length;) {
       let end = at + 1
       while (end < segments.length && segments[end] === segments[end - 1] + 1) end++
       const zeros = new Uint8Array((end - at) * SLOT_OCTETS)
-      await this.#disk.overwrite(file, segments[at] * SLOT_OCTETS, zeros)
+      try {
+        await this.#disk.overwrite(file, segments[at] * SLOT_OCTETS, zeros)
+      } catch (error) {
+        // A missing file has no slots to wipe: the fault is named when a segment is read.
+        if ((await this.#disk.read(file)) === undefined) return
+        throw error
+      }
       at = end
     }
   }
