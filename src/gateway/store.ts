@@ -171,7 +171,7 @@ export class SqliteStore implements Store, AsyncDisposable {
   commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
     return Promise.try(() => {
       this.#refuseUnlessOpen()
-      refuseFaults(statements.flatMap(({ parameters }) => parameters))
+      for (const { parameters } of statements) refuseFaults(parameters)
       const octets = statements.reduce((sum, statement) => sum + weight(statement), 0)
       refuseIfCrowded(this.#waiting.length, this.#octetsWaiting, octets)
       const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly Row[])[]>()
