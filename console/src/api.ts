@@ -1,0 +1,70 @@
+/**
+ * The admin API of the site, as every client has it; nothing here can do more.
+ *
+ * @module
+ */
+
+import type { AnswerOf, BodyOf, QueryOf, SiteRoutes } from '#contract'
+import { requestPath } from '#contract/request-path'
+
+/** The routes that the console asks, as in `siteRoutes` of the contract. */
+export const paths = {
+  status: ['GET', '/v1/status'],
+  watchLinks: ['GET', '/v1/links/watch'],
+  network: ['GET', '/v1/network'],
+  explainLink: ['GET', '/v1/links/:link/explanation'],
+  linkHistory: ['GET', '/v1/links/:link/history'],
+  pools: ['GET', '/v1/keys'],
+  keyOrigin: ['GET', '/v1/keys/:key'],
+  transfers: ['GET', '/v1/transfers'],
+  entries: ['GET', '/v1/audit'],
+  alarms: ['GET', '/v1/alarms'],
+} as const satisfies Partial<Record<keyof SiteRoutes, readonly ['GET' | 'POST', string]>>
+export type Asked = keyof typeof paths
+
+/** What the daemon refused, or that it did not answer (`UNREACHABLE`). */
+export class ApiRefusal extends Error {
+  override readonly name = 'ApiRefusal'
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Asks a route. @param isUse   whether a person has asked, or the page by itself */
+export async function ask<Name extends Asked>(
+  name: Name,
+  query: QueryOf<SiteRoutes[Name]>,
+  body: BodyOf<SiteRoutes[Name]>,
+  isUse = false,
+): Promise<AnswerOf<SiteRoutes[Name]>> {
+  const [method, path] = paths[name]
+  return (await send(method, `/api${requestPath(path, query)}`, body, isUse)) as AnswerOf<
+    SiteRoutes[Name]
+  >
+}
+
+/** Begins a session. */
+export const logIn = (ticket: string): Promise<unknown> => send('POST', '/login', { ticket }, true)
+
+/** Ends it. */
+export const logOut = (): Promise<unknown> => send('POST', '/logout', null, true)
+
+async function send(method: string, path: string, body: unknown, isUse: boolean): Promise<unknown> {
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      headers: { 'x-photonward': isUse ? 'use' : 'poll', 'content-type': 'application/json' },
+      ...(body === null ? {} : { body: JSON.stringify(body) }),
+    })
+  } catch {
+    throw new ApiRefusal('UNREACHABLE', '')
+  }
+  const answer = (await response.json()) as { error?: { code: string; message: string } }
+  if (response.ok) return answer
+  const { code = 'UNREACHABLE', message = '' } = answer.error ?? {}
+  throw new ApiRefusal(code, message)
+}

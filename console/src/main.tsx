@@ -1,0 +1,49 @@
+import '@mantine/core/styles.css'
+import '@mantine/spotlight/styles.css'
+import './console.css'
+import { createTheme, MantineProvider } from '@mantine/core'
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { ApiRefusal } from './api.ts'
+import { router } from './router.tsx'
+
+const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? ''
+
+const client = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error) => {
+      const isOut = error instanceof ApiRefusal && error.code === 'LOGIN_NEEDED'
+      if (isOut) void router.navigate({ to: '/login' })
+    },
+  }),
+  defaultOptions: {
+    queries: {
+      retry: (count, error) =>
+        error instanceof ApiRefusal && error.code === 'UNREACHABLE' && count < 3,
+    },
+  },
+})
+
+const theme = createTheme({
+  primaryColor: 'teal',
+  primaryShade: { light: 9, dark: 6 },
+  autoContrast: true,
+  fontFamily: 'system-ui, sans-serif',
+  headings: { fontWeight: '600' },
+  respectReducedMotion: true,
+})
+
+const root = document.getElementById('root')
+if (root !== null) {
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+        <QueryClientProvider client={client}>
+          <RouterProvider router={router} />
+        </QueryClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  )
+}

@@ -1,0 +1,38 @@
+/**
+ * What a question to the daemon has become: still asked, refused, or answered.
+ *
+ * @module
+ */
+
+import { Alert, Button, Skeleton } from '@mantine/core'
+import type { UseQueryResult } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { ApiRefusal } from '../api.ts'
+import { texts } from '../texts.ts'
+
+export function Answer<T>(about: {
+  readonly to: UseQueryResult<T>
+  readonly children: (answer: T) => ReactNode
+}) {
+  const { to, children } = about
+  if (to.data !== undefined) return <>{children(to.data)}</>
+  if (to.error === null) return <Skeleton height={120} aria-label="…" />
+  return <Refused error={to.error} onRetry={() => void to.refetch()} />
+}
+
+/** Why there is no answer, and what may help. */
+export function Refused(about: { readonly error: Error; readonly onRetry?: () => void }) {
+  const { error, onRetry } = about
+  const code = error instanceof ApiRefusal ? error.code : 'INTERNAL'
+  const known = code === 'UNREACHABLE' ? texts.error.unreachable : error.message
+  return (
+    <Alert color="red" title={known} role="alert">
+      {code}
+      {onRetry !== undefined && (
+        <Button variant="default" size="xs" ml="md" onClick={onRetry}>
+          {texts.retry}
+        </Button>
+      )}
+    </Alert>
+  )
+}

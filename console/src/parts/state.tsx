@@ -1,0 +1,56 @@
+/**
+ * The state of a link or a transfer: a word, a sign, and only then a colour.
+ *
+ * @module
+ */
+
+import { Badge } from '@mantine/core'
+
+type Tone = 'good' | 'busy' | 'bad' | 'quiet'
+
+const TONES: Readonly<Record<string, Tone>> = {
+  running: 'good',
+  active: 'good',
+  delivered: 'good',
+  imported: 'good',
+  full: 'good',
+  starting: 'busy',
+  calibrating: 'busy',
+  recovering: 'busy',
+  degraded: 'busy',
+  sending: 'busy',
+  receiving: 'busy',
+  waiting: 'busy',
+  opening: 'busy',
+  relaying: 'busy',
+  pending: 'busy',
+  passive: 'busy',
+  suspended: 'bad',
+  down: 'bad',
+  refused: 'bad',
+}
+const SIGNS: Readonly<Record<Tone, string>> = { good: '●', busy: '◐', bad: '▲', quiet: '○' }
+const COLOURS: Readonly<Record<Tone, string>> = {
+  good: 'teal.9',
+  busy: 'yellow.9',
+  bad: 'red.9',
+  quiet: 'gray.7',
+}
+
+export function State({ state, reason }: { readonly state: string; readonly reason?: string }) {
+  const tone = TONES[state] ?? 'quiet'
+  return (
+    <Badge
+      variant="filled"
+      color={COLOURS[tone]}
+      tt="none"
+      title={reason}
+      autoContrast={false}
+      c="white"
+      miw="max-content"
+    >
+      {SIGNS[tone]} {state}
+      {reason === undefined || reason === '' ? '' : ` · ${reason}`}
+    </Badge>
+  )
+}

@@ -1,0 +1,20 @@
+/**
+ * A table that may be wider than the screen: it is scrolled by itself, by keys as well.
+ *
+ * @module
+ */
+
+import { Table } from '@mantine/core'
+import type { ReactNode } from 'react'
+
+export const Wide = ({
+  least,
+  children,
+}: {
+  readonly least: number
+  readonly children: ReactNode
+}) => (
+  <Table.ScrollContainer minWidth={least} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+    <Table highlightOnHover>{children}</Table>
+  </Table.ScrollContainer>
+)

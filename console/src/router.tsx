@@ -1,0 +1,62 @@
+/**
+ * The screens and their addresses: what is looked at stands in the address, patient data never.
+ *
+ * @module
+ */
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+} from '@tanstack/react-router'
+import { Alarms } from './screens/alarms.tsx'
+import { Keys } from './screens/keys.tsx'
+import { Login } from './screens/login.tsx'
+import { Network } from './screens/network.tsx'
+import { Transfers } from './screens/transfers.tsx'
+import { Shell } from './shell.tsx'
+
+const root = createRootRoute({ component: Outlet })
+const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell })
+
+const routes = root.addChildren([
+  createRoute({ getParentRoute: () => root, path: '/login', component: Login }),
+  shell.addChildren([
+    createRoute({ getParentRoute: () => shell, path: '/', component: Network }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/links/$link',
+      component: lazyRouteComponent(() => import('./screens/link-detail.tsx'), 'LinkDetail'),
+    }),
+    createRoute({ getParentRoute: () => shell, path: '/keys', component: Keys }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/keys/$key',
+      component: lazyRouteComponent(() => import('./screens/key-detail.tsx'), 'KeyDetail'),
+    }),
+    createRoute({ getParentRoute: () => shell, path: '/transfers', component: Transfers }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/alarms',
+      component: Alarms,
+      validateSearch: ({ show }): { show?: 'all' } => (show === 'all' ? { show } : {}),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/audit',
+      component: lazyRouteComponent(() => import('./screens/audit.tsx'), 'Audit'),
+      validateSearch: ({ after }): { after?: number } =>
+        Number.isSafeInteger(after) ? { after: Number(after) } : {},
+    }),
+  ]),
+])
+
+export const router = createRouter({ routeTree: routes, defaultPreload: false })
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * One key: how it came, who has had it in clear, and which transfers it protected.
+ *
+ * @module
+ */
+
+import { Table, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useParams } from '@tanstack/react-router'
+import { ask } from '../api.ts'
+import { Answer } from '../parts/answer.tsx'
+import { Page } from '../parts/page.tsx'
+import { TransferTable } from '../parts/transfer-table.tsx'
+import { texts } from '../texts.ts'
+
+const words = texts.keys
+
+export function KeyDetail() {
+  const { key } = useParams({ from: '/shell/keys/$key' })
+  const origin = useQuery({
+    queryKey: ['key', key],
+    queryFn: () => ask('keyOrigin', { key }, null, true),
+  })
+  const transfers = useQuery({
+    queryKey: ['transfers'],
+    queryFn: () => ask('transfers', {}, null),
+  })
+  return (
+    <Page title={key} command={`photonward key show ${key}`}>
+      <section>
+        <Title order={2} size="h4">
+          {words.origin}
+        </Title>
+        <Answer to={origin}>{(view) => <Facts of={view} />}</Answer>
+      </section>
+      <section>
+        <Title order={2} size="h4">
+          {words.protected}
+        </Title>
+        <Answer to={transfers}>
+          {(all) => {
+            const own = all.filter(({ protection }) => protection?.keyIds.includes(key) ?? false)
+            return own.length === 0 ? (
+              <Text c="dimmed">{words.protectedNone}</Text>
+            ) : (
+              <TransferTable transfers={own} />
+            )
+          }}
+        </Answer>
+      </section>
+    </Page>
+  )
+}
+
+/** Every fact of an answer, under its name. */
+function Facts({ of }: { readonly of: object }) {
+  return (
+    <Table>
+      <Table.Tbody>
+        {Object.entries(of).map(([name, value]: [string, unknown]) => (
+          <Table.Tr key={name}>
+            <Table.Th scope="row" w="30%">
+              {name}
+            </Table.Th>
+            <Table.Td>{told(value)}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  )
+}
+
+function told(value: unknown): string {
+  if (value === null || value === '') return '–'
+  if (Array.isArray(value)) return value.map(told).join('; ') || '–'
+  if (typeof value !== 'object') return String(value)
+  return Object.entries(value)
+    .map(([name, inner]: [string, unknown]) => `${name} ${told(inner)}`)
+    .join(', ')
+}

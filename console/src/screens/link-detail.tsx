@@ -1,0 +1,216 @@
+/**
+ * One link: the last minutes, the last block in full, and what has happened.
+ *
+ * @module
+ */
+
+import { Accordion, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useParams } from '@tanstack/react-router'
+import { useMemo } from 'react'
+import type { ExplanationView, LinkHistoryView, LinkView } from '#contract'
+import { ApiRefusal, ask } from '../api.ts'
+import { grouped, percent, scaled, timeOf, tiny } from '../format.ts'
+import { useLive, type Sample } from '../live.ts'
+import { Answer } from '../parts/answer.tsx'
+import { Empty, Page } from '../parts/page.tsx'
+import { Series } from '../parts/series.tsx'
+import { State } from '../parts/state.tsx'
+import { texts } from '../texts.ts'
+
+const words = texts.link
+
+export function LinkDetail() {
+  const { link } = useParams({ from: '/shell/links/$link' })
+  const { links, series, heardAt } = useLive()
+  const view = links.find((one) => one.link === link)
+  if (view === undefined) {
+    return <Page title={link}>{heardAt === 0 ? null : <Empty text={words.unknown} />}</Page>
+  }
+  return (
+    <Page
+      title={link}
+      below={`${view.role} · ${view.peer}`}
+      command={`photonward link show ${link}`}
+    >
+      <Group>
+        <State state={view.state} reason={view.reason} />
+        <Text c="dimmed">
+          {words.since} {timeOf(view.since)}
+        </Text>
+      </Group>
+      <Charts samples={series.get(link) ?? []} />
+      <Facts view={view} />
+      <Block link={link} sequence={view.blocksDistilled} />
+      <History link={link} />
+    </Page>
+  )
+}
+
+const perSecond = (value: number): string => scaled(value, 'b/s')
+
+function Charts({ samples }: { readonly samples: readonly Sample[] }) {
+  const times = useMemo(() => samples.map(({ at }) => at / 1000), [samples])
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2 }}>
+      <Paper withBorder p="sm">
+        <Title order={2} size="h5">
+          {words.qber}
+        </Title>
+        <Series
+          title={words.qber}
+          times={times}
+          lines={[{ label: 'QBER', values: samples.map(({ qber }) => qber) }]}
+          format={percent}
+        />
+      </Paper>
+      <Paper withBorder p="sm">
+        <Title order={2} size="h5">
+          {words.rates}
+        </Title>
+        <Series
+          title={words.rates}
+          times={times}
+          lines={[
+            { label: words.sifted, values: samples.map(({ sifted }) => sifted) },
+            { label: words.secret, values: samples.map(({ secret }) => secret) },
+          ]}
+          format={perSecond}
+        />
+      </Paper>
+    </SimpleGrid>
+  )
+}
+
+function Facts({ view }: { readonly view: LinkView }) {
+  const discarded = Object.entries(view.blocksDiscarded)
+  const facts: readonly (readonly [string, string])[] = [
+    [words.protocol, view.protocol],
+    [words.clock, scaled(view.clockHz, 'Hz')],
+    [words.efficiency, view.efficiency?.toFixed(3) ?? '–'],
+    [words.distilled, grouped(view.blocksDistilled)],
+    [words.why, discarded.map(([cause, count]) => `${cause} ${String(count)}`).join(', ') || '–'],
+    [words.epsilon, tiny(view.epsilonSpent)],
+    [words.authentication, view.authenticationSource],
+    [words.pads, grouped(view.padsLeft)],
+    ...(view.chsh === null ? [] : [[words.chsh, view.chsh.toFixed(3)] as const]),
+  ]
+  return (
+    <Table>
+      <Table.Tbody>
+        {facts.map(([name, value]) => (
+          <Table.Tr key={name}>
+            <Table.Th scope="row" w="40%">
+              {name}
+            </Table.Th>
+            <Table.Td className="figure">{value}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  )
+}
+
+function Block({ link, sequence }: { readonly link: string; readonly sequence: number }) {
+  const block = useQuery({
+    queryKey: ['explanation', link, sequence],
+    queryFn: () => ask('explainLink', { link }, null),
+    placeholderData: (before) => before,
+  })
+  const isPending = block.error instanceof ApiRefusal && block.error.code === 'BLOCK_PENDING'
+  return (
+    <section>
+      <Title order={2} size="h4">
+        {words.block}
+      </Title>
+      {isPending ? (
+        <Text c="dimmed">{words.blockNone}</Text>
+      ) : (
+        <Answer to={block}>{(view) => <Explanation view={view} />}</Answer>
+      )}
+    </section>
+  )
+}
+
+function Explanation({ view }: { readonly view: ExplanationView }) {
+  return (
+    <Stack gap="xs">
+      <Text>
+        {view.bound} · {view.verdict}: {grouped(view.secretBits)} bit. {view.why}
+      </Text>
+      <Accordion variant="contained" multiple>
+        {view.sections.map(({ title, terms }) => (
+          <Accordion.Item key={title} value={title}>
+            <Accordion.Control>{title}</Accordion.Control>
+            <Accordion.Panel>
+              <Table>
+                <Table.Tbody>
+                  {terms.map(({ name, value, meaning }) => (
+                    <Table.Tr key={name}>
+                      <Table.Th scope="row">{name}</Table.Th>
+                      <Table.Td ta="right" className="figure">
+                        {Number.isInteger(value) ? grouped(value) : value.toPrecision(6)}
+                      </Table.Td>
+                      <Table.Td>{meaning}</Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Accordion.Panel>
+          </Accordion.Item>
+        ))}
+      </Accordion>
+    </Stack>
+  )
+}
+
+function History({ link }: { readonly link: string }) {
+  const history = useQuery({
+    queryKey: ['history', link],
+    queryFn: () => ask('linkHistory', { link, limit: '40' }, null),
+    refetchInterval: 5000,
+  })
+  return (
+    <section>
+      <Title order={2} size="h4">
+        {words.history}
+      </Title>
+      <Answer to={history}>
+        {({ entries }) =>
+          entries.length === 0 ? (
+            <Text c="dimmed">{words.historyNone}</Text>
+          ) : (
+            <Table>
+              <Table.Tbody>
+                {entries.toReversed().map((entry, at) => (
+                  <Table.Tr key={entries.length - at}>
+                    <Table.Td className="figure">{timeOf(entry.at)}</Table.Td>
+                    <Table.Td>{entry.kind}</Table.Td>
+                    <Table.Td>{storyOf(entry)}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          )
+        }
+      </Answer>
+    </section>
+  )
+}
+
+function storyOf(entry: LinkHistoryView['entries'][number]): string {
+  switch (entry.kind) {
+    case 'block': {
+      const name = `${String(entry.epoch)}/${String(entry.sequence)}`
+      const { outcome, cause, secretBits, testErrorRate } = entry
+      const end = outcome === 'distilled' ? `${grouped(secretBits)} bit` : cause
+      return `${name} ${outcome}: ${end}, QBER ${percent(testErrorRate)}`
+    }
+    case 'alarm':
+      return `${entry.alarm} ${entry.change}`
+    case 'alignment':
+      return `${entry.cause}: ${entry.outcome}`
+    case 'state':
+      return `${entry.state}${entry.reason === '' ? '' : ` (${entry.reason})`}`
+  }
+}
