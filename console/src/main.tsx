@@ -5,11 +5,14 @@ import { createTheme, MantineProvider } from '@mantine/core'
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
+import { setNonce } from 'get-nonce'
 import { createRoot } from 'react-dom/client'
 import { ApiRefusal } from './api.ts'
 import { router } from './router.tsx'
 
 const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? ''
+// For the styles that dialogs add while they are open.
+setNonce(nonce)
 
 const client = new QueryClient({
   queryCache: new QueryCache({
@@ -28,7 +31,7 @@ const client = new QueryClient({
 
 const theme = createTheme({
   primaryColor: 'teal',
-  primaryShade: { light: 9, dark: 6 },
+  primaryShade: 9,
   autoContrast: true,
   fontFamily: 'system-ui, sans-serif',
   headings: { fontWeight: '600' },

@@ -6,13 +6,13 @@
 
 import {
   ActionIcon,
-  Alert,
   AppShell,
   Badge,
   Burger,
   Button,
   Group,
   NavLink,
+  Paper,
   Text,
   Tooltip,
   useComputedColorScheme,
@@ -73,6 +73,7 @@ export function Shell() {
             component={Link}
             to={to}
             label={label}
+            variant="filled"
             active={to === '/' ? path === '/' || path.startsWith('/links') : path.startsWith(to)}
             rightSection={
               to === '/alarms' && standing > 0 ? (
@@ -167,9 +168,10 @@ function Staleness() {
   if (heardAt === 0 || now - heardAt < STALE_MS) return null
   const seconds = Math.round((now - heardAt) / 1000)
   return (
-    <Alert color="yellow" mb="md" title={filled(texts.stale, { seconds })}>
-      {isOpen ? null : texts.reconnecting}
-    </Alert>
+    <Paper withBorder p="sm" mb="md" role="status" className="notice">
+      <Text fw={600}>{filled(texts.stale, { seconds })}</Text>
+      {isOpen ? null : <Text>{texts.reconnecting}</Text>}
+    </Paper>
   )
 }
 

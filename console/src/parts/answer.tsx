@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Alert, Button, Skeleton } from '@mantine/core'
+import { Button, Paper, Skeleton, Text } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { ApiRefusal } from '../api.ts'
@@ -26,13 +26,14 @@ export function Refused(about: { readonly error: Error; readonly onRetry?: () =>
   const code = error instanceof ApiRefusal ? error.code : 'INTERNAL'
   const known = code === 'UNREACHABLE' ? texts.error.unreachable : error.message
   return (
-    <Alert color="red" title={known} role="alert">
-      {code}
+    <Paper withBorder p="sm" role="alert" className="notice">
+      <Text fw={600}>{known}</Text>
+      <Text component="span">{code}</Text>
       {onRetry !== undefined && (
         <Button variant="default" size="xs" ml="md" onClick={onRetry}>
           {texts.retry}
         </Button>
       )}
-    </Alert>
+    </Paper>
   )
 }

@@ -32,7 +32,7 @@ const TONES: Readonly<Record<string, Tone>> = {
 const SIGNS: Readonly<Record<Tone, string>> = { good: '●', busy: '◐', bad: '▲', quiet: '○' }
 const COLOURS: Readonly<Record<Tone, string>> = {
   good: 'teal.9',
-  busy: 'yellow.9',
+  busy: '#8f4a00',
   bad: 'red.9',
   quiet: 'gray.7',
 }

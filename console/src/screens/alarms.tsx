@@ -16,7 +16,7 @@ import { texts } from '../texts.ts'
 import { Wide } from '../parts/wide.tsx'
 
 const words = texts.alarms
-const COLOURS = { notice: 'gray.7', warning: 'yellow.9', critical: 'red.9' } as const
+const COLOURS = { notice: 'gray.7', warning: '#8f4a00', critical: 'red.9' } as const
 const SIGNS = { notice: 'ⓘ', warning: '◆', critical: '▲' } as const
 
 export function Alarms() {

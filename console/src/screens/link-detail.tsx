@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Accordion, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
+import { Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useMemo } from 'react'
@@ -138,28 +138,24 @@ function Explanation({ view }: { readonly view: ExplanationView }) {
       <Text>
         {view.bound} · {view.verdict}: {grouped(view.secretBits)} bit. {view.why}
       </Text>
-      <Accordion variant="contained" multiple>
-        {view.sections.map(({ title, terms }) => (
-          <Accordion.Item key={title} value={title}>
-            <Accordion.Control>{title}</Accordion.Control>
-            <Accordion.Panel>
-              <Table>
-                <Table.Tbody>
-                  {terms.map(({ name, value, meaning }) => (
-                    <Table.Tr key={name}>
-                      <Table.Th scope="row">{name}</Table.Th>
-                      <Table.Td ta="right" className="figure">
-                        {Number.isInteger(value) ? grouped(value) : value.toPrecision(6)}
-                      </Table.Td>
-                      <Table.Td>{meaning}</Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Accordion.Panel>
-          </Accordion.Item>
-        ))}
-      </Accordion>
+      {view.sections.map(({ title, terms }) => (
+        <details key={title}>
+          <summary>{title}</summary>
+          <Table>
+            <Table.Tbody>
+              {terms.map(({ name, value, meaning }) => (
+                <Table.Tr key={name}>
+                  <Table.Th scope="row">{name}</Table.Th>
+                  <Table.Td ta="right" className="figure">
+                    {Number.isInteger(value) ? grouped(value) : value.toPrecision(6)}
+                  </Table.Td>
+                  <Table.Td>{meaning}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </details>
+      ))}
     </Stack>
   )
 }

@@ -13,26 +13,37 @@ import { Refused } from '../parts/answer.tsx'
 import { Command } from '../parts/page.tsx'
 import { texts } from '../texts.ts'
 
-/** Taken once, before anything is drawn: a link is good once, and effects may run twice. */
-const ticket = location.pathname === '/login' ? location.hash.slice(1) : ''
-if (ticket !== '') history.replaceState(history.state, '', '/login')
-let entering = ticket === '' ? undefined : logIn(ticket)
+/** What follows # in a link, taken out of the address: a link is good once. */
+function takeTicket(): string | undefined {
+  const ticket = location.hash.slice(1)
+  if (ticket === '') return undefined
+  history.replaceState(history.state, '', location.pathname)
+  return ticket
+}
 
 export function Login() {
   const [refused, setRefused] = useState<Error>()
-  const [isEntering] = useState(entering !== undefined)
+  const [isEntering, setEntering] = useState(location.hash !== '')
   const navigate = useNavigate()
   const client = useQueryClient()
   useEffect(() => {
-    const entry = entering
-    entering = undefined
-    entry?.then(
-      () => {
-        client.clear()
-        void navigate({ to: '/', replace: true })
-      },
-      (error: unknown) => setRefused(error as Error),
-    )
+    const enter = (): void => {
+      const ticket = takeTicket()
+      if (ticket === undefined) return
+      setEntering(true)
+      setRefused(undefined)
+      logIn(ticket).then(
+        () => {
+          client.clear()
+          void navigate({ to: '/', replace: true })
+        },
+        (error: unknown) => setRefused(error as Error),
+      )
+    }
+    enter()
+    // A link that is opened where this page is open already changes nothing but the hash.
+    addEventListener('hashchange', enter)
+    return () => removeEventListener('hashchange', enter)
   }, [client, navigate])
   const isGoing = isEntering && refused === undefined
   return (

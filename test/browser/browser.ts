@@ -1,0 +1,54 @@
+/**
+ * Debian's chromium, looking at the console of a real daemon.
+ *
+ * @module
+ */
+
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import type { TestContext } from 'node:test'
+import axe, { type AxeResults } from 'axe-core'
+import { chromium, type BrowserContext, type Page } from 'playwright-core'
+
+const CHROMIUM = '/usr/bin/chromium'
+/** Why a test of the browser cannot run here, or false. */
+export const needsChromium: string | false = existsSync(CHROMIUM)
+  ? false
+  : 'Debian’s chromium is not installed'
+
+/** A browser with nothing in it, which ends with the test; what it complains of fails the test. */
+export async function newBrowser(t: TestContext): Promise<BrowserContext> {
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    // Under root there is no sandbox; pages are ours.
+    args: ['--no-sandbox', '--disable-gpu'],
+  })
+  t.after(() => browser.close())
+  return browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' })
+}
+
+/** Complaints of a page: errors, refusals of the content security policy, foreign requests. */
+export function watchPage(page: Page, origin: string): readonly string[] {
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`))
+  page.on('console', (message) => {
+    // A refused login is told by the browser as well.
+    const isOurs = /status of 40[13]/.test(message.text())
+    if (message.type() === 'error' && !isOurs) complaints.push(`console: ${message.text()}`)
+  })
+  page.on('request', (request) => {
+    const url = request.url()
+    if (!url.startsWith(origin) && !url.startsWith('data:')) complaints.push(`request to ${url}`)
+  })
+  return complaints
+}
+
+/** Fails on any violation that axe finds on the page as it stands. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  const told = violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary ?? ''}`),
+  )
+  assert.deepEqual(told, [], page.url())
+}

@@ -1,0 +1,135 @@
+/**
+ * The console in a real browser, against real daemons: a key grows, a record is sent, Eve comes.
+ *
+ * @module
+ */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { cohort, merged } from '../support/records.ts'
+import { makeTwoSites } from '../support/two-sites.ts'
+import { until } from '../support/until.ts'
+import { freePorts } from '#cli'
+import { expectAccessible, needsChromium, newBrowser, watchPage } from './browser.ts'
+
+const SCREENS = ['Network', 'Keys', 'Transfers', 'Alarms', 'Audit log'] as const
+
+test(
+  'an operator watches a key grow, a record go, and an eavesdropper come',
+  {
+    skip: needsChromium,
+  },
+  async (t) => {
+    const sites = await makeTwoSites(t)
+    const { bristol, cambridge, fibre } = sites
+    const [port] = await freePorts(1)
+    bristol.configure((value) => (value['consoleListener'] = { host: '127.0.0.1', port }))
+    await sites.start()
+    await bristol.hasKeys(1)
+    const origin = `http://127.0.0.1:${port}`
+    const context = await newBrowser(t)
+    const page = await context.newPage()
+    const complaints = watchPage(page, origin)
+    const { url } = await bristol.admin.call('consoleLink', {}, null)
+
+    await t.test('a one-time link leads in, and is gone from the address', async () => {
+      await page.goto(origin)
+      await page.getByText('Log in').waitFor()
+      await expectAccessible(page)
+      await page.goto(url)
+      await page.getByRole('heading', { name: 'Network' }).waitFor()
+      assert.equal(page.url(), `${origin}/`)
+      const again = await context.newPage()
+      await again.goto(url)
+      await again.getByText('LOGIN_REFUSED').waitFor()
+      await again.close()
+    })
+
+    await t.test('its link grows keys before his eyes', async () => {
+      const row = page.getByRole('row', { name: /bristol-cambridge/ })
+      await row.getByText('running').waitFor()
+      const before = await numberIn(page)
+      await until('more keys are shown', async () => (await numberIn(page)) > before)
+      await row.getByRole('link').click()
+      await page.getByRole('img', { name: /Quantum bit error rate: QBER \d/ }).waitFor()
+      await page.getByText('Key length', { exact: true }).click()
+      await page
+        .getByText(/distilled/)
+        .first()
+        .waitFor()
+      await expectAccessible(page)
+    })
+
+    await t.test('a transfer names its key, and the key what it protected', async () => {
+      const [patient] = (await bristol.import(merged(cohort(5, 1)))).patients
+      const { transfer } = await bristol.admin.call(
+        'send',
+        {},
+        { patient, to: 'cambridge', mode: 'require-quantum' },
+      )
+      assert.equal((await bristol.finished(transfer)).state, 'delivered')
+      await page.getByRole('link', { name: 'Transfers' }).click()
+      const row = page.getByRole('row', { name: /hybrid-quantum, simulated/ })
+      await row.getByRole('link').first().click()
+      await page.getByRole('heading', { name: 'How it came' }).waitFor()
+      await page.getByRole('row', { name: /hybrid-quantum, simulated/ }).waitFor()
+      await page.getByRole('rowheader', { name: 'keyId', exact: false }).first().waitFor()
+      await expectAccessible(page)
+    })
+
+    await t.test(
+      'every screen can be reached by keys and read by everybody, light and dark',
+      async () => {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme })
+          for (const name of SCREENS) {
+            await page.keyboard.press('Control+k')
+            await page.getByPlaceholder('Screens, links, peers').fill(name)
+            await page.keyboard.press('Enter')
+            await page.getByRole('heading', { name, level: 1 }).waitFor()
+            await page.getByRole('dialog').waitFor({ state: 'hidden' })
+            await expectAccessible(page)
+          }
+        }
+      },
+    )
+
+    await t.test('an eavesdropper raises an alarm that a telephone shows as well', async () => {
+      await page.setViewportSize({ width: 390, height: 800 })
+      await fibre.admin.call('attack', {}, { kind: 'intercept-resend', fraction: 1 })
+      await page.goto(`${origin}/alarms`)
+      await page.getByText(/qber-above-limit/).waitFor({ timeout: 60_000 })
+      await expectAccessible(page)
+      const wide = await page.evaluate('document.documentElement.scrollWidth')
+      assert(Number(wide) <= 390, `${String(wide)} px`)
+      await page.setViewportSize({ width: 1280, height: 900 })
+      await page.goto(origin)
+      await page
+        .getByRole('row', { name: /bristol-cambridge/ })
+        .getByText('suspended')
+        .waitFor()
+    })
+
+    await t.test('what is old is said to be old, and comes back by itself', async () => {
+      await bristol.daemon.kill()
+      await page.getByText(/No news for/).waitFor({ timeout: 30_000 })
+      await expectAccessible(page)
+      await bristol.daemon.start()
+      // The session has gone with the daemon: the page says so instead of showing old figures.
+      await page.getByRole('heading', { name: 'Log in' }).waitFor({ timeout: 60_000 })
+    })
+
+    // While its daemon was down.
+    const own = complaints.filter((one) => !/net::ERR_/.test(one))
+    assert.deepEqual(own, [])
+    assert.equal((await cambridge.status()).site, 'cambridge')
+  },
+)
+
+/** Keys ready, in the row of the link. */
+async function numberIn(page: Page): Promise<number> {
+  const cells = page.getByRole('row', { name: /bristol-cambridge/ }).getByRole('cell')
+  const text = await cells.nth(4).innerText()
+  return Number(text.replaceAll(/\D/g, ''))
+}
