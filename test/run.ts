@@ -2,7 +2,7 @@
  * What `npm test` runs: every check and every suite, in order, and the counts at the end.
  *
  *   node test/run.ts                 everything but `more`
- *   node test/run.ts --only unit     one stage: checks, unit, world, process, external or more
+ *   node test/run.ts --only unit     one stage: checks, unit, world, process, external, browser or more
  *
  * With PHOTONWARD_SKIPS=refuse, as in `.ci/run`, a skipped test fails the run, unless it was
  * skipped because the folder ../shared/data is absent.
@@ -53,6 +53,7 @@ const stages: readonly Stage[] = [
   { name: 'process', run: () => suites([...ENGINES, 'test/process/*.test.ts'], false) },
   { name: 'more', run: () => suites(MORE, false), extra: true },
   { name: 'external', run: () => suites(['test/external/*.test.ts'], false) },
+  { name: 'browser', run: () => suites(['test/browser/*.test.ts'], false) },
 ]
 
 async function main(): Promise<number> {
@@ -97,6 +98,7 @@ function checks(): Counts {
   const counts: Counts = { passed: 0, failed: 0, skipped: [] }
   const commands: readonly (readonly string[])[] = [
     ['node', 'node_modules/tsgo/bin/tsc', '-p', 'tsconfig.json'],
+    ['node', 'node_modules/tsgo/bin/tsc', '-p', 'console/tsconfig.json'],
     ['node_modules/.bin/eslint', '.'],
     ['node_modules/.bin/prettier', '--check', '--log-level', 'warn', '.'],
   ]

@@ -6,20 +6,8 @@
 
 import type { AnswerOf, BodyOf, QueryOf, SiteRoutes } from '#contract'
 import { requestPath } from '#contract/request-path'
+import { paths } from './paths.ts'
 
-/** The routes that the console asks, as in `siteRoutes` of the contract. */
-export const paths = {
-  status: ['GET', '/v1/status'],
-  watchLinks: ['GET', '/v1/links/watch'],
-  network: ['GET', '/v1/network'],
-  explainLink: ['GET', '/v1/links/:link/explanation'],
-  linkHistory: ['GET', '/v1/links/:link/history'],
-  pools: ['GET', '/v1/keys'],
-  keyOrigin: ['GET', '/v1/keys/:key'],
-  transfers: ['GET', '/v1/transfers'],
-  entries: ['GET', '/v1/audit'],
-  alarms: ['GET', '/v1/alarms'],
-} as const satisfies Partial<Record<keyof SiteRoutes, readonly ['GET' | 'POST', string]>>
 export type Asked = keyof typeof paths
 
 /** What the daemon refused, or that it did not answer (`UNREACHABLE`). */

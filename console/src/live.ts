@@ -9,7 +9,8 @@
 
 import { useSyncExternalStore } from 'react'
 import type { LinkView } from '#contract'
-import { ask, paths } from './api.ts'
+import { ask } from './api.ts'
+import { paths } from './paths.ts'
 
 /** One second of one link. */
 export interface Sample {

@@ -22,7 +22,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { Spotlight, spotlight } from '@mantine/spotlight'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useEffect, useState, type ReactNode } from 'react'
 import { ask, logOut } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
@@ -44,7 +44,7 @@ export const useStatus = () =>
     refetchInterval: 5000,
   })
 
-export function Shell() {
+export function Shell(): ReactNode {
   const [opened, { toggle, close }] = useDisclosure(false)
   const { data: status } = useStatus()
   const path = useRouterState({ select: ({ location }) => location.pathname })

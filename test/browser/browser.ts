@@ -6,15 +6,20 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
 import { chromium, type BrowserContext, type Page } from 'playwright-core'
 
 const CHROMIUM = '/usr/bin/chromium'
+const PAGES = resolve(import.meta.dirname, '../../console/dist/index.html')
+
 /** Why a test of the browser cannot run here, or false. */
-export const needsChromium: string | false = existsSync(CHROMIUM)
-  ? false
-  : 'Debian’s chromium is not installed'
+export const needsChromium: string | false = !existsSync(CHROMIUM)
+  ? 'Debian’s chromium is not installed'
+  : existsSync(PAGES)
+    ? false
+    : 'the console has not been bundled: npm test does it'
 
 /** A browser with nothing in it, which ends with the test; what it complains of fails the test. */
 export async function newBrowser(t: TestContext): Promise<BrowserContext> {

@@ -33,37 +33,9 @@ export function Series(about: {
 
   useEffect(() => {
     if (holder.current === null || width === 0) return
-    const ink = scheme === 'dark' ? '#c9c9c9' : '#495057'
-    const grid = { stroke: scheme === 'dark' ? '#424242' : '#e9ecef', width: 1 }
-    const axis = { stroke: ink, grid, ticks: grid }
-    const drawn = new uPlot(
-      {
-        width,
-        height,
-        series: [
-          {
-            label: '',
-            value: (_plot: uPlot, at: number | null) => (at === null ? '' : clockOf(at)),
-          },
-          ...labels.split(' ').map((label, at) => ({
-            label,
-            stroke: STROKES[scheme][at % 2] ?? ink,
-            width: 2,
-            dash: DASHES[at % 2] ?? [],
-            points: { show: false },
-            value: (_plot: uPlot, value: number | null) => (value === null ? '–' : format(value)),
-          })),
-        ],
-        axes: [
-          { ...axis, space: 90, values: (_plot, splits) => splits.map(clockOf) },
-          { ...axis, size: 82, values: (_plot, splits) => splits.map((value) => format(value)) },
-        ],
-        scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1e-6)] } },
-        cursor: { drag: { x: false, y: false } },
-      },
-      [[], ...labels.split(' ').map(() => [])],
-      holder.current,
-    )
+    const names = labels.split(' ')
+    const look = { width, height, scheme, names, format }
+    const drawn = new uPlot(lookOf(look), [[], ...names.map(() => [])], holder.current)
     plot.current = drawn
     return () => {
       plot.current = undefined
@@ -84,6 +56,40 @@ export function Series(about: {
       <div ref={holder} />
     </div>
   )
+}
+
+function lookOf(about: {
+  readonly width: number
+  readonly height: number
+  readonly scheme: 'light' | 'dark'
+  readonly names: readonly string[]
+  readonly format: (value: number) => string
+}): uPlot.Options {
+  const { width, height, scheme, names, format } = about
+  const ink = scheme === 'dark' ? '#c9c9c9' : '#495057'
+  const grid = { stroke: scheme === 'dark' ? '#424242' : '#e9ecef', width: 1 }
+  const axis = { stroke: ink, grid, ticks: grid }
+  return {
+    width,
+    height,
+    series: [
+      { label: '', value: (_plot: uPlot, at: number | null) => (at === null ? '' : clockOf(at)) },
+      ...names.map((label, at) => ({
+        label,
+        stroke: STROKES[scheme][at % 2] ?? ink,
+        width: 2,
+        dash: DASHES[at % 2] ?? [],
+        points: { show: false },
+        value: (_plot: uPlot, value: number | null) => (value === null ? '–' : format(value)),
+      })),
+    ],
+    axes: [
+      { ...axis, space: 90, values: (_plot, splits) => splits.map(clockOf) },
+      { ...axis, size: 82, values: (_plot, splits) => splits.map(format) },
+    ],
+    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1e-6)] } },
+    cursor: { drag: { x: false, y: false } },
+  }
 }
 
 const clockOf = (seconds: number): string => timeOf(seconds * 1000)

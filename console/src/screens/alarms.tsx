@@ -6,10 +6,12 @@
 
 import { Badge, SegmentedControl, Table } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import type { AlarmView } from '#contract'
 import { ask } from '../api.ts'
 import { timeOf } from '../format.ts'
+import { useQuestion } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { texts } from '../texts.ts'
@@ -19,8 +21,8 @@ const words = texts.alarms
 const COLOURS = { notice: 'gray.7', warning: '#8f4a00', critical: 'red.9' } as const
 const SIGNS = { notice: 'ⓘ', warning: '◆', critical: '▲' } as const
 
-export function Alarms() {
-  const { show } = useSearch({ from: '/shell/alarms' })
+export function Alarms(): ReactNode {
+  const { show } = useQuestion()
   const navigate = useNavigate()
   const alarms = useQuery({
     queryKey: ['alarms'],
@@ -31,7 +33,7 @@ export function Alarms() {
     <Page title={words.title} below={words.below} command="photonward alarm list">
       <SegmentedControl
         w="fit-content"
-        value={show ?? 'standing'}
+        value={show === 'all' ? 'all' : 'standing'}
         data={[
           { value: 'standing', label: words.standing },
           { value: 'all', label: words.all },

@@ -6,9 +6,12 @@
 
 import { Button, Group, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import type { EntryView } from '#contract'
 import { ask } from '../api.ts'
 import { grouped, timeOf } from '../format.ts'
+import { useQuestion } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Page } from '../parts/page.tsx'
 import { useStatus } from '../shell.tsx'
@@ -17,8 +20,9 @@ import { Wide } from '../parts/wide.tsx'
 
 const words = texts.audit
 
-export function Audit() {
-  const { after } = useSearch({ from: '/shell/audit' })
+export function Audit(): ReactNode {
+  const { after: asked } = useQuestion()
+  const after = typeof asked === 'number' ? asked : undefined
   const navigate = useNavigate()
   const status = useStatus()
   const size = status.data?.logEntries ?? 0
@@ -61,37 +65,39 @@ export function Audit() {
           {words.newer}
         </Button>
       </Group>
-      <Answer to={entries}>
-        {(page) => (
-          <Wide least={640}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{words.index}</Table.Th>
-                <Table.Th>{words.at}</Table.Th>
-                <Table.Th>{words.kind}</Table.Th>
-                <Table.Th>{words.actor}</Table.Th>
-                <Table.Th>{words.facts}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {page.toReversed().map(({ index, at, kind, actor, facts }) => (
-                <Table.Tr key={index}>
-                  <Table.Td className="figure">{index}</Table.Td>
-                  <Table.Td className="figure">{timeOf(at)}</Table.Td>
-                  <Table.Td>{kind}</Table.Td>
-                  <Table.Td>{actor}</Table.Td>
-                  <Table.Td>
-                    <Text size="xs" truncate maw={420}>
-                      {JSON.stringify(facts)}
-                    </Text>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Wide>
-        )}
-      </Answer>
+      <Answer to={entries}>{(page) => <Entries page={page} />}</Answer>
     </Page>
+  )
+}
+
+function Entries({ page }: { readonly page: readonly EntryView[] }) {
+  return (
+    <Wide least={640}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>{words.index}</Table.Th>
+          <Table.Th>{words.at}</Table.Th>
+          <Table.Th>{words.kind}</Table.Th>
+          <Table.Th>{words.actor}</Table.Th>
+          <Table.Th>{words.facts}</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {page.toReversed().map(({ index, at, kind, actor, facts }) => (
+          <Table.Tr key={index}>
+            <Table.Td className="figure">{index}</Table.Td>
+            <Table.Td className="figure">{timeOf(at)}</Table.Td>
+            <Table.Td>{kind}</Table.Td>
+            <Table.Td>{actor}</Table.Td>
+            <Table.Td>
+              <Text size="xs" truncate maw={420}>
+                {JSON.stringify(facts)}
+              </Text>
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Wide>
   )
 }
 

@@ -6,8 +6,9 @@
 
 import { Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useParams } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import { ask } from '../api.ts'
+import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Page } from '../parts/page.tsx'
 import { TransferTable } from '../parts/transfer-table.tsx'
@@ -15,8 +16,8 @@ import { texts } from '../texts.ts'
 
 const words = texts.keys
 
-export function KeyDetail() {
-  const { key } = useParams({ from: '/shell/keys/$key' })
+export function KeyDetail(): ReactNode {
+  const key = useParameter('key')
   const origin = useQuery({
     queryKey: ['key', key],
     queryFn: () => ask('keyOrigin', { key }, null, true),
@@ -73,7 +74,7 @@ function Facts({ of }: { readonly of: object }) {
 function told(value: unknown): string {
   if (value === null || value === '') return '–'
   if (Array.isArray(value)) return value.map(told).join('; ') || '–'
-  if (typeof value !== 'object') return String(value)
+  if (typeof value !== 'object') return JSON.stringify(value).replaceAll(/^"|"$/g, '')
   return Object.entries(value)
     .map(([name, inner]: [string, unknown]) => `${name} ${told(inner)}`)
     .join(', ')

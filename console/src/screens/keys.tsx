@@ -7,7 +7,7 @@
 import { Button, Group, Table, TextInput, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { ask } from '../api.ts'
 import { grouped } from '../format.ts'
 import { Answer } from '../parts/answer.tsx'
@@ -16,7 +16,7 @@ import { texts } from '../texts.ts'
 
 const words = texts.keys
 
-export function Keys() {
+export function Keys(): ReactNode {
   const pools = useQuery({
     queryKey: ['pools'],
     queryFn: () => ask('pools', {}, null),

@@ -6,12 +6,12 @@
 
 import { Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useParams } from '@tanstack/react-router'
-import { useMemo } from 'react'
+import { useMemo, type ReactNode } from 'react'
 import type { ExplanationView, LinkHistoryView, LinkView } from '#contract'
 import { ApiRefusal, ask } from '../api.ts'
 import { grouped, percent, scaled, timeOf, tiny } from '../format.ts'
 import { useLive, type Sample } from '../live.ts'
+import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { Series } from '../parts/series.tsx'
@@ -20,8 +20,8 @@ import { texts } from '../texts.ts'
 
 const words = texts.link
 
-export function LinkDetail() {
-  const { link } = useParams({ from: '/shell/links/$link' })
+export function LinkDetail(): ReactNode {
+  const link = useParameter('link')
   const { links, series, heardAt } = useLive()
   const view = links.find((one) => one.link === link)
   if (view === undefined) {

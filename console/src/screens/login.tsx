@@ -7,7 +7,7 @@
 import { Center, Paper, Stack, Text, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useEffect, useState, type ReactNode } from 'react'
 import { logIn } from '../api.ts'
 import { Refused } from '../parts/answer.tsx'
 import { Command } from '../parts/page.tsx'
@@ -21,7 +21,7 @@ function takeTicket(): string | undefined {
   return ticket
 }
 
-export function Login() {
+export function Login(): ReactNode {
   const [refused, setRefused] = useState<Error>()
   const [isEntering, setEntering] = useState(location.hash !== '')
   const navigate = useNavigate()

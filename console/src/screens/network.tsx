@@ -6,6 +6,7 @@
 
 import { Paper, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import type { LinkView, NetworkView } from '#contract'
 import { ask } from '../api.ts'
 import { grouped, percent, scaled } from '../format.ts'
@@ -19,7 +20,7 @@ import { useStatus } from '../shell.tsx'
 import { texts } from '../texts.ts'
 import { Wide } from '../parts/wide.tsx'
 
-export function Network() {
+export function Network(): ReactNode {
   const status = useStatus()
   const { links } = useLive()
   const network = useQuery({

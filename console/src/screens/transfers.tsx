@@ -5,6 +5,7 @@
  */
 
 import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { ask } from '../api.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Empty, Page } from '../parts/page.tsx'
@@ -13,7 +14,7 @@ import { texts } from '../texts.ts'
 
 const words = texts.transfers
 
-export function Transfers() {
+export function Transfers(): ReactNode {
   const transfers = useQuery({
     queryKey: ['transfers'],
     queryFn: () => ask('transfers', {}, null),

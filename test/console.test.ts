@@ -1,0 +1,25 @@
+/** The console asks the contract's routes, where the contract has them. */
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { siteRoutes } from '#contract'
+import { paths } from '../console/src/paths.ts'
+
+const root = resolve(import.meta.dirname, '../console/src')
+
+test('every path of the console is the contract’s path of that name', () => {
+  for (const [name, [method, path]] of Object.entries(paths)) {
+    const route = siteRoutes[name as keyof typeof paths]
+    assert.deepEqual([route.method, route.path], [method, path], name)
+  }
+})
+
+test('no screen asks the daemon but by the paths of the contract', () => {
+  const text = readFileSync(join(root, 'api.ts'), 'utf8')
+  assert.deepEqual(
+    [...text.matchAll(/fetch\(([^,]+),/g)].map(([, what]) => what),
+    ['path'],
+  )
+})
