@@ -1,0 +1,55 @@
+/**
+ * Takes the pictures of the console that README and docs show, of a site that runs:
+ *
+ *   ./photonward demo --keep --folder /tmp/two-hospitals
+ *   tools/with-node node tools/make-screenshots.ts /tmp/two-hospitals/bristol
+ *
+ * @module
+ */
+
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { chromium, type Page } from 'playwright-core'
+import { newClient } from '#cli'
+import { siteRoutes } from '#contract'
+
+const folder = process.argv[2]
+if (folder === undefined) throw new Error('Expected the folder of a site that runs')
+const out = resolve(import.meta.dirname, '../docs/pictures/console')
+mkdirSync(out, { recursive: true })
+const admin = newClient(siteRoutes, join(resolve(folder), 'admin.sock'))
+const { url } = await admin.call('consoleLink', {}, null)
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu'],
+})
+try {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 760 } })
+  await page.goto(url)
+  await page.getByRole('row', { name: /running/ }).waitFor()
+  // So long, until the curves show something.
+  await page.waitForTimeout(45_000)
+  await take(page, 'network')
+  await page.getByRole('row', { name: /running/ }).getByRole('link').click()
+  await page.getByRole('img', { name: /Quantum bit error rate/ }).waitFor()
+  await take(page, 'link')
+  await page.getByRole('link', { name: 'Transfers' }).click()
+  await page.getByRole('heading', { name: 'Transfers' }).waitFor()
+  await take(page, 'transfers')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.getByRole('link', { name: 'Audit log' }).click()
+  await page.getByRole('heading', { name: 'Audit log' }).waitFor()
+  await take(page, 'audit-dark')
+  await page.setViewportSize({ width: 390, height: 760 })
+  await page.goto(new URL('/alarms?show=all', url).href)
+  await page.getByRole('heading', { name: 'Alarms' }).waitFor()
+  await take(page, 'alarms-phone')
+} finally {
+  await browser.close()
+}
+
+async function take(page: Page, name: string): Promise<void> {
+  await page.waitForTimeout(1500)
+  await page.screenshot({ path: join(out, `${name}.png`) })
+  console.log(join(out, `${name}.png`))
+}
