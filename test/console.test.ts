@@ -1,7 +1,7 @@
 /** The console asks the contract's routes, where the contract has them. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { siteRoutes } from '#contract'
@@ -22,4 +22,16 @@ test('no screen asks the daemon but by the paths of the contract', () => {
     [...text.matchAll(/fetch\(([^,]+),/g)].map(([, what]) => what),
     ['path'],
   )
+})
+
+test('every command that a screen shows is one of the command line', () => {
+  const known = readFileSync(resolve(root, '../../docs/reference/commands.md'), 'utf8')
+  const files = globSync('**/*.tsx', { cwd: root }).map((file) => join(root, file))
+  const shown = files.flatMap((file) => [
+    ...readFileSync(file, 'utf8').matchAll(/photonward((?: [a-z]+)+)/g),
+  ])
+  assert(shown.length > 8)
+  for (const [command] of shown) {
+    assert.match(known, new RegExp(`^###? ${command}( |$)`, 'm'), command)
+  }
 })

@@ -23,7 +23,7 @@ export function Keys(): ReactNode {
     refetchInterval: 1000,
   })
   return (
-    <Page title={words.title} below={words.below} command="photonward key list">
+    <Page title={words.title} below={words.below} command="photonward status">
       <Answer to={pools}>
         {(all) =>
           all.length === 0 ? (

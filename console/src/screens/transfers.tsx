@@ -21,7 +21,7 @@ export function Transfers(): ReactNode {
     refetchInterval: 1000,
   })
   return (
-    <Page title={words.title} below={words.below} command="photonward record transfers">
+    <Page title={words.title} below={words.below} command="photonward transfer list">
       <Answer to={transfers}>
         {(all) =>
           all.length === 0 ? (
