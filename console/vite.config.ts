@@ -4,10 +4,13 @@ import { defineConfig } from 'vite'
 export default defineConfig({
   plugins: [react()],
   resolve: {
-    alias: {
-      '#contract/request-path': new URL('../src/contract/request-path.ts', import.meta.url)
-        .pathname,
-    },
+    alias: Object.fromEntries(
+      // The files of the contract that stand alone.
+      ['request-path', 'attacks'].map((name) => [
+        `#contract/${name}`,
+        new URL(`../src/contract/${name}.ts`, import.meta.url).pathname,
+      ]),
+    ),
   },
   // The daemon puts the nonce of each answer in its place.
   html: { cspNonce: '__CSP_NONCE__' },

@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { AnswerOf, BodyOf, QueryOf, SiteRoutes } from '#contract'
+import type { AnswerOf, BodyOf, QueryOf, LabRoutes, SiteRoutes } from '#contract'
 import { requestPath } from '#contract/request-path'
 import { paths } from './paths.ts'
 
+type Routes = SiteRoutes & LabRoutes
 export type Asked = keyof typeof paths
 
 /** What the daemon refused, or that it did not answer (`UNREACHABLE`). */
@@ -24,13 +25,13 @@ export class ApiRefusal extends Error {
 /** Asks a route. @param isUse   whether a person has asked, or the page by itself */
 export async function ask<Name extends Asked>(
   name: Name,
-  query: QueryOf<SiteRoutes[Name]>,
-  body: BodyOf<SiteRoutes[Name]>,
+  query: QueryOf<Routes[Name]>,
+  body: BodyOf<Routes[Name]>,
   isUse = false,
-): Promise<AnswerOf<SiteRoutes[Name]>> {
+): Promise<AnswerOf<Routes[Name]>> {
   const [method, path] = paths[name]
   return (await send(method, `/api${requestPath(path, query)}`, body, isUse)) as AnswerOf<
-    SiteRoutes[Name]
+    Routes[Name]
   >
 }
 

@@ -16,4 +16,6 @@ export const paths = {
   transfers: ['GET', '/v1/transfers'],
   entries: ['GET', '/v1/audit'],
   alarms: ['GET', '/v1/alarms'],
+  fibres: ['GET', '/v1/lab'],
+  attackFibre: ['POST', '/v1/lab/:link/attack'],
 } as const satisfies Readonly<Record<string, readonly ['GET' | 'POST', string]>>

@@ -45,6 +45,15 @@ const routes = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: '/lab',
+      component: lazyRouteComponent(() => import('./screens/lab.tsx'), 'Lab'),
+      validateSearch: ({ link, attack }): { link?: string; attack?: string } => ({
+        ...(typeof link === 'string' && { link }),
+        ...(typeof attack === 'string' && { attack }),
+      }),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: '/audit',
       component: lazyRouteComponent(() => import('./screens/audit.tsx'), 'Audit'),
       validateSearch: ({ after }): { after?: number } =>

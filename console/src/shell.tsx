@@ -34,6 +34,7 @@ const SCREENS = [
   { to: '/transfers', label: texts.nav.transfers },
   { to: '/alarms', label: texts.nav.alarms },
   { to: '/audit', label: texts.nav.audit },
+  { to: '/lab', label: texts.nav.lab },
 ] as const
 
 /** State of the site, asked every few seconds; screens share one answer. */

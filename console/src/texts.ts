@@ -28,6 +28,7 @@ export const texts = {
     transfers: 'Transfers',
     alarms: 'Alarms',
     audit: 'Audit log',
+    lab: 'Attack lab',
   },
   login: {
     title: 'Log in',
@@ -128,6 +129,27 @@ export const texts = {
     size: '{size} entries, {signed} under a signed checkpoint',
     witnesses: 'Cosigned by',
     noWitness: 'No other site has cosigned yet',
+  },
+  lab: {
+    title: 'Attack lab',
+    below: 'Be the eavesdropper, and see what the link notices',
+    simulation:
+      'Simulation: the fibre and whoever listens to it are simulated; the rest of the link is real.',
+    none: 'No simulated fibre answers',
+    noneHow:
+      'The lab is there in the profile demo, for fibres that the configuration names (consoleFibres)',
+    link: 'Link',
+    attack: 'Attack',
+    does: 'What happens',
+    shows: 'What shows',
+    alarms: 'What alarms',
+    key: 'What becomes of the key',
+    share: 'Share of the pulses',
+    begin: 'Begin',
+    end: 'End',
+    quiet: 'Nobody listens',
+    under: 'Under',
+    eve: 'Eve knows of the sifted bits, which only a simulation can tell',
   },
   severity: { notice: 'notice', warning: 'warning', critical: 'critical' },
   error: {

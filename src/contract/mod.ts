@@ -6,6 +6,7 @@
  * @module
  */
 
+export * from './attacks.ts'
 export * from './checks.ts'
 export * from './exposure.ts'
 export * from './link-history.ts'

@@ -306,3 +306,24 @@ export const fibreRoutes = {
   }),
 }
 export type FibreRoutes = typeof fibreRoutes
+
+/** What the console asks of simulated fibres that its daemon may reach. */
+export const labRoutes = {
+  fibres: route({
+    method: 'GET',
+    path: '/v1/lab',
+    summary: 'Simulated fibres of this machine that answer',
+    query: none,
+    body: nothing,
+    answer: Type.Array(FibreShape),
+  }),
+  attackFibre: route({
+    method: 'POST',
+    path: '/v1/lab/:link/attack',
+    summary: 'Switch an attack on a simulated fibre on, change it, or switch it off (kind none)',
+    query: Exactly({ link: Text(63, 1) }),
+    body: AttackShape,
+    answer: FibreShape,
+  }),
+}
+export type LabRoutes = typeof labRoutes

@@ -14,6 +14,8 @@ export interface NewSite {
   readonly northPort: number
   /** Of the console, on this machine alone; left out, there is none. */
   readonly consolePort?: number | undefined
+  /** Folders of simulated fibres that the console may attack. */
+  readonly consoleFibres?: readonly string[]
   readonly profile: 'demo' | 'production'
   /** Of the root key; left out, it lies in the folder. */
   readonly passphrase: Uint8Array | undefined

@@ -53,6 +53,8 @@ export type GatewayRefusalCode =
   | 'LOGIN_REFUSED'
   /** Nobody is logged in at the console, or no longer. */
   | 'LOGIN_NEEDED'
+  /** No simulated fibre of that link answers, or the site has no attack lab. */
+  | 'FIBRE_UNKNOWN'
   /** A worker thread of a link failed; its session is lost, the next gets a new one. */
   | 'WORKER_FAILED'
 

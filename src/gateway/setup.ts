@@ -72,7 +72,7 @@ export async function createAuthority(folder: string, passphrase?: Uint8Array): 
 }
 
 export async function initSite(folder: string, options: NewSite): Promise<Shown> {
-  const { name, peerPort, northPort, consolePort, profile, passphrase } = options
+  const { name, peerPort, northPort, consolePort, consoleFibres, profile, passphrase } = options
   const site = named(siteId, name)
   const place = newFolder(folder, CONFIG_FILE)
   const configuration = {
@@ -84,6 +84,7 @@ export async function initSite(folder: string, options: NewSite): Promise<Shown>
     peerListener: { host: '127.0.0.1', port: peerPort },
     northListener: { host: '127.0.0.1', port: northPort },
     ...(consolePort && { consoleListener: { host: '127.0.0.1', port: consolePort } }),
+    ...(consoleFibres && { consoleFibres }),
     peers: [],
     links: [],
     saes: [],

@@ -6,7 +6,7 @@
 
 import { join } from 'node:path'
 import { linkId, siteId, type LinkId, type Ports, type SecretBytes, type SiteId } from '#base'
-import { siteRoutes, type SiteFacts } from '#contract'
+import { labRoutes, siteRoutes, type SiteFacts } from '#contract'
 import { remoteReceiver, remoteTransmitter } from '#optics'
 import {
   chainCheckOf,
@@ -24,6 +24,7 @@ import {
   type Surroundings,
 } from '#site'
 import { openAdmin } from './admin.ts'
+import { labHandlers } from './console-lab.ts'
 import { ConsoleSessions } from './console-sessions.ts'
 import { openConsole, type ConsoleListener } from './console.ts'
 import { sweepPending } from './disk.ts'
@@ -292,17 +293,18 @@ async function openOperatorSocket(
 
 /** The console, where one is configured. */
 async function openOperatorConsole(
-  { configuration, shutdown, ports }: Assembly,
+  { configuration, folder, shutdown, ports }: Assembly,
   site: Site,
 ): Promise<ConsoleListener | undefined> {
-  const { consoleListener: listen } = configuration
+  const { consoleListener: listen, consoleFibres, profile } = configuration
   if (listen === undefined) return undefined
   const sessions = new ConsoleSessions(ports)
   const { log } = ports
   const pages = join(import.meta.dirname, '../../console/dist')
   const console = await openConsole({
     ...{ listen, pages, sessions, log },
-    ...{ table: siteRoutes, handlers: site.admin },
+    table: { ...siteRoutes, ...labRoutes },
+    handlers: { ...site.admin, ...labHandlers(folder, profile === 'demo' ? consoleFibres : []) },
   })
   shutdown.add('listen', 'console', () => console.stopListening())
   shutdown.add('flush', 'console', () => console[Symbol.asyncDispose]())

@@ -236,6 +236,8 @@ export const SiteConfigurationShape = Exactly({
   }),
   /** Where the console is, an address of this machine alone (HTTP); left out, nowhere. */
   consoleListener: Type.Optional(Address),
+  /** Folders of simulated fibres on this machine that the console may attack; in the profile `demo` only. */
+  consoleFibres: Type.Array(Text(1024, 1), { maxItems: 64, default: [] }),
   /** Further names and addresses in the certificates, besides localhost and the site's name. */
   dns: Type.Array(Text(255, 1), { maxItems: 16, default: [] }),
   peers: Type.Array(Exactly({ site: Name, kme: Sae, host: Text(255, 1), port: Whole(1, 65_535) }), {

@@ -297,6 +297,7 @@ const SERVICE = {
   policyVersion: 1,
   saePolicies: [],
   partners: [],
+  consoleFibres: [],
   daemons: [],
   leaseMs: 5000,
   saeFields: ['uri', 'common-name'],

@@ -13,7 +13,7 @@ import { until } from '../support/until.ts'
 import { freePorts } from '#cli'
 import { expectAccessible, needsChromium, newBrowser, watchPage } from './browser.ts'
 
-const SCREENS = ['Network', 'Keys', 'Transfers', 'Alarms', 'Audit log'] as const
+const SCREENS = ['Network', 'Keys', 'Transfers', 'Alarms', 'Audit log', 'Attack lab'] as const
 
 test(
   'an operator watches a key grow, a record go, and an eavesdropper come',
@@ -24,7 +24,12 @@ test(
     const sites = await makeTwoSites(t)
     const { bristol, cambridge, fibre } = sites
     const [port] = await freePorts(1)
-    bristol.configure((value) => (value['consoleListener'] = { host: '127.0.0.1', port }))
+    bristol.configure((value) =>
+      Object.assign(value, {
+        consoleListener: { host: '127.0.0.1', port },
+        consoleFibres: [fibre.folder],
+      }),
+    )
     await sites.start()
     await bristol.hasKeys(1)
     const origin = `http://127.0.0.1:${port}`
@@ -95,21 +100,33 @@ test(
       },
     )
 
-    await t.test('an eavesdropper raises an alarm that a telephone shows as well', async () => {
-      await page.setViewportSize({ width: 390, height: 800 })
-      await fibre.admin.call('attack', {}, { kind: 'intercept-resend', fraction: 1 })
-      await page.goto(`${origin}/alarms`)
-      await page.getByText(/qber-above-limit/).waitFor({ timeout: 60_000 })
-      await expectAccessible(page)
-      const wide = await page.evaluate('document.documentElement.scrollWidth')
-      assert(Number(wide) <= 390, `${String(wide)} px`)
-      await page.setViewportSize({ width: 1280, height: 900 })
-      await page.goto(origin)
-      await page
-        .getByRole('row', { name: /bristol-cambridge/ })
-        .getByText('suspended')
-        .waitFor()
-    })
+    await t.test(
+      'he is the eavesdropper himself, and a telephone shows the alarm as well',
+      async () => {
+        await page.goto(`${origin}/lab`)
+        await page.getByText('Nobody listens').waitFor()
+        await page.getByRole('button', { name: 'Begin' }).click()
+        await page.getByText('Under intercept-resend').waitFor()
+        await page.getByText(/qber-above-limit: /).waitFor({ timeout: 60_000 })
+        await page.getByText(/Eve knows .*: [1-9]/).waitFor()
+        await page.getByRole('button', { name: 'End' }).click()
+        await page.getByText('Nobody listens').waitFor()
+        assert.equal((await fibre.admin.call('fibre', {}, null)).attack.kind, 'none')
+        await page.getByRole('button', { name: 'Begin' }).click()
+        await page.setViewportSize({ width: 390, height: 800 })
+        await page.goto(`${origin}/alarms`)
+        await page.getByText(/qber-above-limit/).waitFor({ timeout: 60_000 })
+        await expectAccessible(page)
+        const wide = await page.evaluate('document.documentElement.scrollWidth')
+        assert(Number(wide) <= 390, `${String(wide)} px`)
+        await page.setViewportSize({ width: 1280, height: 900 })
+        await page.goto(origin)
+        await page
+          .getByRole('row', { name: /bristol-cambridge/ })
+          .getByText('suspended')
+          .waitFor()
+      },
+    )
 
     await t.test('what is old is said to be old, and comes back by itself', async () => {
       await bristol.daemon.kill()

@@ -4,17 +4,17 @@
  * @module
  */
 
-import { Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
+import { Group, Stack, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useMemo, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import type { ExplanationView, LinkHistoryView, LinkView } from '#contract'
 import { ApiRefusal, ask } from '../api.ts'
 import { grouped, percent, scaled, timeOf, tiny } from '../format.ts'
-import { useLive, type Sample } from '../live.ts'
+import { useLive } from '../live.ts'
 import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
+import { LinkCharts } from '../parts/link-charts.tsx'
 import { Empty, Page } from '../parts/page.tsx'
-import { Series } from '../parts/series.tsx'
 import { State } from '../parts/state.tsx'
 import { texts } from '../texts.ts'
 
@@ -39,46 +39,11 @@ export function LinkDetail(): ReactNode {
           {words.since} {timeOf(view.since)}
         </Text>
       </Group>
-      <Charts samples={series.get(link) ?? []} />
+      <LinkCharts samples={series.get(link) ?? []} />
       <Facts view={view} />
       <Block link={link} sequence={view.blocksDistilled} />
       <History link={link} />
     </Page>
-  )
-}
-
-const perSecond = (value: number): string => scaled(value, 'b/s')
-
-function Charts({ samples }: { readonly samples: readonly Sample[] }) {
-  const times = useMemo(() => samples.map(({ at }) => at / 1000), [samples])
-  return (
-    <SimpleGrid cols={{ base: 1, md: 2 }}>
-      <Paper withBorder p="sm">
-        <Title order={2} size="h5">
-          {words.qber}
-        </Title>
-        <Series
-          title={words.qber}
-          times={times}
-          lines={[{ label: 'QBER', values: samples.map(({ qber }) => qber) }]}
-          format={percent}
-        />
-      </Paper>
-      <Paper withBorder p="sm">
-        <Title order={2} size="h5">
-          {words.rates}
-        </Title>
-        <Series
-          title={words.rates}
-          times={times}
-          lines={[
-            { label: words.sifted, values: samples.map(({ sifted }) => sifted) },
-            { label: words.secret, values: samples.map(({ secret }) => secret) },
-          ]}
-          format={perSecond}
-        />
-      </Paper>
-    </SimpleGrid>
   )
 }
 

@@ -1,8 +1,13 @@
 /** Commands about the simulated fibre: its state, and the eavesdropper on it. @module */
 
 import type { Command } from 'commander'
-import type { AttackView } from '#contract'
-import { attackNamed, attackTexts, type AttackKind, type AttackText } from '../attacks.ts'
+import {
+  attackNamed,
+  attackTexts,
+  type AttackKind,
+  type AttackText,
+  type AttackView,
+} from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
 import { listing, style } from '../output.ts'

@@ -21,7 +21,7 @@ export async function enrol(play: Play, ports: readonly number[]): Promise<void>
     [cambridge, cambridgePeer],
   ] as const) {
     const { name, folder, northPort, consolePort, sae } = site
-    const own = { peerPort, northPort, consolePort }
+    const own = { peerPort, northPort, consolePort, consoleFibres: [fibre.folder] }
     const options = { name, ...own, profile: 'demo', passphrase: undefined } as const
     await powers.initSite(folder, options)
     await powers.addSae(folder, sae)

@@ -1,12 +1,13 @@
 /**
- * What each attack does, what shows, and what becomes of the key: the words of `attack`.
+ * What each attack does, what shows, and what becomes of the key: the words of the command `attack` and of
+ * the attack lab. Imports no code: the console brings it along.
  *
  * The figures behind them are measured by `photonward study attacks`.
  *
  * @module
  */
 
-import type { AttackView } from '#contract'
+import type { AttackView } from './shapes.ts'
 
 export type AttackKind = Exclude<AttackView['kind'], 'none'>
 

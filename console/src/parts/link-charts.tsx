@@ -1,0 +1,55 @@
+/**
+ * Error rate and rates of a link, over the last minutes.
+ *
+ * @module
+ */
+
+import { Paper, SimpleGrid, Title } from '@mantine/core'
+import { useMemo } from 'react'
+import { percent, scaled } from '../format.ts'
+import type { Sample } from '../live.ts'
+import { texts } from '../texts.ts'
+import { Series } from './series.tsx'
+
+const words = texts.link
+
+const perSecond = (value: number): string => scaled(value, 'b/s')
+
+export function LinkCharts({
+  samples,
+  cols = 2,
+}: {
+  readonly samples: readonly Sample[]
+  readonly cols?: number
+}) {
+  const times = useMemo(() => samples.map(({ at }) => at / 1000), [samples])
+  return (
+    <SimpleGrid cols={{ base: 1, md: cols }}>
+      <Paper withBorder p="sm">
+        <Title order={2} size="h5">
+          {words.qber}
+        </Title>
+        <Series
+          title={words.qber}
+          times={times}
+          lines={[{ label: 'QBER', values: samples.map(({ qber }) => qber) }]}
+          format={percent}
+        />
+      </Paper>
+      <Paper withBorder p="sm">
+        <Title order={2} size="h5">
+          {words.rates}
+        </Title>
+        <Series
+          title={words.rates}
+          times={times}
+          lines={[
+            { label: words.sifted, values: samples.map(({ sifted }) => sifted) },
+            { label: words.secret, values: samples.map(({ secret }) => secret) },
+          ]}
+          format={perSecond}
+        />
+      </Paper>
+    </SimpleGrid>
+  )
+}

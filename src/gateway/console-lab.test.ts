@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fibreRoutes, type AttackView, type FibreView } from '#contract'
+import { MemoryLog } from '#world/ports'
+import { openAdmin } from './admin.ts'
+import { labHandlers } from './console-lab.ts'
+import { scratch } from './scratch.test.ts'
+
+const QUIET: AttackView = { kind: 'none', fraction: 0 }
+
+/** A fibre that answers in a folder of its own. */
+async function fibreIn(t: TestContext, folder: string, link: string): Promise<void> {
+  mkdirSync(folder, { mode: 0o700 })
+  let attack = QUIET
+  const view = (): FibreView => ({
+    ...{ link, preset: 'world-slow', clockHz: 1e7, lengthKm: 10, lossDb: 2, attack },
+    ...{ eve: { siftedBits: 0, knownBits: 0 }, pulsesPerSecond: 0, batches: 0 },
+    ...{ batchesDropped: 0, connected: [] },
+  })
+  const listener = await openAdmin({
+    path: join(folder, 'admin.sock'),
+    table: fibreRoutes,
+    log: new MemoryLog(),
+    handlers: {
+      fibre: () => Promise.resolve(view()),
+      attack: (_query, next) => {
+        attack = next
+        return Promise.resolve(view())
+      },
+      stop: () => Promise.reject(new Error('not asked here')),
+    },
+  })
+  t.after(() => listener[Symbol.asyncDispose]())
+}
+
+const gone = new AbortController().signal
+
+test('the lab knows the fibres that answer, by their links, and attacks the one that is named', async (t) => {
+  const base = scratch(t)
+  await fibreIn(t, join(base, 'one'), 'bristol-cambridge')
+  await fibreIn(t, join(base, 'two'), 'cambridge-ipswich')
+  const lab = labHandlers(base, ['one', join(base, 'two'), 'nowhere'])
+  const links = async () =>
+    (await lab.fibres({}, null, gone)).map(({ link, attack }) => [link, attack.kind])
+  assert.deepEqual(await links(), [
+    ['bristol-cambridge', 'none'],
+    ['cambridge-ipswich', 'none'],
+  ])
+  const attack: AttackView = { kind: 'intercept-resend', fraction: 0.3 }
+  const after = await lab.attackFibre({ link: 'cambridge-ipswich' }, attack, gone)
+  assert.deepEqual(after.attack, attack)
+  assert.deepEqual(await links(), [
+    ['bristol-cambridge', 'none'],
+    ['cambridge-ipswich', 'intercept-resend'],
+  ])
+  await assert.rejects(lab.attackFibre({ link: 'a-b' }, attack, gone), { code: 'FIBRE_UNKNOWN' })
+})
+
+test('a lab without fibres has none', async () => {
+  assert.deepEqual(await labHandlers('/', []).fibres({}, null, gone), [])
+})
