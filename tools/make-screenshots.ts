@@ -14,7 +14,7 @@ import { newClient } from '#cli'
 import { siteRoutes } from '#contract'
 
 const folder = process.argv[2]
-if (folder === undefined) throw new Error('Expected the folder of a site that runs')
+if (process.argv.length < 3) throw new Error('Expected the folder of a site that runs')
 const out = resolve(import.meta.dirname, '../docs/pictures/console')
 mkdirSync(out, { recursive: true })
 const admin = newClient(siteRoutes, join(resolve(folder), 'admin.sock'))
@@ -30,7 +30,10 @@ try {
   // So long, until the curves show something.
   await page.waitForTimeout(45_000)
   await take(page, 'network')
-  await page.getByRole('row', { name: /running/ }).getByRole('link').click()
+  await page
+    .getByRole('row', { name: /running/ })
+    .getByRole('link')
+    .click()
   await page.getByRole('img', { name: /Quantum bit error rate/ }).waitFor()
   await take(page, 'link')
   await page.getByRole('link', { name: 'Transfers' }).click()
