@@ -30,7 +30,9 @@ test('packs come out as the commits that went in, also through a structured clon
       const unpacker = new CommitUnpacker()
       for (const batch of batches) {
         for (const one of batch) packer.add(one)
+        assert.equal(packer.isEmpty, batch.length === 0)
         assert.deepEqual(unpacker.open(structuredClone(packer.take())), batch)
+        assert.equal(packer.isEmpty, true)
       }
     }),
   )

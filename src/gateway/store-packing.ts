@@ -19,6 +19,11 @@ export class CommitPacker {
   #octets = new Uint8Array(OCTETS_AT_FIRST)
   #used = 0
 
+  /** Whether nothing was added since the last `take`. */
+  get isEmpty(): boolean {
+    return this.#pack.plan.length === 0
+  }
+
   add(statements: readonly Statement[]): void {
     const { plan } = this.#pack
     plan.push(statements.length)

@@ -127,10 +127,11 @@ export class PostgresStore implements Store, AsyncDisposable {
   commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
     return Promise.try(() => {
       this.#refuseUnlessOpen()
-      for (const { sql, parameters } of statements) {
-        refuseFaults(parameters, postgresFault)
-        refuseUnlessOfRows(sql)
-      }
+      refuseFaults(
+        statements.flatMap(({ parameters }) => parameters),
+        postgresFault,
+      )
+      for (const { sql } of statements) refuseUnlessOfRows(sql)
       const octets = statements.reduce((sum, statement) => sum + weight(statement), 0)
       refuseIfCrowded(this.#waiting.length, this.#octetsWaiting, octets)
       const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly Row[])[]>()

@@ -18,11 +18,9 @@ export const causeOf = (text: string | undefined): { cause?: Error } =>
 
 /** Refuses values that would come back as others. @throws PortRefusal `STORE_FAILED` */
 export function refuseFaults(values: readonly SqlValue[], fault = valueFault): void {
-  for (const value of values) {
-    const found = fault(value)
-    if (found === undefined) continue
-    throw new PortRefusal('STORE_FAILED', `The database cannot hold ${found}`)
-  }
+  const found = values.map(fault).find((one) => one !== undefined)
+  if (found === undefined) return
+  throw new PortRefusal('STORE_FAILED', `The database cannot hold ${found}`)
 }
 
 /** Refuses to queue more than the bounds. @throws PortRefusal `STORE_FULL` */

@@ -49,15 +49,6 @@ export function openWriter(file: string, migrations: readonly KnownMigration[]):
   }
 }
 
-/** Another writing connection, to a database that is open for writing already. */
-export function openSecondWriter(file: string): DatabaseSync {
-  const database = new DatabaseSync(file, CONNECTION)
-  for (const pragma of WRITER_PRAGMAS) database.exec(`pragma ${pragma}`)
-  // Folding the log in takes long: the first one does it.
-  database.exec('pragma wal_autocheckpoint = 0')
-  return database
-}
-
 /** Opens a connection that can only read; the database has been opened for writing before. */
 export function openReader(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { ...CONNECTION, readOnly: true })

@@ -7,9 +7,9 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { OpeningFailure, openWriter } from './store-schema.ts'
 import { CommitUnpacker } from './store-packing.ts'
-import { GROUP_COMMITS_MAX, groupSize } from './store-values.ts'
-import type { Commit, FromWriter, Outcome, ToWriter, WriterSetup } from './store-wire.ts'
-import { endOf, GroupWriter } from './store-writer.ts'
+import { failureOf, GROUP_COMMITS_MAX, groupSize } from './store-values.ts'
+import type { Commit, Failure, FromWriter, Outcome, ToWriter, WriterSetup } from './store-wire.ts'
+import { DiskFailure, GroupWriter } from './store-writer.ts'
 
 function main(port: MessagePort, { file, migrations, pagesMax }: WriterSetup): void {
   const say = (message: FromWriter): void => port.postMessage(message)
@@ -22,7 +22,7 @@ function main(port: MessagePort, { file, migrations, pagesMax }: WriterSetup): v
       try {
         serve(end, message, say)
       } catch (error) {
-        say({ kind: 'failed', failure: endOf(error) })
+        say({ kind: 'failed', failure: failureFor(error) })
         port.close()
       }
     })
@@ -84,5 +84,8 @@ function refusalFor(error: unknown): Omit<Extract<FromWriter, { kind: 'refused' 
   const { code, message, facts, cause } = refusal
   return { code, message, facts, cause: cause instanceof Error ? cause.message : undefined }
 }
+
+const failureFor = (error: unknown): Failure =>
+  error instanceof DiskFailure ? error.failure : { ...failureOf(error), code: 'STORE_FAILED' }
 
 if (parentPort !== null) main(parentPort, workerData as WriterSetup)

@@ -156,10 +156,6 @@ function expectExactly(expected: number | undefined, changed: number): void {
   if (expected !== undefined && changed !== expected) throw new Conflict(expected, changed)
 }
 
-/** Why nobody may write any more after a group threw this. */
-export const endOf = (error: unknown): Failure =>
-  error instanceof DiskFailure ? error.failure : { ...failureOf(error), code: 'STORE_FAILED' }
-
 const failureFor = (error: unknown): Failure =>
   error instanceof Conflict ? lost(error) : failureOf(error)
 

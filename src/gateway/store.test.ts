@@ -7,16 +7,14 @@ import { scratch } from './scratch.test.ts'
 import { all, get, migrations, put, sql, storeLaws } from './store-laws.test.ts'
 import { openStore, startStore, type SqliteStore } from './store.ts'
 
-for (const threadAlone of [false, true]) {
-  storeLaws({
-    name: threadAlone ? 'SQLite, the writer thread alone' : 'SQLite',
-    skip: false,
-    fresh: (t) => {
-      const file = join(scratch(t), 'site.db')
-      return (migrations) => openStore({ file, migrations, threadAlone })
-    },
-  })
-}
+storeLaws({
+  name: 'SQLite',
+  skip: false,
+  fresh: (t) => {
+    const file = join(scratch(t), 'site.db')
+    return (migrations) => openStore({ file, migrations })
+  },
+})
 
 async function open(t: TestContext, pagesMax: number): Promise<SqliteStore> {
   const file = join(scratch(t), 'site.db')
@@ -79,7 +77,7 @@ test('when the writer thread dies, waiting commits are refused and the store is 
     parentPort.on('message', () => { throw new Error('struck by lightning') })`
   const program = new URL(`data:text/javascript,${encodeURIComponent(dying)}`)
   const file = join(scratch(t), 'site.db')
-  const store = await startStore({ file, migrations, threadAlone: true }, program)
+  const store = await startStore({ file, migrations }, program)
   const calls = await Promise.allSettled([store.commit([put('x')]), store.commit([put('y')])])
   // The first may have been acknowledged before the end; none is left hanging.
   assert.equal(calls.length, 2)

@@ -1,6 +1,5 @@
 /**
- * The Store port over SQLite: a writer thread with group commit, reads on the calling thread, and
- * small groups written there as well while the writer thread has nothing to do.
+ * The Store port over SQLite: one writer thread with group commit, reads on the calling thread.
  *
  * A commit resolves once it is synced to the disk. Reads go through a second, read-only connection
  * and so see every commit that was acknowledged before. The lock of the folder is held as long as
@@ -33,12 +32,10 @@ import { lockFolder, type FolderLock } from './folder.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { PreparedStatements } from './store-prepared.ts'
 import { causeOf, CLOSED, refusalOf, refuseFaults, refuseIfCrowded } from './store-refusals.ts'
-import { InPlaceWriter } from './store-in-place.ts'
 import { CommitPacker } from './store-packing.ts'
 import { openReader } from './store-schema.ts'
-import { failureOf, rowsOf, snapshot, weight } from './store-values.ts'
+import { failureOf, rowsOf, weight } from './store-values.ts'
 import type {
-  Commit,
   Failure,
   FromWriter,
   KnownMigration,
@@ -46,7 +43,6 @@ import type {
   ToWriter,
   WriterSetup,
 } from './store-wire.ts'
-import { endOf } from './store-writer.ts'
 
 export interface StoreOptions {
   /** Path of the database file; its folder must be there, and be ours alone. */
@@ -55,8 +51,6 @@ export interface StoreOptions {
   readonly migrations: readonly Migration[]
   /** Bound on the size of the database, in pages of 4 KiB; none unless said. */
   readonly pagesMax?: number
-  /** Whether the writer thread has all commits, small groups included; not unless said. */
-  readonly threadAlone?: boolean
 }
 
 /**
@@ -69,18 +63,13 @@ export const openStore = (options: StoreOptions): Promise<SqliteStore> =>
 
 /** As `openStore`, with another program for the writer thread: for tests of its end. */
 export async function startStore(options: StoreOptions, program: URL): Promise<SqliteStore> {
-  const { file, migrations, pagesMax, threadAlone = false } = options
+  const { file, migrations, pagesMax } = options
   const lock = lockFolder(dirname(file))
   const setup: WriterSetup = { file, migrations: knownMigrations(migrations), pagesMax }
   const writer = new Worker(program, { workerData: setup, name: 'store-writer' })
   try {
     await started(writer, file)
-    const connections = {
-      reader: openReader(file),
-      inPlace: threadAlone ? undefined : new InPlaceWriter(file),
-    }
-    if (pagesMax !== undefined) connections.inPlace?.limit(pagesMax)
-    return new SqliteStore(writer, connections, lock)
+    return new SqliteStore(writer, openReader(file), lock)
   } catch (error) {
     await writer.terminate()
     lock[Symbol.dispose]()
@@ -125,26 +114,19 @@ export class SqliteStore implements Store, AsyncDisposable {
   readonly #writer: Worker
   readonly #reader: DatabaseSync
   readonly #prepared: PreparedStatements
-  readonly #inPlace: InPlaceWriter | undefined
   readonly #lock: FolderLock
   /** Commits that are not acknowledged yet, in the order of the calls. */
   readonly #waiting: Waiting[] = []
   #octetsWaiting = 0
-  /** The last of these, of this turn of the event loop: nobody writes them yet. */
-  #unsent: Commit[] = []
-  readonly #packer = new CommitPacker()
+  /** Commits of this turn of the event loop, not yet handed to the writer. */
+  readonly #unsent = new CommitPacker()
   #state: 'open' | 'closing' | 'closed' = 'open'
   readonly #closed = Promise.withResolvers<PortRefusal | undefined>()
 
-  constructor(
-    writer: Worker,
-    connections: { readonly reader: DatabaseSync; readonly inPlace: InPlaceWriter | undefined },
-    lock: FolderLock,
-  ) {
+  constructor(writer: Worker, reader: DatabaseSync, lock: FolderLock) {
     this.#writer = writer
-    this.#reader = connections.reader
-    this.#inPlace = connections.inPlace
-    this.#prepared = new PreparedStatements(connections.reader)
+    this.#reader = reader
+    this.#prepared = new PreparedStatements(reader)
     this.#lock = lock
     writer.on('message', (message: FromWriter) => this.#hear(message))
     writer.on('error', (error: Error) => this.#end({ ...WRITER_ENDED, cause: error.message }))
@@ -171,15 +153,14 @@ export class SqliteStore implements Store, AsyncDisposable {
   commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
     return Promise.try(() => {
       this.#refuseUnlessOpen()
-      for (const { parameters } of statements) refuseFaults(parameters)
+      refuseFaults(statements.flatMap(({ parameters }) => parameters))
       const octets = statements.reduce((sum, statement) => sum + weight(statement), 0)
       refuseIfCrowded(this.#waiting.length, this.#octetsWaiting, octets)
       const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly Row[])[]>()
       this.#waiting.push({ statements: statements.length, octets, resolve, reject })
       this.#octetsWaiting += octets
-      if (this.#unsent.length === 0) setImmediate(() => this.#send())
-      // Copied: what the caller has may change afterwards.
-      this.#unsent.push(statements.map(snapshot))
+      if (this.#unsent.isEmpty) setImmediate(() => this.#send())
+      this.#unsent.add(statements)
       return promise
     })
   }
@@ -187,7 +168,6 @@ export class SqliteStore implements Store, AsyncDisposable {
   /** Bounds the size of the database, in pages of 4 KiB. Takes effect after the commits before. */
   limitPages(pagesMax: number): void {
     this.#send()
-    this.#inPlace?.limit(pagesMax)
     this.#say({ kind: 'limit', pagesMax })
   }
 
@@ -198,36 +178,18 @@ export class SqliteStore implements Store, AsyncDisposable {
       this.#state = 'closing'
       // First the reader: the last connection to close folds the log into the database.
       this.#reader.close()
-      this.#inPlace?.[Symbol.dispose]()
       this.#say({ kind: 'close' })
     }
     await this.#closed.promise
   }
 
-  /** Writes what was called for in this turn, or hands it over. */
+  /** Hands over what was called for in this turn. */
   #send(): void {
-    if (this.#unsent.length === 0 || this.#state === 'closed') return
-    const commits = this.#unsent
-    this.#unsent = []
-    const isThreadIdle = this.#waiting.length === commits.length
-    const group = { commits: commits.length, octets: this.#octetsWaiting }
-    if (isThreadIdle && this.#inPlace?.takes(group) === true) {
-      this.#commitHere(this.#inPlace, commits)
-      return
-    }
-    for (const commit of commits) this.#packer.add(commit)
-    const pack = this.#packer.take()
-    this.#writer.postMessage({ kind: 'commits', commits: pack } satisfies ToWriter, [
-      pack.octets.buffer,
+    if (this.#unsent.isEmpty || this.#state === 'closed') return
+    const commits = this.#unsent.take()
+    this.#writer.postMessage({ kind: 'commits', commits } satisfies ToWriter, [
+      commits.octets.buffer,
     ])
-  }
-
-  #commitHere(inPlace: InPlaceWriter, commits: readonly Commit[]): void {
-    try {
-      for (const outcome of inPlace.commitAll(commits)) this.#settle(outcome)
-    } catch (error) {
-      this.#end(endOf(error))
-    }
   }
 
   #say(message: ToWriter): void {
@@ -252,10 +214,7 @@ export class SqliteStore implements Store, AsyncDisposable {
     this.#state = 'closed'
     for (const { reject } of this.#waiting) reject(refusalOf(failure ?? CLOSED))
     this.#waiting.length = 0
-    if (this.#reader.isOpen) {
-      this.#reader.close()
-      this.#inPlace?.[Symbol.dispose]()
-    }
+    if (this.#reader.isOpen) this.#reader.close()
     // The lock goes last, when no thread of ours can write any more.
     void this.#writer.terminate().then(() => {
       this.#lock[Symbol.dispose]()
