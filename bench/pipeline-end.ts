@@ -91,7 +91,9 @@ class End {
   /** Octets of the head or of the message that are there. */
   #filled = 0
   #next = 0
+  /** Set while a turn is due at once. */
   #waiting = false
+  #timer: NodeJS.Timeout | undefined
   readonly #reports: BlockReport[] = []
   readonly #answers: EngineInput[] = []
   #told = false
@@ -129,13 +131,12 @@ class End {
     this.#wake()
   }
 
+  /** Looks again at once: something has come, or the engine takes more. */
   #wake(): void {
     if (this.#waiting) return
+    clearTimeout(this.#timer)
     this.#waiting = true
-    const due = this.#inbox.at(0)?.dueMs
-    const wait = due === undefined ? 0 : due - performance.now()
-    if (wait > 0.5) setTimeout(() => this.#turn(), wait)
-    else setImmediate(() => this.#turn())
+    setImmediate(() => this.#turn())
   }
 
   #turn(): void {
@@ -146,7 +147,17 @@ class End {
       this.#step({ kind: 'message', octets })
     }
     const fed = role === 'receiver' && this.#feed()
-    if (this.#inbox.length > 0 || fed) this.#wake()
+    const due = this.#inbox.at(0)?.dueMs
+    if (fed) this.#wake()
+    else if (due !== undefined) this.#wakeAt(due)
+  }
+
+  /** What is held back does not keep the engine from other work until then. */
+  #wakeAt(dueMs: number): void {
+    const wait = dueMs - performance.now()
+    if (this.#waiting) return
+    if (wait > 0.5) this.#timer = setTimeout(() => this.#turn(), wait)
+    else this.#wake()
   }
 
   /** One batch, if the engine takes one now. */

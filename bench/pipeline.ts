@@ -100,6 +100,6 @@ const gone = (child: ReturnType<typeof end>): Promise<void> =>
     else child.once('exit', () => resume())
   })
 
-/** Blocks of 2 Mbit that are counted, behind those that fill the link. */
-const BLOCKS = 20
+/** Blocks of 8 Mbit that are counted, behind those that fill the link: twice as many as are in flight. */
+const BLOCKS = 48
 const RUNS = 3
