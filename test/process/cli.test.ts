@@ -44,7 +44,7 @@ const ACTING: readonly string[] = [
     'link psk create',
     'link psk import',
   ],
-  ...['key export-courier', 'key import-courier'],
+  ...['key export-courier', 'key import-courier', 'console', 'network simulate'],
   // These need a network that runs: test/process/network-up.test.ts.
   ...['network up', 'network show', 'network attack', 'network cut', 'network mend'],
   ...['network kill', 'network start', 'network pardon'],
