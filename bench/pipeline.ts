@@ -100,6 +100,6 @@ const gone = (child: ReturnType<typeof end>): Promise<void> =>
     else child.once('exit', () => resume())
   })
 
-/** Blocks of 8 Mbit that are counted, behind those that fill the link: twice as many as are in flight. */
-const BLOCKS = 48
+/** Blocks of 8 Mbit that are counted, behind those that fill the link: as many as are in flight. */
+const BLOCKS = 64
 const RUNS = 3
