@@ -101,5 +101,5 @@ const gone = (child: ReturnType<typeof end>): Promise<void> =>
   })
 
 /** Blocks of 8 Mbit that are counted, behind those that fill the link: as many as are in flight. */
-const BLOCKS = 64
+const BLOCKS = 96
 const RUNS = 3

@@ -222,7 +222,7 @@ const openParameters = door(
     reconciliation: OneOf('least-leak', 'few-rounds'),
     leakCharge: OneOf('one-way', 'two-way'),
     amplification: OneOf('modular', 'toeplitz'),
-    blocksInFlightMax: Whole(1, 64),
+    blocksInFlightMax: Whole(1, 128),
     batchesInFlightMax: Whole(1, 64),
     stallMs: Whole(100, 3_600_000),
   }),
