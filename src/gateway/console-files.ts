@@ -1,5 +1,5 @@
 /**
- * The console's pages, as its build has left them: read once, kept in memory, compressed once.
+ * The console's pages, as its build has left them: read once, kept in memory, compressed when first asked for.
  *
  * Every answer says what a browser may do with it: run the origin's own scripts, talk to the origin
  * alone, be framed by nobody. Styles that Mantine adds while it runs carry the nonce of the page.
@@ -30,14 +30,14 @@ export function readPages(folder: string): Pages {
   const shell = join(folder, 'index.html')
   if (!existsSync(shell)) return () => pageOf(UNBUILT, false)
   const html = readFileSync(shell, 'utf8')
-  const assets = new Map<string, { type: string; plain: Buffer; packed: Buffer }>()
+  const assets = new Map<string, { type: string; plain: Buffer; packed?: Buffer }>()
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const type = TYPES[extname(entry.name)]
     if (!entry.isFile() || type === undefined) continue
     const file = join(entry.parentPath, entry.name)
     const plain = readFileSync(file)
     const path = file.slice(folder.length).split(sep).join('/')
-    assets.set(path, { type, plain, packed: gzipSync(plain, { level: 9 }) })
+    assets.set(path, { type, plain })
   }
   return (path, acceptsGzip) => {
     const asset = assets.get(path)
@@ -52,7 +52,7 @@ export function readPages(folder: string): Pages {
         ...(acceptsGzip && { 'content-encoding': 'gzip' }),
         vary: 'accept-encoding',
       },
-      body: acceptsGzip ? asset.packed : asset.plain,
+      body: acceptsGzip ? (asset.packed ??= gzipSync(asset.plain, { level: 9 })) : asset.plain,
     }
   }
 }

@@ -44,7 +44,7 @@ export function labHandlers(base: string, folders: readonly string[]): Handlers<
   }
 }
 
-/** @returns undefined if no fibre answers there; rejects with what the fibre refuses */
+/** @returns undefined if no fibre answers there, or it refuses */
 async function ask<T>(
   socketPath: string,
   { method, path }: { readonly method: string; readonly path: string },

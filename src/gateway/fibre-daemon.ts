@@ -130,8 +130,7 @@ export async function startFibre(
     clock,
     log,
   })
-  shutdown.add('listen', 'network', () => network.stopListening())
-  shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
+  shutdown.addListener('network', network)
   watchTrust({ disk, clock, log, shutdown, reload: () => reloadTrust(disk, network) })
   const connected = new Map<string, Connection>()
   serveEnds(configuration, fibre, {
@@ -148,8 +147,7 @@ export async function startFibre(
   const handlers = fibreHandlers({ configuration, fibre, pace, connected, stop })
   const path = join(folder, ADMIN_SOCKET)
   const admin = await openAdmin({ path, table: fibreRoutes, handlers, log })
-  shutdown.add('listen', 'admin', () => admin.stopListening())
-  shutdown.add('flush', 'admin', () => admin[Symbol.asyncDispose]())
+  shutdown.addListener('admin', admin)
   shutdown.onSignals()
   const address = network.address === undefined ? 'not listening' : addressText(network.address)
   const { fibre: name, link } = configuration

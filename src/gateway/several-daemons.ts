@@ -175,15 +175,12 @@ async function openFollowing(
   const handler = follower.north
   const listener = { name: 'north', listen: northListener, credentials: north, handler, log }
   const http = await openHttp(listener)
-  shutdown.add('listen', 'north', () => http.stopListening())
-  shutdown.add('drain', 'north', () => http.drained())
-  shutdown.add('flush', 'north', () => http[Symbol.asyncDispose]())
+  shutdown.addListener('north', http)
   const streams =
     listen === undefined
       ? undefined
       : await openStreamListener({ listen, credentials: north, handler: follower.streams, log })
-  shutdown.add('listen', 'streams', () => streams?.stopListening())
-  shutdown.add('flush', 'streams', () => streams?.[Symbol.asyncDispose]())
+  if (streams !== undefined) shutdown.addListener('streams', streams)
   const reload = async (): Promise<void> => {
     const renewed = await materialOf(assembly, disk, root)
     const shown = credentialsIn(renewed)

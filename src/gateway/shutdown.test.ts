@@ -33,6 +33,20 @@ test('stages run in order, each after the one before is done, whatever the order
   assert.deepEqual(done, ['listen', 'drain', 'timers', 'flush', 'close'])
 })
 
+test('a listener is closed to new clients first, then drained where it can be, then ended', async () => {
+  const { shutdown } = started()
+  const done: string[] = []
+  const listening = (name: string) => ({
+    stopListening: () => void done.push(`${name} stops`),
+    [Symbol.asyncDispose]: () => Promise.resolve(void done.push(`${name} ends`)),
+  })
+  shutdown.addListener('a', listening('a'))
+  const drained = () => Promise.resolve(void done.push('b drains'))
+  shutdown.addListener('b', { ...listening('b'), drained })
+  await shutdown.run('test')
+  assert.deepEqual(done, ['a stops', 'b stops', 'b drains', 'a ends', 'b ends'])
+})
+
 test('a step that fails is logged and does not stop the others', async () => {
   const { shutdown, log } = started()
   let closed = false

@@ -27,6 +27,13 @@ export interface Signals {
   off(signal: NodeJS.Signals, listener: () => void): unknown
 }
 
+/** A listener, as far as its end goes. */
+export interface Listening extends AsyncDisposable {
+  stopListening(): void
+  /** Resolves when what was asked has been answered. */
+  drained?(): Promise<void>
+}
+
 interface Step {
   readonly stage: Stage
   readonly name: string
@@ -50,6 +57,13 @@ export class Shutdown {
   /** Adds a step, which may return a promise. Steps of one stage have no order among them. */
   add(stage: Stage, name: string, work: Step['work']): void {
     this.#steps.push({ stage, name, work })
+  }
+
+  /** Adds the steps that end a listener: no new connections, what is under way, all connections. */
+  addListener(name: string, listener: Listening): void {
+    this.add('listen', name, () => listener.stopListening())
+    if (listener.drained !== undefined) this.add('drain', name, () => listener.drained?.())
+    this.add('flush', name, () => listener[Symbol.asyncDispose]())
   }
 
   /** Whether the end has begun: the daemon is no longer ready for new work. */

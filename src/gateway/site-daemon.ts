@@ -102,8 +102,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     messageOctetsMax: (channel) =>
       channel.startsWith('link:') ? LINK_MESSAGE_MAX : PEER_MESSAGE_MAX,
   })
-  shutdown.add('listen', 'network', () => network.stopListening())
-  shutdown.add('flush', 'network', () => network[Symbol.asyncDispose]())
+  shutdown.addListener('network', network)
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const stop = (reason: string): Promise<void> => shutdown.run(reason).then(end)
   const partners = partnersOf(assembly)
@@ -149,9 +148,7 @@ async function openNorth(
     handler: site.north,
     log: ports.log,
   })
-  shutdown.add('listen', 'north', () => http.stopListening())
-  shutdown.add('drain', 'north', () => http.drained())
-  shutdown.add('flush', 'north', () => http[Symbol.asyncDispose]())
+  shutdown.addListener('north', http)
   return http
 }
 
@@ -166,20 +163,19 @@ interface Listeners {
 }
 
 function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['listeners'] {
-  const { network, http, streams, partners, control, fhir, console } = open
+  const { network, http, console } = open
+  const optional = [
+    ['streams (GS QKD 004)', open.streams],
+    ['partners (GS QKD 020)', open.partners],
+    ['control (GS QKD 015)', open.control],
+    ['records (FHIR R4)', open.fhir],
+  ] as const
   return [
     { name: 'peers', address: textOf(network.address) },
     { name: 'north (GS QKD 014)', address: textOf(http?.address) },
-    ...(streams === undefined
-      ? []
-      : [{ name: 'streams (GS QKD 004)', address: textOf(streams.address) }]),
-    ...(partners === undefined
-      ? []
-      : [{ name: 'partners (GS QKD 020)', address: textOf(partners.address) }]),
-    ...(control === undefined
-      ? []
-      : [{ name: 'control (GS QKD 015)', address: textOf(control.address) }]),
-    ...(fhir === undefined ? [] : [{ name: 'records (FHIR R4)', address: textOf(fhir.address) }]),
+    ...optional.flatMap(([name, listener]) =>
+      listener === undefined ? [] : [{ name, address: textOf(listener.address) }],
+    ),
     ...(console === undefined ? [] : [{ name: 'console', address: console.origin }]),
   ]
 }
@@ -207,8 +203,7 @@ async function openStreams(
   if (listen === undefined) return undefined
   const { log } = ports
   const streams = await openStreamListener({ listen, credentials, handler: site.streams, log })
-  shutdown.add('listen', 'streams', () => streams.stopListening())
-  shutdown.add('flush', 'streams', () => streams[Symbol.asyncDispose]())
+  shutdown.addListener('streams', streams)
   return streams
 }
 
@@ -228,9 +223,7 @@ async function listenForPartners(
   const { etsi020Listener: listen } = configuration
   if (listen === undefined || links === undefined) return undefined
   const listener = await openPartnerListener({ listen, links, site, log: ports.log })
-  shutdown.add('listen', 'partners', () => listener.stopListening())
-  shutdown.add('drain', 'partners', () => listener.drained())
-  shutdown.add('flush', 'partners', () => listener[Symbol.asyncDispose]())
+  shutdown.addListener('partners', listener)
   return listener
 }
 
@@ -248,13 +241,9 @@ async function openControl(
     ...{ name: 'control', listen, credentials, handler: site.restconf, log: ports.log },
     ...{ bodyOctetsMax: CONTROL_BODY_MAX, errors: { errorBody, errorType: YANG_JSON } },
   })
-  shutdown.add('listen', 'control', () => {
-    control.stopListening()
-    // Streams of events would go on for ever.
-    site.parts.control.stop()
-  })
-  shutdown.add('drain', 'control', () => control.drained())
-  shutdown.add('flush', 'control', () => control[Symbol.asyncDispose]())
+  shutdown.addListener('control', control)
+  // They would go on for ever.
+  shutdown.add('listen', 'streams of events', () => site.parts.control.stop())
   return control
 }
 
@@ -275,9 +264,7 @@ async function openFhir(
     bodyOctetsMax: desk.bodyOctetsMax,
     errors: { errorBody: desk.errorBody, errorType: desk.errorType },
   })
-  shutdown.add('listen', 'fhir', () => fhir.stopListening())
-  shutdown.add('drain', 'fhir', () => fhir.drained())
-  shutdown.add('flush', 'fhir', () => fhir[Symbol.asyncDispose]())
+  shutdown.addListener('fhir', fhir)
   return fhir
 }
 
@@ -287,8 +274,7 @@ async function openOperatorSocket(
 ): Promise<void> {
   const path = join(folder, ADMIN_SOCKET)
   const admin = await openAdmin({ path, table: siteRoutes, handlers: site.admin, log: ports.log })
-  shutdown.add('listen', 'admin', () => admin.stopListening())
-  shutdown.add('flush', 'admin', () => admin[Symbol.asyncDispose]())
+  shutdown.addListener('admin', admin)
 }
 
 /** The console, where one is configured. */
@@ -306,8 +292,7 @@ async function openOperatorConsole(
     table: { ...siteRoutes, ...labRoutes },
     handlers: { ...site.admin, ...labHandlers(folder, profile === 'demo' ? consoleFibres : []) },
   })
-  shutdown.add('listen', 'console', () => console.stopListening())
-  shutdown.add('flush', 'console', () => console[Symbol.asyncDispose]())
+  shutdown.addListener('console', console)
   return console
 }
 
