@@ -10,11 +10,19 @@
  * @module
  */
 
-import { assert, door, epochMs, HOUR_MS, Text, Type, Whole, type EpochMs, type SiteId } from '#base'
+import { assert, door, epochMs, HOUR_MS, Text, Type, type EpochMs, type SiteId } from '#base'
 import type { TokenFacts } from './model.ts'
 import { AccessRefusal } from './refusal.ts'
 import { readScopes, type ScopeList } from './scopes.ts'
-import { peekToken, signerOf, signToken, type TokenKey, type TokenSigner } from './signed-tokens.ts'
+import {
+  ClaimShapes,
+  meant,
+  peekToken,
+  signerOf,
+  signToken,
+  type TokenKey,
+  type TokenSigner,
+} from './signed-tokens.ts'
 
 /** What a valid access token says. */
 export interface AccessToken {
@@ -126,32 +134,27 @@ export async function issueAccessToken(grant: TokenGrant, signer: TokenSigner): 
   return signToken(claims, signer, 'at+jwt')
 }
 
-/** Whether a token is meant for one audience, and for no other beside it. */
-export const meant = (aud: string | readonly string[], audience: string): boolean =>
-  typeof aud === 'string' ? aud === audience : aud.length === 1 && aud[0] === audience
-
 const invalid = (why: string, cause?: unknown): AccessRefusal =>
   new AccessRefusal('ACCESS_TOKEN_INVALID', 'The access token is not valid here', {
     facts: { why },
     ...(cause === undefined ? {} : { cause }),
   })
 
-const Identifier = Text(256, 1)
-const Seconds = Whole(0, 253_402_300_799)
+const { identifier, audience, seconds } = ClaimShapes
 const openClaims = door(
   Type.Object({
-    iss: Identifier,
-    sub: Identifier,
-    aud: Type.Union([Text(2048, 1), Type.Array(Text(2048, 1), { maxItems: 8 })]),
-    client_id: Identifier,
-    site: Identifier,
-    jti: Identifier,
-    iat: Seconds,
-    exp: Seconds,
-    nbf: Type.Optional(Seconds),
+    iss: identifier,
+    sub: identifier,
+    aud: audience,
+    client_id: identifier,
+    site: identifier,
+    jti: identifier,
+    iat: seconds,
+    exp: seconds,
+    nbf: Type.Optional(seconds),
     scope: Text(8192),
     patient: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' })),
-    mfa_at: Type.Optional(Seconds),
+    mfa_at: Type.Optional(seconds),
   }),
   'access token',
 )

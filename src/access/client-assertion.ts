@@ -9,10 +9,16 @@
  * @module
  */
 
-import { door, epochMs, MINUTE_MS, Text, Type, Whole, type EpochMs } from '#base'
-import { meant } from './access-token.ts'
+import { door, epochMs, MINUTE_MS, Type, type EpochMs } from '#base'
 import { AccessRefusal } from './refusal.ts'
-import { peekToken, signerOf, type SignatureAlgorithm, type TokenKey } from './signed-tokens.ts'
+import {
+  ClaimShapes,
+  meant,
+  peekToken,
+  signerOf,
+  type SignatureAlgorithm,
+  type TokenKey,
+} from './signed-tokens.ts'
 
 /** The algorithms of clients: SMART requires the first two; ML-DSA is ours beside them. */
 export const ASSERTION_ALGORITHMS = [
@@ -96,17 +102,16 @@ const invalid = (why: string, cause?: unknown): AccessRefusal =>
     ...(cause === undefined ? {} : { cause }),
   })
 
-const Identifier = Text(256, 1)
-const Seconds = Whole(0, 253_402_300_799)
+const { identifier, audience, seconds } = ClaimShapes
 const openClaims = door(
   Type.Object({
-    iss: Identifier,
-    sub: Identifier,
-    aud: Type.Union([Text(2048, 1), Type.Array(Text(2048, 1), { maxItems: 8 })]),
-    exp: Seconds,
-    jti: Identifier,
-    nbf: Type.Optional(Seconds),
-    iat: Type.Optional(Seconds),
+    iss: identifier,
+    sub: identifier,
+    aud: audience,
+    exp: seconds,
+    jti: identifier,
+    nbf: Type.Optional(seconds),
+    iat: Type.Optional(seconds),
   }),
   'assertion',
 )

@@ -11,7 +11,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import { compactVerify, CompactSign, decodeProtectedHeader } from 'jose'
-import { assert, utf8 } from '#base'
+import { assert, Text, Type, utf8, Whole } from '#base'
 import { isObject, readJson, type JsonObject } from '#health'
 
 /**
@@ -100,6 +100,18 @@ export async function signToken(
     .setProtectedHeader({ alg: algorithm, kid, typ: type })
     .sign(privateKey)
 }
+
+/** Shapes of claims that every JWT may have (RFC 7519 §4.1). */
+export const ClaimShapes = {
+  identifier: Text(256, 1),
+  audience: Type.Union([Text(2048, 1), Type.Array(Text(2048, 1), { maxItems: 8 })]),
+  /** Seconds since 1970, until the year 9999. */
+  seconds: Whole(0, 253_402_300_799),
+}
+
+/** Whether a token is meant for one audience, and for no other beside it. */
+export const meant = (aud: string | readonly string[], audience: string): boolean =>
+  typeof aud === 'string' ? aud === audience : aud.length === 1 && aud[0] === audience
 
 const isAlgorithm = (text: string): boolean =>
   (SIGNATURE_ALGORITHMS as readonly string[]).includes(text)
