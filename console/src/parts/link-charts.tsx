@@ -5,7 +5,7 @@
  */
 
 import { Paper, SimpleGrid, Title } from '@mantine/core'
-import { useMemo } from 'react'
+import { useMemo, type ComponentProps } from 'react'
 import { percent, scaled } from '../format.ts'
 import type { Sample } from '../live.ts'
 import { texts } from '../texts.ts'
@@ -25,31 +25,32 @@ export function LinkCharts({
   const times = useMemo(() => samples.map(({ at }) => at / 1000), [samples])
   return (
     <SimpleGrid cols={{ base: 1, md: cols }}>
-      <Paper withBorder p="sm">
-        <Title order={2} size="h5">
-          {words.qber}
-        </Title>
-        <Series
-          title={words.qber}
-          times={times}
-          lines={[{ label: 'QBER', values: samples.map(({ qber }) => qber) }]}
-          format={percent}
-        />
-      </Paper>
-      <Paper withBorder p="sm">
-        <Title order={2} size="h5">
-          {words.rates}
-        </Title>
-        <Series
-          title={words.rates}
-          times={times}
-          lines={[
-            { label: words.sifted, values: samples.map(({ sifted }) => sifted) },
-            { label: words.secret, values: samples.map(({ secret }) => secret) },
-          ]}
-          format={perSecond}
-        />
-      </Paper>
+      <Chart
+        title={words.qber}
+        times={times}
+        lines={[{ label: 'QBER', values: samples.map(({ qber }) => qber) }]}
+        format={percent}
+      />
+      <Chart
+        title={words.rates}
+        times={times}
+        lines={[
+          { label: words.sifted, values: samples.map(({ sifted }) => sifted) },
+          { label: words.secret, values: samples.map(({ secret }) => secret) },
+        ]}
+        format={perSecond}
+      />
     </SimpleGrid>
+  )
+}
+
+function Chart(about: ComponentProps<typeof Series>) {
+  return (
+    <Paper withBorder p="sm">
+      <Title order={2} size="h5">
+        {about.title}
+      </Title>
+      <Series {...about} />
+    </Paper>
   )
 }

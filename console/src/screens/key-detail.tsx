@@ -4,12 +4,13 @@
  * @module
  */
 
-import { Table, Text, Title } from '@mantine/core'
+import { Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { ask } from '../api.ts'
 import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
+import { Facts } from '../parts/facts.tsx'
 import { Page } from '../parts/page.tsx'
 import { TransferTable } from '../parts/transfer-table.tsx'
 import { texts } from '../texts.ts'
@@ -32,7 +33,11 @@ export function KeyDetail(): ReactNode {
         <Title order={2} size="h4">
           {words.origin}
         </Title>
-        <Answer to={origin}>{(view) => <Facts of={view} />}</Answer>
+        <Answer to={origin}>
+          {(view) => (
+            <Facts of={Object.entries(view).map(([name, value]) => [name, told(value)])} />
+          )}
+        </Answer>
       </section>
       <section>
         <Title order={2} size="h4">
@@ -50,24 +55,6 @@ export function KeyDetail(): ReactNode {
         </Answer>
       </section>
     </Page>
-  )
-}
-
-/** Every fact of an answer, under its name. */
-function Facts({ of }: { readonly of: object }) {
-  return (
-    <Table>
-      <Table.Tbody>
-        {Object.entries(of).map(([name, value]: [string, unknown]) => (
-          <Table.Tr key={name}>
-            <Table.Th scope="row" w="30%">
-              {name}
-            </Table.Th>
-            <Table.Td>{told(value)}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
   )
 }
 

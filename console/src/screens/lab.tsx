@@ -12,7 +12,6 @@ import {
   SimpleGrid,
   Slider,
   Stack,
-  Table,
   Text,
   Title,
 } from '@mantine/core'
@@ -27,6 +26,7 @@ import { useLive } from '../live.ts'
 import { useQuestion } from '../parts/address.ts'
 import { AlarmList } from '../parts/alarm-list.tsx'
 import { Answer, Refused } from '../parts/answer.tsx'
+import { Facts } from '../parts/facts.tsx'
 import { LinkCharts } from '../parts/link-charts.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { State } from '../parts/state.tsx'
@@ -100,23 +100,15 @@ function Bench({ fibres }: { readonly fibres: readonly FibreView[] }) {
 /** What the attack does, and what catches it. */
 function Told({ kind }: { readonly kind: AttackKind }) {
   const { does, shows, alarms, key } = attackTexts[kind]
-  const rows = [
-    [words.does, does],
-    [words.shows, shows],
-    [words.alarms, alarms],
-    [words.key, key],
-  ] as const
   return (
-    <Table>
-      <Table.Tbody>
-        {rows.map(([name, text]) => (
-          <Table.Tr key={name}>
-            <Table.Th scope="row">{name}</Table.Th>
-            <Table.Td>{text}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+    <Facts
+      of={[
+        [words.does, does],
+        [words.shows, shows],
+        [words.alarms, alarms],
+        [words.key, key],
+      ]}
+    />
   )
 }
 

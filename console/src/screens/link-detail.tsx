@@ -13,6 +13,7 @@ import { grouped, percent, scaled, timeOf, tiny } from '../format.ts'
 import { useLive } from '../live.ts'
 import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
+import { Facts } from '../parts/facts.tsx'
 import { LinkCharts } from '../parts/link-charts.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { State } from '../parts/state.tsx'
@@ -40,16 +41,16 @@ export function LinkDetail(): ReactNode {
         </Text>
       </Group>
       <LinkCharts samples={series.get(link) ?? []} />
-      <Facts view={view} />
+      <Facts of={factsOf(view)} />
       <Block link={link} sequence={view.blocksDistilled} />
       <History link={link} />
     </Page>
   )
 }
 
-function Facts({ view }: { readonly view: LinkView }) {
+function factsOf(view: LinkView): readonly (readonly [string, string])[] {
   const discarded = Object.entries(view.blocksDiscarded)
-  const facts: readonly (readonly [string, string])[] = [
+  return [
     [words.protocol, view.protocol],
     [words.clock, scaled(view.clockHz, 'Hz')],
     [words.efficiency, view.efficiency?.toFixed(3) ?? '–'],
@@ -60,20 +61,6 @@ function Facts({ view }: { readonly view: LinkView }) {
     [words.pads, grouped(view.padsLeft)],
     ...(view.chsh === null ? [] : [[words.chsh, view.chsh.toFixed(3)] as const]),
   ]
-  return (
-    <Table>
-      <Table.Tbody>
-        {facts.map(([name, value]) => (
-          <Table.Tr key={name}>
-            <Table.Th scope="row" w="40%">
-              {name}
-            </Table.Th>
-            <Table.Td className="figure">{value}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
-  )
 }
 
 function Block({ link, sequence }: { readonly link: string; readonly sequence: number }) {
