@@ -248,7 +248,7 @@ function ratePlot(
         points: [[25, 5 / 50]],
       },
       {
-        name: 'published: 1.2 Gb/s at 40 GBd, discrete',
+        name: 'published: 40 GBd, discrete',
         style: 'points',
         hue: 7,
         points: [[10, 1.213 / 40]],

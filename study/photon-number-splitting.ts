@@ -81,7 +81,7 @@ function run(): StudyResult {
         title: 'A link without decoys stays green while it is broken',
         subtitle:
           'range-50km at other lengths: 1 GHz, signal 0.5, 1 % misalignment; blocks of 10⁶ with one decoy',
-        x: { label: 'fibre in km' },
+        x: { label: 'fibre (km)' },
         y: { label: 'secret bits per second', log: true },
         series: [
           curve('no decoys, naive: honest', ({ naive }) => naive, 0),
@@ -95,7 +95,7 @@ function run(): StudyResult {
         name: 'photon-number-splitting-known',
         title: 'What Eve knows, and what the error rate says about it',
         subtitle: 'No decoys, photon-number splitting; counted in a simulation',
-        x: { label: 'fibre in km' },
+        x: { label: 'fibre (km)' },
         y: { label: 'share of sifted bits' },
         series: [
           curve('bits that Eve knows', ({ knownShare }) => knownShare, 0),

@@ -156,6 +156,27 @@ test('what no honest end says about a coded block voids it', () => {
   }
 })
 
+test('a syndrome behind the last, while Cascade repairs what was not decoded, is refused', () => {
+  const pair = new Pair(1, oneWay())
+  pair.weather = { errorRate: 0.02, testErrorRate: 0.008, transmission: 0.1 }
+  pair.connect()
+  let octets = new Uint8Array(0)
+  const changed = changing(pair, 'transmitter', (message) => {
+    if (message.kind === 'syndrome') octets = message.octets.slice()
+    if (message.kind !== 'parities') return message
+    return { kind: 'syndrome', block: message.block, frame: 1, octets }
+  })
+  for (let batch = 0; batch < 5; batch++) pair.feed(60_000)
+  assert(changed() >= 1)
+  assert.deepEqual(pair.usable(), [])
+  const told = pair.hosts.receiver.effects.flatMap((effect) =>
+    effect.kind === 'alarm' && effect.alarm.kind === 'peer-misbehaved'
+      ? [effect.alarm.facts['code']]
+      : [],
+  )
+  assert(told.length > 0 && told.every((code) => code === 'MESSAGE_OUT_OF_PHASE'), String(told))
+})
+
 test('an end that corrects by questions refuses syndromes, and undecoded frames', () => {
   for (const [from, kind, forged] of [
     [

@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { SeededRandom, type Bits } from '#base'
 import { peerOf, type Role } from './authentication.ts'
 import type { BlockWork, Lane } from './block-work.ts'
+import type { WorkMessage } from './messages.ts'
 import { Orders } from './cascade/permutation.ts'
 import { cutInto } from './cascade/plan.ts'
 import { drawBatch, PULSES, randomFrom, ROLES, smallLink } from './fixture.test.ts'
@@ -74,6 +75,8 @@ class Bench {
   readonly #queue: (() => void)[] = []
   /** Called before the receiver sees a hash. */
   beforeHash: () => void = () => undefined
+  /** What is heard instead of what was said. */
+  forge: (message: WorkMessage) => WorkMessage = (message) => message
 
   constructor() {
     const pulses = { pulses: PULSES, weather: { errorRate: 0.01, transmission: 0.1 } }
@@ -92,6 +95,11 @@ class Bench {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next()
   }
 
+  /** Bits of the last octet of the block that are not of it. */
+  get spareBits(): number {
+    return (8 - (this.sifted.receiver.key.length & 7)) & 7
+  }
+
   /** Makes one bit of the receiver's block wrong. */
   spoil(at: number): void {
     this.sifted.receiver.key.words[at >> 5] ^= 1 << (at & 31)
@@ -107,7 +115,7 @@ class Bench {
       say: (message) => {
         this.#queue.push(() => {
           if (message.kind === 'hash') this.beforeHash()
-          if (this.discards.length === 0) this.works[peer].message(message)
+          if (this.discards.length === 0) this.works[peer].message(this.forge(message))
         })
       },
       tag: (phase) => {
@@ -155,4 +163,31 @@ test('a block that still differs after one repair is discarded at both ends', ()
   const bench = repaired(2)
   assert.deepEqual(bench.discards, ['receiver verification-failed'])
   assert.deepEqual(bench.keys, {})
+})
+
+test('frames disclosed are those asked for, whole and nothing more', () => {
+  const forgeries: Readonly<Record<string, (octets: Uint8Array) => Uint8Array>> = {
+    'an octet less': (octets) => octets.subarray(1),
+    'an octet more': (octets) => new Uint8Array([...octets, 0]),
+    'a bit behind the end of the block': (octets) => octets.with(octets.length - 1, 0xff),
+  }
+  for (const [what, change] of Object.entries(forgeries)) {
+    const bench = new Bench()
+    assert(bench.spareBits > 0)
+    let hashes = 0
+    bench.beforeHash = () => {
+      // The last frame, which ends where the block ends.
+      if (hashes++ === 0) bench.spoil(bench.sifted.receiver.key.length - 3)
+    }
+    bench.forge = (message) =>
+      message.kind === 'disclosed' ? { ...message, octets: change(message.octets) } : message
+    assert.throws(
+      () => {
+        bench.run()
+      },
+      { code: 'MESSAGE_INVALID' },
+      what,
+    )
+    assert.deepEqual(bench.keys, {})
+  }
 })
