@@ -35,6 +35,7 @@ const powers: Powers = {
     (await gateway()).revokeCertificate(authority, serial, passphrase),
   publish: async (authority, folders, passphrase) =>
     (await gateway()).publish(authority, folders, passphrase),
+  openKme: async (options) => new (await import('#gateway/client')).KmeConnection(options),
   addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
   inspect: async (path) => (await gateway()).inspect(path),
   joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),

@@ -108,12 +108,13 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
 /**
  * Further doors of a room, for whoever may open its main one, or is named with the side door itself.
  * The simulated ports are open to the tests of every room; the engine's is for worker threads, which
- * need not load the whole site; the client's is published.
+ * need not load the whole site; the client's is published, and so is that with its connection.
  */
 export const sideDoors: Readonly<Partial<Record<string, string>>> = {
   'world/ports': './src/world/ports/mod.ts',
   'site/engine': './src/site/link-ports.ts',
   'kme/client': './src/kme/client-mod.ts',
+  'gateway/client': './src/gateway/kme-client.ts',
 }
 
 /** Packages that several rooms share, each with its reason. */

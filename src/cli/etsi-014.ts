@@ -1,18 +1,17 @@
 /**
- * A client of ETSI GS QKD 014 over mutual TLS 1.3, as any application would be one.
+ * Keys for an application over ETSI GS QKD 014, as the command line asks for them: by the published
+ * client, which the real world hands in.
  *
  * Takes the certificate of an application from a folder, as `pki issue-sae` writes it, and trusts
  * the root in it alone. Keeps no key: what comes back is the caller's.
  *
- * @see ETSI GS QKD 014 V1.1.1
+ * @see ETSI GS QKD 014 V1.1.1; docs/reference/client.md
  * @module
  */
 
 import { readFileSync } from 'node:fs'
-import { request } from 'node:https'
 import { join } from 'node:path'
-import type { TLSSocket } from 'node:tls'
-import { door, Type, Whole, type Static } from '#base'
+import { Refusal, type SecretBytes } from '#base'
 import { CliRefusal } from './exit.ts'
 
 /** Where a KME listens, and as whom to ask it. */
@@ -23,153 +22,90 @@ export interface KmeAccess {
   readonly certificates: string
 }
 
-const AnyObject = Type.Record(Type.String(), Type.Unknown())
-const KeyContainerShape = Type.Object({
-  keys: Type.Array(
-    Type.Object({
-      key_ID: Type.String({ maxLength: 64 }),
-      key: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 16_384 }),
-      key_extension: Type.Optional(AnyObject),
-    }),
-    { minItems: 1, maxItems: 1024 },
-  ),
-})
-/** Key container of §6.3. */
-export type KeyContainer = Static<typeof KeyContainerShape>
+/** A key as a KME gave it. Whoever has it clears it. */
+export interface SaeKey {
+  readonly id: string
+  readonly octets: SecretBytes
+  /** The member `key_extension`; objects are maps. */
+  readonly extension?: unknown
+}
 
-const StatusShape = Type.Object({
-  source_KME_ID: Type.String(),
-  target_KME_ID: Type.String(),
-  master_SAE_ID: Type.String(),
-  slave_SAE_ID: Type.String(),
-  key_size: Whole(0),
-  stored_key_count: Whole(0),
-  max_key_count: Whole(0),
-  max_key_per_request: Whole(0),
-  max_key_size: Whole(0),
-  min_key_size: Whole(0),
-  max_SAE_ID_count: Whole(0),
-})
-/** Status of §6.1. */
-export type KeyStatus = Static<typeof StatusShape>
+/** What a KME says of itself; undefined what it does not say, or says as 0. */
+export interface SaeStatus {
+  readonly sourceKme: string | undefined
+  readonly targetKme: string | undefined
+  readonly masterSae: string | undefined
+  readonly slaveSae: string | undefined
+  readonly keySizeBits: number | undefined
+  readonly minKeySizeBits: number | undefined
+  readonly maxKeySizeBits: number | undefined
+  readonly maxKeysPerRequest: number | undefined
+  readonly maxAdditionalSlaves: number | undefined
+  readonly storedKeys: number | undefined
+}
 
 /** A Key request of §6.2, as far as the command line makes one. */
 export interface KeyRequest {
   readonly number: number
-  readonly size?: number
-  readonly additional_slave_SAE_IDs?: readonly string[]
+  readonly sizeBits?: number
+  readonly additionalSlaves?: readonly string[]
 }
 
-/** How many keys can be had for a slave SAE. */
-export const keyStatus = async (access: KmeAccess, slave: string): Promise<KeyStatus> =>
-  openStatus(await ask(access, { sae: slave, action: 'status', body: undefined }))
-
-/** Keys shared with a slave SAE; whoever makes them is their master. */
-export const encKeys = async (
-  access: KmeAccess,
-  slave: string,
-  body: KeyRequest,
-): Promise<KeyContainer> =>
-  openContainer(await ask(access, { sae: slave, action: 'enc_keys', body }))
-
-/** Keys that a master SAE has made, each once. */
-export const decKeys = async (
-  access: KmeAccess,
-  master: string,
-  ids: readonly string[],
-): Promise<KeyContainer> => {
-  const body = { key_IDs: ids.map((key_ID) => ({ key_ID })) }
-  return openContainer(await ask(access, { sae: master, action: 'dec_keys', body }))
+/** What the command line needs of the published client. */
+export interface SaeClient extends Disposable {
+  getStatus(slave: string): Promise<SaeStatus>
+  encKeys(slave: string, request: KeyRequest): Promise<readonly SaeKey[]>
+  decKeys(master: string, sought: { readonly ids: readonly string[] }): Promise<readonly SaeKey[]>
 }
 
-/** One answer of a KME, whatever it says. */
-export interface KmeAnswer {
-  readonly status: number
-  readonly body: unknown
-  /** Key exchange group of the connection. */
-  readonly group: string
+/** What only the real world can do. */
+export interface KmePowers {
+  /** A client on connections of its own, which end with it. */
+  readonly openKme: (options: {
+    readonly url: string
+    readonly cert: Uint8Array
+    readonly key: Uint8Array
+    readonly ca: Uint8Array
+    /** How often a request is tried that the KME did not act on. */
+    readonly triesMax: number
+  }) => Promise<SaeClient>
 }
 
-/** One request below `/api/v1/keys/`. @throws CliRefusal if there is no answer, or not one in JSON */
-export async function callKme(
+/** Asks a KME once. @throws CliRefusal for what the client refuses */
+export async function askKme<T>(
+  { openKme }: KmePowers,
   { url, certificates }: KmeAccess,
-  path: string,
-  body?: object,
-): Promise<KmeAnswer> {
-  const octets = body === undefined ? undefined : JSON.stringify(body)
-  const { promise, resolve, reject } = Promise.withResolvers<KmeAnswer>()
-  const call = request(
-    `${url.replace(/\/+$/, '')}/api/v1/keys/${path}`,
-    {
-      ...credentialsIn(certificates),
-      method: body === undefined ? 'GET' : 'POST',
-      minVersion: 'TLSv1.3',
-      agent: false,
-      timeout: ANSWER_MS,
-      headers: octets === undefined ? {} : { 'content-type': 'application/json' },
-    },
-    (answer) => {
-      const { socket } = answer as unknown as { socket: TLSSocket }
-      const info = socket.getEphemeralKeyInfo() as { name?: string } | null
-      const chunks: Buffer[] = []
-      let length = 0
-      answer.on('data', (chunk: Buffer) => {
-        length += chunk.length
-        if (length > ANSWER_OCTETS_MAX) call.destroy(new Error('The answer is too long'))
-        else chunks.push(chunk)
-      })
-      answer.once('error', reject)
-      answer.once('end', () => {
-        const text = Buffer.concat(chunks)
-        const { statusCode: status = 0 } = answer
-        resolve({ status, body: jsonIn(text), group: info?.name ?? 'unknown' })
-        for (const chunk of [...chunks, text]) chunk.fill(0)
-      })
-    },
-  )
-  call.once('timeout', () => call.destroy(new Error('No answer in time')))
-  call.once('error', reject)
-  call.end(octets)
+  ask: (client: SaeClient) => Promise<T>,
+): Promise<T> {
+  // A person who waits hears at once that there are no keys now.
+  using client = await openKme({ url, ...credentialsIn(certificates), triesMax: 1 })
   try {
-    return await promise
-  } catch (cause) {
-    throw unanswered(url, cause)
+    return await ask(client)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    throw refusalOf(error as Refusal, url)
   }
 }
 
-interface Question {
-  readonly sae: string
-  readonly action: 'status' | 'enc_keys' | 'dec_keys'
-  readonly body: object | undefined
-}
-
-async function ask(access: KmeAccess, { sae, action, body }: Question): Promise<unknown> {
-  const answer = await callKme(access, `${encodeURIComponent(sae)}/${action}`, body)
-  if (answer.status === 200) return answer.body
-  throw refused(answer)
-}
-
-/** What a KME refuses, as a refusal of ours; the message is the KME's. */
-function refused({ status, body }: KmeAnswer): CliRefusal {
-  const said = isError(body) ? body.message.slice(0, MESSAGE_MAX) : 'no reason'
-  const message = `The KME answered ${String(status)}: ${said}`
-  const facts = { status }
-  if (status === 401) return new CliRefusal('KME_DENIED', message, { facts })
-  if (status === 503) return new CliRefusal('KME_KEYS_REFUSED', message, { facts })
-  const missing = status === 404 || /not found on KME/.test(said)
-  return new CliRefusal(missing ? 'KME_KEY_NOT_FOUND' : 'KME_REQUEST_INVALID', message, { facts })
+/** What the client refuses, by the codes of the command line. */
+function refusalOf(error: Refusal, url: string): Refusal {
+  const { code, message, facts } = error
+  const known = CODES[code]
+  if (known !== undefined) return new CliRefusal(known, message, { cause: error, facts })
+  const isSilent = code === 'KME_CLIENT_UNREACHED' || code === 'KME_CLIENT_UNANSWERED'
+  return isSilent ? unanswered(error, url) : error
 }
 
 /** No answer: who would not talk to whom, as far as TLS says. */
-function unanswered(url: string, cause: unknown): CliRefusal {
-  const { code = '', message = '' } = cause as { code?: string; message?: string }
-  if (SERVER_UNTRUSTED.test(code)) {
-    return new CliRefusal('KME_TRUST_DENIED', `The KME at ${url} cannot be trusted: ${code}`, {
+function unanswered(cause: Refusal, url: string): CliRefusal {
+  const reason = String(cause.facts['reason'])
+  if (SERVER_UNTRUSTED.test(reason)) {
+    return new CliRefusal('KME_TRUST_DENIED', `The KME at ${url} cannot be trusted: ${reason}`, {
       cause,
       next: 'the root in ca.pem must be the one of this KME, and the URL must name a host of it',
     })
   }
-  if (/ALERT|ECONNRESET|EPIPE/.test(code) || message.includes('socket hang up')) {
+  if (/ALERT|ECONNRESET|EPIPE/.test(reason)) {
     return new CliRefusal('KME_CERTIFICATE_DENIED', `The KME at ${url} ended the connection`, {
       cause,
       next: 'photonward pki inspect <folder>/cert.pem; the log of the site says why',
@@ -179,7 +115,7 @@ function unanswered(url: string, cause: unknown): CliRefusal {
 }
 
 function credentialsIn(folder: string) {
-  const read = (name: string): Buffer => {
+  const read = (name: string): Uint8Array => {
     try {
       return readFileSync(join(folder, name))
     } catch (cause) {
@@ -192,21 +128,46 @@ function credentialsIn(folder: string) {
   return { cert: read('cert.pem'), key: read('key.pem'), ca: read('ca.pem') }
 }
 
-function jsonIn(octets: Buffer): unknown {
+/** Key container of §6.3. */
+export interface KeyContainer {
+  readonly keys: readonly {
+    readonly key_ID: string
+    /** Base64. */
+    readonly key: string
+    readonly key_extension?: unknown
+  }[]
+}
+
+/** Keys in the form of the standard, to be written or shown; the keys themselves are cleared. */
+export function containerOf(keys: readonly SaeKey[]): KeyContainer {
   try {
-    return JSON.parse(octets.toString('utf8'))
-  } catch {
-    return undefined
+    return {
+      keys: keys.map(({ id, octets, extension }) => ({
+        key_ID: id,
+        key: Buffer.from(octets.reveal()).toString('base64'),
+        ...(extension === undefined ? {} : { key_extension: plain(extension) }),
+      })),
+    }
+  } finally {
+    for (const { octets } of keys) octets[Symbol.dispose]()
   }
 }
 
-const isError = (body: unknown): body is { readonly message: string } =>
-  typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string'
+/** JSON with objects for maps. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain)
+  if (!(value instanceof Map)) return value
+  const members: readonly (readonly [unknown, unknown])[] = [...value]
+  return Object.fromEntries(members.map(([name, member]) => [String(name), plain(member)]))
+}
 
-const openContainer = door(KeyContainerShape, 'Key container of the KME')
-const openStatus = door(StatusShape, 'Status of the KME')
-const ANSWER_MS = 30_000
-const ANSWER_OCTETS_MAX = 4 * 1024 * 1024
-const MESSAGE_MAX = 300
+const CODES: Readonly<Partial<Record<string, string>>> = {
+  KME_CLIENT_DENIED: 'KME_DENIED',
+  KME_CLIENT_EXHAUSTED: 'KME_KEYS_REFUSED',
+  KME_CLIENT_UNAVAILABLE: 'KME_KEYS_REFUSED',
+  KME_CLIENT_KEY_NOT_FOUND: 'KME_KEY_NOT_FOUND',
+  KME_CLIENT_REFUSED: 'KME_REQUEST_INVALID',
+  KME_CLIENT_SIZE_UNMET: 'KME_REQUEST_INVALID',
+}
 const SERVER_UNTRUSTED =
   /^(?:ERR_TLS_CERT_ALTNAME_INVALID|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_SSL_(?:UNSUPPORTED|WRONG|NO_))/

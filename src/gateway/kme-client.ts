@@ -14,18 +14,23 @@ import { kmeOverHttps, type KmeHttpsOptions } from './kme-https.ts'
 export * from '#kme/client'
 export { kmeOverHttps, type KmeHttps, type KmeHttpsOptions } from './kme-https.ts'
 
+export interface KmeConnectionOptions extends KmeHttpsOptions {
+  /** How often a request is tried that the KME certainly did not act on. Left out: four times. */
+  readonly triesMax?: number
+}
+
 /** A client and its connections, which end with it. */
 export class KmeConnection extends KmeClient implements Disposable {
   readonly #end: () => void
 
   /**
-   * A client over HTTPS. A request that the KME certainly did not act on is tried four times.
+   * A client over HTTPS. Nothing is asked of the KME yet.
    *
-   * Nothing is asked of the KME yet. @throws TypeError or Error of Node for certificates that are none
+   * @throws TypeError or Error of Node for certificates that are none
    */
-  constructor(options: KmeHttpsOptions) {
+  constructor({ triesMax = TRIES_MAX, ...options }: KmeConnectionOptions) {
     const https = kmeOverHttps(options)
-    super(https.ask, { triesMax: TRIES_MAX, pause })
+    super(https.ask, { triesMax, pause })
     this.#end = () => https[Symbol.dispose]()
   }
 

@@ -15,6 +15,11 @@ import { readJson, type JsonValue } from './json.ts'
 
 /** What a KME says of itself. Undefined what it does not say, or says as 0. */
 export interface ForeignStatus {
+  /** Who is who, as the KME names them: texts; undefined what is none. */
+  readonly sourceKme: string | undefined
+  readonly targetKme: string | undefined
+  readonly masterSae: string | undefined
+  readonly slaveSae: string | undefined
   /** Bits of a key where no size is asked for. */
   readonly keySizeBits: number | undefined
   readonly minKeySizeBits: number | undefined
@@ -38,7 +43,15 @@ export function statusIn(body: Uint8Array): ForeignStatus {
     const value = said.get(name)
     return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined
   }
+  const named = (name: string): string | undefined => {
+    const value = said.get(name)
+    return typeof value === 'string' && NAME.test(value) ? value : undefined
+  }
   return {
+    sourceKme: named('source_KME_ID'),
+    targetKme: named('target_KME_ID'),
+    masterSae: named('master_SAE_ID'),
+    slaveSae: named('slave_SAE_ID'),
     keySizeBits: known('key_size'),
     minKeySizeBits: known('min_key_size'),
     maxKeySizeBits: known('max_key_size'),
@@ -107,6 +120,9 @@ export const isPassing = (status: number): boolean => status === 429 || status =
 
 /** UUIDs are the same in either case (RFC 9562 §4). */
 const sameId = (id: string): string => id.toLowerCase()
+
+/** Printable, and not too long to be shown. */
+const NAME = /^[\x20-\x7e]{1,128}$/
 
 const differs = (got: string): KmeClientRefusal =>
   new KmeClientRefusal('KME_CLIENT_ANSWER_DIFFERS', `The KME gave ${got}`)

@@ -175,6 +175,8 @@ test('what a KME refuses is told apart, however it says it', async () => {
 test('a status is read as far as it says something', async () => {
   const said = {
     source_KME_ID: 17,
+    target_KME_ID: 'kme.b',
+    slave_SAE_ID: 'two\nlines',
     key_size: 256,
     stored_key_count: 0,
     max_key_per_request: 10,
@@ -183,6 +185,10 @@ test('a status is read as far as it says something', async () => {
   }
   const { client } = answering([200, JSON.stringify(said)], [200, '[]'], [401, ''])
   assert.deepEqual(await client.getStatus('ward'), {
+    sourceKme: undefined,
+    targetKme: 'kme.b',
+    masterSae: undefined,
+    slaveSae: undefined,
     keySizeBits: 256,
     minKeySizeBits: 256,
     maxKeySizeBits: undefined,

@@ -4,7 +4,15 @@ import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { newContext, type Context } from '../context.ts'
-import { decKeys, encKeys, keyStatus, type KeyContainer, type KmeAccess } from '../etsi-014.ts'
+import {
+  askKme,
+  containerOf,
+  type KeyContainer,
+  type KmeAccess,
+  type KmePowers,
+  type SaeKey,
+  type SaeStatus,
+} from '../etsi-014.ts'
 import { CliRefusal } from '../exit.ts'
 import { listing, style, table } from '../output.ts'
 import { poolsView } from '../views.ts'
@@ -18,7 +26,7 @@ interface KeyFlags {
   readonly reveal?: boolean
 }
 
-export function addKeyCommands(program: Command, powers: CourierPowers): void {
+export function addKeyCommands(program: Command, powers: CourierPowers & KmePowers): void {
   const context = (): Context => newContext(program.opts())
   const key = program
     .command('key')
@@ -32,7 +40,11 @@ export function addKeyCommands(program: Command, powers: CourierPowers): void {
     .action(async (slave: string | undefined, flags: { as?: string; kme?: string }) => {
       const at = context()
       if (slave === undefined) at.out.data(await at.site().call('pools', {}, null), poolsView)
-      else at.out.data(await keyStatus(await accessOf(at, flags), slave), statusView)
+      else {
+        const access = await accessOf(at, flags)
+        const said = await askKme(powers, access, (client) => client.getStatus(slave))
+        at.out.data(statusOf(said), statusView)
+      }
     })
   asking(key.command('request <slave>'))
     .description('Make keys shared with a slave SAE; it fetches them by their key_IDs')
@@ -43,18 +55,20 @@ export function addKeyCommands(program: Command, powers: CourierPowers): void {
       const at = context()
       const request = {
         number: whole(flags.number, 'number'),
-        ...(flags.size === undefined ? {} : { size: whole(flags.size, 'size') }),
-        ...(flags.also === undefined ? {} : { additional_slave_SAE_IDs: flags.also }),
+        ...(flags.size === undefined ? {} : { sizeBits: whole(flags.size, 'size') }),
+        ...(flags.also === undefined ? {} : { additionalSlaves: flags.also }),
       }
       const access = await accessOf(at, flags)
-      await deliver(at, { flags, peer: slave, fetch: () => encKeys(access, slave, request) })
+      const fetch = () => askKme(powers, access, (client) => client.encKeys(slave, request))
+      await deliver(at, { flags, peer: slave, fetch })
     })
   asking(key.command('get <master> <key-ids...>'))
     .description('Fetch keys that a master SAE has made for this one; each is given once')
     .action(async (master: string, ids: string[], flags: KeyFlags) => {
       const at = context()
       const access = await accessOf(at, flags)
-      await deliver(at, { flags, peer: master, fetch: () => decKeys(access, master, ids) })
+      const fetch = () => askKme(powers, access, (client) => client.decKeys(master, { ids }))
+      await deliver(at, { flags, peer: master, fetch })
     })
   addCourierCommands(program, key, powers)
 }
@@ -106,14 +120,14 @@ async function deliver(
   }: {
     readonly flags: KeyFlags
     readonly peer: string
-    readonly fetch: () => Promise<KeyContainer>
+    readonly fetch: () => Promise<readonly SaeKey[]>
   },
 ): Promise<void> {
   if (flags.reveal === true) {
     if (flags.output !== undefined) {
       throw new CliRefusal('ARGUMENT_INVALID', 'Either --reveal or --output, not both')
     }
-    out.data(await fetch(), revealedView)
+    out.data(containerOf(await fetch()), revealedView)
     return
   }
   const file = resolve(flags.output ?? fileNameFor(peer))
@@ -122,11 +136,14 @@ async function deliver(
   out.data({ file, keys: shown }, writtenView)
 }
 
-async function intoFile(file: string, fetch: () => Promise<KeyContainer>): Promise<KeyContainer> {
+async function intoFile(
+  file: string,
+  fetch: () => Promise<readonly SaeKey[]>,
+): Promise<KeyContainer> {
   const handle = newFile(file)
   let written = false
   try {
-    const container = await fetch()
+    const container = containerOf(await fetch())
     try {
       writeFileSync(handle, `${JSON.stringify(container, undefined, 2)}\n`)
       fsyncSync(handle)
@@ -174,13 +191,30 @@ const writtenView = (result: {
 const revealedView = ({ keys }: KeyContainer): string =>
   table([['KEY_ID', 'KEY (BASE64)'], ...keys.map(({ key_ID, key }) => [key_ID, key])])
 
-const statusView = (status: Awaited<ReturnType<typeof keyStatus>>): string =>
+/** Status of §6.1, of what the KME said. */
+const statusOf = (said: SaeStatus) => ({
+  source_KME_ID: said.sourceKme,
+  target_KME_ID: said.targetKme,
+  master_SAE_ID: said.masterSae,
+  slave_SAE_ID: said.slaveSae,
+  key_size: said.keySizeBits,
+  stored_key_count: said.storedKeys ?? 0,
+  max_key_per_request: said.maxKeysPerRequest,
+  max_key_size: said.maxKeySizeBits,
+  min_key_size: said.minKeySizeBits,
+  max_SAE_ID_count: said.maxAdditionalSlaves ?? 0,
+})
+
+const statusView = (status: ReturnType<typeof statusOf>): string =>
   listing([
-    ['KMEs', `${status.source_KME_ID} to ${status.target_KME_ID}`],
-    ['SAEs', `${status.master_SAE_ID} to ${status.slave_SAE_ID}`],
-    ['keys', `${String(status.stored_key_count)} of ${String(status.key_size)} bits now`],
-    ['a request', `up to ${String(status.max_key_per_request)} keys`],
-    ['a key', `${String(status.min_key_size)} to ${String(status.max_key_size)} bits`],
+    ['KMEs', `${status.source_KME_ID ?? '?'} to ${status.target_KME_ID ?? '?'}`],
+    ['SAEs', `${status.master_SAE_ID ?? '?'} to ${status.slave_SAE_ID ?? '?'}`],
+    ['keys', `${String(status.stored_key_count)} of ${String(status.key_size ?? '?')} bits now`],
+    ['a request', `up to ${String(status.max_key_per_request ?? '?')} keys`],
+    [
+      'a key',
+      `${String(status.min_key_size ?? '?')} to ${String(status.max_key_size ?? '?')} bits`,
+    ],
     ['further slaves', `up to ${String(status.max_SAE_ID_count)}`],
   ])
 

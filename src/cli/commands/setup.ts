@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import type { FibreFacts, FindingView, NewFibre, NewSite, Shown, SiteFacts } from '#contract'
 import { terminalFor } from '../ask.ts'
 import { newContext, type Context, type GlobalFlags } from '../context.ts'
+import type { KmePowers } from '../etsi-014.ts'
 import { CliRefusal, EXIT } from '../exit.ts'
 import { listing, style } from '../output.ts'
 import { askSite } from './ask-site.ts'
@@ -44,6 +45,7 @@ export interface Powers
     PkiPowers,
     PskPowers,
     CourierPowers,
+    KmePowers,
     NetworkPowers {
   readonly version: string
   readonly initSite: (folder: string, options: NewSite) => Promise<Shown>

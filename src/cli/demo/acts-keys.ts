@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CliRefusal } from '../exit.ts'
 import { scaled } from '../output.ts'
-import { askKme } from './etsi-014.ts'
+import { askKme, containerOf, type KmeAccess, type SaeClient } from '../etsi-014.ts'
 import { linkLines, linkOf, type Play } from './play.ts'
-import { sleep } from './troupe.ts'
+import { sleep, type SitePlayer } from './troupe.ts'
 
 /** Folders, keys, certificates and trust; then three processes that talk over sockets only. */
 export async function enrol(play: Play, ports: readonly number[]): Promise<void> {
@@ -94,31 +94,28 @@ export async function growKeys(play: Play): Promise<void> {
 export async function serveKeys(play: Play): Promise<void> {
   const { stage, powers, authority, folder, bristol, cambridge } = play
   stage.act(3, 'Serve keys', 'ETSI GS QKD 014 over mutual TLS, usable by any client')
-  const at = new Map<string, { port: number; certificates: string }>()
-  for (const { sae, northPort } of [bristol, cambridge]) {
+  const accessOf = async ({ sae, northPort }: SitePlayer): Promise<KmeAccess> => {
     const certificates = join(folder, 'applications', sae)
     await powers.issueSae(authority, sae, certificates)
-    at.set(sae, { port: northPort, certificates })
+    return { url: `https://127.0.0.1:${String(northPort)}`, certificates }
   }
-  const [master, slave] = [bristol, cambridge].map(({ sae }) => ({ sae, ...given(at.get(sae)) }))
+  const [master, slave] = [await accessOf(bristol), await accessOf(cambridge)]
   stage.command(
-    `curl --cert cert.pem --key key.pem --cacert ca.pem https://127.0.0.1:${String(master.port)}/api/v1/keys/${slave.sae}/enc_keys`,
+    `curl --cert cert.pem --key key.pem --cacert ca.pem ${master.url}/api/v1/keys/${cambridge.sae}/enc_keys`,
   )
-  const made = await askKme(master, `${slave.sae}/enc_keys?number=1&size=256`)
-  const key = made.body.keys?.at(0)
-  if (key === undefined) throw failed(`enc_keys was refused: ${made.body.message ?? ''}`)
-  const path = `${master.sae}/dec_keys?key_ID=${key.key_ID}`
-  const fetched = await askKme(slave, path)
-  if (fetched.body.keys?.at(0)?.key !== key.key) throw failed('the ends hold different keys')
-  stage.tick(`key ${key.key_ID}: 256 bits, the same at ${master.sae} and ${slave.sae}`)
-  const again = await askKme(slave, path)
-  if (again.status !== 400) throw failed('a key was given out twice')
-  stage.tick(`asked for it once more: ${String(again.status)}, “${again.body.message ?? ''}”`)
-}
-
-const given = <T>(value: T | undefined): T => {
-  if (value === undefined) throw failed('an application has no certificate')
-  return value
+  const made = await askKme(powers, master, (kme) =>
+    kme.encKeys(cambridge.sae, { number: 1, sizeBits: 256 }),
+  )
+  const ids = made.map(({ id }) => id)
+  const fetch = (kme: SaeClient) => kme.decKeys(bristol.sae, { ids })
+  const fetched = containerOf(await askKme(powers, slave, fetch))
+  if (JSON.stringify(fetched) !== JSON.stringify(containerOf(made))) {
+    throw failed('the ends hold different keys')
+  }
+  stage.tick(`key ${ids[0]}: 256 bits, the same at ${bristol.sae} and ${cambridge.sae}`)
+  const again = await askKme(powers, slave, fetch).catch((error: unknown) => error)
+  if (!(again instanceof CliRefusal)) throw failed('a key was given out twice')
+  stage.tick(`asked for it once more: ${again.code}, “${again.message}”`)
 }
 
 export const failed = (why: string): CliRefusal =>
