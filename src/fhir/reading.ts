@@ -10,6 +10,7 @@ import type { Opened } from '#vault'
 import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { etagOf, httpDate, isModifiedSince, servedResource, versionInTag } from './resources.ts'
+import { partIn, subsetOf } from './subset.ts'
 
 /** `GET [type]/[id]`. */
 export async function read(call: Call): Promise<Answer> {
@@ -29,7 +30,9 @@ export async function vread(call: Call): Promise<Answer> {
   return shown(call, await call.options.vault.consult({ type, id, version }, asked))
 }
 
-function shown({ request }: Call, opened: Opened | undefined): Answer {
+function shown(call: Call, opened: Opened | undefined): Answer {
+  const { request } = call
+  const part = partIn({ ...call, query: request.query })
   if (opened === undefined) throw notFound()
   if (opened.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
   const headers = versionHeaders(opened)
@@ -42,7 +45,7 @@ function shown({ request }: Call, opened: Opened | undefined): Answer {
       ? since !== undefined && !isModifiedSince(opened.at, since)
       : known === 'any' || known === opened.version
   if (isKnown) return { status: 304, headers }
-  return { status: 200, headers, resource: servedResource(opened) }
+  return { status: 200, headers, resource: subsetOf(servedResource(opened), part) }
 }
 
 /** ETag and Last-Modified of a version. */

@@ -8,6 +8,7 @@
 import type { HttpRequest } from '#base'
 import { isResourceId, isResourceType } from '#health'
 import { FhirRefusal } from './refusal.ts'
+import { PART_PARAMETERS } from './subset.ts'
 
 /** What can be asked. */
 export type Interaction =
@@ -52,7 +53,7 @@ export interface Routed {
   readonly version: number | undefined
 }
 
-const PAGED = ['_count', '_page'] as const
+const HISTORY = ['_count', '_page', '_since', '_at', ...PART_PARAMETERS] as const
 /** Parameters that every interaction knows. */
 const GENERAL: readonly string[] = ['_format', '_pretty']
 
@@ -60,11 +61,11 @@ const GENERAL: readonly string[] = ['_format', '_pretty']
 export const ROUTES: readonly Route[] = [
   { method: 'GET', path: 'metadata', interaction: 'capabilities' },
   { method: 'POST', path: '', interaction: 'bundle' },
-  { method: 'GET', path: '_history', interaction: 'history-system', parameters: PAGED },
+  { method: 'GET', path: '_history', interaction: 'history-system', parameters: HISTORY },
   { method: 'POST', path: '[type]', interaction: 'create' },
-  { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: PAGED },
+  { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: HISTORY },
   { method: 'POST', path: '[type]/$validate', interaction: 'validate' },
-  { method: 'GET', path: '[type]/[id]', interaction: 'read' },
+  { method: 'GET', path: '[type]/[id]', interaction: 'read', parameters: PART_PARAMETERS },
   { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
   { method: 'PATCH', path: '[type]/[id]', interaction: 'patch' },
   { method: 'DELETE', path: '[type]/[id]', interaction: 'delete' },
@@ -73,7 +74,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'DELETE', path: '[type]', interaction: 'delete-conditional', parameters: 'criteria' },
   {
     ...{ method: 'GET', path: '[type]/[id]/_history', interaction: 'history-instance' },
-    parameters: PAGED,
+    parameters: HISTORY,
   },
   { method: 'GET', path: '', interaction: 'search-system', parameters: 'criteria' },
   { method: 'POST', path: '_search', interaction: 'search-system', parameters: 'criteria' },
@@ -91,7 +92,10 @@ export const ROUTES: readonly Route[] = [
     ...{ method: 'GET', path: 'Patient/[id]/*', interaction: 'search-compartment' },
     parameters: 'criteria',
   },
-  { method: 'GET', path: '[type]/[id]/_history/[version]', interaction: 'vread' },
+  {
+    ...{ method: 'GET', path: '[type]/[id]/_history/[version]', interaction: 'vread' },
+    parameters: PART_PARAMETERS,
+  },
 ]
 
 /**

@@ -10,9 +10,11 @@
 
 import { isoTime, present, textOf } from '#base'
 import {
+  ALWAYS,
   inPatientCompartment,
   parseSearch,
   referencesOf,
+  type Interval,
   type JsonObject,
   type SearchQuery,
 } from '#health'
@@ -21,7 +23,8 @@ import { askedBy, checkAllowed, FHIR_BASE, type Answer, type Call } from './cont
 import { checkSent } from './negotiation.ts'
 import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
 import { servedResource } from './resources.ts'
-import { subsetOf } from './subset.ts'
+import { PART_PARAMETERS, subsetOf } from './subset.ts'
+import { timeIn } from './times.ts'
 
 /** `GET [type]?…`, `POST [type]/_search`, and the same for all types. */
 export async function search(call: Call): Promise<Answer> {
@@ -46,15 +49,38 @@ export async function everything(call: Call): Promise<Answer> {
   const patient = await options.vault.consult({ type: 'Patient', id }, asked)
   if (patient === undefined) throw notFound()
   if (patient.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
-  const parameters = parametersIn(call).flatMap(([name, value]): [string, string][] => {
-    if (!EVERYTHING.includes(name)) throw invalidRequest(`Known are ${EVERYTHING.join(', ')}`)
-    return [name === '_since' ? ['_lastUpdated', `ge${value}`] : [name, value]]
-  })
-  const query = queryOf(call, parameters)
+  const query = everythingQuery(call)
   const filters = [...query.filters, inPatientCompartment(id)]
   const page = await findPage(call, { ...query, filters })
   const named = await namedBy(call, page.matches)
   return bundleOf(call, query, { ...page, included: named })
+}
+
+/** `start` and `end` are of care, `_since` is of the record. */
+function everythingQuery(call: Call): SearchQuery {
+  const parameters = parametersIn(call)
+  if (parameters.some(([name]) => !EVERYTHING.includes(name))) {
+    const message = `A parameter is not known here; known are ${EVERYTHING.join(', ')}`
+    throw new FhirRefusal('FHIR_PARAMETER_UNKNOWN', message)
+  }
+  const isOwn = ([name]: readonly [string, string]): boolean => !OF_EVERYTHING.includes(name)
+  const query = queryOf(call, parameters.filter(isOwn))
+  const [since, start, end] = OF_EVERYTHING.map((name) =>
+    timeIn(
+      name,
+      parameters.flatMap(([own, value]) => (own === name ? [value] : [])),
+    ),
+  )
+  const filters = [...query.filters]
+  if (start !== undefined || end !== undefined) {
+    const range: Interval = [start?.[0] ?? ALWAYS[0], end?.[1] ?? ALWAYS[1]]
+    filters.push({ kind: 'dated', range })
+  }
+  if (since !== undefined) {
+    const operand = { kind: 'date', prefix: 'ge', range: [since[0], since[0]] } as const
+    filters.push({ kind: 'updated', anyOf: [operand] })
+  }
+  return { ...query, filters, understood: parameters.filter(([name]) => name !== '_page') }
 }
 
 async function found(call: Call, query: SearchQuery): Promise<Answer> {
@@ -83,8 +109,10 @@ async function namedBy({ options, session }: Call, matches: readonly Opened[]) {
   return included
 }
 
+type Parameters = readonly (readonly [name: string, value: string])[]
+
 /** Parameters of the query, and of the form of a `_search`. */
-function parametersIn({ request }: Call): readonly (readonly [string, string])[] {
+function parametersIn({ request }: Call): Parameters {
   const isForm = request.method === 'POST' && request.body.length > 0
   if (isForm) checkSent(request.contentType, [FORM])
   if (request.body.length > FORM_OCTETS_MAX) {
@@ -94,10 +122,8 @@ function parametersIn({ request }: Call): readonly (readonly [string, string])[]
   return [...request.query, ...form].filter(([name]) => !FORMAT.includes(name))
 }
 
-const queryOf = (
-  { options, base, type }: Call,
-  parameters: readonly (readonly [string, string])[],
-): SearchQuery => parseSearch({ type, parameters, now: options.clock.now(), bases: [base] })
+const queryOf = ({ options, base, type }: Call, parameters: Parameters): SearchQuery =>
+  parseSearch({ type, parameters, now: options.clock.now(), bases: [base] })
 
 function bundleOf(
   call: Call,
@@ -138,7 +164,14 @@ const entryOf = (
   search: { mode },
 })
 
-const EVERYTHING: readonly string[] = ['_since', '_type', '_count', '_page']
+const OF_EVERYTHING: readonly string[] = ['_since', 'start', 'end']
+const EVERYTHING: readonly string[] = [
+  ...OF_EVERYTHING,
+  '_type',
+  '_count',
+  '_page',
+  ...PART_PARAMETERS,
+]
 /** What a record names beside itself, and what belongs to nobody. */
 const NAMED: readonly string[] = [
   ...['Practitioner', 'PractitionerRole', 'Organization', 'Location', 'HealthcareService'],

@@ -8,14 +8,44 @@
  * @module
  */
 
-import { isObject, mandatoryMembers, type Json, type JsonObject, type SearchQuery } from '#health'
-import { FhirRefusal } from './refusal.ts'
+import type { HttpRequest } from '#base'
+import {
+  isObject,
+  mandatoryMembers,
+  parseSearch,
+  summaryOf,
+  type Json,
+  type JsonObject,
+  type SearchQuery,
+} from '#health'
+import type { Call } from './context.ts'
+import { FhirRefusal, invalidRequest } from './refusal.ts'
+
+/** Which part of resources is wanted. */
+export type Part = Pick<SearchQuery, 'elements' | 'summary'>
+
+/** Parameters that say so. */
+export const PART_PARAMETERS: readonly string[] = ['_summary', '_elements']
+
+/** The part that a read or a history asks for. @throws HealthRefusal, FhirRefusal */
+export function partIn({
+  type,
+  options,
+  base,
+  query,
+}: Pick<Call, 'type' | 'options' | 'base'> & Pick<HttpRequest, 'query'>): Part {
+  const parameters = [...query].filter(([name]) => PART_PARAMETERS.includes(name))
+  if (parameters.length === 0) return WHOLE
+  const part = parseSearch({ type, parameters, now: options.clock.now(), bases: [base] })
+  if (part.summary !== 'count') return part
+  throw invalidRequest('Expected _summary to be true, text, data or false: nothing is counted here')
+}
 
 /** The part of a served resource that was asked for; the whole where nothing was said. */
-export function subsetOf(
-  resource: JsonObject,
-  { elements, summary }: Pick<SearchQuery, 'elements' | 'summary'>,
-): JsonObject {
+export function subsetOf(resource: JsonObject, { elements, summary }: Part): JsonObject {
+  if (summary === 'true') {
+    return { ...summaryOf(resource), meta: tagged(resource['meta']) }
+  }
   const shown = shownMembers(resource, elements, summary)
   if (shown === undefined) return resource
   const kept = Object.entries(resource).filter(([name]) => shown(bare(name)))
@@ -33,8 +63,8 @@ export function checkWhole({ meta }: JsonObject): void {
 /** Which members are shown; undefined for all. */
 function shownMembers(
   { resourceType }: JsonObject,
-  elements: SearchQuery['elements'],
-  summary: SearchQuery['summary'],
+  elements: Part['elements'],
+  summary: Part['summary'],
 ): ((name: string) => boolean) | undefined {
   if (summary === 'data') return (name) => name !== 'text'
   const wanted = summary === 'text' ? ['text'] : elements
@@ -61,6 +91,7 @@ function tagged(meta: Json | undefined): JsonObject {
   return { ...own, tag: [...tags, { ...SUBSETTED }] }
 }
 
+const WHOLE: Part = { elements: undefined, summary: 'false' }
 const SUBSETTED = {
   system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
   code: 'SUBSETTED',

@@ -125,6 +125,7 @@ async function narrowed(
       return await byParameter(context, types, filter)
     case 'missing':
     case 'updated':
+    case 'dated':
       return undefined
   }
 }

@@ -9,6 +9,7 @@
  */
 
 import { epochMs, type EpochMs, type Uuid } from '#base'
+import type { Interval } from '#health'
 import { pauses, type VaultContext } from './context.ts'
 import { subjectOfEntry } from './group.ts'
 import { placeIn } from './groups.ts'
@@ -23,6 +24,7 @@ import {
   type Opening,
   type SiteResourceName,
 } from './opened.ts'
+import { readVersion } from './reading.ts'
 import { damaged } from './refusal.ts'
 
 /** Where a page ended. */
@@ -37,6 +39,8 @@ export interface PastQuery {
   readonly type?: string
   /** Written at this time or later. */
   readonly since?: EpochMs
+  /** Only versions that were the newest at some time of this; its upper end is excluded. */
+  readonly during?: Interval
   /** At most so many in one page. */
   readonly limit: number
   /** What comes after here. */
@@ -53,17 +57,18 @@ export interface PastPage<Place> {
  * The versions of one resource, newest first.
  *
  * @param query.before   only versions below this one
+ * @param query.during   as of `PastQuery`
  * @returns undefined if there is no such resource, or none of its versions may be seen
  */
 export async function instancePast(
   context: VaultContext,
   name: SiteResourceName,
-  query: { readonly before?: number; readonly since?: EpochMs; readonly limit: number },
+  query: Omit<PastQuery, 'type' | 'after'> & { readonly before?: number },
   asked: Asked,
 ): Promise<PastPage<number> | undefined> {
   const object = await objectNamed(context, name)
   if (object === undefined) return undefined
-  const { before = Number.MAX_SAFE_INTEGER, since = 0, limit } = query
+  const { before = Number.MAX_SAFE_INTEGER, since = 0, during, limit } = query
   const numbers = (await versionsOf(context, object.id)).filter((number) => number < before)
   const versions: Opened[] = []
   let isSeen = query.before !== undefined
@@ -75,6 +80,10 @@ export async function instancePast(
       isSeen ||= await asked.judge(opened)
       break
     }
+    if (!(await wasNewest(context, opened, during))) {
+      isSeen ||= await asked.judge(opened)
+      continue
+    }
     if ((await shown(context, opening, asked)) === undefined) continue
     isSeen = true
     versions.push(opened)
@@ -85,7 +94,7 @@ export async function instancePast(
 /** The versions of all resources of this site, or of those of a type, newest first. */
 export async function past(
   context: VaultContext,
-  { type, since = epochMs(0), limit, after }: PastQuery,
+  { type, since = epochMs(0), during, limit, after }: PastQuery,
   asked: Asked,
 ): Promise<PastPage<PastPlace>> {
   const versions: Opened[] = []
@@ -94,6 +103,7 @@ export async function past(
   for await (const { entry, types } of rollsFrom(context, after)) {
     await rest()
     if (entry.rank < since * RANKS_A_MS) return { versions, next: undefined }
+    if (during !== undefined && entry.rank >= during[1] * RANKS_A_MS) continue
     const first = entry.group === after?.group ? after.place : types.length
     for (let place = first - 1; place >= 0; place--) {
       if (type !== undefined && types[place] !== type) continue
@@ -101,6 +111,7 @@ export async function past(
       using opening = await openListed(context, entry.group, { place, type: types[place] })
       last = { rank: entry.rank, group: entry.group, place }
       if (opening === undefined) continue
+      if (!(await wasNewest(context, opening.opened, during))) continue
       if (await shown(context, opening, asked)) versions.push(opening.opened)
     }
     if (++rolls < ROLLS_A_PAGE_MAX) continue
@@ -145,6 +156,22 @@ async function openListed(
   if (opening.opened.type === type) return opening
   opening[Symbol.dispose]()
   throw damaged(`vault_roll ${group}`, 'names another type')
+}
+
+/** Whether a version was the newest of its object at some time of an interval. */
+async function wasNewest(
+  context: VaultContext,
+  { object: id, version, at }: Opened,
+  during: Interval | undefined,
+): Promise<boolean> {
+  if (during === undefined) return true
+  const [from, to] = during
+  if (at >= to) return false
+  const object = await objectById(context, id)
+  if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
+  const later = (await versionsOf(context, id)).find((number) => number > version)
+  if (later === undefined) return true
+  return (await readVersion(context, object, later)).storedAt > from
 }
 
 /** Groups that are looked through for one page, however few of their versions it may show. */

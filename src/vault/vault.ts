@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EpochMs, SecretBytes, SiteId, Uuid } from '#base'
+import type { SecretBytes, SiteId, Uuid } from '#base'
 import type { SearchQuery } from '#health'
 import { sweepBlobs } from './blobs.ts'
 import type { WriteUnit, Written } from './changes.ts'
@@ -134,7 +134,7 @@ export class Vault implements Disposable {
   /** The versions of one resource, newest first; undefined as with `consult`. */
   instancePast(
     name: SiteResourceName,
-    query: { readonly before?: number; readonly since?: EpochMs; readonly limit: number },
+    query: Omit<PastQuery, 'type' | 'after'> & { readonly before?: number },
     asked: Asked,
   ): Promise<PastPage<number> | undefined> {
     return instancePast(this.#context, name, query, asked)

@@ -10,7 +10,7 @@ import { patientParametersOf } from '../definitions.ts'
 import type { IndexValues } from './extraction.ts'
 import { fold } from './fold.ts'
 import type { Interval } from './interval.ts'
-import type { SearchParameter } from './parameters.ts'
+import { searchParametersOf, type SearchParameter } from './parameters.ts'
 import { REFERENCE } from './path.ts'
 import type { Filter, Modifier, NumberOperand, Operand, Prefix } from './query.ts'
 import type {
@@ -58,7 +58,18 @@ export function fulfils(entry: SearchEntry, filter: Filter, resolved: Resolved):
       if (`${entry.type}/${entry.id}` === reference) return true
       return codesOf(entry.type).some((code) => localReferences(entry, code).includes(reference))
     }
+    case 'dated':
+      return isDated(entry, filter.range)
   }
+}
+
+/** Whether care that an entry tells of reaches into an interval; what has no dates always does. */
+function isDated({ type, values }: SearchEntry, [from, to]: Interval): boolean {
+  const dates = [...values].flatMap(([code, list]) => {
+    const isDate = searchParametersOf(type).get(code)?.type === 'date'
+    return isDate && !LIFE_DATES.includes(code) ? (list as readonly Interval[]) : []
+  })
+  return dates.length === 0 || dates.some(([low, high]) => low < to && from < high)
 }
 
 /** The condition that an entry is in the compartment of a patient of this server. */
@@ -249,5 +260,7 @@ const unversioned = (reference: string): string => {
   const at = reference.indexOf('/_history/')
   return at < 0 ? reference : reference.slice(0, at)
 }
+/** Dates that are of a person, not of care. */
+const LIFE_DATES: readonly string[] = ['birthdate', 'death-date']
 const RADIAN = Math.PI / 180
 const EARTH_RADIUS_KM = 6371.0088

@@ -64,6 +64,12 @@ const neighbours: readonly (readonly [string, string, HealthRefusalCode, string]
   ['Patient?_sort=-birthdate', 'Patient?_sort=+birthdate', 'HEALTH_SEARCH_VALUE', '_sort'],
   ['Patient?_total=none', 'Patient?_total=all', 'HEALTH_SEARCH_VALUE', '_total'],
   ['Patient?_summary=count', 'Patient?_summary=yes', 'HEALTH_SEARCH_VALUE', '_summary'],
+  [
+    'Patient?_summary=text&_total=none',
+    'Patient?_summary=text&_include=Patient:organization',
+    'HEALTH_SEARCH_VALUE',
+    '_summary',
+  ],
   ['Patient?_elements=name', 'Patient?_elements=nmae', 'HEALTH_SEARCH_VALUE', '_elements'],
   ['Patient?_format=json', 'Patient?_text=json', 'HEALTH_SEARCH_UNSUPPORTED', '_text'],
   [

@@ -61,6 +61,9 @@ export function parseSearch({ type, parameters, now, bases }: SearchRequest): Se
 function finished(controls: Controls): Omit<SearchQuery, 'types' | 'filters' | 'understood'> {
   const { includes, revIncludes, sort, count, summary, elements, total, page } = controls
   // `_count=0` asks for nothing but the number (§3.1.1.5.4).
+  if (summary === 'text' && includes.length + revIncludes.length > 0) {
+    throw refusedSearch('value', '_summary', 'a summary of texts goes without includes')
+  }
   const isCount = count === 0 || summary === 'count'
   return {
     includes,

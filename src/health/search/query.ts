@@ -82,6 +82,11 @@ export type Filter =
       /** By resource type: codes of the parameters. */
       readonly codesOf: (type: string) => readonly string[]
     }
+  | {
+      /** About care within a time: any date of the resource lies in it, or it has none. */
+      readonly kind: 'dated'
+      readonly range: Interval
+    }
 
 /** What the reference leads to fulfils a condition of its own. */
 export interface ChainFilter {
