@@ -104,7 +104,7 @@ function wantedIn(call: Pick<Call, 'request'>): {
 }
 
 /** Versions of one page. */
-function countIn({ request }: Call): number {
+function countIn({ request }: Pick<Call, 'request'>): number {
   const count = request.query.get('_count')
   if (count === null) return COUNT
   if (!/^[1-9][0-9]{0,8}$/.test(count)) throw invalidRequest('Expected _count to be 1 or more')

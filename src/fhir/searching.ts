@@ -21,7 +21,7 @@ import {
 import type { Opened, SearchPage } from '#vault'
 import { askedBy, checkAllowed, FHIR_BASE, type Answer, type Call } from './context.ts'
 import { checkSent } from './negotiation.ts'
-import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
+import { FhirRefusal, notFound } from './refusal.ts'
 import { servedResource } from './resources.ts'
 import { PART_PARAMETERS, subsetOf } from './subset.ts'
 import { timeIn } from './times.ts'
