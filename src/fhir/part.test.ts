@@ -8,7 +8,7 @@ const resources = (answer: Answered): JsonObject[] =>
   entries(answer).flatMap(({ resource }) => (isObject(resource) ? [resource] : []))
 const versions = (answer: Answered): string[] =>
   resources(answer).map(
-    ({ id, meta }) => `${String(id)} ${textIn(meta as JsonObject, 'versionId')}`,
+    (one) => `${textIn(one, 'id')} ${textIn(one['meta'] as JsonObject, 'versionId')}`,
   )
 
 const RICH = patient('p', {
