@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { epochMs, toCbor, utf8, type CborValue } from '#base'
-import { seededRandom } from '#world/ports'
-import { eventOf, leafOf, LEAF_OCTETS_MAX, newCommitment, opensCommitment } from './event.ts'
+import { epochMs, toCbor, type CborValue } from '#base'
+import { eventOf, leafOf, LEAF_OCTETS_MAX } from './event.ts'
 import { eventNumber } from './fixtures.test.ts'
 
 const event = eventNumber(1)
@@ -79,15 +78,4 @@ test('only the one deterministic form of a leaf is read', () => {
   assert.equal(leaf[0], 0xa5)
   const longer = new Uint8Array([0xb8, 5, ...leaf.subarray(1)])
   assert.throws(() => eventOf(longer), { code: /CBOR/ })
-})
-
-test('a commitment opens with its detail and salt only', () => {
-  const random = seededRandom(1)
-  const detail = utf8('what the entry is about')
-  const { commitment, salt } = newCommitment(random, detail)
-  const again = newCommitment(random, detail)
-  assert(opensCommitment(commitment, { salt, detail }))
-  assert(!opensCommitment(commitment, { salt, detail: utf8('something else') }))
-  assert(!opensCommitment(commitment, { salt: again.salt, detail }))
-  assert.notDeepEqual(commitment, again.commitment)
 })

@@ -14,7 +14,6 @@
  */
 
 import {
-  assert,
   epochMs,
   door,
   Exactly,
@@ -25,9 +24,7 @@ import {
   Type,
   Whole,
   type EpochMs,
-  type RandomSource,
 } from '#base'
-import { hmac, sameSecret } from '#crypto'
 import { AuditRefusal } from './refusal.ts'
 
 /** A fact of an event: a scalar, or a list of identifiers. */
@@ -43,7 +40,7 @@ export interface AuditEvent {
   readonly actor: string
   /** What else is to be proven later: names in camel case, values of ours, never of a patient. */
   readonly facts: Readonly<Record<string, EventFact>>
-  /** 32 octets made by `newCommitment`, where a detail is kept encrypted elsewhere. */
+  /** 32 octets made by `bindParts`, where more is kept encrypted elsewhere. */
   readonly commitment?: Uint8Array
 }
 
@@ -77,30 +74,6 @@ export function eventOf(leaf: Uint8Array): AuditEvent {
   )
   const event = { kind, at: epochMs(at), actor, facts: facts as AuditEvent['facts'] }
   return commitment === undefined ? event : { ...event, commitment }
-}
-
-/**
- * A commitment to a detail that is stored elsewhere, and the salt that opens it.
- *
- * HMAC-SHA-256 under 32 random octets: binding while the salt is kept, and telling nothing once the
- * salt is erased, so that a detail can be erased without touching the tree. Keep the salt with the
- * detail, under the same key.
- */
-export function newCommitment(
-  random: RandomSource,
-  detail: Uint8Array,
-): { readonly commitment: Uint8Array; readonly salt: Uint8Array } {
-  const salt = random.octets(COMMITMENT_OCTETS)
-  return { commitment: hmac('sha256', salt, detail), salt }
-}
-
-/** Whether a commitment was made to this detail under this salt. */
-export function opensCommitment(
-  commitment: Uint8Array,
-  opening: { readonly salt: Uint8Array; readonly detail: Uint8Array },
-): boolean {
-  assert(opening.salt.length === COMMITMENT_OCTETS, 'the salt of a commitment has 32 octets')
-  return sameSecret(commitment, hmac('sha256', opening.salt, opening.detail))
 }
 
 function texts({ actor, facts }: AuditEvent): string[] {

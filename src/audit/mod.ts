@@ -40,15 +40,7 @@ export {
   type NoteVerifier,
   type TreeHead,
 } from './cosignature.ts'
-export {
-  eventOf,
-  leafOf,
-  LEAF_OCTETS_MAX,
-  newCommitment,
-  opensCommitment,
-  type AuditEvent,
-  type EventFact,
-} from './event.ts'
+export { eventOf, leafOf, LEAF_OCTETS_MAX, type AuditEvent, type EventFact } from './event.ts'
 export { exportTiles, type ExportedFile } from './export.ts'
 export { FAULTS_REPORTED_MAX, type Finding, type VerifiedPart } from './findings.ts'
 export { verifyHead, type HeadCheck } from './head.ts'
@@ -78,6 +70,13 @@ export {
   type SeenRequest,
 } from './messages.ts'
 export { keyIdOf, NOTE_OCTETS_MAX, vkeyOf, type SignatureType } from './note.ts'
+export {
+  bindParts,
+  bindsGeneral,
+  bindsParticular,
+  type BoundParts,
+  type EventParts,
+} from './parts.ts'
 export {
   receiptText,
   verifyInclusion,
