@@ -5,7 +5,16 @@
  */
 
 import assert from 'node:assert/strict'
-import { type SqlValue, type Store, SecretBytes, siteId, utf8, type SiteId, type Uuid } from '#base'
+import {
+  type Row,
+  type SqlValue,
+  type Store,
+  SecretBytes,
+  siteId,
+  utf8,
+  type SiteId,
+  type Uuid,
+} from '#base'
 import { AuditLog, auditMigrations } from '#audit'
 import {
   newDualSigner,
@@ -173,14 +182,27 @@ export async function send(from: TestSite, to: TestSite, patient: Uuid) {
 
 /** All rows of a store as texts and octets, and the schema of this room. */
 export async function dump(store: MemoryStore): Promise<Uint8Array[]> {
-  const read = (sql: string) => store.read({ sql, parameters: [] })
-  const schema = await read("select name, sql from sqlite_master where name like 'vault_%'")
-  const tables = (await read("select name from sqlite_master where type = 'table'")).map((row) =>
-    String(row['name']),
+  const rows: Row[] = vaultMigrations.flatMap(({ statements }) =>
+    statements.map((sql) => ({ sql })),
   )
-  const rows = [...schema]
-  for (const table of tables) rows.push(...(await read(`select * from ${table}`)))
+  for (const table of tablesNow()) {
+    rows.push(...(await store.read({ sql: `select * from ${table}`, parameters: [] })))
+  }
   return rows.flatMap((row) => Object.values(row).map(asOctets))
+}
+
+/** Tables that the migrations leave. */
+function tablesNow(): ReadonlySet<string> {
+  const tables = new Set<string>()
+  const statements = [...auditMigrations, ...vaultMigrations].flatMap((one) => one.statements)
+  for (const sql of statements) {
+    for (const [, act, table] of sql.matchAll(/^(create|drop) table (\w+)/gi)) {
+      if (act.toLowerCase() === 'create') tables.add(table)
+      else tables.delete(table)
+    }
+  }
+  assert(tables.size > 8)
+  return tables
 }
 
 const asOctets = (value: SqlValue): Uint8Array =>

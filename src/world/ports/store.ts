@@ -1,11 +1,12 @@
 /**
- * The Store port over in-memory SQLite.
+ * The Store port over in-memory SQLite, or, for a process that says so, over another engine.
  *
  * @module
  */
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import {
+  assert,
   PortRefusal,
   type Migration,
   type Row,
@@ -14,13 +15,22 @@ import {
   type Store,
 } from '#base'
 
+/** Opens an empty database of another engine. */
+export type StoreElsewhere = (migrations: readonly Migration[]) => Promise<Store>
+
 /** A database that outlives the site that uses it, as a disk outlives a crash. */
 export class MemoryStore implements Store, Disposable {
+  /** From now on in this process: suites that were written over memory run over another engine. */
+  static elsewhere: StoreElsewhere | undefined
+
+  readonly #elsewhere: Promise<Store> | undefined
   readonly #database = new DatabaseSync(':memory:')
   readonly #prepared = new Map<string, StatementSync>()
   #commits = 0
 
   constructor(migrations: readonly Migration[] = []) {
+    this.#elsewhere = MemoryStore.elsewhere?.(migrations)
+    if (this.#elsewhere !== undefined) return
     for (const { statements } of migrations) for (const sql of statements) this.#database.exec(sql)
   }
 
@@ -31,28 +41,35 @@ export class MemoryStore implements Store, Disposable {
 
   /** Another database with the same content, on its own from here on. */
   copy(): MemoryStore {
+    assert(this.#elsewhere === undefined, 'a database in memory')
     const copy = new MemoryStore()
     copy.#database.deserialize(this.#database.serialize())
     return copy
   }
 
-  read(statement: Statement): Promise<readonly Row[]> {
-    return Promise.try(() => this.#rows(statement))
+  async read(statement: Statement): Promise<readonly Row[]> {
+    if (this.#elsewhere !== undefined) return await (await this.#elsewhere).read(statement)
+    return this.#rows(statement)
   }
 
-  commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
-    return Promise.try(() => {
-      this.#database.exec('begin immediate')
-      try {
-        const results = statements.map((statement) => this.#perform(statement))
-        this.#database.exec('commit')
-        this.#commits++
-        return results
-      } catch (error) {
-        this.#database.exec('rollback')
-        throw error instanceof PortRefusal ? error : storeFailure(error)
-      }
-    })
+  async commit(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
+    if (this.#elsewhere === undefined) return this.#commit(statements)
+    const results = await (await this.#elsewhere).commit(statements)
+    this.#commits++
+    return results
+  }
+
+  #commit(statements: readonly Statement[]): readonly (readonly Row[])[] {
+    this.#database.exec('begin immediate')
+    try {
+      const results = statements.map((statement) => this.#perform(statement))
+      this.#database.exec('commit')
+      this.#commits++
+      return results
+    } catch (error) {
+      this.#database.exec('rollback')
+      throw error instanceof PortRefusal ? error : storeFailure(error)
+    }
   }
 
   #perform(statement: Statement): readonly Row[] {
