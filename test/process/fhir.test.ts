@@ -11,7 +11,7 @@ import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { issuesOf, isObject, readJson, type JsonObject } from '#health'
 import { fetchAs, makeFhirSite } from '../support/fhir-site.ts'
-import { until } from '../support/until.ts'
+import { killUnderCharts } from '../support/killed-charts.ts'
 
 const shared = resolve(import.meta.dirname, '../../../shared/data/fhir')
 const WARD = 'bristol.ward'
@@ -94,64 +94,10 @@ function apart(resources: readonly JsonObject[]): JsonObject[][] {
 }
 
 test('a kill under load loses no acknowledged write and leaves no half transaction', async (t) => {
-  const { site, base, credentials } = await makeFhirSite(t, { clients: { [WARD]: 'write' } })
-  const ask = fetchAs(t, credentials(WARD))
-  const acknowledged: string[] = []
-  const begun: string[] = []
-  for (let round = 0; round < 3; round++) {
-    await site.daemon.start()
-    let isOver = false
-    const writer = async (name: string): Promise<void> => {
-      for (let number = 0; !isOver; number++) {
-        const id = `r${String(round)}-${name}-${String(number)}`
-        begun.push(id)
-        const answer = await ask(base, {
-          ...{ method: 'POST', headers: FHIR, body: JSON.stringify(chartOf(id)) },
-        }).catch(() => undefined)
-        if (answer?.status !== 200) return
-        await answer.arrayBuffer()
-        acknowledged.push(id)
-      }
-    }
-    const writers = Promise.all(['a', 'b', 'c', 'd'].map(writer))
-    const enough = acknowledged.length + 20
-    await until('some are acknowledged', () => acknowledged.length >= enough)
-    await site.daemon.kill('SIGKILL')
-    isOver = true
-    await writers
-  }
-  await site.daemon.start()
-  const kept = new Set<string>()
-  for (const id of begun) {
-    const names = [`Patient/${id}`, ...FLAGS.map((flag) => `Flag/${id}-${flag}`)]
-    const found = await Promise.all(
-      names.map(async (name) => (await ask(`${base}/${name}`)).status),
-    )
-    assert(new Set(found).size === 1, `half of ${id}: ${found.join(' ')}`)
-    if (found[0] === 200) kept.add(id)
-  }
-  assert.deepEqual(
-    acknowledged.filter((id) => !kept.has(id)),
-    [],
-  )
-  assert.deepEqual((await site.verify()).faults, [])
-})
-
-const FLAGS = ['1', '2', '3']
-
-/** A patient with three flags, as a transaction. */
-const chartOf = (id: string): object => ({
-  ...{ resourceType: 'Bundle', type: 'transaction' },
-  entry: [
-    { resource: { resourceType: 'Patient', id }, request: { method: 'PUT', url: `Patient/${id}` } },
-    ...FLAGS.map((flag) => ({
-      resource: {
-        ...{ resourceType: 'Flag', id: `${id}-${flag}`, status: 'active', code: { text: 'x' } },
-        subject: { reference: `Patient/${id}` },
-      },
-      request: { method: 'PUT', url: `Flag/${id}-${flag}` },
-    })),
-  ],
+  const served = await makeFhirSite(t, { clients: { [WARD]: 'write' } })
+  const ask = fetchAs(t, served.credentials(WARD))
+  await killUnderCharts(served, ask)
+  assert.deepEqual((await served.site.verify()).faults, [])
 })
 
 test('bombs are refused early, and the server goes on', async (t) => {
