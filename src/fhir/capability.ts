@@ -29,6 +29,7 @@ export function capabilityStatement(
         security: { description: 'TLS 1.3 with client certificates' },
         resource: (resources ??= RESOURCE_TYPES.map(resourceOf)),
         interaction: codesOf(SYSTEM),
+        operation: [operationOf(EXPORT)],
         compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'],
       },
     ],
@@ -39,7 +40,7 @@ export function capabilityStatement(
 let resources: JsonObject[] | undefined
 
 function resourceOf(type: string): JsonObject {
-  const operations = type === 'Patient' ? [VALIDATE, EVERYTHING] : [VALIDATE]
+  const operations = [VALIDATE, ...(OPERATIONS[type] ?? [])]
   return {
     type,
     interaction: codesOf(BY_TYPE),
@@ -53,7 +54,7 @@ function resourceOf(type: string): JsonObject {
     searchParam: [...searchParametersOf(type).values()].map(({ code, type: kind }) => ({
       ...{ name: code, type: kind },
     })),
-    operation: operations.map((operation) => ({ ...operation })),
+    operation: operations.map(operationOf),
   }
 }
 
@@ -85,11 +86,23 @@ const SYSTEM: Codes = {
   'history-system': ['history-system'],
   'search-system': ['search-system'],
 }
-const VALIDATE = {
-  name: 'validate',
-  definition: 'http://hl7.org/fhir/OperationDefinition/Resource-validate',
+/** An operation by its name and the definition that it follows. */
+interface Operation {
+  readonly name: string
+  readonly definition: string
 }
-const EVERYTHING = {
-  name: 'everything',
-  definition: 'http://hl7.org/fhir/OperationDefinition/Patient-everything',
+
+const operationOf = ({ name, definition }: Operation): JsonObject => ({ name, definition })
+
+const R4 = 'http://hl7.org/fhir/OperationDefinition'
+const BULK = 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition'
+const VALIDATE: Operation = { name: 'validate', definition: `${R4}/Resource-validate` }
+const EXPORT: Operation = { name: 'export', definition: `${BULK}/export` }
+/** Operations on types, beside `$validate` on all. */
+const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
+  Patient: [
+    { name: 'everything', definition: `${R4}/Patient-everything` },
+    { name: 'export', definition: `${BULK}/patient-export` },
+  ],
+  Group: [{ name: 'export', definition: `${BULK}/group-export` }],
 }

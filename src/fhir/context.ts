@@ -4,9 +4,19 @@
  * @module
  */
 
-import type { Clock, HttpRequest, HttpResponse, Log, RandomSource } from '#base'
+import type {
+  Clock,
+  Disk,
+  HttpRequest,
+  HttpResponse,
+  Log,
+  RandomSource,
+  SiteId,
+  Store,
+} from '#base'
 import { canonicalText, type JsonObject } from '#health'
 import type { Asked, Vault } from '#vault'
+import type { BulkJobs } from './bulk/jobs.ts'
 import { FHIR_JSON, type Preference } from './negotiation.ts'
 import { FhirRefusal } from './refusal.ts'
 import type { Routed } from './routes.ts'
@@ -23,12 +33,17 @@ export interface FhirRequest extends HttpRequest {
 
 /** What the host hands in. */
 export interface FhirOptions {
-  readonly vault: Pick<Vault, 'write' | 'consult' | 'instancePast' | 'past' | 'search'>
+  readonly site: SiteId
+  readonly vault: Pick<Vault, 'write' | 'consult' | 'instancePast' | 'past' | 'search' | 'walk'>
+  readonly store: Store
+  readonly disk: Disk
   readonly clock: Clock
   readonly random: RandomSource
   readonly log: Log
   /** Version of the software, for `/metadata`. */
   readonly version: string
+  /** Octets of one file of an export; 8 MiB unless said. */
+  readonly exportFileOctets?: number
   /** Whether `Type/id` must lead to a resource of this site, or may lead anywhere: the default. */
   readonly references?: 'any' | 'here'
   /** URL under which clients reach this server; left out, as each request says. */
@@ -47,6 +62,8 @@ export interface Call extends Routed {
   /** Absolute URL of the server, without a slash at its end. */
   readonly base: string
   readonly preference: Preference
+  /** Exports of this server. */
+  readonly bulk: BulkJobs
   /** What came with an entry of a Bundle, in the place of a body. */
   readonly sent?: JsonObject | undefined
 }
@@ -58,6 +75,8 @@ export interface Answer {
   readonly resource?: JsonObject
   /** Whether the resource tells what became of the request, and is not what was asked for. */
   readonly isOutcome?: boolean
+  /** A body that is no resource. */
+  readonly raw?: { readonly type: string; readonly body: string | Uint8Array }
 }
 
 /** Whether an interaction is allowed at all. @throws FhirRefusal `FHIR_FORBIDDEN` */
@@ -75,7 +94,13 @@ export const askedBy = (session: Session, action: Action, act: string): Asked =>
 })
 
 /** The octets of an answer. */
-export function responseOf({ status, headers, resource }: Answer, isPretty: boolean): HttpResponse {
+export function responseOf(
+  { status, headers, resource, raw }: Answer,
+  isPretty: boolean,
+): HttpResponse {
+  if (raw !== undefined) {
+    return { status, headers: { ...headers, 'content-type': raw.type }, body: raw.body }
+  }
   if (resource === undefined) return { status, ...(headers && { headers }), body: '' }
   const body = isPretty ? JSON.stringify(resource, undefined, 2) : canonicalText(resource)
   return { status, headers: { ...headers, 'content-type': `${FHIR_JSON}; charset=utf-8` }, body }

@@ -10,6 +10,8 @@
 
 import { assert, AssertionFailure, logFacts, newUuid, type HttpResponse } from '#base'
 import { bundle } from './batch.ts'
+import { endExport, exportFile, exportRecords, exportStatus } from './bulk/bulk.ts'
+import { BulkJobs } from './bulk/jobs.ts'
 import { capabilityStatement } from './capability.ts'
 import {
   FHIR_BASE,
@@ -31,21 +33,32 @@ import { validate } from './validating.ts'
 import { conditionalDelete, conditionalUpdate, create, remove, update } from './writing.ts'
 
 /** A FHIR server over one vault. */
-export interface Fhir {
+export interface Fhir extends Disposable {
   /** Answers one request; what is not under `FHIR_BASE` is refused too. Never rejects. */
   handle(request: FhirRequest): Promise<HttpResponse>
 }
 
-export const createFhir = (options: FhirOptions): Fhir => ({
-  handle: (request) => handle(options, request),
-})
+/** A server; what it does in the background ends when it is disposed. */
+export function createFhir(options: FhirOptions): Fhir {
+  const bulk = new BulkJobs(options)
+  return {
+    handle: (request) => handle(options, bulk, request),
+    [Symbol.dispose]: () => {
+      bulk[Symbol.dispose]()
+    },
+  }
+}
 
-async function handle(options: FhirOptions, request: FhirRequest): Promise<HttpResponse> {
+async function handle(
+  options: FhirOptions,
+  bulk: BulkJobs,
+  request: FhirRequest,
+): Promise<HttpResponse> {
   const id = requestIdOf(options, request)
   const isPretty = request.query.get('_pretty') === 'true'
   let answer: Answer
   try {
-    answer = await answerTo(options, request)
+    answer = await answerTo(options, bulk, request)
   } catch (error) {
     answer = refusedAnswer(options, error)
   }
@@ -54,14 +67,21 @@ async function handle(options: FhirOptions, request: FhirRequest): Promise<HttpR
   return request.method === 'HEAD' ? { ...response, body: '' } : response
 }
 
-async function answerTo(options: FhirOptions, request: FhirRequest): Promise<Answer> {
+async function answerTo(
+  options: FhirOptions,
+  bulk: BulkJobs,
+  request: FhirRequest,
+): Promise<Answer> {
   const { method, path, query } = request
-  checkAccepted(request.header('accept'), query.get('_format'))
   if (path !== FHIR_BASE && !path.startsWith(`${FHIR_BASE}/`)) {
     throw new FhirRefusal('FHIR_PATH_UNKNOWN', `The FHIR server is at ${FHIR_BASE}`)
   }
   const below = path.slice(FHIR_BASE.length).replace(/^\/|\/$/g, '')
   const routed = routeOf(method, below, query)
+  // A file of lines, and what lists such files, are no resources.
+  if (!RAW.includes(routed.interaction)) {
+    checkAccepted(request.header('accept'), query.get('_format'))
+  }
   const base = options.base ?? `https://${request.header('host') ?? 'localhost'}${FHIR_BASE}`
   if (routed.interaction === 'capabilities') {
     return { status: 200, resource: capabilityStatement(options, base) }
@@ -71,7 +91,7 @@ async function answerTo(options: FhirOptions, request: FhirRequest): Promise<Ans
     throw new FhirRefusal('FHIR_CALLER_UNKNOWN', 'The certificate names no client of this server')
   }
   const preference = preferenceOf(request.header('prefer'))
-  const call: Call = { ...routed, options, session, request, base, preference }
+  const call: Call = { ...routed, options, bulk, session, request, base, preference }
   if (routed.interaction === 'bundle') return await bundle(call, (entry) => perform(entry))
   return await interactionOf(call)(call)
 }
@@ -110,6 +130,12 @@ const INTERACTIONS: Readonly<
   'search-type': search,
   'search-compartment': searchCompartment,
   everything,
+  'export-system': exportRecords,
+  'export-patients': exportRecords,
+  'export-group': exportRecords,
+  'export-status': exportStatus,
+  'export-end': endExport,
+  'export-file': exportFile,
 }
 
 function refusedAnswer({ log }: FhirOptions, error: unknown): Answer {
@@ -132,4 +158,5 @@ function requestIdOf({ random }: FhirOptions, request: FhirRequest): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : newUuid(random)
 }
 
+const RAW: readonly Interaction[] = ['export-status', 'export-file']
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/

@@ -5,10 +5,18 @@
  */
 
 import assert from 'node:assert/strict'
-import { SecretBytes, siteId, utf8 } from '#base'
+import { SecretBytes, siteId, textOf, utf8 } from '#base'
 import { AuditLog, auditMigrations } from '#audit'
 import { newDualSigner, newSigningKeyPair, verifierOf } from '#crypto'
-import { createFhir, type Decision, type DecisionFacts, type FhirRequest } from '#fhir'
+import {
+  createFhir,
+  fhirMigrations,
+  type Decision,
+  type DecisionFacts,
+  type Fhir,
+  type FhirOptions,
+  type FhirRequest,
+} from '#fhir'
 import { readJson, type JsonObject } from '#health'
 import { openVault, vaultMigrations } from '#vault'
 import { MemoryDisk, MemoryLog, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
@@ -33,7 +41,7 @@ export async function newServer(
   decide: (facts: DecisionFacts) => Decision = () => ({ permit: true }),
 ) {
   const site = siteId('bristol')
-  const store = new MemoryStore([...auditMigrations, ...vaultMigrations])
+  const store = new MemoryStore([...auditMigrations, ...vaultMigrations, ...fhirMigrations])
   const time = new SimulatedTime()
   const clock = time.view()
   const random = seededRandom(1, 'fhir')
@@ -47,20 +55,27 @@ export async function newServer(
     },
   })
   using rootKey = SecretBytes.copyOf(new Uint8Array(32).fill(7))
+  const disk = new MemoryDisk()
   const vault = await openVault({
-    ...{ site, store, clock, random, audit: log, signer, rootKey },
-    disk: new MemoryDisk(),
+    ...{ site, store, disk, clock, random, audit: log, signer, rootKey },
     verifiersOf: () => [verifierOf(signer)],
     acceptOnlySynthetic: false,
   })
   const messages = new MemoryLog()
-  const fhir = createFhir({
-    ...{ vault, clock, random, log: messages, version: '1.2.3' },
+  const options: FhirOptions = {
+    ...{ site, store, disk, vault, clock, random, log: messages, version: '1.2.3' },
     base: 'https://records.example/fhir',
     authenticate: (request) =>
       request.client === undefined ? undefined : { actor: request.client.commonName ?? '', decide },
-  })
-  const ask = async (line: string, { body, headers = {} }: Ask = {}): Promise<Answered> => {
+  }
+  const fhir = createFhir(options)
+  return { ask: clientOf(fhir), vault, store, disk, time, log, fhir, messages, options }
+}
+
+/** Asks a server, as somebody. */
+export const clientOf =
+  (fhir: Fhir, commonName = 'ward') =>
+  async (line: string, { body, headers = {} }: Ask = {}): Promise<Answered> => {
     const [method, target] = line.split(' ')
     const [path, query] = target.split('?')
     const sent = typeof body === 'string' ? body : body && JSON.stringify(body)
@@ -68,16 +83,15 @@ export async function newServer(
       ...{ method, path: `/fhir${path}`, query: new URLSearchParams(query) },
       contentType: headers['content-type'] ?? (sent && 'application/fhir+json'),
       body: utf8(sent ?? ''),
-      client: { commonName: 'ward', uriNames: [], serialNumber: '1', fingerprint: '00' },
+      client: { commonName, uriNames: [], serialNumber: '1', fingerprint: '00' },
       header: (name) => headers[name],
     }
     const answer = await fhir.handle(request)
-    const text = typeof answer.body === 'string' ? answer.body : ''
-    const read = text === '' ? undefined : (readJson(utf8(text)) as JsonObject)
+    const text = typeof answer.body === 'string' ? answer.body : textOf(answer.body)
+    const isLines = answer.headers?.['content-type'] === 'application/fhir+ndjson'
+    const read = text === '' || isLines ? undefined : (readJson(utf8(text)) as JsonObject)
     return { status: answer.status, headers: answer.headers ?? {}, text, body: read }
   }
-  return { ask, vault, store, time, log, fhir, messages }
-}
 
 /** The issues of an OperationOutcome. */
 export function issuesIn({ body }: Answered): readonly JsonObject[] {

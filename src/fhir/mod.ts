@@ -11,6 +11,7 @@
  * @module
  */
 
+export { bulkMigrations as fhirMigrations } from './bulk/job.ts'
 export { FHIR_BASE, type FhirOptions, type FhirRequest } from './context.ts'
 export { createFhir, type Fhir } from './fhir.ts'
 export { FHIR_JSON } from './negotiation.ts'

@@ -45,6 +45,8 @@ export type FhirRefusalCode =
   | 'FHIR_TOO_LARGE'
   /** A search that would look at more than one request may. */
   | 'FHIR_TOO_COSTLY'
+  /** As much of this kind is under way as the site takes on; later there may be room. */
+  | 'FHIR_BUSY'
   /** The patch cannot be applied to what is stored. */
   | 'FHIR_PATCH_FAILED'
   /** The rules of this site refuse the resource. */
@@ -89,6 +91,7 @@ export const REFUSALS: Readonly<
   FHIR_BUNDLE_INVALID: { status: 400, issue: 'structure' },
   FHIR_TOO_LARGE: { status: 413, issue: 'too-long' },
   FHIR_TOO_COSTLY: { status: 400, issue: 'too-costly' },
+  FHIR_BUSY: { status: 429, issue: 'throttled' },
   FHIR_PATCH_FAILED: { status: 422, issue: 'processing' },
   FHIR_RULE_BROKEN: { status: 422, issue: 'business-rule' },
   FHIR_NOT_SUPPORTED: { status: 501, issue: 'not-supported' },

@@ -30,6 +30,12 @@ export type Interaction =
   | 'search-type'
   | 'search-compartment'
   | 'everything'
+  | 'export-system'
+  | 'export-patients'
+  | 'export-group'
+  | 'export-status'
+  | 'export-file'
+  | 'export-end'
   | 'validate'
 
 /** One way to ask. */
@@ -54,6 +60,7 @@ export interface Routed {
 }
 
 const HISTORY = ['_count', '_page', '_since', '_at', ...PART_PARAMETERS] as const
+const BULK = ['_outputFormat', '_since', '_type'] as const
 /** Parameters that every interaction knows. */
 const GENERAL: readonly string[] = ['_format', '_pretty']
 
@@ -62,6 +69,12 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: 'metadata', interaction: 'capabilities' },
   { method: 'POST', path: '', interaction: 'bundle' },
   { method: 'GET', path: '_history', interaction: 'history-system', parameters: HISTORY },
+  { method: 'GET', path: '$export', interaction: 'export-system', parameters: BULK },
+  { method: 'GET', path: 'Patient/$export', interaction: 'export-patients', parameters: BULK },
+  { method: 'GET', path: 'Group/[id]/$export', interaction: 'export-group', parameters: BULK },
+  { method: 'GET', path: '$export-status/[id]', interaction: 'export-status' },
+  { method: 'DELETE', path: '$export-status/[id]', interaction: 'export-end' },
+  { method: 'GET', path: '$export-file/[id]/[version]', interaction: 'export-file' },
   { method: 'POST', path: '[type]', interaction: 'create' },
   { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: HISTORY },
   { method: 'POST', path: '[type]/$validate', interaction: 'validate' },

@@ -11,7 +11,7 @@
 import type { JsonObject } from '#health'
 
 /** What is done with a resource. */
-export type Action = 'read' | 'history' | 'search' | 'create' | 'update' | 'delete'
+export type Action = 'read' | 'history' | 'search' | 'create' | 'update' | 'delete' | 'export'
 
 /** What is known when a decision is asked for. */
 export interface DecisionFacts {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Ports } from '#base'
+import { siteId, type Ports } from '#base'
 import {
   createFhir,
   FHIR_JSON,
@@ -24,8 +24,8 @@ import type { Vault } from '#vault'
 import type { FhirClient, SiteConfiguration } from './config.ts'
 
 export interface FhirServiceInput {
-  readonly configuration: Pick<SiteConfiguration, 'fhir'>
-  readonly ports: Pick<Ports, 'clock' | 'random' | 'log'>
+  readonly configuration: Pick<SiteConfiguration, 'fhir' | 'site'>
+  readonly ports: Pick<Ports, 'clock' | 'random' | 'log' | 'store' | 'disk'>
   readonly vault: Vault
   readonly version: string
 }
@@ -35,7 +35,7 @@ export function newFhir({ configuration, ports, vault, version }: FhirServiceInp
   const { base, references = 'any', clients = [] } = configuration.fhir ?? {}
   const known = new Map<string, FhirClient>(clients.map((client) => [client.name, client]))
   return createFhir({
-    ...{ ...ports, vault, version, base, references },
+    ...{ ...ports, vault, version, base, references, site: siteId(configuration.site) },
     authenticate: ({ client: certificate }) => {
       const name = callerOf(certificate)
       const client = name === undefined ? undefined : known.get(name)
@@ -69,4 +69,4 @@ const ISSUES: Readonly<Partial<Record<number, string>>> = {
 /** Octets of one request. */
 export const FHIR_BODY_OCTETS_MAX = JSON_OCTETS_MAX
 export const FHIR_TYPE = `${FHIR_JSON}; charset=utf-8`
-const READING: readonly Action[] = ['read', 'history', 'search']
+const READING: readonly Action[] = ['read', 'history', 'search', 'export']

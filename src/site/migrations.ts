@@ -49,5 +49,6 @@ export async function siteMigrations(
 async function recordMigrations(): Promise<readonly Migration[]> {
   const { vaultMigrations } = await import('#vault')
   const { exchangeMigrations } = await import('#exchange')
-  return [...vaultMigrations, ...exchangeMigrations]
+  const { fhirMigrations } = await import('#fhir')
+  return [...vaultMigrations, ...exchangeMigrations, ...fhirMigrations]
 }

@@ -31,6 +31,8 @@ export interface Records {
 /** FHIR R4, for a listener. */
 export interface FhirDesk {
   readonly handle: (request: FhirRequest) => Promise<HttpResponse>
+  /** Ends what runs in the background. */
+  readonly close: () => void
   /** What the listener itself answers to what is no request. */
   readonly errorBody: (status: number, message: string) => string
   readonly errorType: string
@@ -68,6 +70,9 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     exchange,
     fhir: {
       handle: (request) => fhir.handle(request),
+      close: () => {
+        fhir[Symbol.dispose]()
+      },
       errorBody: fhirErrorBody,
       errorType: FHIR_TYPE,
       bodyOctetsMax: FHIR_BODY_OCTETS_MAX,

@@ -185,6 +185,7 @@ export class Site {
     const { kme, keystore, preShared, couriers, map, relay } = this.parts
     this.#tending?.()
     this.parts.control.stop()
+    records?.fhir.close()
     await records?.exchange.stop()
     map.stop()
     await relay.stop()

@@ -44,6 +44,7 @@ import {
 } from './records.ts'
 import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
+import { walk, type WalkQuery, type WalkStep } from './walk.ts'
 import { Writer } from './writer.ts'
 
 export interface VaultOptions extends VaultPorts {
@@ -148,6 +149,11 @@ export class Vault implements Disposable {
   /** A page of what a query finds among the resources of this site: see `search`. */
   search(query: SearchQuery, asked: SearchAsked): Promise<SearchPage> {
     return search(this.#context, query, asked)
+  }
+
+  /** Everything of some records, chart by chart: see `walk`. */
+  walk(query: WalkQuery, asked: SearchAsked): AsyncGenerator<WalkStep> {
+    return walk(this.#context, query, asked)
   }
 
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */
