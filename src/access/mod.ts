@@ -37,6 +37,23 @@ export { breachesOf, INVARIANTS, type Breach, type Invariant } from './invariant
 export { highWaterMark, labelsOf, securityTags, type Labels } from './labels.ts'
 export type * from './model.ts'
 export { accessMigrations, onceOnlyIn } from './once.ts'
+export * from './people/people.ts'
+export {
+  DELEGATION_REASONS,
+  NewPersonShape,
+  PERSON_KINDS,
+  PERSON_STATES,
+  PersonShape,
+  RoleChangeShape,
+  type NewPerson,
+  type Person,
+  type PersonKind,
+  type PersonState,
+  type RoleChange,
+  type SecondFactor,
+} from './people/person.ts'
+export { SignIn, type Credentials, type SignedIn, type SignInInput } from './people/sign-in.ts'
+export { totpCode, totpUri } from './people/totp.ts'
 export type { DisclosureForm, Policy, PolicySources } from './policy-set.ts'
 export { AccessRefusal, type AccessRefusalCode } from './refusal.ts'
 export {
@@ -49,6 +66,13 @@ export {
   type ScopeLevel,
   type ScopeList,
 } from './scopes.ts'
+export {
+  SealedRows,
+  sealedRowMigrations,
+  type Kept,
+  type RowKind,
+  type RowsInput,
+} from './sealed-rows.ts'
 export {
   SIGNATURE_ALGORITHMS,
   type SignatureAlgorithm,

@@ -18,6 +18,28 @@ export type AccessRefusalCode =
   | 'ACCESS_ASSERTION_REPLAYED'
   /** A list of scopes is too long, or holds what no scope is made of. */
   | 'ACCESS_SCOPE_INVALID'
+  /** A row of people, apps or what they were given was altered, or sealed under another key. */
+  | 'ACCESS_ROW_DAMAGED'
+  | 'ACCESS_ROW_TOO_LARGE'
+  /** Nobody of that login name or identifier. */
+  | 'ACCESS_PERSON_UNKNOWN'
+  /** The login name, or a name at another provider, is somebody's already. */
+  | 'ACCESS_PERSON_EXISTS'
+  /** What is said of a person cannot be, or cannot become so from here. */
+  | 'ACCESS_PERSON_INVALID'
+  /** Roles that one person must not hold together, or that are not for this kind of person. */
+  | 'ACCESS_ROLES_FORBIDDEN'
+  /** No change of roles of that name waits, or no longer. */
+  | 'ACCESS_CHANGE_UNKNOWN'
+  /** Somebody else has to ask for this, or to agree to it. */
+  | 'ACCESS_CHANGE_FORBIDDEN'
+  | 'ACCESS_PASSWORD_INVALID'
+  /** Name, password or second factor are not right; which of them is not said. */
+  | 'ACCESS_SIGN_IN_DENIED'
+  /** Too many attempts have failed; `waitMs` says for how long. */
+  | 'ACCESS_SIGN_IN_TRY_AGAIN'
+  /** Too many people sign in at this moment. */
+  | 'ACCESS_SIGN_IN_BUSY'
 
 /** A refusal the caller can act on. Never says what a secret or a token held. */
 export class AccessRefusal extends Refusal<AccessRefusalCode> {
