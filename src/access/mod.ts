@@ -36,7 +36,8 @@ export { gridPage } from './grid-page.ts'
 export { breachesOf, INVARIANTS, type Breach, type Invariant } from './invariants.ts'
 export { highWaterMark, labelsOf, securityTags, type Labels } from './labels.ts'
 export type * from './model.ts'
-export { accessMigrations, onceOnlyIn } from './once.ts'
+export { accessMigrations } from './migrations.ts'
+export { onceOnlyIn } from './once.ts'
 export * from './people/people.ts'
 export {
   DELEGATION_REASONS,
@@ -47,6 +48,7 @@ export {
   RoleChangeShape,
   type NewPerson,
   type Person,
+  type PersonDetails,
   type PersonKind,
   type PersonState,
   type RoleChange,
@@ -66,13 +68,7 @@ export {
   type ScopeLevel,
   type ScopeList,
 } from './scopes.ts'
-export {
-  SealedRows,
-  sealedRowMigrations,
-  type Kept,
-  type RowKind,
-  type RowsInput,
-} from './sealed-rows.ts'
+export { SealedRows, type Kept, type RowKind, type RowsInput } from './sealed-rows.ts'
 export {
   SIGNATURE_ALGORITHMS,
   type SignatureAlgorithm,

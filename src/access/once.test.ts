@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import type { EpochMs } from '#base'
 import { MemoryStore } from '#world/ports'
 import { after, ELSEWHERE, HERE, NOW } from './fixture.test.ts'
-import { accessMigrations, onceOnlyIn } from './once.ts'
+import { onceMigrations, onceOnlyIn } from './once.ts'
 
-function memory(store = new MemoryStore(accessMigrations)) {
+function memory(store = new MemoryStore(onceMigrations)) {
   let at: EpochMs = NOW
   const now = () => at
   const pass = (ms: number) => {

@@ -29,7 +29,7 @@ interface OnceTable {
 }
 
 /** The table of this module. */
-export const accessMigrations: readonly Migration[] = [
+export const onceMigrations: readonly Migration[] = [
   {
     id: 'access-once-1',
     statements: [
@@ -41,7 +41,7 @@ export const accessMigrations: readonly Migration[] = [
   },
 ]
 
-/** A memory of what was used, over a store with `accessMigrations`. */
+/** A memory of what was used, over a store with `onceMigrations`. */
 export const onceOnlyIn = (options: {
   readonly store: Store
   readonly site: SiteId

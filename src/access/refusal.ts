@@ -36,6 +36,8 @@ export type AccessRefusalCode =
   | 'ACCESS_PASSWORD_INVALID'
   /** Name, password or second factor are not right; which of them is not said. */
   | 'ACCESS_SIGN_IN_DENIED'
+  /** A second factor is needed, shown not longer than five minutes ago. */
+  | 'ACCESS_SECOND_FACTOR_DENIED'
   /** Too many attempts have failed; `waitMs` says for how long. */
   | 'ACCESS_SIGN_IN_TRY_AGAIN'
   /** Too many people sign in at this moment. */

@@ -15,6 +15,7 @@
 import {
   bind,
   cborDoor,
+  door,
   statement,
   tablesOf,
   toCbor,
@@ -63,12 +64,14 @@ export class SealedRows<S extends TSchema> {
   readonly #kind: string
   readonly #octetsMax: number
   readonly #open: (octets: Uint8Array) => Static<S>
+  readonly #check: (value: unknown) => Static<S>
 
   constructor(input: RowsInput, { kind, shape, octetsMax }: RowKind<S>) {
     this.#input = input
     this.#kind = kind
     this.#octetsMax = octetsMax
     this.#open = cborDoor(shape, `${kind} row`, octetsMax)
+    this.#check = door(shape, `${kind} row`)
   }
 
   /** @throws AccessRefusal `ACCESS_ROW_DAMAGED` */
@@ -136,7 +139,8 @@ export class SealedRows<S extends TSchema> {
 
   #sealed(id: string, version: number, value: Static<S>): [Uint8Array, Uint8Array] {
     const { random, key } = this.#input
-    const octets = toCbor(value as CborValue)
+    // What could not be read again is not written.
+    const octets = toCbor(this.#check(value) as CborValue)
     if (octets.length > this.#octetsMax) {
       const message = `A row has at most ${this.#octetsMax} octets, got ${octets.length}`
       throw new AccessRefusal('ACCESS_ROW_TOO_LARGE', message)

@@ -56,6 +56,12 @@ export async function askNewSecret(terminal: Terminal, message: string): Promise
   return unlessCancelled<string>(await password({ ...terminal, ...again }))
 }
 
+/** A secret, typed once and never shown. @throws CliRefusal `INTERRUPTED` */
+export async function askSecret(terminal: Terminal, message: string): Promise<string> {
+  const { password } = await import('@clack/prompts')
+  return unlessCancelled<string>(await password({ ...terminal, message }))
+}
+
 /** One of several. @throws CliRefusal `INTERRUPTED` */
 export async function askChoice<T extends string>(
   terminal: Terminal,

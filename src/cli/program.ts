@@ -17,6 +17,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addKeyCommands } from './commands/key.ts'
 import { addNetworkCommands } from './commands/network.ts'
 import { addExposureCommands } from './commands/network-exposure.ts'
+import { addPersonCommands } from './commands/person.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteCommands } from './commands/site.ts'
@@ -58,6 +59,7 @@ export function newProgram(powers: Powers): Command {
   addConfigCommands(program, powers)
   addDoctorCommand(program, powers)
   addRecordCommands(program, powers)
+  addPersonCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)
   addNetworkCommands(program, powers)

@@ -7,6 +7,7 @@
 import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
 import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { LinkHistoryShape } from './link-history.ts'
+import { peopleRoutes } from './people.ts'
 import { rawBody, route } from './route.ts'
 import {
   AlarmShape,
@@ -260,6 +261,7 @@ export const siteRoutes = {
     body: nothing,
     answer: Type.Array(AlarmShape),
   }),
+  ...peopleRoutes,
   consoleLink: route({
     method: 'POST',
     path: '/v1/console/link',

@@ -36,6 +36,7 @@ import type { KmeLink } from './kme-link.ts'
 import type { LinkRunner } from './link-runner.ts'
 import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
+import { peopleHandlers, type Asker } from './people.ts'
 import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
 
@@ -55,12 +56,21 @@ export class AdminRefusal extends Refusal<
   override readonly name = 'AdminRefusal'
 }
 
-export const adminHandlers = (parts: SiteParts): Handlers<SiteRoutes> => ({
-  ...siteHandlers(parts),
-  ...networkHandlers(parts),
-  ...recordHandlers(parts),
-  ...logHandlers(parts),
-})
+/** @param asker   the operator at the admin socket, unless somebody has signed in */
+export const adminHandlers = (
+  parts: SiteParts,
+  asker: Asker = { kind: 'operator' },
+): Handlers<SiteRoutes> => {
+  const { configuration, ports } = parts.options
+  const about = { site: configuration.site, clock: ports.clock }
+  return {
+    ...siteHandlers(parts),
+    ...networkHandlers(parts),
+    ...recordHandlers(parts),
+    ...logHandlers(parts),
+    ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
+  }
+}
 
 function siteHandlers(parts: SiteParts) {
   const { alarms, options } = parts

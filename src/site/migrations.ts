@@ -47,8 +47,9 @@ export async function siteMigrations(
 
 /** Loaded only where there are records. */
 async function recordMigrations(): Promise<readonly Migration[]> {
+  const { accessMigrations } = await import('#access')
   const { vaultMigrations } = await import('#vault')
   const { exchangeMigrations } = await import('#exchange')
   const { fhirMigrations } = await import('#fhir')
-  return [...vaultMigrations, ...exchangeMigrations, ...fhirMigrations]
+  return [...vaultMigrations, ...exchangeMigrations, ...fhirMigrations, ...accessMigrations]
 }

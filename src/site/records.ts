@@ -18,6 +18,7 @@ import { openVault, type Vault } from '#vault'
 import { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE, newFhir } from './fhir-service.ts'
 import { formerKeysOf, type FormerStatement } from './known-sites.ts'
 import type { Peers } from './peers.ts'
+import { openPeople, type PeopleDesk } from './people.ts'
 import { keyFor } from './root-key.ts'
 import type { Sessions } from './sessions.ts'
 import type { SiteOptions } from './site.ts'
@@ -26,6 +27,7 @@ export interface Records {
   readonly vault: Vault
   readonly exchange: Exchange
   readonly fhir: FhirDesk
+  readonly desk: PeopleDesk
 }
 
 /** FHIR R4, for a listener. */
@@ -64,10 +66,15 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     acceptOnlySynthetic: configuration.profile === 'demo',
   })
   const exchange = newExchange(options, { ...input, vault })
+  const desk = openPeople({
+    ...{ site: configuration.site, ports, audit },
+    key: keyFor(root, 'people'),
+  })
   const fhir = newFhir({ configuration, ports, version, vault })
   return {
     vault,
     exchange,
+    desk,
     fhir: {
       handle: (request) => fhir.handle(request),
       close: () => {

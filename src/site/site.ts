@@ -201,6 +201,7 @@ export class Site {
     kme.close()
     await keystore.close()
     records?.vault[Symbol.dispose]()
+    records?.desk.close()
     preShared[Symbol.dispose]()
   }
 

@@ -48,6 +48,16 @@ const ACTING: readonly string[] = [
   // These need a network that runs: test/process/network-up.test.ts.
   ...['network up', 'network show', 'network attack', 'network cut', 'network mend'],
   ...['network kill', 'network start', 'network pardon'],
+  ...[
+    'person add',
+    'person set',
+    'person role',
+    'person agree',
+    'person refuse',
+    'person password',
+  ],
+  ...['person second-factor add', 'person second-factor prove', 'person second-factor remove'],
+  ...['person suspend', 'person resume', 'person end', 'person delegate'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {
@@ -193,6 +203,8 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
   assert.equal(state, 'delivered')
   const [quantumKey] = protection?.keyIds ?? []
   const [link] = (await bristol.status()).links
+  const reader = { kind: 'person', login: 'reader', name: 'R. Eader' } as const
+  await bristol.admin.call('addPerson', {}, reader)
   return [
     { args: ['status'] },
     { args: ['link', 'list'] },
@@ -216,6 +228,9 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['record', 'get', patient], person: false },
     { args: ['transfer', 'list'] },
     { args: ['transfer', 'show', transfer] },
+    { args: ['person', 'list'] },
+    { args: ['person', 'show', 'reader'] },
+    { args: ['person', 'changes'] },
     { args: ['audit', 'tail'] },
     { args: ['audit', 'verify'] },
     { args: ['audit', 'prove', '0'], person: false },

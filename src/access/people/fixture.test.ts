@@ -8,7 +8,7 @@ import { SecretBytes, siteId, type EpochMs, type TSchema } from '#base'
 import { AuditLog, auditMigrations } from '#audit'
 import { newSigningKeyPair } from '#crypto'
 import { MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
-import { accessMigrations, onceOnlyIn } from '../once.ts'
+import { onceMigrations, onceOnlyIn } from '../once.ts'
 import { SealedRows, sealedRowMigrations, type RowKind, type RowsInput } from '../sealed-rows.ts'
 import { People } from './people.ts'
 import type { Person, RoleChange } from './person.ts'
@@ -19,7 +19,7 @@ export const SITE = siteId('bristol')
 export const PASSWORD = 'correct horse battery'
 
 export async function newPeople() {
-  const store = new MemoryStore([...auditMigrations, ...accessMigrations, ...sealedRowMigrations])
+  const store = new MemoryStore([...auditMigrations, ...onceMigrations, ...sealedRowMigrations])
   const time = new SimulatedTime()
   const clock = time.view()
   const ed25519 = newSigningKeyPair('ed25519')

@@ -16,10 +16,9 @@ import {
   Exactly,
   isUuid,
   newUuid,
+  Octets,
   refusedWith,
   Text,
-  toCbor,
-  Type,
   UuidText,
   Whole,
   type Clock,
@@ -27,12 +26,13 @@ import {
   type Statement,
   type Static,
 } from '#base'
-import { newCommitment, type AuditTrail } from '#audit'
+import { bindParts, type AuditTrail } from '#audit'
 import type { Principal, Relationship } from '../model.ts'
 import { AccessRefusal } from '../refusal.ts'
 import { SealedRows, type Kept, type RowsInput } from '../sealed-rows.ts'
 import { keptPassword, checkPassword } from './password.ts'
 import {
+  describedAs,
   loginTag,
   needsSecond,
   newPerson,
@@ -50,6 +50,7 @@ import {
   type Delegating,
   type NewPerson,
   type Person,
+  type PersonDetails,
   type PersonState,
   type RoleChange,
 } from './person.ts'
@@ -178,7 +179,7 @@ export class People {
 
   async #changeRoles(name: string, change: RoleChange, by: string): Promise<RoleOutcome> {
     const kept = await this.#kept(name)
-    if (by === kept.id) throw forbidden('Nobody changes roles of his own')
+    checkOther(kept.value, by)
     const next = withRoles(kept.value, change)
     const isFirst =
       by === OPERATOR &&
@@ -246,9 +247,20 @@ export class People {
   setState(name: string, state: PersonState, by: string): Promise<Person> {
     return this.#inTurn(async () => {
       const kept = await this.#kept(name)
+      checkOther(kept.value, by)
       const person = withState(kept.value, state)
       return await this.#replace(kept, ended(person), { by, what: state, detail: '' })
     })
+  }
+
+  /** Says something anew of a person: name, references, department, care teams. */
+  async describe(name: string, details: PersonDetails, by: string): Promise<Person> {
+    const detail = Object.keys(details).join(' ')
+    const describe = (person: Person): Person => {
+      checkOther(person, by)
+      return ended(describedAs(person, details))
+    }
+    return await this.update(name, describe, { by, what: 'described', detail })
   }
 
   /** Sets a password. @throws AccessRefusal `ACCESS_PASSWORD_INVALID` */
@@ -391,12 +403,13 @@ export class People {
   #told(person: string, version: number, told: Omit<Telling, 'at'>): Statement[] {
     const { clock, random, audit } = this.#input
     const at = clock.now()
-    const telling = { ...told, at, person }
-    const { commitment, salt } = newCommitment(random, toCbor(telling))
-    const line = { ...telling, salt }
+    const { by, what, detail } = told
+    const general = JSON.stringify({ at, by, what, person })
+    const { commitment, ...opening } = bindParts(random, { general, particular: detail })
+    const line = { ...told, at, person, ...opening }
     const id = `${person}-${String(version).padStart(10, '0')}`
     const facts = { who: person, version }
-    const event = { kind: `people.${told.what}`, at, actor: told.by, facts, commitment }
+    const event = { kind: `people.${what}`, at, actor: by, facts, commitment }
     return [...this.#history.insert(id, line), audit.append(event)]
   }
 }
@@ -412,6 +425,11 @@ interface Telling {
 
 /** Sessions and tokens that stand are void from here. */
 const ended = (person: Person): Person => ({ ...person, epoch: person.epoch + 1 })
+
+/** @throws AccessRefusal `ACCESS_CHANGE_FORBIDDEN` for whoever would change the own rights */
+function checkOther({ id }: Person, by: string): void {
+  if (by === id) throw forbidden('Nobody changes the own rights: ask somebody else')
+}
 
 const isApprover = ({ roles, employment }: Person): boolean =>
   roles.includes(APPROVER) && employment === 'active'
@@ -448,7 +466,9 @@ const HistoryShape = Exactly({
   by: Text(64, 1),
   what: Text(32, 1),
   detail: Text(2048),
-  salt: Type.Uint8Array({ minByteLength: 32, maxByteLength: 32 }),
+  /** What opens the entry of the log: see `bindParts` of the audit room. */
+  inner: Octets(32),
+  salts: Exactly({ general: Octets(32), particular: Octets(32) }),
 })
 
 /** Whoever reaches the admin socket. */

@@ -119,6 +119,14 @@ export const NewPersonShape = Exactly({
 })
 export type NewPerson = Static<typeof NewPersonShape>
 
+/** What may be said anew of somebody; an empty department is none. */
+export interface PersonDetails {
+  readonly name?: string
+  readonly references?: string[]
+  readonly department?: string
+  readonly careTeams?: string[]
+}
+
 /** Roles and clearances that are to come and to go. */
 export const RoleChangeShape = Exactly({
   add: Roles,
@@ -131,20 +139,43 @@ export type RoleChange = Static<typeof RoleChangeShape>
 /** Somebody new, without any role; patients and services have the one that they are. */
 export function newPerson(wish: NewPerson, about: { id: string; at: EpochMs }): Person {
   const { kind, references = [], careTeams = [] } = wish
-  const isPatient = kind === 'patient'
-  const patients = references.filter((reference) => reference.startsWith('Patient/'))
-  if (isPatient ? patients.length > 1 : patients.length > 0) {
-    throw invalid('Expected one reference to a patient at most, and of a patient only')
-  }
+  checkReferences(kind, references)
   return {
     ...wish,
     ...{ id: about.id, since: about.at, references, careTeams },
-    roles: kind === 'service' ? ['service'] : patients.length > 0 ? ['patient'] : [],
+    roles: rolesByKind(kind, references),
     clearances: [],
     employment: kind === 'person' ? 'active' : 'none',
     ...{ delegations: [], proxies: [], subjects: [], factors: [], epoch: 0 },
   }
 }
+
+/** A person of whom something is said anew. */
+export function describedAs(person: Person, details: PersonDetails): Person {
+  const { references = person.references } = details
+  checkReferences(person.kind, references)
+  const byKind = rolesByKind(person.kind, references)
+  const isKept = (role: Role): boolean => role !== 'patient' && person.roles.includes(role)
+  const roles = ROLES.filter((role) => byKind.includes(role) || isKept(role))
+  const next: Person = { ...person, ...details, roles }
+  if (next.department === '') delete next.department
+  return next
+}
+
+function checkReferences(kind: PersonKind, references: readonly string[]): void {
+  const patients = references.filter(isPatient).length
+  if (patients > (kind === 'patient' ? 1 : 0)) {
+    throw invalid('Expected one reference to a patient at most, and of a patient only')
+  }
+}
+
+/** The roles that follow from what somebody is. */
+function rolesByKind(kind: PersonKind, references: readonly string[]): Role[] {
+  if (kind === 'service') return ['service']
+  return references.some(isPatient) ? ['patient'] : []
+}
+
+const isPatient = (reference: string): boolean => reference.startsWith('Patient/')
 
 /**
  * A person after a change of roles.
@@ -253,7 +284,7 @@ export const needsSecond = ({ add, clear }: RoleChange): boolean =>
 /** A person as decisions know one. @param delegators   those whose ties are lent to this person */
 export function principalFrom(person: Person, delegators: readonly Person[]): Principal {
   const { id, kind, roles, references, department, careTeams, clearances } = person
-  const patient = references.find((reference) => reference.startsWith('Patient/'))
+  const patient = references.find(isPatient)
   return {
     ...{ id, kind, roles, references, careTeams, clearances },
     ...(department === undefined ? {} : { department }),

@@ -34,6 +34,11 @@ test('whoever has an app needs its code from the first that was right, each once
   const { site, id, attempt } = await ada()
   const codeAt = await withTotp(site, id)
   await attempt(PASSWORD)
+  await assert.rejects(
+    attempt(PASSWORD, '000000', 'ada', '192.0.2.7'),
+    DENIED,
+    'what is shown must be right',
+  )
   const code = codeAt(site.clock.now())
   const signedIn = await attempt(PASSWORD, code)
   assert.equal(signedIn.secondFactorAt, site.clock.now())

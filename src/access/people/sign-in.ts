@@ -70,7 +70,7 @@ export class SignIn {
     const at = this.#input.clock.now()
     const hasFactor = person.factors.some(isProven)
     const isShown = code !== '' && (await this.#takeCode(person, code))
-    if (hasFactor && !isShown) throw await this.#denied(person)
+    if ((hasFactor || code !== '') && !isShown) throw await this.#denied(person)
     this.#throttle.succeeded(counted)
     return await this.#signedIn(person, at, isShown)
   }
@@ -85,7 +85,8 @@ export class SignIn {
     const counted = this.#begin(person.login, source)
     if (!mayEnter(person) || !(await this.#takeCode(person, code))) throw await this.#denied(person)
     this.#throttle.succeeded(counted)
-    return await this.#signedIn(person, this.#input.clock.now(), true)
+    const secondFactorAt = this.#input.clock.now()
+    return { ...(await this.#signedIn(person, secondFactorAt, true)), secondFactorAt }
   }
 
   #begin(login: string, source: string): { readonly account: string; readonly source: string } {

@@ -1,0 +1,185 @@
+/**
+ * The people of a site, as the operator and as people with the right role deal with them.
+ *
+ * @module
+ */
+
+import { door, epochMs, siteId, type EpochMs, type Ports, type SecretBytes } from '#base'
+import {
+  AccessRefusal,
+  NewPersonShape,
+  onceOnlyIn,
+  OPERATOR,
+  People,
+  RoleChangeShape,
+  SignIn,
+  totpUri,
+  type AskedChange,
+  type OnceOnly,
+  type Person,
+} from '#access'
+import type { AuditTrail } from '#audit'
+import type { Handlers, peopleRoutes, PersonView, RoleChangeView } from '#contract'
+
+/** Who signs in here, and the way in. */
+export interface PeopleDesk {
+  readonly people: People
+  readonly signIn: SignIn
+  readonly once: OnceOnly
+  /** Clears the key: nobody signs in any more. */
+  readonly close: () => void
+}
+
+/** Whoever asks: the operator at the admin socket, or somebody who signed in at the console. */
+export type Asker =
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'person'; readonly id: string; readonly secondFactorAt?: EpochMs }
+
+/** @param key   32 octets for all that is kept of people; the desk's from here */
+export function openPeople(input: {
+  readonly site: string
+  readonly ports: Pick<Ports, 'store' | 'clock' | 'random'>
+  readonly audit: AuditTrail
+  readonly key: SecretBytes
+}): PeopleDesk {
+  const { ports, audit, key } = input
+  const { store, clock, random } = ports
+  const site = siteId(input.site)
+  const once = onceOnlyIn({ store, site, now: () => clock.now() })
+  const people = new People({ site, store, random, key, clock, audit })
+  const signIn = new SignIn({ people, clock, audit, once })
+  return { people, once, signIn, close: () => key[Symbol.dispose]() }
+}
+
+/** The admin routes about people. @param desk   refuses where there are no people */
+export function peopleHandlers(
+  desk: () => PeopleDesk,
+  asker: Asker,
+  about: { readonly site: string; readonly clock: Ports['clock'] },
+) {
+  const { site, clock } = about
+  const by = byOf(asker)
+  const list = async (after: string | undefined, limit: number): Promise<PersonView[]> => {
+    const page = after === undefined ? { limit } : { after, limit }
+    return (await desk().people.list(page)).map(personView)
+  }
+  return {
+    people: ({ after, limit = '100' }) => list(after, limitOf(limit)),
+    addPerson: async (_query, wish) => personView(await desk().people.add(openNew(wish), by)),
+    person: async ({ person: name }) => {
+      const { people } = desk()
+      const person = await people.named(name)
+      return { person: personView(person), history: await people.history(person.id) }
+    },
+    describePerson: async ({ person }, details) =>
+      personView(await desk().people.describe(person, details, by)),
+    changeRoles: async ({ person }, wish) => {
+      const { people } = desk()
+      const outcome = await people.changeRoles(person, openChange(wish), by)
+      const change = outcome.kind === 'asked' ? outcome.change.id : null
+      const view = personView(await people.named(person))
+      return { outcome: outcome.kind, person: view, change }
+    },
+    setPersonState: async ({ person }, { state }) =>
+      personView(await desk().people.setState(person, state, by)),
+    setPassword: async ({ person }, { password }) =>
+      personView(await desk().people.setPassword(person, password, by)),
+    addTotp: async ({ person }) => {
+      const { people } = desk()
+      const { login } = await people.named(person)
+      const { id, secret } = await people.addTotp(person, by)
+      return { factor: id, uri: totpUri(secret, { site, login }) }
+    },
+    proveFactor: async ({ person }, { code }) => {
+      const { people, signIn } = desk()
+      const { id } = await people.named(person)
+      const { secondFactorAt } = await signIn.again(id, { code, source: SOCKET })
+      return { secondFactorAt }
+    },
+    removeFactor: async ({ person, factor }) =>
+      personView(await desk().people.removeFactor(person, factor, by)),
+    delegate: async ({ person }, { reason, from, notBefore = clock.now(), expiresAt }) => {
+      const { people } = desk()
+      const lender = reason === 'proxy' ? from : (await people.named(from)).id
+      const span = { notBefore: epochMs(notBefore), expiresAt: epochMs(expiresAt) }
+      return personView(await people.delegate(person, { reason, from: lender, ...span }, by))
+    },
+    ...changeHandlers(desk, asker, clock),
+  } satisfies Handlers<typeof peopleRoutes>
+}
+
+/** Changes of roles that wait for somebody who agrees. */
+function changeHandlers(desk: () => PeopleDesk, asker: Asker, clock: Ports['clock']) {
+  return {
+    roleChanges: async () => (await desk().people.changes()).map(changeView),
+    agreeToChange: async ({ change }, { as }) =>
+      personView(await desk().people.agree(change, await secondOf(desk(), asker, as, clock))),
+    refuseChange: async ({ change }) => {
+      await desk().people.refuse(change, byOf(asker))
+      return { refused: true as const }
+    },
+  } satisfies Partial<Handlers<typeof peopleRoutes>>
+}
+
+/**
+ * The person who agrees: whoever the console has signed in, with a second factor shown lately, or
+ * who proves it with the request.
+ */
+async function secondOf(
+  { signIn }: PeopleDesk,
+  asker: Asker,
+  as: { readonly login: string; readonly password: string; readonly code: string } | undefined,
+  clock: Ports['clock'],
+): Promise<string> {
+  if (asker.kind === 'person') {
+    const { secondFactorAt } = asker
+    if (secondFactorAt !== undefined && clock.now() - secondFactorAt <= FRESH_MS) return asker.id
+    throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', STALE)
+  }
+  if (as === undefined) {
+    const why = 'Expected login, password and code of the person who agrees'
+    throw new AccessRefusal('ACCESS_CHANGE_FORBIDDEN', why)
+  }
+  const signedIn = await signIn.withPassword({ ...as, source: SOCKET })
+  if (signedIn.secondFactorAt !== undefined) return signedIn.person.id
+  throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', STALE)
+}
+
+const byOf = (asker: Asker): string => (asker.kind === 'operator' ? OPERATOR : asker.id)
+
+function limitOf(text: string): number {
+  const limit = Number(text)
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit
+  throw new AccessRefusal('ACCESS_PERSON_INVALID', `Expected a limit from 1 to ${LIMIT_MAX}`)
+}
+
+export function personView(person: Person): PersonView {
+  const { id, kind, login, name, roles, clearances, references, department = null } = person
+  const { careTeams, employment, delegations, proxies, factors, since } = person
+  return {
+    ...{ person: id, kind, login, name, roles, clearances, references, department },
+    ...{ careTeams, employment, since },
+    delegations: [
+      ...delegations,
+      ...proxies.map(({ patient, notBefore, expiresAt }) => {
+        return { reason: 'proxy' as const, from: patient, notBefore, expiresAt }
+      }),
+    ],
+    hasPassword: person.password !== undefined,
+    factors: factors.map((factor) => ({
+      ...{ factor: factor.id, kind: factor.kind, since: factor.since },
+      proven: factor.kind === 'passkey' || factor.proven,
+    })),
+  }
+}
+
+const changeView = ({ id, change, ...rest }: AskedChange): RoleChangeView => ({
+  ...{ change: id, ...rest, ...change },
+})
+
+const openNew = door(NewPersonShape, 'person')
+const openChange = door(RoleChangeShape, 'change of roles')
+const SOCKET = 'admin socket'
+const STALE = 'Show a second factor first, not longer than five minutes ago'
+const FRESH_MS = 5 * 60_000
+const LIMIT_MAX = 1000
