@@ -33,6 +33,7 @@ try {
   await page
     .getByRole('row', { name: /running/ })
     .getByRole('link')
+    .first()
     .click()
   await page.getByRole('img', { name: /Quantum bit error rate/ }).waitFor()
   await take(page, 'link')

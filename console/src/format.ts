@@ -33,3 +33,16 @@ export function timeOf(at: number, now = Date.now()): string {
 
 /** A small probability: `3.1e-10`. */
 export const tiny = (value: number): string => (value === 0 ? '0' : value.toExponential(1))
+
+/** A span of time in its largest unit: `3.2 h`. */
+export function durationOf(seconds: number): string {
+  const [unit, length] = SPANS.find(([, most]) => seconds >= most) ?? (['s', 1] as const)
+  const count = seconds / length
+  return `${count >= 10 || unit === 's' ? count.toFixed(0) : count.toFixed(1)} ${unit}`
+}
+
+const SPANS = [
+  ['days', 86_400],
+  ['h', 3600],
+  ['min', 60],
+] as const

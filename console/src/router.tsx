@@ -10,7 +10,9 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
+  retainSearchParams,
 } from '@tanstack/react-router'
+import { rangeIn, type Range } from './parts/range.tsx'
 import { Alarms } from './screens/alarms.tsx'
 import { Keys } from './screens/keys.tsx'
 import { Login } from './screens/login.tsx'
@@ -19,12 +21,35 @@ import { Transfers } from './screens/transfers.tsx'
 import { Shell } from './shell.tsx'
 
 const root = createRootRoute({ component: Outlet })
-const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell })
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: 'shell',
+  component: Shell,
+  validateSearch: ({ range }): { range?: Range } => {
+    const known = rangeIn(range)
+    return known === undefined ? {} : { range: known }
+  },
+  search: { middlewares: [retainSearchParams(['range'])] },
+})
+/** A network is shown as a map unless the address says otherwise. */
+const viewIn = ({ view }: Record<string, unknown>): { view?: 'schematic' } =>
+  view === 'schematic' ? { view } : {}
 
 const routes = root.addChildren([
   createRoute({ getParentRoute: () => root, path: '/login', component: Login }),
   shell.addChildren([
-    createRoute({ getParentRoute: () => shell, path: '/', component: Network }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/',
+      component: Network,
+      validateSearch: viewIn,
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/ways/$peer',
+      component: lazyRouteComponent(() => import('./screens/way.tsx'), 'Way'),
+      validateSearch: viewIn,
+    }),
     createRoute({
       getParentRoute: () => shell,
       path: '/links/$link',

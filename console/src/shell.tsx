@@ -26,6 +26,7 @@ import { useEffect, useState, type ReactNode } from 'react'
 import { ask, logOut } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
+import { noteLevel, poolOf } from './pool-levels.ts'
 import { filled, texts } from './texts.ts'
 
 const SCREENS = [
@@ -41,7 +42,11 @@ const SCREENS = [
 export const useStatus = () =>
   useQuery({
     queryKey: ['status'],
-    queryFn: () => ask('status', {}, null),
+    queryFn: async () => {
+      const status = await ask('status', {}, null)
+      for (const { peer, availableBits } of status.pools) noteLevel(poolOf(peer), availableBits)
+      return status
+    },
     refetchInterval: 5000,
   })
 
@@ -75,7 +80,9 @@ export function Shell(): ReactNode {
             to={to}
             label={label}
             variant="filled"
-            active={to === '/' ? path === '/' || path.startsWith('/links') : path.startsWith(to)}
+            active={
+              to === '/' ? path === '/' || /^\/(links|ways)\//.test(path) : path.startsWith(to)
+            }
             rightSection={
               to === '/alarms' && standing > 0 ? (
                 <Badge color="red.9" variant="filled" size="sm">

@@ -47,6 +47,9 @@ export interface SiteInNetwork {
     readonly site: string
     readonly kind: 'hospital' | 'trusted-node'
     readonly relays: boolean
+    /** For maps: what people call it, and where it stands. */
+    readonly title?: string
+    readonly place?: { readonly latitude: number; readonly longitude: number }
   }[]
   readonly links: readonly { readonly link: string; readonly a: string; readonly b: string }[]
   readonly relays: readonly {

@@ -165,6 +165,20 @@ export const NetworkShape = Exactly({
       ways: Type.Array(Type.Array(Name)),
     }),
   ),
+  /** Sites of the plan; none where this site was told of no network. */
+  nodes: Type.Array(
+    Exactly({
+      site: Name,
+      title: Text(120),
+      kind: OneOf('hospital', 'trusted-node'),
+      relays: Type.Boolean(),
+      /** Where it stands, in degrees; null where nobody said so. */
+      place: Type.Union([
+        Exactly({ latitude: Type.Number(), longitude: Type.Number() }),
+        Type.Null(),
+      ]),
+    }),
+  ),
   links: Type.Array(
     Exactly({
       link: Name,

@@ -231,13 +231,19 @@ function logHandlers(parts: SiteParts) {
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 
-function networkOf({ site, map, relay, keystore, declarations }: SiteParts): NetworkView {
+function networkOf(parts: SiteParts): NetworkView {
+  const { site, map, relay, keystore, declarations, options } = parts
   const pairs = relay.views().map(({ peer, reason = null, ways, ...rest }) => {
     const { availableBits } = keystore.pool(peer)
     return { peer, reason, availableBits, ways: ways.map((way) => [...way]), ...rest }
   })
   const declared = declarations.standing.map(declarationView)
-  return { site, declared, isolated: [...map.isolated], pairs, links: map.view() }
+  const nodes = (options.configuration.network?.nodes ?? []).map(
+    ({ site: node, title = '', kind, relays, place = null }) => {
+      return { site: node, title, kind, relays, place }
+    },
+  )
+  return { site, declared, isolated: [...map.isolated], pairs, nodes, links: map.view() }
 }
 
 async function statusOf(parts: SiteParts): Promise<StatusView> {

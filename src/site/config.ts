@@ -163,6 +163,14 @@ const NetworkShape = Exactly({
       kind: Choice(['hospital', 'trusted-node'] as const, 'trusted-node'),
       /** Whether it passes on keys of others. */
       relays: Type.Boolean({ default: true }),
+      /** What people call it, and where it stands: for maps. Nothing is routed by them. */
+      title: Type.Optional(Text(120, 1)),
+      place: Type.Optional(
+        Exactly({
+          latitude: Type.Number({ minimum: -90, maximum: 90 }),
+          longitude: Type.Number({ minimum: -180, maximum: 180 }),
+        }),
+      ),
     }),
     { maxItems: NODES_MAX, default: [] },
   ),

@@ -28,6 +28,7 @@ test(
       Object.assign(value, {
         consoleListener: { host: '127.0.0.1', port },
         consoleFibres: [fibre.folder],
+        network: PLACED,
       }),
     )
     await sites.start()
@@ -56,13 +57,28 @@ test(
       await row.getByText('running').waitFor()
       const before = await numberIn(page)
       await until('more keys are shown', async () => (await numberIn(page)) > before)
-      await row.getByRole('link').click()
+      await row.getByRole('link', { name: 'bristol-cambridge' }).click()
       await page.getByRole('img', { name: /Quantum bit error rate: QBER \d/ }).waitFor()
       await page.getByText('Key length', { exact: true }).click()
       await page
         .getByText(/distilled/)
         .first()
         .waitFor()
+      await expectAccessible(page)
+    })
+
+    await t.test('it lies on a map, and a neighbour’s keys come over one hop', async () => {
+      await page.getByRole('link', { name: 'Network' }).click()
+      await page.getByRole('img', { name: /bristol-cambridge \d.\d\d %/ }).waitFor()
+      // The land is loaded when a map is.
+      await page.locator('svg path.land[d^="M"]').waitFor()
+      await expectAccessible(page)
+      await page.getByText('Schematic').click()
+      await page.waitForURL(/view=schematic/)
+      await page.locator('svg path.land').waitFor({ state: 'detached' })
+      await page.getByRole('link', { name: 'cambridge', exact: true }).click()
+      await page.getByRole('heading', { name: 'Keys shared with cambridge' }).waitFor()
+      await page.getByText('Nobody between the two ends has it in clear.').waitFor()
       await expectAccessible(page)
     })
 
@@ -144,9 +160,18 @@ test(
   },
 )
 
+/** What a network tells its sites: where they stand. */
+const PLACED = {
+  nodes: [
+    { site: 'bristol', kind: 'hospital', place: { latitude: 51.45, longitude: -2.59 } },
+    { site: 'cambridge', kind: 'hospital', place: { latitude: 52.21, longitude: 0.12 } },
+  ],
+  links: [{ link: 'bristol-cambridge', a: 'bristol', b: 'cambridge' }],
+}
+
 /** Keys ready, in the row of the link. */
 async function numberIn(page: Page): Promise<number> {
   const cells = page.getByRole('row', { name: /bristol-cambridge/ }).getByRole('cell')
-  const text = await cells.nth(4).innerText()
+  const text = await cells.nth(5).innerText()
   return Number(text.replaceAll(/\D/g, ''))
 }

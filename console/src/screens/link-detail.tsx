@@ -7,15 +7,16 @@
 import { Group, Stack, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import type { ExplanationView, LinkHistoryView, LinkView } from '#contract'
+import type { ExplanationView, HistoryEntry, LinkView } from '#contract'
 import { ApiRefusal, ask } from '../api.ts'
 import { grouped, percent, scaled, timeOf, tiny } from '../format.ts'
-import { useLive } from '../live.ts'
+import { useLive, type Sample } from '../live.ts'
 import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { LinkCharts } from '../parts/link-charts.tsx'
 import { Empty, Page } from '../parts/page.tsx'
+import { RangePicker, useRangeMs } from '../parts/range.tsx'
 import { State } from '../parts/state.tsx'
 import { texts } from '../texts.ts'
 
@@ -34,19 +35,38 @@ export function LinkDetail(): ReactNode {
       below={`${view.role} · ${view.peer}`}
       command={`photonward link show ${link}`}
     >
-      <Group>
-        <State state={view.state} reason={view.reason} />
-        <Text c="dimmed">
-          {words.since} {timeOf(view.since)}
-        </Text>
+      <Group justify="space-between">
+        <Group>
+          <State state={view.state} reason={view.reason} />
+          <Text c="dimmed">
+            {words.since} {timeOf(view.since)}
+          </Text>
+        </Group>
+        <RangePicker />
       </Group>
-      <LinkCharts samples={series.get(link) ?? []} />
+      <Charts link={link} live={series.get(link) ?? []} />
       <Facts of={factsOf(view)} />
       <Block link={link} sequence={view.blocksDistilled} />
       <History link={link} />
     </Page>
   )
 }
+
+/** Live samples, or the blocks of the range that is looked at. */
+function Charts({ link, live }: { readonly link: string; readonly live: readonly Sample[] }) {
+  const history = useHistory(link)
+  const isLive = useRangeMs() === undefined
+  return <LinkCharts samples={isLive ? live : blocksIn(history.data?.entries ?? [])} />
+}
+
+const blocksIn = (entries: readonly HistoryEntry[]): readonly Sample[] =>
+  entries.flatMap((entry) => {
+    if (entry.kind !== 'block') return []
+    const { at, keyErrorRate, testErrorRate, siftedBits, secretBits, seconds } = entry
+    const each = Math.max(seconds, 1e-3)
+    const qber = keyErrorRate ?? testErrorRate
+    return [{ at, qber, sifted: siftedBits / each, secret: secretBits / each }]
+  })
 
 function factsOf(view: LinkView): readonly (readonly [string, string])[] {
   const discarded = Object.entries(view.blocksDiscarded)
@@ -112,12 +132,27 @@ function Explanation({ view }: { readonly view: ExplanationView }) {
   )
 }
 
-function History({ link }: { readonly link: string }) {
-  const history = useQuery({
-    queryKey: ['history', link],
-    queryFn: () => ask('linkHistory', { link, limit: '40' }, null),
-    refetchInterval: 5000,
+/** What the link has done in the range that is looked at. */
+function useHistory(link: string) {
+  const rangeMs = useRangeMs()
+  return useQuery({
+    queryKey: ['history', link, rangeMs],
+    queryFn: () =>
+      ask(
+        'linkHistory',
+        {
+          link,
+          limit: String(rangeMs === undefined ? LIVE_ENTRIES : RANGE_ENTRIES),
+          ...(rangeMs !== undefined && { since: String(Date.now() - rangeMs) }),
+        },
+        null,
+      ),
+    refetchInterval: rangeMs === undefined ? 5000 : 30_000,
   })
+}
+
+function History({ link }: { readonly link: string }) {
+  const history = useHistory(link)
   return (
     <section>
       <Title order={2} size="h4">
@@ -130,13 +165,16 @@ function History({ link }: { readonly link: string }) {
           ) : (
             <Table>
               <Table.Tbody>
-                {entries.toReversed().map((entry, at) => (
-                  <Table.Tr key={entries.length - at}>
-                    <Table.Td className="figure">{timeOf(entry.at)}</Table.Td>
-                    <Table.Td>{entry.kind}</Table.Td>
-                    <Table.Td>{storyOf(entry)}</Table.Td>
-                  </Table.Tr>
-                ))}
+                {entries
+                  .toReversed()
+                  .slice(0, SHOWN_MAX)
+                  .map((entry, at) => (
+                    <Table.Tr key={entries.length - at}>
+                      <Table.Td className="figure">{timeOf(entry.at)}</Table.Td>
+                      <Table.Td>{entry.kind}</Table.Td>
+                      <Table.Td>{storyOf(entry)}</Table.Td>
+                    </Table.Tr>
+                  ))}
               </Table.Tbody>
             </Table>
           )
@@ -146,7 +184,7 @@ function History({ link }: { readonly link: string }) {
   )
 }
 
-function storyOf(entry: LinkHistoryView['entries'][number]): string {
+function storyOf(entry: HistoryEntry): string {
   switch (entry.kind) {
     case 'block': {
       const name = `${String(entry.epoch)}/${String(entry.sequence)}`
@@ -162,3 +200,9 @@ function storyOf(entry: LinkHistoryView['entries'][number]): string {
       return `${entry.state}${entry.reason === '' ? '' : ` (${entry.reason})`}`
   }
 }
+
+const LIVE_ENTRIES = 40
+/** As many as a site keeps of a link. */
+const RANGE_ENTRIES = 10_000
+/** Rows of a list that a person reads. */
+const SHOWN_MAX = 200

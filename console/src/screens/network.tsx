@@ -4,45 +4,57 @@
  * @module
  */
 
-import { Paper, Table, Text, Title } from '@mantine/core'
+import { Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import type { LinkView, NetworkView } from '#contract'
+import type { LinkView, NetworkView, PoolView } from '#contract'
 import { ask } from '../api.ts'
-import { grouped, percent, scaled } from '../format.ts'
+import { durationOf, grouped, percent, scaled } from '../format.ts'
 import { useLive } from '../live.ts'
+import { edgesOf, freeIn, type Edge } from '../network-model.ts'
 import { AnchorLink } from '../parts/anchor-link.tsx'
 import { Answer } from '../parts/answer.tsx'
+import { Forecast } from '../parts/forecast.tsx'
+import { Pictured } from '../parts/network-view.tsx'
 import { Empty, Page } from '../parts/page.tsx'
-import { Schematic } from '../parts/schematic.tsx'
 import { State } from '../parts/state.tsx'
-import { useStatus } from '../shell.tsx'
-import { texts } from '../texts.ts'
 import { Wide } from '../parts/wide.tsx'
+import { linkOf, noteLevel, poolOf, stockGrowth } from '../pool-levels.ts'
+import { useStatus } from '../shell.tsx'
+import { filled, texts } from '../texts.ts'
+
+const words = texts.network
+
+/** The network as this site knows it; screens share one answer. */
+export const useNetwork = () =>
+  useQuery({
+    queryKey: ['network'],
+    queryFn: async () => {
+      const network = await ask('network', {}, null)
+      for (const one of network.links) noteLevel(linkOf(one.link), freeIn(one))
+      return network
+    },
+    refetchInterval: 2000,
+  })
 
 export function Network(): ReactNode {
   const status = useStatus()
   const { links } = useLive()
-  const network = useQuery({
-    queryKey: ['network'],
-    queryFn: () => ask('network', {}, null),
-    refetchInterval: 2000,
-  })
+  const network = useNetwork()
   return (
-    <Page title={texts.network.title} below={texts.network.below} command="photonward link watch">
+    <Page title={words.title} below={words.below} command="photonward link watch">
       <Answer to={status}>
-        {({ site, links: known, pools }) => (
-          <>
-            <Paper withBorder p="sm">
-              <Schematic
-                site={site}
-                links={links.length > 0 ? links : known}
-                others={network.data?.links ?? []}
-              />
-            </Paper>
-            <Links links={links.length > 0 ? links : known} pools={pools} />
-          </>
-        )}
+        {({ site, links: known, pools }) => {
+          const own = links.length > 0 ? links : known
+          const edges = edgesOf({ site, own, others: network.data?.links ?? [] })
+          return (
+            <>
+              <Pictured site={site} edges={edges} nodes={network.data?.nodes ?? []} />
+              <Links links={own} pools={pools} />
+              <Further edges={edges.filter(({ isOwn }) => !isOwn)} />
+            </>
+          )
+        }}
       </Answer>
       <Answer to={network}>{(view) => <Relayed {...view} />}</Answer>
     </Page>
@@ -51,10 +63,9 @@ export function Network(): ReactNode {
 
 function Links(about: {
   readonly links: readonly LinkView[]
-  readonly pools: readonly { readonly peer: string; readonly availableKeys: number }[]
+  readonly pools: readonly PoolView[]
 }) {
   const { links, pools } = about
-  const words = texts.network
   if (links.length === 0) {
     return (
       <Empty
@@ -65,49 +76,120 @@ function Links(about: {
     )
   }
   return (
-    <Wide least={640}>
+    <Wide least={720}>
       <Table.Thead>
         <Table.Tr>
           <Table.Th>{words.link}</Table.Th>
+          <Table.Th>{words.peer}</Table.Th>
           <Table.Th>{words.state}</Table.Th>
           <Table.Th ta="right">{words.qber}</Table.Th>
           <Table.Th ta="right">{words.rate}</Table.Th>
           <Table.Th ta="right">{words.pool}</Table.Th>
+          <Table.Th>{texts.forecast.title}</Table.Th>
           <Table.Th ta="right">{words.blocks}</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
         {links.map((one) => (
-          <Table.Tr key={one.link}>
-            <Table.Td>
-              <AnchorLink to="/links/$link" params={{ link: one.link }}>
-                {one.link}
-              </AnchorLink>
-            </Table.Td>
-            <Table.Td>
-              <State state={one.state} reason={one.reason} />
-            </Table.Td>
-            <Table.Td ta="right" className="figure">
-              {one.qber === null ? '–' : percent(one.qber)}
-            </Table.Td>
-            <Table.Td ta="right" className="figure">
-              {scaled(one.secretBitsPerSecond, 'b/s')}
-            </Table.Td>
-            <Table.Td ta="right" className="figure">
-              {grouped(pools.find(({ peer }) => peer === one.peer)?.availableKeys ?? 0)}
-            </Table.Td>
-            <Table.Td ta="right" className="figure">
-              {grouped(one.blocksDistilled)}
-            </Table.Td>
-          </Table.Tr>
+          <LinkRow key={one.link} link={one} pool={pools.find(({ peer }) => peer === one.peer)} />
         ))}
       </Table.Tbody>
     </Wide>
   )
 }
 
+function LinkRow(about: { readonly link: LinkView; readonly pool: PoolView | undefined }) {
+  const { link: one, pool } = about
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <AnchorLink to="/links/$link" params={{ link: one.link }}>
+          {one.link}
+        </AnchorLink>
+      </Table.Td>
+      <Table.Td>
+        <AnchorLink to="/ways/$peer" params={{ peer: one.peer }}>
+          {one.peer}
+        </AnchorLink>
+      </Table.Td>
+      <Table.Td>
+        <State state={one.state} reason={one.reason} />
+      </Table.Td>
+      <Table.Td ta="right" className="figure">
+        {one.qber === null ? '–' : percent(one.qber)}
+      </Table.Td>
+      <Table.Td ta="right" className="figure">
+        {scaled(one.secretBitsPerSecond, 'b/s')}
+      </Table.Td>
+      <Table.Td ta="right" className="figure">
+        {grouped(pool?.availableKeys ?? 0)}
+      </Table.Td>
+      <Table.Td className="figure">
+        <Forecast bits={pool?.availableBits ?? 0} growth={stockGrowth(poolOf(one.peer))} />
+      </Table.Td>
+      <Table.Td ta="right" className="figure">
+        {grouped(one.blocksDistilled)}
+      </Table.Td>
+    </Table.Tr>
+  )
+}
+
+/** Links that end elsewhere, as their sites say. */
+function Further({ edges }: { readonly edges: readonly Edge[] }) {
+  if (edges.length === 0) return null
+  return (
+    <section>
+      <Title order={2} size="h4">
+        {words.further}
+      </Title>
+      <Text c="dimmed">{words.furtherHow}</Text>
+      <Wide least={720}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{words.link}</Table.Th>
+            <Table.Th>{words.state}</Table.Th>
+            <Table.Th ta="right">{words.qber}</Table.Th>
+            <Table.Th ta="right">{words.rate}</Table.Th>
+            <Table.Th ta="right">{words.free}</Table.Th>
+            <Table.Th>{texts.forecast.title}</Table.Th>
+            <Table.Th>{words.heard}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {edges.map((one) => (
+            <Table.Tr key={one.link} className={one.isStale ? 'old' : undefined}>
+              <Table.Td>{one.link}</Table.Td>
+              <Table.Td>
+                <State state={one.state} />
+              </Table.Td>
+              <Table.Td ta="right" className="figure">
+                {one.qber === null ? '–' : percent(one.qber)}
+              </Table.Td>
+              <Table.Td ta="right" className="figure">
+                {scaled(one.secretBitsPerSecond, 'b/s')}
+              </Table.Td>
+              <Table.Td ta="right" className="figure">
+                {one.freeBits === null ? '–' : scaled(one.freeBits, 'b')}
+              </Table.Td>
+              <Table.Td className="figure">
+                <Forecast bits={one.freeBits} growth={stockGrowth(linkOf(one.link))} />
+              </Table.Td>
+              <Table.Td className="figure">{heardOf(one)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Wide>
+    </section>
+  )
+}
+
+function heardOf({ ageMs, isStale }: Edge): string {
+  if (ageMs === null) return words.unheard
+  const ago = filled(words.ago, { time: durationOf(ageMs / 1000) })
+  return isStale ? `◆ ${ago}: ${words.old}` : ago
+}
+
 function Relayed({ pairs }: NetworkView) {
-  const words = texts.network
   return (
     <section>
       <Title order={2} size="h4">
@@ -116,7 +198,7 @@ function Relayed({ pairs }: NetworkView) {
       {pairs.length === 0 ? (
         <Text c="dimmed">{words.relayedNone}</Text>
       ) : (
-        <Table>
+        <Wide least={560}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{words.peer}</Table.Th>
@@ -128,18 +210,22 @@ function Relayed({ pairs }: NetworkView) {
           <Table.Tbody>
             {pairs.map(({ peer, state, reason, availableBits, ways }) => (
               <Table.Tr key={peer}>
-                <Table.Td>{peer}</Table.Td>
+                <Table.Td>
+                  <AnchorLink to="/ways/$peer" params={{ peer }}>
+                    {peer}
+                  </AnchorLink>
+                </Table.Td>
                 <Table.Td>
                   <State state={state} reason={reason ?? ''} />
                 </Table.Td>
                 <Table.Td ta="right" className="figure">
                   {grouped(availableBits / 256)}
                 </Table.Td>
-                <Table.Td>{ways.map((way) => way.join(' → ')).join('; ')}</Table.Td>
+                <Table.Td>{ways.map((way) => way.join(' → ')).join('; ') || '–'}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
-        </Table>
+        </Wide>
       )}
     </section>
   )

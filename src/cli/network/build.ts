@@ -29,7 +29,7 @@ export async function buildNetwork(
   },
 ): Promise<Company> {
   const { folder, powers, told } = about
-  const ports = await freePorts(2 * file.nodes.length + file.links.length)
+  const ports = await freePorts(3 * file.nodes.length + file.links.length)
   const run = runOf(file, ports)
   const company = companyOf(folder, run)
   const known = pairsOf(file.nodes.map(({ site }) => site))
@@ -42,8 +42,12 @@ export async function buildNetwork(
   for (const [at, { site, kind }] of file.nodes.entries()) {
     const player = playerOf(company, site)
     mkdirSync(dirname(player.folder), { recursive: true, mode: 0o700 })
-    const own = { name: site, peerPort: ports[2 * at], northPort: ports[2 * at + 1] }
-    await powers.initSite(player.folder, { ...own, profile: 'demo', passphrase: undefined })
+    await powers.initSite(player.folder, {
+      ...{ name: site, peerPort: ports[2 * at], northPort: ports[2 * at + 1] },
+      consolePort: ports[2 * file.nodes.length + file.links.length + at],
+      consoleFibres: fibresFor(company, site),
+      ...{ profile: 'demo', passphrase: undefined },
+    })
     if (kind === 'hospital') await powers.addSae(player.folder, player.sae)
     await powers.issue(authority, player.folder)
     step(`enrolled ${site}`)
@@ -66,6 +70,14 @@ export async function buildNetwork(
   }
   noteRun(folder, run)
   return company
+}
+
+/** What the console of a site may attack: its own fibres, and as many others as it takes. */
+function fibresFor({ run, fibres }: Company, site: string): readonly string[] {
+  const isOwn = ({ a, b }: Ends): boolean => a === site || b === site
+  const inOrder = [...run.links.filter(isOwn), ...run.links.filter((one) => !isOwn(one))]
+  const folders = inOrder.map(({ link }) => fibres.get(link)?.folder)
+  return folders.filter((one) => one !== undefined).slice(0, CONSOLE_FIBRES_MAX)
 }
 
 async function layFibre(
@@ -92,7 +104,10 @@ const unordered = ({ a, b }: { readonly a: string; readonly b: string }): string
 export function placeOf(file: NetworkFile, site: string, blockBits: number): SiteInNetwork {
   const isDirect = directIn(file)
   return {
-    nodes: file.nodes.map(({ site: name, kind, relays = true }) => ({ site: name, kind, relays })),
+    nodes: file.nodes.map(({ site: name, kind, relays = true, title, place }) => {
+      const { latitude, longitude } = place
+      return { site: name, kind, relays, title, place: { latitude, longitude } }
+    }),
     links: file.links.map((one) => ({ link: linkNameOf(one), a: one.a, b: one.b })),
     relays: file.pairs
       .filter((pair) => (pair.a === site || pair.b === site) && !isDirect(pair))
@@ -132,5 +147,7 @@ function playerOf({ sites }: Company, site: string): SitePlayer {
 
 /** Small, so that the slow links of a machine that simulates all of them fill a pool soon. */
 const BLOCK_OCTETS = 4096
+/** As many as a site's configuration takes. */
+const CONSOLE_FIBRES_MAX = 64
 const TARGET_BITS = 2 ** 18
 const CHECKPOINT_MS_EACH = 500

@@ -157,7 +157,9 @@ function pacesTable(paces: readonly LinkPace[]): string {
   return table([['LINK', 'PATH', 'CLOCK', 'BLOCK EACH', 'EXPECTED'], ...rows])
 }
 
-function invitation({ folder, run }: Company): string {
+function invitation(company: Company): string {
+  const { folder, run } = company
+  const [site] = company.sites.values()
   const [{ link }] = run.links
   const node = run.sites.find(({ kind }) => kind === 'trusted-node') ?? run.sites[0]
   const on = `--folder ${folder}`
@@ -169,6 +171,7 @@ function invitation({ folder, run }: Company): string {
     `  photonward network mend ${link} ${on}`,
     `  photonward network kill ${node.site} ${on}`,
     `  photonward network start ${node.site} ${on}`,
+    `  photonward --site ${site.folder} console`,
     'Ctrl-C ends everything.',
     '',
   ].join('\n')

@@ -1,0 +1,159 @@
+/**
+ * Links of a network in one form: the own ones as they are, all others as their sites say.
+ *
+ * Pure; knows no screen.
+ *
+ * @module
+ */
+
+/** A link that ends at this site; members as in `LinkView` of the contract. */
+export interface SeenLink {
+  readonly link: string
+  readonly peer: string
+  readonly role: 'transmitter' | 'receiver'
+  readonly state: string
+  readonly qber: number | null
+  readonly secretBitsPerSecond: number
+}
+
+/** A link as the sites at its ends say; members as in `NetworkView` of the contract. */
+export interface HeardLink {
+  readonly link: string
+  readonly a: string
+  readonly b: string
+  readonly status: string
+  readonly freeOctets: readonly number[]
+  readonly secretBitsPerSecond: number
+  readonly qber: number | null
+  readonly suspect: boolean
+  readonly ageMs: number | null
+}
+
+export interface Edge {
+  readonly link: string
+  readonly a: string
+  readonly b: string
+  /** Whether it ends at this site, so that it is seen and not heard of. */
+  readonly isOwn: boolean
+  readonly state: string
+  readonly isWell: boolean
+  /** Whether its sites have been silent for so long that this is old. */
+  readonly isStale: boolean
+  /** How old what was heard is; null of an own link, and where nothing was heard yet. */
+  readonly ageMs: number | null
+  readonly qber: number | null
+  readonly secretBitsPerSecond: number
+  /** Bits that both ends may still give out; null where this site does not know. */
+  readonly freeBits: number | null
+}
+
+/** @param own   links of the site as it sees them, which count more than what was said of them */
+export function edgesOf(about: {
+  readonly site: string
+  readonly own: readonly SeenLink[]
+  readonly others: readonly HeardLink[]
+}): readonly Edge[] {
+  const { site, own, others } = about
+  const said = new Map(others.map((one) => [one.link, one]))
+  const seen = own.map((view): Edge => {
+    const heard = said.get(view.link)
+    const [a, b] = view.role === 'transmitter' ? [site, view.peer] : [view.peer, site]
+    return {
+      ...{ link: view.link, a, b, isOwn: true, state: view.state, isStale: false, ageMs: null },
+      isWell: view.state === 'running' || view.state === 'recovering',
+      ...{ qber: view.qber, secretBitsPerSecond: view.secretBitsPerSecond },
+      freeBits: heard === undefined ? null : freeIn(heard),
+    }
+  })
+  const names = new Set(own.map(({ link }) => link))
+  const far = others
+    .filter(({ link }) => !names.has(link))
+    .map((heard): Edge => {
+      const { link, a, b, suspect, status, ageMs, qber, secretBitsPerSecond } = heard
+      const isUnheard = status === 'unheard'
+      return {
+        ...{ link, a, b, isOwn: false, state: suspect ? 'suspended' : status, ageMs },
+        isWell: status === 'active' && !suspect,
+        isStale: isUnheard || (ageMs !== null && ageMs > HEARD_MS_MAX),
+        ...{ qber: isUnheard ? null : qber, secretBitsPerSecond },
+        freeBits: isUnheard ? null : freeIn(heard),
+      }
+    })
+  return [...seen, ...far]
+}
+
+/** Bits that both ends of a link may still give out. */
+export const freeIn = ({ freeOctets }: Pick<HeardLink, 'freeOctets'>): number =>
+  freeOctets.reduce((sum, octets) => sum + 8 * octets, 0)
+
+/** A level at one time. */
+export interface Level {
+  readonly at: number
+  readonly bits: number
+}
+
+/** By how much a level has grown in a second, over the samples; null over too short a time. */
+export function growthOf(samples: readonly Level[]): number | null {
+  const [first, last] = [samples.at(0), samples.at(-1)]
+  if (first === undefined || last === undefined) return null
+  const seconds = (last.at - first.at) / 1000
+  return seconds < TREND_SECONDS_LEAST ? null : (last.bits - first.bits) / seconds
+}
+
+/** How long a level lasts: `empty`, `grows`, or so many seconds; null where nobody can say. */
+export function forecastOf(
+  bits: number | null,
+  growth: number | null,
+): 'empty' | 'grows' | number | null {
+  if (bits === null) return null
+  if (bits === 0) return 'empty'
+  if (growth === null) return null
+  return growth >= 0 ? 'grows' : bits / -growth
+}
+
+/** All sites, each next to one that it has a link to where that can be: chains and rings do not cross. */
+export function alongLinks(site: string, edges: readonly Edge[]): readonly string[] {
+  const next = new Map<string, string[]>([[site, []]])
+  for (const { a, b } of edges) {
+    next.set(a, [...(next.get(a) ?? []), b])
+    next.set(b, [...(next.get(b) ?? []), a])
+  }
+  const met = new Set<string>()
+  const walk = (at: string): void => {
+    if (met.has(at)) return
+    met.add(at)
+    for (const neighbour of next.get(at) ?? []) walk(neighbour)
+  }
+  const ends = [...next].filter(([, neighbours]) => neighbours.length === 1)
+  for (const [end] of ends) walk(end)
+  for (const one of next.keys()) walk(one)
+  return [...met]
+}
+
+/** Distant pairs and neighbours alike: which ways lead there now. */
+export function waysTo(
+  peer: string,
+  about: {
+    readonly site: string
+    readonly edges: readonly Edge[]
+    readonly pairs: readonly {
+      readonly peer: string
+      readonly ways: readonly (readonly string[])[]
+    }[]
+  },
+): readonly (readonly string[])[] {
+  const pair = about.pairs.find((one) => one.peer === peer)
+  if (pair !== undefined) return pair.ways
+  const isDirect = about.edges.some(
+    ({ a, b }) => (a === about.site && b === peer) || (b === about.site && a === peer),
+  )
+  return isDirect ? [[about.site, peer]] : []
+}
+
+/** Sites on a way that have its share in clear: all but its ends. */
+export const heldBetween = (way: readonly string[]): readonly string[] => way.slice(1, -1)
+
+/** Sites say at least every 15 s how their links stand. */
+const HEARD_MS_MAX = 35_000
+/** Keys come by blocks: over less than this a level only jumps. */
+const TREND_SECONDS_LEAST = 45

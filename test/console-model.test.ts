@@ -1,0 +1,87 @@
+/** What the console makes of the network that a site tells of. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  alongLinks,
+  edgesOf,
+  forecastOf,
+  growthOf,
+  heldBetween,
+  waysTo,
+  type HeardLink,
+  type SeenLink,
+} from '../console/src/network-model.ts'
+
+const heard = (link: string, about: Partial<HeardLink> = {}): HeardLink => {
+  const [a, b] = link.split('-')
+  return {
+    ...{ link, a, b, status: 'active', freeOctets: [8, 8], secretBitsPerSecond: 5, qber: 0.02 },
+    ...{ suspect: false, ageMs: 1000, ...about },
+  }
+}
+const own = (link: string, about: Partial<SeenLink>): SeenLink => ({
+  ...{ link, peer: 'b', role: 'transmitter', state: 'running' },
+  ...{ qber: 0.03, secretBitsPerSecond: 9, ...about },
+})
+
+test('an own link is shown as it is seen, whatever was said of it', () => {
+  const [edge, ...more] = edgesOf({
+    site: 'b',
+    own: [own('a-b', { role: 'receiver', peer: 'a', state: 'suspended' })],
+    others: [heard('a-b')],
+  })
+  assert.deepEqual(more, [])
+  assert.deepEqual(edge, {
+    ...{ link: 'a-b', a: 'a', b: 'b', isOwn: true, state: 'suspended', isWell: false },
+    ...{ isStale: false, ageMs: null, qber: 0.03, secretBitsPerSecond: 9, freeBits: 128 },
+  })
+})
+
+test('a further link is stale once its sites are silent, and says nothing before it was heard', () => {
+  const others = [
+    heard('b-c', { ageMs: 35_000 }),
+    heard('c-d', { ageMs: 35_001 }),
+    heard('d-e', { status: 'unheard', ageMs: null, qber: 0 }),
+    heard('e-f', { suspect: true }),
+  ]
+  const edges = edgesOf({ site: 'a', own: [], others })
+  assert.deepEqual(
+    edges.map(({ isStale, isWell }) => [isStale, isWell]),
+    [
+      [false, true],
+      [true, true],
+      [true, false],
+      [false, false],
+    ],
+  )
+  assert.deepEqual([edges[2].qber, edges[2].freeBits, edges[3].state], [null, null, 'suspended'])
+})
+
+test('a stock that shrinks lasts as long as its level does at that pace', () => {
+  const at = (seconds: number, bits: number) => ({ at: seconds * 1000, bits })
+  assert.equal(growthOf([at(0, 5000), at(44, 4000)]), null, 'too short a look')
+  assert.equal(growthOf([at(0, 5000), at(20, 9000), at(50, 4000)]), -20)
+  assert.equal(forecastOf(4000, -20), 200)
+  assert.equal(forecastOf(4000, 0), 'grows')
+  assert.equal(forecastOf(0, 7), 'empty')
+  assert.equal(forecastOf(4000, null), null)
+})
+
+test('neighbours stand side by side in the schematic: a chain and a ring are drawn without crossings', () => {
+  const ordered = (links: readonly string[]): string =>
+    alongLinks('c', edgesOf({ site: 'c', own: [], others: links.map((one) => heard(one)) })).join(
+      '',
+    )
+  assert.match(ordered(['a-b', 'c-d', 'b-c', 'd-e']), /^(abcde|edcba)$/)
+  assert.match(`${ordered(['c-a', 'a-b', 'b-d', 'd-c'])}c`, /cabdc|cdbac/)
+  assert.equal(alongLinks('c', []).join(''), 'c')
+})
+
+test('ways to a neighbour and to a distant site are told apart, and who has a share in clear', () => {
+  const edges = edgesOf({ site: 'a', own: [], others: [heard('a-b'), heard('b-c')] })
+  const pairs = [{ peer: 'c', ways: [['a', 'b', 'c']] }]
+  assert.deepEqual(waysTo('b', { site: 'a', edges, pairs }), [['a', 'b']])
+  assert.deepEqual(waysTo('c', { site: 'a', edges, pairs }).map(heldBetween), [['b']])
+  assert.deepEqual(waysTo('d', { site: 'a', edges, pairs }), [])
+})
