@@ -33,7 +33,7 @@ test('an own link is shown as it is seen, whatever was said of it', () => {
   })
   assert.deepEqual(more, [])
   assert.deepEqual(edge, {
-    ...{ link: 'a-b', a: 'a', b: 'b', isOwn: true, state: 'suspended', isWell: false },
+    ...{ link: 'a-b', a: 'a', b: 'b', isOwn: true, state: 'suspended', tone: 'ill' },
     ...{ isStale: false, ageMs: null, qber: 0.03, secretBitsPerSecond: 9, freeBits: 128 },
   })
 })
@@ -47,12 +47,12 @@ test('a further link is stale once its sites are silent, and says nothing before
   ]
   const edges = edgesOf({ site: 'a', own: [], others })
   assert.deepEqual(
-    edges.map(({ isStale, isWell }) => [isStale, isWell]),
+    edges.map(({ isStale, tone }) => [isStale, tone]),
     [
-      [false, true],
-      [true, true],
-      [true, false],
-      [false, false],
+      [false, 'well'],
+      [true, 'well'],
+      [true, 'ill'],
+      [false, 'ill'],
     ],
   )
   assert.deepEqual([edges[2].qber, edges[2].freeBits, edges[3].state], [null, null, 'suspended'])

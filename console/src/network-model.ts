@@ -36,7 +36,8 @@ export interface Edge {
   /** Whether it ends at this site, so that it is seen and not heard of. */
   readonly isOwn: boolean
   readonly state: string
-  readonly isWell: boolean
+  /** `busy`: not yet growing keys, and nothing is wrong. */
+  readonly tone: 'well' | 'busy' | 'ill'
   /** Whether its sites have been silent for so long that this is old. */
   readonly isStale: boolean
   /** How old what was heard is; null of an own link, and where nothing was heard yet. */
@@ -60,7 +61,7 @@ export function edgesOf(about: {
     const [a, b] = view.role === 'transmitter' ? [site, view.peer] : [view.peer, site]
     return {
       ...{ link: view.link, a, b, isOwn: true, state: view.state, isStale: false, ageMs: null },
-      isWell: view.state === 'running' || view.state === 'recovering',
+      tone: TONES[view.state] ?? 'ill',
       ...{ qber: view.qber, secretBitsPerSecond: view.secretBitsPerSecond },
       freeBits: heard === undefined ? null : freeIn(heard),
     }
@@ -73,7 +74,7 @@ export function edgesOf(about: {
       const isUnheard = status === 'unheard'
       return {
         ...{ link, a, b, isOwn: false, state: suspect ? 'suspended' : status, ageMs },
-        isWell: status === 'active' && !suspect,
+        tone: suspect ? 'ill' : (TONES[status] ?? 'ill'),
         isStale: isUnheard || (ageMs !== null && ageMs > HEARD_MS_MAX),
         ...{ qber: isUnheard ? null : qber, secretBitsPerSecond },
         freeBits: isUnheard ? null : freeIn(heard),
@@ -153,6 +154,15 @@ export function waysTo(
 /** Sites on a way that have its share in clear: all but its ends. */
 export const heldBetween = (way: readonly string[]): readonly string[] => way.slice(1, -1)
 
+const TONES: Readonly<Partial<Record<string, 'well' | 'busy'>>> = {
+  running: 'well',
+  recovering: 'well',
+  active: 'well',
+  starting: 'busy',
+  calibrating: 'busy',
+  pending: 'busy',
+  passive: 'busy',
+}
 /** Sites say at least every 15 s how their links stand. */
 const HEARD_MS_MAX = 35_000
 /** Keys come by blocks: over less than this a level only jumps. */

@@ -76,8 +76,9 @@ function EdgeLine(about: {
   const [from, to] = ends
   if (from === undefined || to === undefined) return null
   const [middleX, middleY] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]
+  const isShort = Math.hypot(to[0] - from[0], to[1] - from[1]) < LABEL_LEAST
   const isSteep = Math.abs(to[1] - from[1]) > 0.6 * Math.abs(to[0] - from[0])
-  const look = edge.isStale ? 'edge old' : edge.isWell ? 'edge well' : 'edge ill'
+  const look = `edge ${edge.isStale ? 'old' : edge.tone}`
   return (
     <g>
       {isMarked && <line x1={from[0]} y1={from[1]} x2={to[0]} y2={to[1]} className="edge marked" />}
@@ -89,16 +90,19 @@ function EdgeLine(about: {
         fontSize={12}
         className="label"
       >
-        {labelOf(edge)}
+        {isShort ? '' : labelOf(edge)}
       </text>
     </g>
   )
 }
 
+/** Shorter lines have no place for a figure; the tables have them all. */
+const LABEL_LEAST = 75
+
 /** What the picture says of a link, where nobody sees its colour. */
-function labelOf({ qber, secretBitsPerSecond, isStale, isWell, state }: Edge): string {
+function labelOf({ qber, secretBitsPerSecond, isStale, tone, state }: Edge): string {
   if (isStale) return `○ ${texts.network.silent}`
-  if (!isWell) return `▲ ${state}`
+  if (tone !== 'well') return `${tone === 'ill' ? '▲' : '◐'} ${state}`
   return `${qber === null ? '–' : percent(qber)} · ${scaled(secretBitsPerSecond, 'b/s')}`
 }
 
