@@ -67,6 +67,12 @@ export class BenchSites implements Disposable {
     return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
   }
 
+  /** Megabytes of memory that a process has; Linux only. */
+  residentMb(name: string): number {
+    const status = readFileSync(`/proc/${String(this.#children.get(name)?.pid)}/status`, 'utf8')
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000
+  }
+
   /** Ends a process in good order. */
   async stop(name: string): Promise<void> {
     const child = this.#children.get(name)

@@ -44,6 +44,15 @@ export class LoadClient implements Disposable {
     return this.#pending.promise
   }
 
+  /** The body of the answer to a POST. Rejects unless it is 200 or 201. */
+  post(path: string, type: string, body: Uint8Array): Promise<string> {
+    this.#pending = Promise.withResolvers()
+    const about = `content-type: ${type}\r\ncontent-length: ${String(body.length)}\r\n`
+    const head = Buffer.from(`POST ${path} HTTP/1.1\r\nhost: localhost\r\n${about}\r\n`)
+    this.#socket.write(Buffer.concat([head, body]))
+    return this.#pending.promise
+  }
+
   [Symbol.dispose](): void {
     this.#socket.destroy()
   }
@@ -59,7 +68,7 @@ export class LoadClient implements Disposable {
     const pending = this.#pending
     this.#text = ''
     this.#pending = undefined
-    if (text.startsWith('HTTP/1.1 200 ')) pending?.resolve(text.slice(head + 4))
+    if (/^HTTP\/1\.1 20[01] /.test(text)) pending?.resolve(text.slice(head + 4))
     else pending?.reject(new Error(text.slice(0, EXCERPT_MAX)))
   }
 

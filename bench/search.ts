@@ -20,11 +20,12 @@ import { openVault, vaultMigrations, type Vault } from '#vault'
 import type { Benchmark } from './bench.ts'
 
 /** A vault in a folder of its own, which goes with it. */
-interface BenchVault extends AsyncDisposable {
+export interface BenchVault extends AsyncDisposable {
   readonly vault: Vault
 }
 
-async function makeVault(): Promise<BenchVault> {
+/** An empty vault in this process. */
+export async function makeVault(): Promise<BenchVault> {
   const folder = mkdtempSync(join(tmpdir(), 'photonward-bench-'))
   const site = siteId('bristol')
   const clock = new SystemClock()
@@ -60,12 +61,12 @@ async function makeVault(): Promise<BenchVault> {
 }
 
 /** Adds patients up to a number, from another on. @returns seconds */
-async function load(vault: Vault, from: number, upTo: number): Promise<number> {
+export async function loadCharts(vault: Vault, from: number, upTo: number): Promise<number> {
   const begun = performance.now()
   for (let first = from; first < upTo; first += PATIENTS_A_BUNDLE) {
     const last = Math.min(first + PATIENTS_A_BUNDLE, upTo)
     const resources: JsonObject[] = []
-    for (let number = first; number < last; number++) resources.push(...chart(number))
+    for (let number = first; number < last; number++) resources.push(...benchChart(number))
     const entry = resources.map((resource) => ({ resource }))
     const bundle = { resourceType: 'Bundle', type: 'collection', entry }
     await vault.importRecords(utf8(JSON.stringify(bundle)), { actor: 'bench' })
@@ -150,11 +151,11 @@ async function growth(patients: number): Promise<Grown> {
     const identifier = await timeSearches(vault, 'identifier', at)
     return { identifier, chart: await timeSearches(vault, 'chart', at) }
   }
-  const loadedFew = await load(vault, 0, few)
+  const loadedFew = await loadCharts(vault, 0, few)
   // The first searches are slower than all others: nothing is compiled yet.
   await both(few)
   const before = await both(few)
-  const loadSeconds = loadedFew + (await load(vault, few, patients))
+  const loadSeconds = loadedFew + (await loadCharts(vault, few, patients))
   const after = await both(patients)
   const of = (kind: keyof typeof SEARCHES) => ({
     perSecond: after[kind].perSecond,
@@ -170,7 +171,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** A patient and what was measured of him. */
-function chart(number: number): JsonObject[] {
+export function benchChart(number: number): JsonObject[] {
   const id = `p${number}`
   const born = 1930 + (number % 90)
   return [
