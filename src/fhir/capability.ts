@@ -102,7 +102,10 @@ const EXPORT: Operation = { name: 'export', definition: `${BULK}/export` }
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
   Patient: [
     { name: 'everything', definition: `${R4}/Patient-everything` },
+    { name: 'match', definition: `${R4}/Patient-match` },
     { name: 'export', definition: `${BULK}/patient-export` },
+    { name: 'merge', definition: 'http://hl7.org/fhir/5.0/OperationDefinition/Patient-merge' },
+    { name: 'unmerge', definition: 'urn:photonward:operation:patient-unmerge' },
   ],
   Group: [{ name: 'export', definition: `${BULK}/group-export` }],
 }

@@ -34,7 +34,10 @@ export interface FhirRequest extends HttpRequest {
 /** What the host hands in. */
 export interface FhirOptions {
   readonly site: SiteId
-  readonly vault: Pick<Vault, 'write' | 'consult' | 'instancePast' | 'past' | 'search' | 'walk'>
+  readonly vault: Pick<
+    Vault,
+    'write' | 'consult' | 'instancePast' | 'past' | 'search' | 'walk' | 'referencesIndexed'
+  >
   readonly store: Store
   readonly disk: Disk
   readonly clock: Clock

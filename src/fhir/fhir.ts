@@ -22,6 +22,8 @@ import {
   type FhirRequest,
 } from './context.ts'
 import { history, instanceHistory } from './history.ts'
+import { match } from './matching.ts'
+import { merge, unmerge } from './merging.ts'
 import { checkAccepted, preferenceOf } from './negotiation.ts'
 import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
@@ -130,6 +132,9 @@ const INTERACTIONS: Readonly<
   'search-type': search,
   'search-compartment': searchCompartment,
   everything,
+  match,
+  merge,
+  unmerge,
   'export-system': exportRecords,
   'export-patients': exportRecords,
   'export-group': exportRecords,

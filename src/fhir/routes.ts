@@ -30,6 +30,9 @@ export type Interaction =
   | 'search-type'
   | 'search-compartment'
   | 'everything'
+  | 'match'
+  | 'merge'
+  | 'unmerge'
   | 'export-system'
   | 'export-patients'
   | 'export-group'
@@ -69,6 +72,9 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: 'metadata', interaction: 'capabilities' },
   { method: 'POST', path: '', interaction: 'bundle' },
   { method: 'GET', path: '_history', interaction: 'history-system', parameters: HISTORY },
+  { method: 'POST', path: 'Patient/$match', interaction: 'match' },
+  { method: 'POST', path: 'Patient/$merge', interaction: 'merge' },
+  { method: 'POST', path: 'Patient/[id]/$unmerge', interaction: 'unmerge' },
   { method: 'GET', path: '$export', interaction: 'export-system', parameters: BULK },
   { method: 'GET', path: 'Patient/$export', interaction: 'export-patients', parameters: BULK },
   { method: 'GET', path: 'Group/[id]/$export', interaction: 'export-group', parameters: BULK },

@@ -20,6 +20,7 @@ import {
 } from '#health'
 import type { Opened, SearchPage } from '#vault'
 import { askedBy, checkAllowed, FHIR_BASE, type Answer, type Call } from './context.ts'
+import { withMerged } from './merged.ts'
 import { checkSent } from './negotiation.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { servedResource } from './resources.ts'
@@ -87,9 +88,10 @@ async function found(call: Call, query: SearchQuery): Promise<Answer> {
   return bundleOf(call, query, await findPage(call, query))
 }
 
-function findPage({ options, session }: Call, query: SearchQuery): Promise<SearchPage> {
+async function findPage(call: Call, query: SearchQuery): Promise<SearchPage> {
+  const { options, session } = call
   const glance = session.glance?.bind(session)
-  return options.vault.search(query, {
+  return await options.vault.search(await withMerged(call, query), {
     ...askedBy(session, 'search', 'find'),
     ...(glance && { glance: ({ type }) => glance('search', type) }),
   })

@@ -109,7 +109,7 @@ async function narrowed(
         types.flatMap((type) => [...filter.anyOf].map((id) => [type, id])),
       )
     case 'compartment':
-      return await byReferences(context, [filter.reference])
+      return await byReferences(context, filter.references)
     case 'chain':
     case 'has': {
       const found = links.get(filter)

@@ -91,7 +91,7 @@ export async function search(
 /** Everything that decides what a search finds and in which order, as one text. */
 function ownerOf({ types, understood, filters }: SearchQuery, { actor }: SearchAsked): PlaceOwner {
   const within = filters.flatMap((filter) =>
-    filter.kind === 'compartment' ? filter.reference : [],
+    filter.kind === 'compartment' ? filter.references.slice(0, 1) : [],
   )
   return { actor, search: JSON.stringify([types, within, understood]) }
 }

@@ -7,7 +7,7 @@
 import type { SecretBytes, SiteId, Uuid } from '#base'
 import type { SearchQuery } from '#health'
 import { sweepBlobs } from './blobs.ts'
-import type { WriteUnit, Written } from './changes.ts'
+import type { ResourceName, WriteUnit, Written } from './changes.ts'
 import { Charts } from './charts.ts'
 import { storedVerifiersOf, type VaultContext, type VaultPorts } from './context.ts'
 import {
@@ -21,6 +21,7 @@ import type { ScrubFinding } from './findings.ts'
 import { Groups } from './groups.ts'
 import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
 import { siteHolders } from './holders.ts'
+import { referencesIndexed } from './indexed.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
 import { consult, type Asked, type Opened, type SiteResourceName } from './opened.ts'
@@ -149,6 +150,11 @@ export class Vault implements Disposable {
   /** A page of what a query finds among the resources of this site: see `search`. */
   search(query: SearchQuery, asked: SearchAsked): Promise<SearchPage> {
     return search(this.#context, query, asked)
+  }
+
+  /** References that the index has for a resource: see `referencesIndexed`. */
+  referencesIndexed(name: ResourceName, code: string): Promise<readonly string[]> {
+    return referencesIndexed(this.#context, name, code)
   }
 
   /** Everything of some records, chart by chart: see `walk`. */

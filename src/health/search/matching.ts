@@ -54,9 +54,11 @@ export function fulfils(entry: SearchEntry, filter: Filter, resolved: Resolved):
     case 'has':
       return resolved.get(filter)?.has(`${entry.type}/${entry.id}`) === true
     case 'compartment': {
-      const { reference, codesOf } = filter
-      if (`${entry.type}/${entry.id}` === reference) return true
-      return codesOf(entry.type).some((code) => localReferences(entry, code).includes(reference))
+      const { references, codesOf } = filter
+      if (references.includes(`${entry.type}/${entry.id}`)) return true
+      return codesOf(entry.type).some((code) =>
+        localReferences(entry, code).some((to) => references.includes(to)),
+      )
     }
     case 'dated':
       return isDated(entry, filter.range)
@@ -75,7 +77,7 @@ function isDated({ type, values }: SearchEntry, [from, to]: Interval): boolean {
 /** The condition that an entry is in the compartment of a patient of this server. */
 export const inPatientCompartment = (id: string): Filter => ({
   kind: 'compartment',
-  reference: `Patient/${id}`,
+  references: [`Patient/${id}`],
   codesOf: patientParametersOf,
 })
 

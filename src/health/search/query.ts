@@ -76,9 +76,9 @@ export type Filter =
   | ChainFilter
   | HasFilter
   | {
-      /** In the compartment of a resource: any of these references leads to it. */
+      /** In the compartment of a resource, or of one of several: any reference leads there. */
       readonly kind: 'compartment'
-      readonly reference: string
+      readonly references: readonly string[]
       /** By resource type: codes of the parameters. */
       readonly codesOf: (type: string) => readonly string[]
     }
