@@ -84,8 +84,8 @@ async function gradedFor(call: Call, asked: Demographics): Promise<readonly Grad
 /** Searches of which one at least should find whoever is meant. */
 function blocksOf(asked: Demographics): readonly Criteria[] {
   const { birthDate = '', families, givens } = asked
-  const [year, month, day] = birthDate.split('-')
-  const days = day === undefined ? [] : [birthDate, `${year}-${day}-${month}`]
+  const swapped = birthDate.replace(/^(\d{4})-(\d\d)-(\d\d)$/, '$1-$3-$2')
+  const days = birthDate.length < DAY_CHARACTERS ? [] : [birthDate, swapped]
   const names = families.flatMap((family) => givens.map((given) => [family, given] as const))
   return [
     ...asked.nhsNumbers.map((value): Criteria => [['identifier', value]]),
@@ -117,7 +117,7 @@ async function candidatesFor(call: Call, parameters: Criteria): Promise<readonly
 async function survivorOf({ options, session }: Call, patient: Opened) {
   let now: Opened | undefined = patient
   for (let step = 0; now !== undefined && step < MERGES_MAX; step++) {
-    const [id] = linksOf(now.value, 'replaced-by')
+    const id = linksOf(now.value, 'replaced-by').at(0)
     if (id === undefined) return now
     const asked = askedBy(session, 'search', 'match')
     now = await options.vault.consult({ type: 'Patient', id }, asked)
@@ -147,6 +147,7 @@ const entryOf = ({ base }: Call, opened: Opened, { grade, score }: PatientMatch)
 
 const KNOWN: readonly string[] = ['resource', 'onlyCertainMatches', 'count']
 const MATCH_GRADE = 'http://hl7.org/fhir/StructureDefinition/match-grade'
+const DAY_CHARACTERS = 10
 const COUNT = 10
 const COUNT_MAX = 50
 /** Patients that one search for candidates may bring. */

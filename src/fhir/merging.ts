@@ -49,7 +49,8 @@ export async function unmerge(call: Call): Promise<Answer> {
   const name = { type: 'Patient', id: source }
   const asked = askedBy(session, 'history', 'past')
   const newest = await options.vault.consult(name, asked)
-  const [target] = newest === undefined || newest.isGone ? [] : linksOf(newest.value, 'replaced-by')
+  const links = newest === undefined || newest.isGone ? [] : linksOf(newest.value, 'replaced-by')
+  const target = links.at(0)
   if (newest === undefined) throw notFound()
   if (target === undefined) throw broken('The record was not merged into another')
   const before = await options.vault.consult({ ...name, version: newest.version - 1 }, asked)

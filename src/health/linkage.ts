@@ -119,7 +119,7 @@ function datesOf({ birthDate: a }: Demographics, { birthDate: b }: Demographics)
 
 /** Places at which two texts of one length differ. */
 const differences = (a: string, b: string): number =>
-  [...a].filter((letter, at) => letter !== b[at]).length
+  Array.from(a).filter((letter, at) => letter !== b[at]).length
 
 /**
  * Whether two names differ by one slip: a letter more, less, other, or two of them swapped.
