@@ -53,7 +53,10 @@ const TYPES: Readonly<Partial<Record<ResourceClass, string>>> = {
   dispensing: 'MedicationDispense SupplyDelivery',
   administration: 'MedicationAdministration',
   allergy: 'AllergyIntolerance',
-  document: 'Binary Bundle Communication Composition DocumentManifest DocumentReference',
+  // What may be about anything is as a document is.
+  document:
+    'Basic Binary Bundle Communication Composition DocumentManifest DocumentReference ' +
+    'MeasureReport MessageHeader Parameters Provenance',
   order:
     'CommunicationRequest DeviceRequest NutritionOrder RequestGroup ServiceRequest SupplyRequest ' +
     'Task VisionPrescription',
@@ -63,7 +66,7 @@ const TYPES: Readonly<Partial<Record<ResourceClass, string>>> = {
     'CoverageEligibilityResponse EnrollmentRequest EnrollmentResponse ExplanationOfBenefit Invoice ' +
     'PaymentNotice PaymentReconciliation',
   consent: 'Consent',
-  audit: 'AuditEvent Provenance',
+  audit: 'AuditEvent',
   directory:
     'Endpoint HealthcareService InsurancePlan Location Organization OrganizationAffiliation ' +
     'Practitioner PractitionerRole VerificationResult',
@@ -82,8 +85,8 @@ const TYPES: Readonly<Partial<Record<ResourceClass, string>>> = {
     'SubstanceSourceMaterial SubstanceSpecification TerminologyCapabilities TestReport TestScript ' +
     'ValueSet',
   configuration: 'Subscription',
-  // What may be about anything, and is looked at part by part or not at all.
-  unclassified: 'Basic MeasureReport MessageHeader Parameters SubscriptionStatus',
+  // Not of R4 itself.
+  unclassified: 'SubscriptionStatus',
 }
 
 const BY_TYPE: ReadonlyMap<string, ResourceClass> = new Map(

@@ -42,12 +42,14 @@ export function consentFor(
     findings.filter((finding) => finding.outcome === outcome),
   ).at(0)
   if (strongest !== undefined) return strongest
-  const implied = context.impliedPurposes.includes(context.purpose)
-  // Research and marketing are never implied, whatever a site configures.
-  return implied && !OPT_IN_PURPOSES.has(context.purpose)
+  return isImplied(context)
     ? { outcome: 'implied', rule: 'consent.default.implied' }
     : { outcome: 'absent', rule: 'consent.default.opt-in' }
 }
+
+/** Whether consent is taken as given. Research and marketing never are, whatever is configured. */
+export const isImplied = ({ impliedPurposes, purpose }: AccessContext): boolean =>
+  impliedPurposes.includes(purpose) && !OPT_IN_PURPOSES.has(purpose)
 
 type Decided = Provision & { readonly type: 'permit' | 'deny' }
 type Spoken = 'named' | 'granted' | 'denied' | 'refused'

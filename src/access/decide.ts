@@ -16,7 +16,7 @@
  */
 
 import { isStepUp, openGrant } from './break-glass.ts'
-import { consentFor, type ConsentFinding } from './consent.ts'
+import { consentFor, isImplied, type ConsentFinding } from './consent.ts'
 import type { PolicyEngine, Question } from './engine.ts'
 import { explained, type Answer } from './explain.ts'
 import type {
@@ -31,7 +31,14 @@ import type {
 } from './model.ts'
 import { relationsOf } from './relations.ts'
 import { scopesAllow } from './scopes.ts'
-import { ROLES, SENSITIVITIES, STEPS, type Relation, type StepName } from './vocabulary.ts'
+import {
+  ROLES,
+  SENSITIVITIES,
+  STEPS,
+  type Relation,
+  type ResourceClass,
+  type StepName,
+} from './vocabulary.ts'
 
 /** Decides about one thing. */
 export const decide = (engine: PolicyEngine, request: AccessRequest): Decision =>
@@ -57,6 +64,7 @@ export function forPatients(
     tied.set(patient, tie)
     return tie
   }
+  const untied = { relations: relationsOf(principal, undefined, context), grant: undefined }
   const fixed = fixedFacts(request)
   return (resource) => {
     const { patients } = resource
@@ -65,7 +73,7 @@ export function forPatients(
     )
     const each = patients.length === 0 ? [undefined] : patients
     const parts = each.map((patient): Part => {
-      const tie = patient === undefined ? NO_TIE : tieOf(patient)
+      const tie = patient === undefined ? untied : tieOf(patient)
       const consent = consentOf(patient, { ...request, resource })
       const question = questionOf(fixed, { request, resource, tie, consent })
       return { answer: explained(engine, question), consent, grant: tie.grant, question }
@@ -125,12 +133,17 @@ const siteFault = (context: AccessContext, { site }: ResourceFacts): Fault | und
     ? undefined
     : { at: 'site', rule: 'site.other' }
 
-const consentOf = (patient: string | undefined, request: AccessRequest): ConsentFinding => {
+function consentOf(patient: string | undefined, request: AccessRequest): ConsentFinding {
+  const { resource, principal, context } = request
+  if (!resource.personal) return { outcome: 'not-needed', rule: 'consent.not-needed' }
+  // Directives are about data. One that hid itself, or who looked, could be changed by nobody.
+  if (OF_ITSELF.has(resource.class)) return { outcome: 'not-needed', rule: 'consent.of-itself' }
   if (patient !== undefined) return consentFor(patient, request)
-  // Of somebody unknown nobody can have consented.
-  return request.resource.personal
-    ? { outcome: 'absent', rule: 'consent.nobody-known' }
-    : { outcome: 'not-needed', rule: 'consent.not-needed' }
+  // Of somebody unknown nobody can have consented; a declared flow carries what it is given.
+  const isFlow = principal.kind === 'service' && isImplied(context)
+  return isFlow
+    ? { outcome: 'implied', rule: 'consent.nobody-known-flow' }
+    : { outcome: 'absent', rule: 'consent.nobody-known' }
 }
 
 type Fixed = Pick<
@@ -251,7 +264,7 @@ function marksOf(
 
 const audit = (marks: readonly AuditMark[]): Obligation => ({ kind: 'audit', marks })
 
-const NO_TIE: Tie = { relations: [], grant: undefined }
+const OF_ITSELF: ReadonlySet<string> = new Set<ResourceClass>(['consent', 'audit'])
 /** Named where policies gave no name: nothing permits, or the engine failed. */
 const NO_RULE = 'role.nothing-permits'
 /** What our own checks say at steps that no policy speaks at. */

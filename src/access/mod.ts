@@ -19,6 +19,7 @@ export {
   type TokenPolicy,
 } from './access-token.ts'
 export * from './break-glass.ts'
+export { purposeOf, PURPOSE_HEADER, type Caller } from './caller.ts'
 export {
   ASSERTION_ALGORITHMS,
   verifyClientAssertion,
@@ -28,9 +29,12 @@ export {
 } from './client-assertion.ts'
 export { consentFor, type ConsentFinding } from './consent.ts'
 export { readConsent, type Directive } from './consent-read.ts'
+export { classOf } from './classes.ts'
 export { decide, forPatients } from './decide.ts'
 export { openPolicyEngine, type PolicyEngine, type Question, type Verdict } from './engine.ts'
 export { resourceFacts } from './facts.ts'
+export { tiesIn, TIE_SEARCHES } from './ties.ts'
+export { ANYBODY, rolesGroup } from './relations.ts'
 export { gridDiff, gridOf, needsText, type Cell, type Grid } from './grid.ts'
 export { gridPage } from './grid-page.ts'
 export { breachesOf, INVARIANTS, type Breach, type Invariant } from './invariants.ts'

@@ -57,9 +57,9 @@ export interface Principal {
 /** That a principal, or a group it is in, has to do with a patient. */
 export interface Relationship {
   readonly kind: Exclude<Relation, 'own' | 'delegation'>
-  /** The patient, as `ResourceFacts.patients` names patients. */
+  /** The patient, as `ResourceFacts.patients` names patients; `ANYBODY` for a declared flow. */
   readonly patient: string
-  /** A principal, a care team, a ward or a department. */
+  /** A principal by id or reference, a care team, a ward, a department, or `rolesGroup`. */
   readonly with: string
   readonly notBefore?: EpochMs
   readonly expiresAt?: EpochMs

@@ -42,6 +42,8 @@ export type AccessRefusalCode =
   | 'ACCESS_SIGN_IN_TRY_AGAIN'
   /** Too many people sign in at this moment. */
   | 'ACCESS_SIGN_IN_BUSY'
+  /** A purpose of use that is none, or that the token or the client's configuration leaves out. */
+  | 'ACCESS_PURPOSE_INVALID'
 
 /** A refusal the caller can act on. Never says what a secret or a token held. */
 export class AccessRefusal extends Refusal<AccessRefusalCode> {

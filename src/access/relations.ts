@@ -5,25 +5,35 @@
  */
 
 import type { AccessContext, Principal } from './model.ts'
-import { RELATIONS, type Relation } from './vocabulary.ts'
+import { RELATIONS, type Relation, type Role } from './vocabulary.ts'
 
-/** The kinds of tie between a principal and a patient, in the order of the vocabulary. */
+/** In the place of a patient: a declared flow reaches everybody, also whom nobody knows. */
+export const ANYBODY = '*'
+
+/** In the place of a person: everybody who works in a role. */
+export const rolesGroup = (role: Role): string => `role:${role}`
+
+/**
+ * The kinds of tie between a principal and a patient, in the order of the vocabulary.
+ *
+ * @param patient   undefined for whom nobody knows, and for what is about nobody
+ */
 export function relationsOf(
   principal: Principal,
-  patient: string,
+  patient: string | undefined,
   { at, relationships }: Pick<AccessContext, 'at' | 'relationships'>,
 ): readonly Relation[] {
-  const groups = principal.department === undefined ? [] : [principal.department]
-  const own = new Set([principal.id, ...principal.careTeams, ...groups])
+  const own = namesOf(principal)
   const lent = new Set(
     principal.delegations
       .filter(({ notBefore, expiresAt }) => notBefore <= at && at < expiresAt)
       .map(({ from }) => from),
   )
   const found = new Set<Relation>()
-  if (principal.patient === patient) found.add('own')
+  if (patient !== undefined && principal.patient === patient) found.add('own')
   for (const tie of relationships) {
-    if (tie.patient !== patient) continue
+    const isFlow = tie.kind === 'declared-flow' && tie.patient === ANYBODY
+    if (tie.patient !== patient && !isFlow) continue
     if (tie.notBefore !== undefined && at < tie.notBefore) continue
     if (tie.expiresAt !== undefined && at >= tie.expiresAt) continue
     if (own.has(tie.with)) found.add(tie.kind)
@@ -35,6 +45,19 @@ export function relationsOf(
   }
   return RELATIONS.filter((relation) => found.has(relation))
 }
+
+/**
+ * By which names records may tie this principal. The organisation somebody works for is none of
+ * them: it provides for every patient; the department is.
+ */
+const namesOf = (principal: Principal): ReadonlySet<string> =>
+  new Set([
+    principal.id,
+    ...principal.careTeams,
+    ...principal.references.filter((reference) => !reference.startsWith('Organization/')),
+    ...(principal.department === undefined ? [] : [principal.department]),
+    ...principal.roles.map(rolesGroup),
+  ])
 
 const LENDABLE: ReadonlySet<Relation> = new Set([
   'care-team',

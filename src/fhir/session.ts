@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { Obligation } from '#access'
 import type { JsonObject } from '#health'
 
 /** What is done with a resource. */
@@ -27,7 +28,12 @@ export interface DecisionFacts {
 
 /** A decision, and why not. The reason goes to whoever asked: it never says what a record holds. */
 export type Decision =
-  { readonly permit: true } | { readonly permit: false; readonly reason: string }
+  | {
+      readonly permit: true
+      /** What must be done with what is given out; left out, nothing. */
+      readonly obligations?: readonly Obligation[]
+    }
+  | { readonly permit: false; readonly reason: string }
 
 /** A caller who is known. */
 export interface Session {

@@ -35,6 +35,7 @@ import { addressText, type TcpAddress } from './listen.ts'
 import { openNetwork, type TlsNetwork } from './network.ts'
 import { openPartnerListener, openPartners, type PartnerLinks } from './partners.ts'
 import { deviceChannel, type PeerEntry } from './peer.ts'
+import { policiesAt } from './policies.ts'
 import { GatewayRefusal } from './refusal.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { OpenStore } from './store-open.ts'
@@ -116,6 +117,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     material,
     partners,
     root,
+    policies: policiesAt(folder),
     version: options.version,
     surroundings: () => ({
       folder,

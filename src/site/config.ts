@@ -12,6 +12,7 @@ import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
 import { BLOCK_OCTETS_MAX, LINKS_MAX, NODES_MAX, SHARES_MAX } from '#relay'
 import { MODES } from '#session'
+import { PURPOSE_WORDS, SENSITIVITY_WORDS } from './fhir-words.ts'
 import { KEYS_PER_BLOCK_MAX } from './kme-link-messages.ts'
 
 const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' })
@@ -140,8 +141,21 @@ const PartnerShape = Exactly({
 /** A client of the FHIR server, by the name in its certificate. */
 const FhirClientShape = Exactly({
   name: Sae,
-  may: Choice(['read', 'write'] as const, 'read'),
+  /**
+   * For a system of the hospital that shows everything to its own users, by its own rules: `read` is
+   * `system/*.rs`, `write` is `system/*.cruds`, both with every clearance. Consents still count. Not
+   * beside `scopes`; of neither, `read`.
+   */
+  may: Type.Optional(OneOf('read', 'write')),
+  /** What it may do, as SMART system scopes separated by spaces: `system/Observation.rs`. */
+  scopes: Type.Optional(Text(2048, 1)),
+  /** Purposes of use that it may ask for, the usual one first. */
+  purposes: Type.Optional(Type.Array(OneOf(...PURPOSE_WORDS), { minItems: 1, maxItems: 10 })),
+  /** Sensitive data that it may have without a patient's consent to it; with `scopes`, none. */
+  clearances: Type.Optional(Type.Array(OneOf(...SENSITIVITY_WORDS), { maxItems: 16 })),
 })
+
+const IMPLIED_PURPOSES = PURPOSE_WORDS.filter((one) => one !== 'HRESCH' && one !== 'HMARKT')
 
 const FhirShape = Exactly({
   listen: Address,
@@ -153,6 +167,8 @@ const FhirShape = Exactly({
   references: Choice(['any', 'here'] as const, 'any'),
   /** Who may ask; nobody else. */
   clients: Type.Array(FhirClientShape, { maxItems: 256, default: [] }),
+  /** Purposes for which consent is taken as given; research and marketing never are. */
+  impliedPurposes: Type.Array(OneOf(...PURPOSE_WORDS), { maxItems: 10, default: IMPLIED_PURPOSES }),
 })
 
 /** The network as it was planned, the same at all its sites: what may be routed over. */

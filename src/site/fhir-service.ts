@@ -1,58 +1,96 @@
 /**
- * The FHIR server of a site: who may ask it, by the certificates that they show.
+ * The FHIR server of a site: whoever is known asks, and every answer is decided.
  *
- * A client is known by the name in its certificate, of the same hierarchy as that of applications
- * for keys, and may do what the configuration says of it; nobody else may do anything. There are no
- * people yet and no consent: whoever may read, reads everything.
+ * Who somebody is, a list of desks says: certificates of clients, and whatever the host adds. What
+ * is permitted then, `fhir-session` decides by policies that are opened in the background; a request
+ * that comes before waits for them, and a set that does not load ends the start.
  *
  * @module
  */
 
 import { siteId, type Ports } from '#base'
 import {
-  createFhir,
-  FHIR_JSON,
-  outcomeOf,
-  type Action,
-  type Decision,
-  type Fhir,
-  type Session,
-} from '#fhir'
+  AccessRefusal,
+  openPolicyEngine,
+  type Caller,
+  type PolicyEngine,
+  type PolicySources,
+} from '#access'
+import { createFhir, FhirRefusal, FHIR_JSON, outcomeOf, type Fhir, type FhirRequest } from '#fhir'
 import { canonicalText, JSON_OCTETS_MAX } from '#health'
-import { callerOf } from '#kme'
 import type { Vault } from '#vault'
-import type { FhirClient, SiteConfiguration } from './config.ts'
+import type { SiteConfiguration } from './config.ts'
+import { clientDesk } from './fhir-clients.ts'
+import { patientsOf } from './fhir-patients.ts'
+import { sessionFor, type Deciding } from './fhir-session.ts'
 
 export interface FhirServiceInput {
   readonly configuration: Pick<SiteConfiguration, 'fhir' | 'site'>
   readonly ports: Pick<Ports, 'clock' | 'random' | 'log' | 'store' | 'disk'>
   readonly vault: Vault
   readonly version: string
+  /** Roles and guards, as text. */
+  readonly policies: PolicySources | undefined
+}
+
+/** The server, and what it decides with. */
+export interface FhirService {
+  readonly fhir: Fhir
+  readonly deciding: Deciding
+  /** Rejects if the policies do not load: nothing may be served then. */
+  readonly ready: Promise<unknown>
 }
 
 /** Answers for the clients in the configuration; where there are none, refuses everybody. */
-export function newFhir({ configuration, ports, vault, version }: FhirServiceInput): Fhir {
-  const { base, references = 'any', clients = [] } = configuration.fhir ?? {}
-  const known = new Map<string, FhirClient>(clients.map((client) => [client.name, client]))
-  return createFhir({
-    ...{ ...ports, vault, version, base, references, site: siteId(configuration.site) },
-    authenticate: ({ client: certificate }) => {
-      const name = callerOf(certificate)
-      const client = name === undefined ? undefined : known.get(name)
-      return client === undefined ? undefined : sessionOf(client)
+export function newFhir(input: FhirServiceInput): FhirService {
+  const { configuration, ports, vault, version, policies } = input
+  const { base, references = 'any', clients = [], impliedPurposes = [] } = configuration.fhir ?? {}
+  const { clock } = ports
+  const site = siteId(configuration.site)
+  const engine = openPolicies(configuration, policies)
+  // Whoever starts the site awaits it too; until then a failure is nobody's.
+  engine.catch(() => undefined)
+  const deciding: Deciding = {
+    ...{ site, clock, engine, impliedPurposes, patients: patientsOf(vault, clock) },
+    grants: () => [],
+    isHeld: () => false,
+  }
+  const desks = [clientDesk(clients, { site, clock })]
+  const fhir = createFhir({
+    ...{ ...ports, vault, version, base, references, site },
+    authenticate: (request) => {
+      const caller = callerAt(desks, request)
+      return caller && sessionFor(deciding, caller)
     },
   })
+  // A site without a listener for FHIR serves nothing that would have to be decided.
+  return { fhir, deciding, ready: configuration.fhir === undefined ? Promise.resolve() : engine }
 }
 
-const sessionOf = ({ name, may }: FhirClient): Session => ({
-  actor: name,
-  decide: ({ action }) => decisionFor(may, action),
-  glance: (action) => decisionFor(may, action).permit,
-})
+/** Opens the policies, where there is a listener whose answers they decide. */
+const openPolicies = async (
+  { fhir }: FhirServiceInput['configuration'],
+  policies: PolicySources | undefined,
+): Promise<PolicyEngine> => {
+  if (fhir !== undefined && policies !== undefined) return await openPolicyEngine(policies)
+  const message = 'Expected policies that say who may ask the FHIR server'
+  throw new AccessRefusal('ACCESS_POLICY_INVALID', message)
+}
 
-function decisionFor(may: FhirClient['may'], action: Action): Decision {
-  if (may === 'write' || READING.includes(action)) return { permit: true }
-  return { permit: false, reason: 'This client may only read' }
+/** The first desk that knows the caller decides. @throws FhirRefusal `FHIR_REQUEST_INVALID` */
+function callerAt(
+  desks: readonly ((request: FhirRequest) => Caller | undefined)[],
+  request: FhirRequest,
+): Caller | undefined {
+  try {
+    return desks
+      .values()
+      .map((desk) => desk(request))
+      .find((caller) => caller !== undefined)
+  } catch (cause) {
+    if (!(cause instanceof AccessRefusal) || cause.code !== 'ACCESS_PURPOSE_INVALID') throw cause
+    throw new FhirRefusal('FHIR_REQUEST_INVALID', cause.message, { cause })
+  }
 }
 
 /** The body of an error that the listener itself answers. */
@@ -69,4 +107,3 @@ const ISSUES: Readonly<Partial<Record<number, string>>> = {
 /** Octets of one request. */
 export const FHIR_BODY_OCTETS_MAX = JSON_OCTETS_MAX
 export const FHIR_TYPE = `${FHIR_JSON}; charset=utf-8`
-const READING: readonly Action[] = ['read', 'history', 'search', 'export']

@@ -57,6 +57,7 @@ export {
   type EnrolmentRefusalCode,
   type Material,
 } from './material.ts'
+export type { PolicySources } from '#access'
 export { siteMigrations } from './migrations.ts'
 export { askPeerClock, type PeerClock } from './peer-clock.ts'
 export {

@@ -28,6 +28,8 @@ export interface Records {
   readonly exchange: Exchange
   readonly fhir: FhirDesk
   readonly desk: PeopleDesk
+  /** Resolves once requests can be decided; rejects if they never will. */
+  readonly ready: Promise<unknown>
 }
 
 /** FHIR R4, for a listener. */
@@ -52,7 +54,7 @@ export interface RecordsInput {
 
 /** Opens vault and exchange; nothing is sent before the exchange is started. */
 export async function openRecords(options: SiteOptions, input: RecordsInput): Promise<Records> {
-  const { configuration, ports, material, root, version } = options
+  const { configuration, ports, material, root, version, policies } = options
   const { store, disk, clock, random } = ports
   const { audit, known, former } = input
   using vaultRoot = keyFor(root, 'vault')
@@ -70,11 +72,12 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ site: configuration.site, ports, audit },
     key: keyFor(root, 'people'),
   })
-  const fhir = newFhir({ configuration, ports, version, vault })
+  const { fhir, ready } = newFhir({ configuration, ports, version, vault, policies })
   return {
     vault,
     exchange,
     desk,
+    ready,
     fhir: {
       handle: (request) => fhir.handle(request),
       close: () => {

@@ -22,6 +22,7 @@ import {
   type SecretBytes,
   type SiteId,
 } from '#base'
+import type { PolicySources } from '#access'
 import { AuditLog, cosignerNameOf, newWitness, verifyLog, type LogKeys } from '#audit'
 import type { Handlers, SiteRoutes } from '#contract'
 import type { Exchange } from '#exchange'
@@ -76,6 +77,8 @@ export interface SiteOptions {
   /** Stays the caller's. */
   readonly root: SecretBytes
   readonly version: string
+  /** Roles and guards of the FHIR server, as text; left out, it permits nothing. */
+  readonly policies?: PolicySources
   /** What the operator is told of store, folder and listeners. */
   readonly surroundings: () => Surroundings
   /** Asked to end the process in good order. */
@@ -174,6 +177,7 @@ export class Site {
     relay.start()
     this.parts.control.start()
     records?.exchange.start()
+    await records?.ready
     this.#tend()
   }
 

@@ -14,6 +14,7 @@ import type { SiteHolders } from './holders.ts'
 import type { Keyring } from './keyring.ts'
 import type { Kinds } from './kinds.ts'
 import type { Places } from './search-place.ts'
+import type { Surveys } from './survey.ts'
 import type { Tags } from './tags.ts'
 
 /** The log as the vault needs it: to write, and for a scrub to read its own entries. */
@@ -60,6 +61,7 @@ export interface VaultContext extends VaultPorts {
   readonly groups: Groups
   readonly charts: Charts
   readonly siteHolders: SiteHolders
+  readonly surveys: Surveys
 }
 
 /** Runs steps to their end, letting the site do other work every few milliseconds. */

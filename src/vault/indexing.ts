@@ -55,6 +55,7 @@ export async function indexStatements(
   for (const { version, entry } of entries) {
     const leaving = version.isNext ? await formerHolders(context, version, former) : []
     for (const key of [...version.keys, ...leaving]) {
+      context.surveys.note(key.holder.id, version.type)
       const list = additions.get(key.holder.id) ?? { key, entries: [] }
       additions.set(key.holder.id, list)
       list.entries.push(leaving.includes(key) ? goneOf(entry) : entry)

@@ -34,6 +34,7 @@ export type { Item, OpenedRecord, PatientEntry, PatientPage } from './records.ts
 export { VaultRefusal, type VaultRefusalCode } from './refusal.ts'
 export type { SearchAsked, SearchPage } from './search.ts'
 export { SUBJECTS_MAX } from './subjects.ts'
+export type { Survey, SurveyPlan } from './survey.ts'
 export { vaultMigrations } from './tables.ts'
 export type { WalkPlace, WalkQuery, WalkStep } from './walk.ts'
 export { openVault, type Vault, type VaultOptions } from './vault.ts'

@@ -46,6 +46,7 @@ import {
 import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
 import { walk, type WalkQuery, type WalkStep } from './walk.ts'
+import { Surveys, type Survey, type SurveyPlan } from './survey.ts'
 import { Writer } from './writer.ts'
 
 export interface VaultOptions extends VaultPorts {
@@ -68,7 +69,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     const groups = new Groups(site, store, storedVerifiersOf(ports))
     const charts = new Charts(ports, keyring)
     const own = await siteHolders(ports)
-    const context = { ...ports, ...index, keyring, groups, charts, siteHolders: own }
+    const surveys = new Surveys()
+    const context = { ...ports, ...index, keyring, groups, charts, siteHolders: own, surveys }
     await enterRegime(context)
     await completeIndex(context)
     return new Vault(context)
@@ -237,9 +239,15 @@ export class Vault implements Disposable {
     return stageImport(this.#context, about, items)
   }
 
+  /** What is to be known of patients before anything is decided: see `Survey`. */
+  survey<T>(plan: SurveyPlan<T>): Survey<T> {
+    return this.#context.surveys.open(this.#context, plan)
+  }
+
   /** Runs a task while no other write of this vault is prepared or committed. Does not nest. */
   exclusively<T>(task: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(task)
+    const { surveys } = this.#context
+    const mine = this.#turn.then(task).finally(() => surveys.settle())
     this.#turn = mine.catch(() => undefined)
     return mine
   }
