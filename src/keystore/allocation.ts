@@ -20,33 +20,31 @@ import {
   concat,
   keyId,
   newUuid,
-  SecretBytes,
   type KeyId,
   type SaeId,
+  type SecretBytes,
   type SiteId,
   type Statement,
-  type Uuid,
 } from '#base'
 import { sha256 } from '#crypto'
-import { damage } from './damage.ts'
-import { doom, doomIfSpent } from './destruction.ts'
-import { halfSpan, segmentAt } from './layout.ts'
 import { masked, type CarriedKeys } from './carrying.ts'
-import { combined, type Provenance } from './provenance.ts'
-import { KeystoreRefusal } from './refusal.ts'
+import { damage } from './damage.ts'
+import { deleteReservation, insertAhead, insertReservation } from './key-rows.ts'
+import { halfSpan, segmentAt } from './layout.ts'
 import {
-  floorOctets,
-  leaf,
-  linksTo,
-  nowOf,
-  type KeyUse,
-  type Orphan,
-  type Part,
-  type Room,
-} from './room.ts'
+  blocksOf,
+  closePart,
+  finishPart,
+  keysOf,
+  orphanOf,
+  partsOf,
+  type DeliveredKey,
+  type Reservation,
+} from './parts.ts'
+import { KeystoreRefusal } from './refusal.ts'
+import { floorOctets, leaf, linksTo, nowOf, type KeyUse, type Part, type Room } from './room.ts'
 import type { Piece } from './segments.ts'
-import { isUsable, placeKey, placeOf, segmentsOf, spend, type Block, type Link } from './state.ts'
-import { deleteReservation, insertReservation } from './key-rows.ts'
+import { isUsable, placeOf, segmentsOf, type Block, type Link } from './state.ts'
 import { setAllocated } from './tables.ts'
 import {
   activationOctets,
@@ -54,7 +52,6 @@ import {
   ACTIVATION_KEYS_MAX,
   ACTIVATION_RANGES_MAX,
   LIFE_MS_MAX,
-  rangesOfKey,
   SLAVES_MAX,
   type Range,
 } from './wire.ts'
@@ -74,23 +71,8 @@ export interface ReserveRequest {
   readonly lifeMs: number
   /** Default `application`. */
   readonly use?: KeyUse
-}
-
-/** Bits on their way to become keys. To be issued or abandoned, once. */
-export interface Reservation {
-  readonly peer: SiteId
-  readonly keyIds: readonly KeyId[]
-  /** Messages for the peer, each to be acknowledged before `issue`. */
-  readonly activations: readonly Uint8Array[]
-  /** Names of the parts, one for each activation. */
-  readonly parts: readonly Uuid[]
-}
-
-/** A key that may be handed to an SAE. Whoever gets it owns the octets. */
-export interface DeliveredKey {
-  readonly keyId: KeyId
-  readonly octets: SecretBytes
-  readonly provenance: Provenance
+  /** Whether the keys are to be issued by and by, with `issueNext` instead of `issue`. */
+  readonly ahead?: boolean
 }
 
 /**
@@ -137,24 +119,25 @@ export async function issue(
   carriers: readonly Reservation[] = [],
 ): Promise<readonly DeliveredKey[]> {
   const own = partsOf(room, reservation)
+  assert(!own.some(({ ahead }) => ahead), 'keys that are issued by and by are not issued at once')
   const pads = carriers.flatMap((carrier) => partsOf(room, carrier))
   const parts = [...own, ...pads]
   if (!parts.every((part) => blocksOf(part).every(isUsable))) {
     for (const one of [reservation, ...carriers]) await abandon(room, one, 'quarantined')
     throw new KeystoreRefusal('KEYSTORE_QUARANTINED', 'The key bits may no longer be used')
   }
-  for (const part of parts) close(room, part)
+  for (const part of parts) closePart(room, part)
   const { peer, keyIds } = reservation
   const statements = parts.map(({ id }) => deleteReservation(room.site, id, 'reserved'))
   try {
     await room.store.commit([...statements, leaf(room, 'key.issued', peer, { peer, keyIds })])
   } catch (error) {
-    for (const part of parts) finish(room, part)
+    for (const part of parts) finishPart(room, part)
     room.orphans.push(...parts.map(orphanOf))
     throw error
   }
-  const keys = own.flatMap((part) => keysOf(part, pads))
-  for (const part of parts) finish(room, part)
+  const keys = own.flatMap((part) => keysOf(part, { from: 0, to: part.keyIds.length }, pads))
+  for (const part of parts) finishPart(room, part)
   return keys
 }
 
@@ -170,12 +153,16 @@ export async function abandon(room: Room, reservation: Reservation, cause: strin
     .map((id) => room.parts.get(id))
     .filter((part) => part !== undefined)
   if (parts.length === 0) return
-  for (const part of parts) close(room, part)
-  const { peer, keyIds } = reservation
+  for (const part of parts) {
+    closePart(room, part)
+    part.withdrawnFrom = part.taken
+  }
+  const { peer } = reservation
+  const keyIds = parts.flatMap((part) => part.keyIds.slice(part.taken))
   const { link } = parts[0].link
   const orphans = parts.map(orphanOf)
   await giveUp(room, orphans, [leaf(room, 'key.voided', peer, { link, peer, keyIds, cause })])
-  for (const part of parts) finish(room, part)
+  for (const part of parts) finishPart(room, part)
 }
 
 /** Part of a request that one link will serve. */
@@ -271,9 +258,10 @@ function take(
   const at = nowOf(room)
   const { peer, master, slaves, sizeBits } = request
   const keyIds = parts.flatMap((part) => part.keyIds)
-  const statements: Statement[] = parts.flatMap(({ id, message }) =>
+  const statements: Statement[] = parts.flatMap(({ id, message, ahead }) => [
     insertReservation(room.site, { id, peer, message, at }),
-  )
+    ...(ahead ? [insertAhead(room.site, id)] : []),
+  ])
   for (const { link, pieces } of drafts) statements.push(...advance(room, link, pieces))
   const facts = { peer, slaves, sizeBits, keyIds, links: drafts.map(({ link }) => link.link) }
   statements.push(leaf(room, 'key.reserved', master, facts))
@@ -295,8 +283,8 @@ async function commitTaken(
     await room.store.commit(statements)
   } catch (error) {
     for (const part of parts) {
-      close(room, part)
-      finish(room, part)
+      closePart(room, part)
+      finishPart(room, part)
     }
     room.orphans.push(...parts.map(orphanOf))
     throw error
@@ -358,7 +346,9 @@ function partOf(
     origins: originsDigest(pieces.map(({ block }) => block)),
     carried: carried && masked(carried, from * keyOctets, material),
   })
-  return { id, link, keyIds, keyOctets, ranges, message, material }
+  const { ahead = false } = request
+  const progress = { ahead, taken: 0, withdrawnFrom: undefined }
+  return { id, link, keyIds, keyOctets, ranges, message, material, ...progress }
 }
 
 /** What both ends must agree on about where bits come from. */
@@ -371,22 +361,6 @@ export function originsDigest(blocks: readonly Block[]): Uint8Array {
   return digest
 }
 
-/** The provenance of octets in these ranges of the half of one end. */
-export function provenanceOf(
-  ranges: readonly Range[],
-  link: Link,
-  ends: { readonly from: SiteId; readonly to: SiteId },
-): Provenance {
-  return {
-    parts: ranges.map(({ epoch, sequence, from: offset, octets }) => {
-      const block = link.blocks.get(placeKey({ epoch, sequence }))
-      assert(block !== undefined, 'a block outlives the keys that come from it')
-      const place = { link: link.link, epoch, sequence, offset, octets }
-      return { ...block.origin, ...place, ...ends }
-    }),
-  }
-}
-
 /** Opens the segments in which octets lie, or finds that they do not open. */
 export async function openSegments(room: Room, pieces: readonly Piece[]): Promise<void> {
   for (const { block, owner, span } of pieces) {
@@ -396,50 +370,6 @@ export async function openSegments(room: Room, pieces: readonly Piece[]): Promis
     }
   }
 }
-
-function keysOf(part: Part, pads: readonly Part[]): readonly DeliveredKey[] {
-  const { keyIds, keyOctets, material } = part
-  return keyIds.map((id, at) => {
-    const carriers = pads.filter((pad) => pad.keyIds.includes(id))
-    const others = carriers.map((pad) => provenanceAt(pad, pad.keyIds.indexOf(id)))
-    const provenance = combined(provenanceAt(part, at), ...others)
-    const octets = material.reveal().subarray(at * keyOctets, (at + 1) * keyOctets)
-    return { keyId: id, octets: SecretBytes.copyOf(octets), provenance }
-  })
-}
-
-const provenanceAt = ({ link, ranges, keyOctets }: Part, index: number): Provenance => {
-  const ends = { from: link.site, to: link.peer }
-  return provenanceOf(rangesOfKey({ ranges, keyOctets }, index), link, ends)
-}
-
-function partsOf(room: Room, reservation: Reservation): readonly Part[] {
-  const parts = reservation.parts.map((id) => room.parts.get(id))
-  if (parts.every((part) => part !== undefined)) return parts
-  throw new KeystoreRefusal('KEYSTORE_RESERVATION_UNKNOWN', 'No such reservation stands')
-}
-
-/** From here on nobody else can issue or abandon the part. */
-const close = (room: Room, part: Part): boolean => room.parts.delete(part.id)
-
-/** Clears the octets of a part that is over and counts its bits as spent. */
-function finish(room: Room, part: Part): void {
-  part.material[Symbol.dispose]()
-  for (const range of part.ranges) {
-    const block = part.link.blocks.get(placeKey(range))
-    if (block === undefined) continue
-    doom(room, block, spend(block, part.link.side, range))
-    doomIfSpent(room, block)
-  }
-}
-
-function orphanOf(part: Part): Orphan {
-  const { id, link, message } = part
-  return { pending: { id, peer: link.peer, link: link.link, message }, blocks: blocksOf(part) }
-}
-
-const blocksOf = ({ link, ranges }: Part): readonly Block[] =>
-  ranges.map((range) => link.blocks.get(placeKey(range))).filter((block) => block !== undefined)
 
 const isDrained = (block: Block): boolean => block.allocated >= block.layout.halfOctets
 

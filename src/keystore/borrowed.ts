@@ -21,9 +21,10 @@ import {
   type Uuid,
 } from '#base'
 import { sha256 } from '#crypto'
-import type { DeliveredKey, ReserveRequest } from './allocation.ts'
+import type { ReserveRequest } from './allocation.ts'
 import type { LentLot } from './lots.ts'
 import { insertLotPart, issueLotPart, useLot } from './lot-rows.ts'
+import type { DeliveredKey } from './parts.ts'
 import { originDigest } from './provenance.ts'
 import type { KeyAudit } from './room.ts'
 import { activationOctets } from './wire.ts'

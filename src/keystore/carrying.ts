@@ -16,7 +16,8 @@
  */
 
 import { assert, concat, type KeyId, type SaeId, type SecretBytes, type SiteId } from '#base'
-import { provenanceOf, reserve, type Reservation } from './allocation.ts'
+import { reserve } from './allocation.ts'
+import { provenanceOf, type Reservation } from './parts.ts'
 import { combined, type Provenance } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import type { KeyUse, Room } from './room.ts'

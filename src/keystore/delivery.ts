@@ -12,10 +12,10 @@
 
 import { refusedWith, type KeyId, type SaeId } from '#base'
 import { forgetKey } from './activation.ts'
-import { provenanceOf, type DeliveredKey } from './allocation.ts'
 import { unmask } from './carrying.ts'
 import { damage } from './damage.ts'
 import { depositEnds } from './deposits.ts'
+import { provenanceOf, type DeliveredKey } from './parts.ts'
 import { combined } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import { alarm, checkOpen, leaf, nowOf, type Room, type WaitingKey } from './room.ts'

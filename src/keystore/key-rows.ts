@@ -77,6 +77,7 @@ const PUT_VOIDING = statement(
     .onConflict((on) =>
       on.columns(['site_id', 'reservation']).doUpdateSet({
         state: (from) => from.ref('excluded.state'),
+        message: (from) => from.ref('excluded.message'),
       }),
     ),
 )
@@ -105,6 +106,53 @@ export const deleteReservation = (
   id: string,
   state: 'reserved' | 'voiding',
 ): Statement => bind(DELETE_RESERVATION, site, id, state)
+
+const INSERT_AHEAD = statement(
+  db.insertInto('keystore_ahead').values({ site_id: '', reservation: '', taken: 0 }),
+)
+/** Notes that the keys of a reservation are issued one after the other, and none is yet. */
+export const insertAhead = (site: string, reservation: string): Statement =>
+  bind(INSERT_AHEAD, site, reservation, 0)
+
+const SELECT_AHEAD = statement(
+  db.selectFrom('keystore_ahead').selectAll().where('site_id', '=', ''),
+)
+/** How far all such reservations are issued. */
+export const selectAhead = (site: string): Statement => bind(SELECT_AHEAD, site)
+
+const TAKE_AHEAD = statement(
+  db
+    .updateTable('keystore_ahead')
+    .set({ taken: 0 })
+    .where('site_id', '=', '')
+    .where('reservation', '=', '')
+    .where('taken', '=', 0),
+  1,
+)
+/** Issues the next keys of a reservation; conflicts unless those before are issued, and only those. */
+export const takeAhead = (
+  site: string,
+  change: { readonly reservation: string; readonly from: number; readonly to: number },
+): Statement => bind(TAKE_AHEAD, change.to, site, change.reservation, change.from)
+
+const END_AHEAD = statement(
+  db
+    .deleteFrom('keystore_ahead')
+    .where('site_id', '=', '')
+    .where('reservation', '=', '')
+    .where('taken', '=', 0),
+  1,
+)
+/** Issues the last keys of a reservation; conflicts as `takeAhead`. */
+export const endAhead = (site: string, reservation: string, from: number): Statement =>
+  bind(END_AHEAD, site, reservation, from)
+
+const DROP_AHEAD = statement(
+  db.deleteFrom('keystore_ahead').where('site_id', '=', '').where('reservation', '=', ''),
+)
+/** From this commit on no key of a reservation is issued any more, however many were. */
+export const dropAhead = (site: string, reservation: string): Statement =>
+  bind(DROP_AHEAD, site, reservation)
 
 /** A key of the peer's half, as stored. */
 export interface KeyRow {

@@ -24,6 +24,7 @@ import {
   type Store,
 } from '#base'
 import { activate, withdraw } from './activation.ts'
+import { issueNext, leftOf } from './ahead.ts'
 import { abandon, issue, reserve } from './allocation.ts'
 import { authenticationSources, burnPads } from './authentication.ts'
 import { beginEpoch, blockReport, confirm, epochOf, ingest, settle, voidBlock } from './blocks.ts'
@@ -132,6 +133,8 @@ function facesOf(room: Room) {
     recall: face(recall),
     giveUpParts: face(giveUpParts),
     issue: face(issue),
+    issueNext: face(issueNext),
+    leftOf: face(leftOf),
     abandon: face(abandon),
     pendingVoids: face(pendingVoids),
     settleVoid: face(settleVoid),

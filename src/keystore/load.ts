@@ -2,8 +2,8 @@
  * Rebuilds the memory of a key store from its store and its slot files, and finishes what a crash
  * left half done.
  *
- * What was reserved and not issued is given up: nobody knows whether the peer has heard of it. What
- * was used up and not destroyed is destroyed. Slot files without a block are removed. A block whose
+ * What was reserved and not issued is given up: nobody knows whether the peer has heard of it, or
+ * whether the keys prepared of it are wanted any more. What was used up and not destroyed is destroyed. Slot files without a block are removed. A block whose
  * row cannot be read is voided, with an alarm; it never keeps a site from starting.
  *
  * @module
@@ -29,7 +29,13 @@ import {
   type Block,
   type Link,
 } from './state.ts'
-import { selectTombstones, selectWaiting, selectReservations } from './key-rows.ts'
+import {
+  dropAhead,
+  selectAhead,
+  selectReservations,
+  selectTombstones,
+  selectWaiting,
+} from './key-rows.ts'
 import {
   insertLink,
   octetsOf,
@@ -43,7 +49,7 @@ import {
   type Place,
 } from './tables.ts'
 import { voidBlocks } from './voiding.ts'
-import { readRanges, readWithdrawal, type Range } from './wire.ts'
+import { readRanges, readWithdrawal, restOctets, type Range } from './wire.ts'
 import { addVoid, voidingRow } from './withdrawals.ts'
 
 /** Fills the memory of a room that has just been made. */
@@ -275,15 +281,25 @@ function countRange(
 
 async function giveUpReservations(room: Room): Promise<void> {
   const { site, store } = room
+  const rows = await store.read(selectAhead(site))
+  const issued = new Map(rows.map((row) => [textIn(row['reservation']), wholeOf(row['taken'])]))
   for (const row of await store.read(selectReservations(site))) {
     const id = uuid(textIn(row['reservation']))
     const peer = siteId(textIn(row['peer']))
-    const message = octetsOf(row['message'])
-    const { link, keyIds } = readWithdrawal(message)
-    const pending = { id, peer, link, message }
+    const activation = octetsOf(row['message'])
+    const { link, keyIds: reserved } = readWithdrawal(activation)
+    const taken = issued.get(id) ?? 0
+    // No such row says that all are issued: what says so is damaged, and nobody knows which are.
+    const from = taken < reserved.length ? taken : 0
+    const keyIds = reserved.slice(from)
+    const pending = { id, peer, link, message: restOctets(activation, { from }) }
     if (row['state'] === 'reserved') {
       const facts = { link, peer, keyIds, cause: 'restart' }
-      await store.commit([voidingRow(room, pending), leaf(room, 'key.voided', peer, facts)])
+      await store.commit([
+        voidingRow(room, pending),
+        dropAhead(site, id),
+        leaf(room, 'key.voided', peer, facts),
+      ])
     }
     addVoid(room, pending)
   }

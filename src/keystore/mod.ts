@@ -11,7 +11,7 @@
  */
 
 export type { ActivationOutcome, ActivationRefusal } from './activation.ts'
-export type { DeliveredKey, Reservation, ReserveRequest } from './allocation.ts'
+export type { ReserveRequest } from './allocation.ts'
 export type { AuthenticationSource, AuthenticationSources, PadDirection } from './authentication.ts'
 export type { IngestedBlock, IngestOutcome, Settlement } from './blocks.ts'
 export { BorrowedKeys, type BorrowedReservation, type Lender } from './borrowed.ts'
@@ -35,6 +35,7 @@ export {
   type OpeningEnds,
 } from './opening.ts'
 export type { DepositRequest, DepositState, ReservedKey } from './partners.ts'
+export type { DeliveredKey, Reservation } from './parts.ts'
 export type { LinkPool, Pool } from './pool.ts'
 export {
   combined,

@@ -131,6 +131,12 @@ export interface Part {
   /** What is sent to the peer. */
   readonly message: Uint8Array
   readonly material: SecretBytes
+  /** Whether its keys are issued one after the other; see `ahead.ts`. */
+  readonly ahead: boolean
+  /** Keys that were taken to be issued: all before this one. */
+  taken: number
+  /** Keys from here on are withdrawn; undefined while none are. */
+  withdrawnFrom: number | undefined
 }
 
 /** A withdrawal that the peer has not confirmed. */

@@ -69,6 +69,13 @@ interface ReservationTable {
   made_at: number
 }
 
+interface AheadTable {
+  site_id: string
+  reservation: string
+  /** Keys of the reservation that are issued: all before this one, counted from 0. */
+  taken: number
+}
+
 interface KeyTable {
   site_id: string
   key_id: string
@@ -124,6 +131,7 @@ interface KeystoreTables {
   keystore_block: BlockTable
   keystore_segment: SegmentTable
   keystore_reservation: ReservationTable
+  keystore_ahead: AheadTable
   keystore_key: KeyTable
   keystore_deposit: DepositTable
   keystore_lot: LotTable
@@ -193,6 +201,14 @@ export const keystoreMigrations: readonly Migration[] = [
         site_id TEXT NOT NULL, reservation TEXT NOT NULL, lot TEXT NOT NULL,
         message BLOB NOT NULL, PRIMARY KEY (site_id, reservation))`,
       'CREATE INDEX keystore_lot_part_lot ON keystore_lot_part (site_id, lot)',
+    ],
+  },
+  {
+    id: 'keystore-5',
+    statements: [
+      `CREATE TABLE keystore_ahead (
+        site_id TEXT NOT NULL, reservation TEXT NOT NULL, taken BIGINT NOT NULL,
+        PRIMARY KEY (site_id, reservation))`,
     ],
   },
 ]

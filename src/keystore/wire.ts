@@ -88,7 +88,7 @@ export function activationOctets(activation: Activation): Uint8Array {
     link,
     keys: concat(...keyIds.map(uuidOctets)),
     size: keyOctets,
-    ranges: ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]),
+    ranges: ranges.map(tuple),
     for: { master, slaves, life: lifeMs, origins },
     ...(carried === undefined
       ? {}
@@ -97,20 +97,19 @@ export function activationOctets(activation: Activation): Uint8Array {
 }
 
 /** The octets of a withdrawal of bits that never became keys. */
-export function withdrawalOctets({
-  id,
-  link,
-  ranges,
-}: Pick<Withdrawal, 'id' | 'link' | 'ranges'>): Uint8Array {
-  return toCbor({
+export const withdrawalOctets = (
+  withdrawal: Pick<Withdrawal, 'id' | 'link' | 'ranges'>,
+): Uint8Array => octetsOfWithdrawal({ ...withdrawal, keyIds: [], keyOctets: 0 })
+
+const octetsOfWithdrawal = ({ id, link, keyIds, keyOctets, ranges }: Withdrawal): Uint8Array =>
+  toCbor({
     v: 1,
     id: uuidOctets(id),
     link,
-    keys: new Uint8Array(0),
-    size: 0,
-    ranges: ranges.map(({ epoch, sequence, from, octets }) => [epoch, sequence, from, octets]),
+    keys: concat(...keyIds.map(uuidOctets)),
+    size: keyOctets,
+    ranges: ranges.map(tuple),
   })
-}
 
 /** Reads an activation. @throws Refusal `SHAPE_INVALID`, `CBOR_…`, `KEYSTORE_MESSAGE_INVALID` */
 export function readActivation(octets: Uint8Array): ReceivedActivation {
@@ -139,14 +138,22 @@ export function readActivation(octets: Uint8Array): ReceivedActivation {
 export const readWithdrawal = (octets: Uint8Array): Withdrawal => withdrawalOf(openMessage(octets))
 
 /** The ranges of key `index` of an activation. */
-export function rangesOfKey(
-  { ranges, keyOctets }: Pick<Activation, 'ranges' | 'keyOctets'>,
+export const rangesOfKey = (
+  activation: Pick<Activation, 'ranges' | 'keyOctets'>,
   index: number,
+): readonly Range[] => rangesOfKeys(activation, index, index + 1)
+
+/** The ranges of the keys of an activation from `first` on, before `end`. */
+export function rangesOfKeys(
+  { ranges, keyOctets }: Pick<Activation, 'ranges' | 'keyOctets'>,
+  first: number,
+  end: number,
 ): readonly Range[] {
   const found: Range[] = []
-  let skip = index * keyOctets
-  let need = keyOctets
+  let skip = first * keyOctets
+  let need = (end - first) * keyOctets
   for (const range of ranges) {
+    if (need === 0) break
     if (skip >= range.octets) {
       skip -= range.octets
       continue
@@ -155,10 +162,29 @@ export function rangesOfKey(
     found.push({ ...range, from: range.from + skip, octets })
     skip = 0
     need -= octets
-    if (need === 0) break
   }
   assert(need === 0, 'an activation has octets for each of its keys')
   return found
+}
+
+/**
+ * The octets of a withdrawal of some keys of an activation, of which others stay what they are.
+ *
+ * @param message   the activation, or a withdrawal of its keys
+ * @param some.from   first key that is withdrawn
+ * @param some.to   first key after it that is not; all unless said
+ * @param some.id   name of the withdrawal; that of the activation unless said
+ */
+export function restOctets(
+  message: Uint8Array,
+  some: { readonly from: number; readonly to?: number; readonly id?: Uuid },
+): Uint8Array {
+  if (some.from === 0 && some.to === undefined && some.id === undefined) return message
+  const activation = readWithdrawal(message)
+  const { link, keyIds, keyOctets } = activation
+  const { from, to = keyIds.length, id = activation.id } = some
+  const ranges = rangesOfKeys(activation, from, to)
+  return octetsOfWithdrawal({ id, link, keyIds: keyIds.slice(from, to), keyOctets, ranges })
 }
 
 /** Ranges as stored beside a key: four whole numbers of 64 bits each. */
@@ -234,7 +260,11 @@ export interface HighWater {
 /** The octets of a high-water mark. */
 export function highWaterOctets(mark: HighWater): Uint8Array {
   const { allocated, activated } = mark
-  return toCbor({ v: 1, ...mark, allocated: tuple(allocated), activated: tuple(activated) })
+  return toCbor({
+    ...{ v: 1, ...mark },
+    allocated: allocated && tuple(allocated),
+    activated: activated && tuple(activated),
+  })
 }
 
 /** Reads a high-water mark. @throws Refusal */
@@ -284,8 +314,12 @@ const rangeOf = ([epoch, sequence, from, octets]: readonly [
   number,
 ]): Range => ({ epoch, sequence, from, octets })
 
-const tuple = (range: Range | null): readonly number[] | null =>
-  range === null ? null : [range.epoch, range.sequence, range.from, range.octets]
+const tuple = ({ epoch, sequence, from, octets }: Range): readonly number[] => [
+  epoch,
+  sequence,
+  from,
+  octets,
+]
 
 const nameOf = (text: string): SaeId => checkedName(() => saeId(text))
 

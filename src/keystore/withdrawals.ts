@@ -11,7 +11,7 @@
 import type { SiteId, Statement, Uuid } from '#base'
 import { alarm, leaf, nowOf, type Orphan, type PendingVoid, type Room } from './room.ts'
 import { placeOf } from './state.ts'
-import { deleteReservation, putVoiding } from './key-rows.ts'
+import { deleteReservation, dropAhead, putVoiding } from './key-rows.ts'
 import { setAllocated } from './tables.ts'
 
 /** What the peer did with a withdrawal. */
@@ -109,6 +109,7 @@ function rowsOf(room: Room, { pending, blocks }: Orphan): readonly Statement[] {
       return { sql, parameters }
     }),
     voidingRow(room, pending),
+    dropAhead(room.site, pending.id),
   ]
 }
 

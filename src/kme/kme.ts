@@ -25,6 +25,7 @@ import {
 } from '#base'
 import type { DeliveredKey, Keystore } from '#keystore'
 import { acceptActivations, acceptWithdrawals } from './accepting.ts'
+import { Ahead } from './ahead.ts'
 import { callerOf, type CallerRules } from './caller.ts'
 import type { SaeDirectory } from './directory.ts'
 import type { Partners } from './etsi-020.ts'
@@ -39,6 +40,7 @@ import { withinShare, type Shares } from './shares.ts'
 import { handleSkip, isSkip, SKIP_STATUS, type SkipDesk } from './skip.ts'
 import { Streams, type StreamFrame } from './streams.ts'
 import {
+  activate,
   fetchKeys,
   makeKeys,
   peerOf,
@@ -121,6 +123,8 @@ export interface Kme {
    * it about once a second. @throws PortRefusal
    */
   tend(): Promise<void>
+  /** Withdraws what was made ahead, here and, if they answer, at the peers; before they are left. */
+  giveBack(): Promise<void>
   /** Ends all streams and clears what is in them. */
   close(): void
 }
@@ -132,17 +136,16 @@ export interface StreamCall extends StreamFrame {
 
 /** The KME of a site. */
 export function createKme(options: KmeOptions): Kme {
-  const { site, keystore, directory, peer, log, lifeMs = LIFE_MS } = options
+  const { site, keystore, directory, peer, log, clock, shares, lifeMs = LIFE_MS } = options
+  const common = { keystore, peer, activators: new Map(), partners: options.partners }
   const supply: Supply = {
-    site,
-    keystore,
-    directory,
-    peer,
-    log,
-    lifeMs,
-    activators: new Map(),
+    ...{ ...common, site, directory, log, lifeMs },
     voiding: new Map(),
-    partners: options.partners,
+    ahead: new Ahead({
+      ...{ keystore, clock, log, lifeMs },
+      activate: (reservation) => activate(common, reservation, {}),
+      shareBits: (sae, to, bits) => shares?.left(sae, to, bits) ?? bits,
+    }),
     ...(options.onMade === undefined ? {} : { onMade: options.onMade }),
   }
   const desk: Desk = {
@@ -164,8 +167,10 @@ export function createKme(options: KmeOptions): Kme {
     handlePartner: (request) => options.partners?.handle(request) ?? NO_PARTNERS,
     tend: async () => {
       streams.tend()
+      await supply.ahead.tend()
       await options.partners?.tend()
     },
+    giveBack: () => giveBack(supply),
     close: () => {
       streams[Symbol.dispose]()
       options.partners?.stop()
@@ -231,10 +236,12 @@ function status({ options, supply, limits, policies }: Desk, master: SaeId, { sa
   const maxKeys = keystore.storableKeys(peer, limits.keySizeBits)
   const use = policies.useOf(master)
   const shared = use === 'emergency' ? undefined : options.shares
-  const left = shared?.left(master, peer, keystore.pool(peer).applicationBits)
+  const left = shared?.left(master, peer, availableBits(supply, master, peer))
+  const sizeBits = limits.keySizeBits
   const storedKeys = Math.min(
-    keystore.storedKeys(peer, limits.keySizeBits, use),
-    left === undefined ? maxKeys : Math.floor(left / limits.keySizeBits),
+    keystore.storedKeys(peer, sizeBits, use) +
+      supply.ahead.stored({ peer, master, slaves: [slave], sizeBits }),
+    left === undefined ? maxKeys : Math.floor(left / sizeBits),
     maxKeys,
   )
   const targetKme = directory.kmeOf(peer) ?? peer
@@ -283,14 +290,27 @@ function make(
   }
   const made = peers.reduce(
     (inner, peer) => () => {
-      const { applicationBits: availableBits } = supply.keystore.pool(peer)
-      const share = { sae: master, peer, bits: number * sizeBits, availableBits }
+      const share = {
+        ...{ sae: master, peer, bits: number * sizeBits },
+        availableBits: availableBits(supply, master, peer),
+      }
       // What is kept for emergencies is nobody's share.
       return use === 'emergency' ? inner() : withinShare(options.shares, share, inner)
     },
-    () => makeKeys(supply, { ...request, use }),
+    () => makeKeys(supply, { ...request, use, ahead: !policies.asksForSource(master) }),
   )
   return policies.withinQuota(master, number * sizeBits, made)
+}
+
+/** Bits that are there for a master: of the pool, and of keys made ahead for it. */
+const availableBits = ({ keystore, ahead }: Supply, master: SaeId, peer: SiteId): number =>
+  keystore.pool(peer).applicationBits + ahead.storedBits(master, peer)
+
+async function giveBack(supply: Supply): Promise<void> {
+  await supply.ahead.close()
+  const peers = supply.keystore.peers.filter((peer) => supply.keystore.pool(peer).pendingVoids > 0)
+  // What a peer does not hear of now, it hears when this site is back.
+  await Promise.allSettled(peers.map((peer) => sendVoids(supply, peer)))
 }
 
 async function decKeys(

@@ -67,6 +67,11 @@ export class SaePolicies {
     throw new KmeRefusal('KME_KEYS_EXHAUSTED', message, { facts: { retryAfter: RETRY_AFTER_S } })
   }
 
+  /** Whether keys of an application have to come from a source of some worth. */
+  asksForSource(sae: SaeId): boolean {
+    return this.#policies.get(sae)?.leastSource !== undefined
+  }
+
   /**
    * Has keys made within the quota of an application; what it does not get after all is not counted.
    *

@@ -30,6 +30,7 @@ import {
   type Reservation,
   type KeyUse,
 } from '#keystore'
+import type { Ahead } from './ahead.ts'
 import type { SaeDirectory } from './directory.ts'
 import type { Partners } from './etsi-020.ts'
 import type { Extensions } from './etsi-020-wire.ts'
@@ -68,6 +69,8 @@ export interface Supply {
   readonly activators: Map<SiteId, Activator>
   /** Withdrawals on their way, by peer. */
   readonly voiding: Map<SiteId, Promise<void>>
+  /** Keys that were made before they are asked for. */
+  readonly ahead: Ahead
   /** Other operators, each as if he were a site. */
   readonly partners: Partners | undefined
   /** Told of keys that were made. Must not throw. */
@@ -87,6 +90,8 @@ export interface MakeRequest {
   readonly extensions?: Extensions
   /** How long the keys wait to be fetched, where not as long as others. */
   readonly lifeMs?: number
+  /** Whether keys may be given that were made before they were asked for. */
+  readonly ahead?: boolean
 }
 
 /**
@@ -101,6 +106,11 @@ export async function makeKeys(
 ): Promise<readonly DeliveredKey[]> {
   const sites = [...slavesBySite(supply, request)]
   return refusing(supply, async () => {
+    const there = await takeAhead(supply, request, sites)
+    if (there !== undefined) {
+      supply.onMade?.(request)
+      return there
+    }
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       for (const [peer] of sites) {
         if (supply.keystore.pool(peer).pendingVoids > 0) await sendVoids(supply, peer)
@@ -124,6 +134,18 @@ export async function makeKeys(
     }
     throw new KmeRefusal('KME_PEER_UNREACHABLE', 'The KME of the slave SAE accepts no keys now')
   })
+}
+
+/** Keys that are there already, where the request may have such and there are any. */
+function takeAhead(
+  { ahead, partners }: Supply,
+  request: MakeRequest,
+  [[peer, slaves], ...further]: readonly (readonly [SiteId, readonly SaeId[]])[],
+): Promise<readonly DeliveredKey[]> | undefined {
+  const { master, sizeBits, number, lifeMs } = request
+  const isPlain = further.length === 0 && lifeMs === undefined && partners?.has(peer) !== true
+  if (request.ahead !== true || !isPlain) return undefined
+  return ahead.take({ peer, master, slaves, sizeBits }, number)
 }
 
 /**
@@ -217,10 +239,10 @@ export async function refusing<T>(supply: Supply, work: () => Promise<T>): Promi
 }
 
 /** @returns undefined once the peer holds all of it, otherwise what it said */
-async function activate(
-  supply: Supply,
+export async function activate(
+  supply: Pick<Supply, 'keystore' | 'partners' | 'activators' | 'peer'>,
   reservation: Reservation,
-  { extensions = new Map() }: MakeRequest,
+  { extensions = new Map() }: Pick<MakeRequest, 'extensions'>,
 ): Promise<ActivationAnswer | undefined> {
   if (supply.partners?.has(reservation.peer) === true) {
     const answer = await supply.partners.relay(reservation, extensions)
@@ -262,7 +284,10 @@ async function giveUp(
   throw new KmeRefusal('KME_PEER_UNREACHABLE', 'The KME of the slave SAE did not take the keys')
 }
 
-function activatorOf({ activators, peer: transport }: Supply, peer: SiteId): Activator {
+function activatorOf(
+  { activators, peer: transport }: Pick<Supply, 'activators' | 'peer'>,
+  peer: SiteId,
+): Activator {
   const present = activators.get(peer)
   if (present !== undefined) return present
   const activator = new Activator((octets) => transport.activate(peer, octets))

@@ -195,6 +195,7 @@ export class Site {
     await relay.stop()
     await couriers.stop()
     for (const link of [...links, ...kmeLinks]) await link.stop()
+    await kme.giveBack()
     const at = this.parts.options.ports.clock.now()
     // Not "stopped", which is a FHIR text: none may be found on a disk.
     await audit.record({ kind: 'site.ended', at, actor: site, facts: {} })
