@@ -24,6 +24,8 @@ const ACTIVATE = 'kme/activate'
 const MESSAGE_MAX = 2 ** 20
 /** Of the race between a kill and an answer, which is won about every second time. */
 const TRIES = 24
+/** Keys of one activation, where none asked for so many. */
+const AHEAD_LEAST = 16
 
 test('daemons killed at named moments lose and double no key', { timeout: 280_000 }, async (t) => {
   const sites = await makeTwoSites(t)
@@ -90,6 +92,38 @@ test('daemons killed at named moments lose and double no key', { timeout: 280_00
     },
   )
 
+  await t.test('the master’s, while it gives out keys made ahead', async () => {
+    await bristol.hasKeys(600)
+    const ahead = new Set<string>()
+    between.meddling = (channel, octets) => {
+      const ids = isActivation(channel, octets) ? idsIn(octets) : []
+      if (ids.length >= AHEAD_LEAST) for (const id of ids) ahead.add(id)
+      return [octets]
+    }
+    const given = new Map<string, string>()
+    const asking = Array.from({ length: 8 }, () => askUntilItDies(bristol, given))
+    const fromAhead = () => [...given.keys()].filter((id) => ahead.has(id)).length
+    await until('keys made ahead are given out', () => Promise.resolve(fromAhead() >= 20))
+    await bristol.daemon.kill()
+    await Promise.all(asking)
+    between.meddling = untouched
+    const early = [...given][0]
+    assert.equal(await keyAt(cambridge, early[0]), early[1], 'it waits while its master is gone')
+    given.delete(early[0])
+    await bristol.daemon.start()
+    const [rest] = [...ahead].filter((id) => !given.has(id)).slice(-1)
+    await settled(bristol, rest)
+    for (const [id, key] of given) assert.equal(await keyAt(cambridge, id), key)
+    const stories = await storiesOf(bristol)
+    for (const id of ahead) {
+      // Issued, whether or not the answer came, or withdrawn.
+      const isIssued = stories.get(id)?.includes('key.issued') === true
+      const isHad = given.has(id) || id === early[0]
+      const status = isIssued && !isHad ? 200 : 400
+      assert.equal((await fetch(cambridge, id)).status, status, `${id}: ${String(stories.get(id))}`)
+    }
+  })
+
   await t.test('bits that were reserved once were never reserved again', () => {
     const octets = new Set<string>()
     const ids = new Set<string>()
@@ -120,6 +154,25 @@ test('daemons killed at named moments lose and double no key', { timeout: 280_00
     for (const site of [bristol, cambridge]) assert.deepEqual((await site.verify()).faults, [])
   })
 })
+
+/** Asks for one key after the other until the daemon is gone; no key_ID comes twice. */
+async function askUntilItDies({ ward }: TestSite, given: Map<string, string>): Promise<void> {
+  for (;;) {
+    const answer = await ward.ask('GET', 'cambridge.ward/enc_keys').catch(() => undefined)
+    if (answer === undefined) return
+    if (answer.status !== 200) continue
+    for (const { key_ID, key } of keysIn(answer)) {
+      assert(!given.has(key_ID), 'a key came twice')
+      given.set(key_ID, key)
+    }
+  }
+}
+
+/** The key of a name, as its slave gets it; undefined if it does not. */
+async function keyAt(site: TestSite, id: string): Promise<string | undefined> {
+  const answer = await fetch(site, id)
+  return answer.status === 200 ? keysIn(answer)[0].key : undefined
+}
 
 /**
  * Kills the slave's daemon the moment its database says that a key was had, until that was once before
