@@ -119,7 +119,7 @@ async function issueClaims(room: Room, claims: readonly Claim[]): Promise<readon
   // A commit before this one failed, and took these keys with it.
   if (claims.every(({ part, to }) => to <= (part.withdrawnFrom ?? Infinity))) return keys
   clear(keys)
-  throw new KeystoreRefusal('KEYSTORE_RESERVATION_UNKNOWN', 'The keys were given up meanwhile')
+  throw new KeystoreRefusal('KEYSTORE_RESERVATION_UNKNOWN', 'No such reservation stands')
 }
 
 function issued({ site }: Room, { part, from, to }: Claim): readonly Statement[] {
