@@ -17,6 +17,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addKeyCommands } from './commands/key.ts'
 import { addNetworkCommands } from './commands/network.ts'
 import { addExposureCommands } from './commands/network-exposure.ts'
+import { addPatientCommands } from './commands/patient.ts'
 import { addPersonCommands } from './commands/person.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
@@ -59,6 +60,7 @@ export function newProgram(powers: Powers): Command {
   addConfigCommands(program, powers)
   addDoctorCommand(program, powers)
   addRecordCommands(program, powers)
+  addPatientCommands(program)
   addPersonCommands(program, powers)
   addAuditCommands(program, powers)
   addAttackCommands(program)

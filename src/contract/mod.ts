@@ -8,6 +8,7 @@
 
 export * from './attacks.ts'
 export * from './checks.ts'
+export * from './erasure.ts'
 export * from './exposure.ts'
 export * from './link-history.ts'
 export * from './network-file.ts'

@@ -6,6 +6,7 @@
 
 import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
 import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
+import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
 import { LinkHistoryShape } from './link-history.ts'
 import { peopleRoutes } from './people.ts'
 import { rawBody, route } from './route.ts'
@@ -197,6 +198,46 @@ export const siteRoutes = {
     body: nothing,
     answer: Exactly({ resource: Type.String() }),
     stream: true,
+  }),
+  erase: route({
+    method: 'POST',
+    path: '/v1/records/:patient/erasure',
+    summary: 'Destroy the key of a patient, here and at every site that received the record',
+    query: Exactly({ patient: UuidText }),
+    body: Exactly({ cause: ErasureCauseShape }),
+    answer: ErasureShape,
+  }),
+  erasure: route({
+    method: 'GET',
+    path: '/v1/records/:patient/erasure',
+    summary: 'How the erasure of a patient stands: which sites have signed for it',
+    query: Exactly({ patient: UuidText }),
+    body: nothing,
+    answer: ErasureShape,
+  }),
+  hold: route({
+    method: 'POST',
+    path: '/v1/records/:patient/hold',
+    summary: 'Put a legal hold on a patient, take it off (cause null): nothing is erased under one',
+    query: Exactly({ patient: UuidText }),
+    body: Exactly({ cause: Type.Union([HoldCauseShape, Type.Null()]) }),
+    answer: HoldShape,
+  }),
+  holdOf: route({
+    method: 'GET',
+    path: '/v1/records/:patient/hold',
+    summary: 'The legal hold on a patient',
+    query: Exactly({ patient: UuidText }),
+    body: nothing,
+    answer: HoldShape,
+  }),
+  rotateSiteKey: route({
+    method: 'POST',
+    path: '/v1/site-key/rotation',
+    summary: 'Change the site key: keys of patients are wrapped again, records stay as they are',
+    query: none,
+    body: nothing,
+    answer: Exactly({ version: Whole(1), holders: Whole(0) }),
   }),
   send: route({
     method: 'POST',

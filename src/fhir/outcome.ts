@@ -100,6 +100,8 @@ const UNAVAILABLE = [
 ] as const
 const VAULT: Readonly<Record<string, readonly [FhirRefusalCode, string]>> = {
   VAULT_NOT_FOUND: ['FHIR_NOT_FOUND', 'There is no such resource'],
+  VAULT_ERASED: ['FHIR_DELETED', 'The record was erased; nothing of it can be read or written'],
+  VAULT_HELD: ['FHIR_CONFLICT', 'A legal hold stands on the record: nothing of it is removed'],
   VAULT_VERSION_OTHER: [
     'FHIR_PRECONDITION_FAILED',
     'The newest version of the resource is not the one that the request expects',

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { keyId, Refusal, siteId, uuid, type Clock } from '#base'
+import { keyId, siteId, uuid, type Clock } from '#base'
 import { receiptOf, verifyLog } from '#audit'
 import type {
   NetworkView,
@@ -26,6 +26,7 @@ import type {
 } from '#contract'
 import type { Transfer } from '#exchange'
 import type { PatientEntry } from '#vault'
+import { AdminRefusal } from './admin-refusal.ts'
 import type { Alarm } from './alarms.ts'
 import type { Declaration } from './declarations.ts'
 import { daemonsOf } from './daemons.ts'
@@ -34,27 +35,12 @@ import { explanationOf } from './link-explanation.ts'
 import { HISTORY_ENTRIES_MAX } from './link-history.ts'
 import type { KmeLink } from './kme-link.ts'
 import type { LinkRunner } from './link-runner.ts'
+import { lifetimeHandlers } from './lifetime-admin.ts'
 import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
 import { peopleHandlers, type Asker } from './people.ts'
 import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
-
-export class AdminRefusal extends Refusal<
-  | 'QUERY_INVALID'
-  | 'RECEIPT_PENDING'
-  | 'LINK_UNKNOWN'
-  | 'LINK_WITHOUT_OPTICS'
-  | 'LINK_RELEASES_ITSELF'
-  | 'BLOCK_PENDING'
-  | 'KEY_UNKNOWN'
-  | 'NODE_DECLARED'
-  /** A trusted node has no vault. */
-  | 'SITE_KEEPS_NO_RECORDS'
-  | 'CONSOLE_ABSENT'
-> {
-  override readonly name = 'AdminRefusal'
-}
 
 /** @param asker   the operator at the admin socket, unless somebody has signed in */
 export const adminHandlers = (
@@ -67,6 +53,7 @@ export const adminHandlers = (
     ...siteHandlers(parts),
     ...networkHandlers(parts),
     ...recordHandlers(parts),
+    ...lifetimeHandlers(() => recordsOf(parts), OPERATOR),
     ...logHandlers(parts),
     ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { AdminRefusal } from './admin.ts'
+export { AdminRefusal } from './admin-refusal.ts'
 export {
   parametersOf,
   siteSae,

@@ -8,7 +8,8 @@
  */
 
 import { bind, hex, statement, type Disk, type SiteId, type Store } from '#base'
-import { hashesIn } from './group.ts'
+import { listedIn } from './group.ts'
+import { erasedObjects } from './objects.ts'
 import { octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 
@@ -87,16 +88,20 @@ export async function sweepBlobs(at: {
   return stray.size
 }
 
-/** Takes out of `stray` what the manifest of any group lists. */
+/** Takes out of `stray` what the manifest of any group lists, unless it was erased. */
 async function spareListed(
-  { site, store }: { readonly site: SiteId; readonly store: Store },
+  at: { readonly site: SiteId; readonly store: Store },
   stray: Set<string>,
 ): Promise<void> {
+  const { site, store } = at
+  const erased = await erasedObjects(at)
   let after: Uint8Array = new Uint8Array(0)
   for (;;) {
     const rows = await store.read(bind(SELECT_MANIFESTS, site, after, GROUPS_A_PAGE))
     for (const row of rows) {
-      for (const hash of hashesIn(octetsOf(row, 'manifest'))) stray.delete(blobPath(hash))
+      for (const { object, hash } of listedIn(octetsOf(row, 'manifest'))) {
+        if (!erased.has(object)) stray.delete(blobPath(hash))
+      }
     }
     if (rows.length < GROUPS_A_PAGE) return
     after = octetsOf(rows[rows.length - 1], 'group_id')

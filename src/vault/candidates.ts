@@ -27,7 +27,7 @@ import {
   yearOf,
   type Mark,
 } from './marks.ts'
-import { objectsByIdentity } from './objects.ts'
+import { isErased, objectsByIdentity } from './objects.ts'
 import { idIn } from './rows.ts'
 import { lookupOfSubject } from './subjects.ts'
 import { db } from './tables.ts'
@@ -224,7 +224,10 @@ async function byNames(
   const { site, tags } = context
   const identities = names.map(([type, id]) => identityOf(tags, site, { type, id }))
   const found = await objectsByIdentity(context, identities)
-  return { holders: NOTHING.holders, objects: new Set([...found.values()].map(({ id }) => id)) }
+  return {
+    holders: NOTHING.holders,
+    objects: new Set([...found.values()].filter((object) => !isErased(object)).map(({ id }) => id)),
+  }
 }
 
 const NOTHING: Candidates = { holders: new Set(), objects: new Set() }

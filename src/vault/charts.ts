@@ -46,6 +46,7 @@ export class Charts implements Disposable {
   async of(holder: Uuid): Promise<Chart> {
     const row = await headRow(this.#at, holder)
     if (row === undefined) {
+      this.forget(holder)
       await requireUnheld(this.#at, holder)
       return { holder, edition: 0, entries: new Map(), octets: 0 }
     }
@@ -73,16 +74,17 @@ export class Charts implements Disposable {
   }
 
   #keep(chart: Chart, now: number): void {
-    this.#forget(chart.holder)
+    this.forget(chart.holder)
     this.#kept.set(chart.holder, { chart, until: now + KEPT_MS })
     this.#octets += chart.octets
     for (const [oldest, { until }] of this.#kept) {
       if (this.#octets <= CACHE_OCTETS_MAX && now < until) return
-      this.#forget(oldest)
+      this.forget(oldest)
     }
   }
 
-  #forget(holder: Uuid): void {
+  /** Takes a holder's opened chart out of memory. */
+  forget(holder: Uuid): void {
     const kept = this.#kept.get(holder)
     if (kept === undefined) return
     this.#kept.delete(holder)

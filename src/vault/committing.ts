@@ -23,11 +23,12 @@ import { placeContainers } from './blobs.ts'
 import { GONE, likenessOf } from './body.ts'
 import type { Change, WriteUnit, WriteView, Written } from './changes.ts'
 import { eachStep, paced, type VaultContext } from './context.ts'
+import { requireUnheldBy } from './holds.ts'
 import { indexStatements, type Indexed } from './indexing.ts'
 import type { HolderKey } from './keyring.ts'
-import { holdersOfObject, objectsByIdentity, type StoredObject } from './objects.ts'
+import { holdersOfObject, isErased, objectsByIdentity, type StoredObject } from './objects.ts'
 import { objectNamed, openAt } from './opened.ts'
-import { VaultRefusal } from './refusal.ts'
+import { erased, VaultRefusal } from './refusal.ts'
 import { sealVersion, type Sealed } from './sealing.ts'
 import { checkSubjects, holdersOf, presentHolders, type Holders, type Owned } from './subjects.ts'
 import { requireKnown, requireSynthetic } from './synthetic.ts'
@@ -86,7 +87,7 @@ async function planned(context: VaultContext, units: readonly Pending[]): Promis
       const stored = await objectsByIdentity(context, identities)
       return identities.every((identity) => {
         const object = stored.get(hex(identity))
-        return object !== undefined && !isLike(context, object, GONE)
+        return object !== undefined && !isErased(object) && !isLike(context, object, GONE)
       })
     },
   }
@@ -133,6 +134,7 @@ function comparedItem(
 ): Item {
   const { tags, site, acceptOnlySynthetic } = context
   const { change, before } = found
+  if (before !== undefined && isErased(before)) throw erased('record')
   const isThere = before !== undefined && !isLike(context, before, GONE)
   checkExpected(change, before, isThere)
   if (change.kind === 'remove') {
@@ -185,7 +187,10 @@ async function withHolders(
   const former = new Map<Item, readonly HolderKey[]>()
   for (const item of drafts.flatMap(({ items }) => items)) {
     if (item.deed !== 'removed' || item.before === undefined) continue
-    former.set(item, await presentHolders(context, item.before.id, keys))
+    const holding = await presentHolders(context, item.before.id, keys)
+    const ids = holding.map(({ holder }) => holder.id)
+    await requireUnheldBy(context, ids, 'removed from')
+    former.set(item, holding)
   }
   return { drafts, holders, former }
 }

@@ -14,6 +14,7 @@ import type { SiteHolders } from './holders.ts'
 import type { Keyring } from './keyring.ts'
 import type { Kinds } from './kinds.ts'
 import type { Places } from './search-place.ts'
+import type { SiteKeyFiles } from './site-keys.ts'
 import type { Surveys } from './survey.ts'
 import type { Tags } from './tags.ts'
 
@@ -55,6 +56,7 @@ export interface VaultPorts {
 /** As opened. Owned by the `Vault`. */
 export interface VaultContext extends VaultPorts {
   readonly keyring: Keyring
+  readonly siteKeyFiles: SiteKeyFiles
   readonly tags: Tags
   readonly kinds: Kinds
   readonly places: Places

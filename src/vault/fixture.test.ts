@@ -56,20 +56,26 @@ export const former = new Map<SiteId, DualVerifier[]>()
 
 export async function newSite(
   site: SiteId = BRISTOL,
-  options: { readonly synthetic?: boolean; readonly seed?: number } = {},
+  options: {
+    readonly synthetic?: boolean
+    readonly seed?: number
+    /** The folder and the keys of a site, with a database that was put back. */
+    readonly over?: Pick<TestSite, 'store' | 'disk' | 'signer'>
+  } = {},
 ): Promise<TestSite> {
-  const store = new MemoryStore([...auditMigrations, ...vaultMigrations])
+  const { over } = options
+  const store = over?.store ?? new MemoryStore([...auditMigrations, ...vaultMigrations])
   let rigged: Store['commit'] | undefined
   const port: Store = {
     read: (statement) => store.read(statement),
     commit: (statements) => (rigged ?? store.commit.bind(store))(statements),
   }
   const rig = (commit: Store['commit'] | undefined): void => void (rigged = commit)
-  const disk = new MemoryDisk()
+  const disk = over?.disk ?? new MemoryDisk()
   const time = new SimulatedTime()
   const clock = time.view()
   const random = seededRandom(options.seed ?? 1, site)
-  const signer = newDualSigner()
+  const signer = over?.signer ?? newDualSigner()
   known.set(site, [verifierOf(signer)])
   const log = await AuditLog.open({
     site,
@@ -207,5 +213,9 @@ function tablesNow(): ReadonlySet<string> {
 
 const asOctets = (value: SqlValue): Uint8Array =>
   value instanceof Uint8Array ? value : utf8(String(value))
+
+/** Paths of the containers that lie in files. */
+export const blobsOf = (disk: MemoryDisk): string[] =>
+  [...disk.files.keys()].filter((path) => path.startsWith('blobs/'))
 
 export const ROOT = new Uint8Array(32).fill(7)

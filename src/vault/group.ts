@@ -135,13 +135,17 @@ export function entryOctets({ object, version, hash, origin }: ManifestEntry): U
 }
 
 /**
- * The hashes that a manifest lists, of either form of entry; and others, where it was changed so
- * that its form cannot be told.
+ * What a manifest lists, of either form of entry; and other things, where it was changed so that its
+ * form cannot be told.
  */
-export function* hashesIn(manifest: Uint8Array): Generator<Uint8Array> {
+export function* listedIn(
+  manifest: Uint8Array,
+): Generator<{ readonly object: Uuid; readonly hash: Uint8Array }> {
   for (const stride of [SEALED_STRIDE, RECEIVED_STRIDE]) {
     if (manifest.length % stride !== 0) continue
-    for (const leaf of leavesOf(manifest, stride)) yield leaf.subarray(20, SEALED_STRIDE)
+    for (const leaf of leavesOf(manifest, stride)) {
+      yield { object: subjectOfEntry(leaf).object, hash: leaf.subarray(20, SEALED_STRIDE) }
+    }
   }
 }
 

@@ -8,6 +8,7 @@
  */
 
 import {
+  assert,
   bind,
   epochMs,
   newUuid,
@@ -25,21 +26,23 @@ import {
 } from '#base'
 import { WrapCounter, WrappingKey } from '#envelope'
 import { ChartKey } from './chart-key.ts'
+import type { SiteKey } from './keys.ts'
 import {
   chartKeyOf,
   HOLDER_KINDS,
   holderOf,
-  SiteKey,
   trace,
   traceKeyOf,
   type Holder,
   type HolderKind,
 } from './keys.ts'
+import type { Fault } from './findings.ts'
 import { Kinds } from './kinds.ts'
 import { damaged } from './refusal.ts'
 import { numberOf, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 import { Places } from './search-place.ts'
+import { FIRST_VERSION, type SiteKeyFiles } from './site-keys.ts'
 import { Tags } from './tags.ts'
 
 /** A holder with its key at work. Whoever got it disposes it. */
@@ -85,16 +88,73 @@ export interface IndexKeys {
   readonly places: Places
 }
 
-/** Where holder keys come from. Owns the site key. */
+/** Where holder keys come from. Owns the site keys: one, or while it is changed two. */
 export class Keyring implements Disposable {
-  readonly #siteKey: SiteKey
+  readonly #site: SiteId
   readonly #store: Store
+  /** By version; the newest wraps what is new. Never empty. */
+  readonly #siteKeys: Map<number, SiteKey>
   /** Wraps made under each holder's key, at least; read from the store when first needed. */
   readonly #counters = new Map<Uuid, WrapCounter>()
 
-  constructor(siteKey: SiteKey, store: Store) {
-    this.#siteKey = siteKey
+  /** @param siteKeys   at least one; this object's from now on */
+  constructor(
+    { site, store }: { readonly site: SiteId; readonly store: Store },
+    siteKeys: readonly SiteKey[],
+  ) {
+    this.#site = site
     this.#store = store
+    this.#siteKeys = new Map(siteKeys.map((key) => [key.version, key]))
+  }
+
+  /** Version of the site key that wraps what is new. */
+  get version(): number {
+    return Math.max(...this.#siteKeys.keys())
+  }
+
+  /** Versions of the site key that holders may name: several while it is changed. */
+  get versions(): readonly number[] {
+    return [...this.#siteKeys.keys()]
+  }
+
+  /** Takes a newer site key; what is new is wrapped under it from now on. */
+  adopt(siteKey: SiteKey): void {
+    assert(siteKey.version > this.version, 'a site key is followed by a newer one')
+    this.#siteKeys.set(siteKey.version, siteKey)
+  }
+
+  /** Forgets all site keys but the newest. */
+  retire(): void {
+    for (const version of this.versions.filter((one) => one !== this.version)) {
+      this.#siteKeys.get(version)?.[Symbol.dispose]()
+      this.#siteKeys.delete(version)
+    }
+  }
+
+  /** A holder's row under the newest site key. @throws VaultRefusal `VAULT_DAMAGED` */
+  rewrap(
+    holder: Holder,
+    wrapped: Uint8Array,
+    random: RandomSource,
+  ): { readonly kek: number; readonly wrapped: Uint8Array } {
+    using key = this.#unwrap(holder, wrapped)
+    const kek = this.version
+    return { kek, wrapped: this.#siteKey(kek).wrap({ ...holder, kek }, key, random) }
+  }
+
+  /** Forgets how often a holder's key has wrapped: the holder is no more. */
+  forget(id: Uuid): void {
+    this.#counters.delete(id)
+  }
+
+  #siteKey(version: number): SiteKey {
+    return present(this.#siteKeys.get(version), 'a site key in use')
+  }
+
+  #unwrap(holder: Holder, wrapped: Uint8Array): SecretBytes {
+    const siteKey = this.#siteKeys.get(holder.kek)
+    if (siteKey !== undefined) return siteKey.unwrap(holder, wrapped)
+    throw damaged(`vault_holder ${holder.id}`, 'names a site key that is not in use')
   }
 
   /** The key of a holder, or undefined if there is no such holder. @throws VaultRefusal */
@@ -108,11 +168,11 @@ export class Keyring implements Disposable {
   }
 
   async #keyOf(id: Uuid, counter?: WrapCounter): Promise<HolderKey | undefined> {
-    const { site } = this.#siteKey
+    const site = this.#site
     const found = await this.#store.read(bind(SELECT_HOLDER, site, uuidOctets(id)))
     if (found.length === 0) return undefined
     const holder = holderOf(found[0])
-    using key = this.#siteKey.unwrap(holder, octetsOf(found[0], 'wrapped'))
+    using key = this.#unwrap(holder, octetsOf(found[0], 'wrapped'))
     return new HolderKey({ ...holder, site }, key, counter)
   }
 
@@ -125,8 +185,8 @@ export class Keyring implements Disposable {
   /** What finds records, for its new owner. @throws VaultRefusal `VAULT_DAMAGED` */
   async index(): Promise<IndexKeys> {
     const row = await this.#siteHolderRow('index')
-    using key = this.#siteKey.unwrap(holderOf(row), octetsOf(row, 'wrapped'))
-    const { site } = this.#siteKey
+    using key = this.#unwrap(holderOf(row), octetsOf(row, 'wrapped'))
+    const site = this.#site
     return { tags: new Tags(key), kinds: new Kinds(site, key), places: new Places(site, key) }
   }
 
@@ -135,9 +195,9 @@ export class Keyring implements Disposable {
     about: { readonly kind: HolderKind; readonly origin: SiteId; readonly since: EpochMs },
     random: RandomSource,
   ): { readonly key: HolderKey; readonly statement: Statement } {
-    const { site, version: kek } = this.#siteKey
+    const [site, kek] = [this.#site, this.version]
     const holder: Holder = { id: newUuid(random), kek, ...about }
-    const { key, wrapped } = this.#siteKey.newHolderKey(holder, random)
+    const { key, wrapped } = this.#siteKey(kek).newHolderKey(holder, random)
     const counter = new WrapCounter()
     this.#counters.set(holder.id, counter)
     const { id, kind, origin, since } = holder
@@ -152,26 +212,31 @@ export class Keyring implements Disposable {
 
   /** A holder's row, checked: what a scrub does with each. @throws VaultRefusal */
   check(holder: Holder, wrapped: Uint8Array): void {
-    this.#siteKey.unwrap(holder, wrapped)[Symbol.dispose]()
+    this.#unwrap(holder, wrapped)[Symbol.dispose]()
   }
 
-  /** What is wrong with the rows that show which root key this store stands under. */
-  async proofFaults(): Promise<readonly { readonly place: string; readonly problem: string }[]> {
-    const { site, version } = this.#siteKey
-    const place = `vault_kek ${version}`
-    const rows = await this.#store.read(bind(SELECT_KEK, site))
-    if (rows.length !== 1) return [{ place, problem: 'expected exactly one row' }]
-    try {
-      this.#siteKey.check(octetsOf(rows[0], 'proof'))
-      return numberOf(rows[0], 'kek') === version ? [] : [{ place, problem: 'has another version' }]
-    } catch {
-      return [{ place, problem: 'the proof was changed' }]
+  /** What is wrong with the rows that show which site keys this store stands under. */
+  async proofFaults(): Promise<readonly Fault[]> {
+    const rows = await this.#store.read(bind(SELECT_KEK, this.#site))
+    const versions = rows.map((row) => numberOf(row, 'kek'))
+    const expected = this.versions
+    const faults = expected
+      .filter((version) => !versions.includes(version))
+      .map((version) => ({ place: `vault_kek ${version}`, problem: 'the row is missing' }))
+    for (const row of rows) {
+      const version = numberOf(row, 'kek')
+      const place = `vault_kek ${version}`
+      const siteKey = this.#siteKeys.get(version)
+      if (siteKey === undefined) faults.push({ place, problem: 'there is no such site key' })
+      else if (!siteKey.isProvenBy(octetsOf(row, 'proof'))) {
+        faults.push({ place, problem: 'the proof was changed' })
+      }
     }
+    return faults
   }
 
   async #siteHolderRow(kind: Exclude<HolderKind, 'patient'>): Promise<Row> {
-    const { site } = this.#siteKey
-    const rows = await this.#store.read(bind(SELECT_KIND, site, HOLDER_KINDS[kind]))
+    const rows = await this.#store.read(bind(SELECT_KIND, this.#site, HOLDER_KINDS[kind]))
     if (rows.length === 1) return rows[0]
     throw damaged('vault_holder', `expected one holder of kind ${HOLDER_KINDS[kind]}`)
   }
@@ -179,7 +244,7 @@ export class Keyring implements Disposable {
   async #counterOf(id: Uuid): Promise<WrapCounter> {
     const known = this.#counters.get(id)
     if (known !== undefined) return known
-    const [row] = await this.#store.read(bind(SELECT_WRAPS, this.#siteKey.site, uuidOctets(id)))
+    const [row] = await this.#store.read(bind(SELECT_WRAPS, this.#site, uuidOctets(id)))
     // Two tasks may have come here at once; both must count in one counter.
     const counter = this.#counters.get(id) ?? new WrapCounter(numberOf(row, 'wraps'))
     if (this.#counters.size >= COUNTERS_MAX) this.#counters.clear()
@@ -188,57 +253,60 @@ export class Keyring implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#siteKey[Symbol.dispose]()
+    for (const siteKey of this.#siteKeys.values()) siteKey[Symbol.dispose]()
   }
+}
+
+/** What a keyring is opened with. */
+export interface KeyringPorts {
+  readonly site: SiteId
+  readonly store: Store
+  readonly random: RandomSource
+  readonly files: SiteKeyFiles
 }
 
 /**
  * Opens the keyring of a site; at the very first start makes the site's own holders.
  *
  * @param root   32 octets; not kept, stays with its owner
- * @throws VaultRefusal `VAULT_ROOT_WRONG`
+ * @throws VaultRefusal `VAULT_ROOT_WRONG`, `VAULT_KEY_GONE`
  */
-export async function openKeyring(
-  about: { readonly site: SiteId; readonly store: Store; readonly random: RandomSource },
-  root: SecretBytes,
-): Promise<Keyring> {
-  const { site, store } = about
-  const siteKey = new SiteKey(site, root)
-  const keyring = new Keyring(siteKey, store)
+export async function openKeyring(about: KeyringPorts, root: SecretBytes): Promise<Keyring> {
+  const { site, store, files } = about
   const proofs = await store.read(bind(SELECT_KEK, site))
-  if (proofs.length > 0) {
-    try {
-      siteKey.check(octetsOf(proofs[0], 'proof'))
-    } catch (error) {
-      keyring[Symbol.dispose]()
-      throw error
-    }
-    return keyring
+  if (proofs.length === 0) {
+    const holders = await store.read(bind(COUNT_HOLDERS, site))
+    if (numberOf(holders[0], 'count') > 0) throw damaged('vault_kek', 'the row is missing')
+    return await firstStart(about)
   }
-  const holders = await store.read(bind(COUNT_HOLDERS, site))
-  if (numberOf(holders[0], 'count') > 0) {
-    keyring[Symbol.dispose]()
-    throw damaged('vault_kek', 'the row is missing')
+  using opened = new DisposableStack()
+  const siteKeys: SiteKey[] = []
+  for (const row of proofs) {
+    const siteKey = opened.use(await files.read(numberOf(row, 'kek'), root))
+    siteKey.check(octetsOf(row, 'proof'))
+    siteKeys.push(siteKey)
   }
-  return await firstStart(about, siteKey, keyring)
+  opened.move()
+  return new Keyring(about, siteKeys)
 }
 
-/** Makes the site's own holders, and notes which root key they stand under. */
-async function firstStart(
-  about: { readonly site: SiteId; readonly store: Store; readonly random: RandomSource },
-  siteKey: SiteKey,
-  keyring: Keyring,
-): Promise<Keyring> {
-  const { site, store, random } = about
+/** Makes the site's own holders, and notes which site key they stand under. */
+async function firstStart(about: KeyringPorts): Promise<Keyring> {
+  const { site, store, random, files } = about
   const since = epochMs(0)
+  const siteKey = await files.make(FIRST_VERSION, random)
+  const keyring = new Keyring(about, [siteKey])
   const holders = (['index', 'shared', 'unassigned'] as const).map((kind) =>
     keyring.newHolder({ kind, origin: site, since }, random),
   )
   for (const { key } of holders) key[Symbol.dispose]()
-  const first = bind(INSERT_KEK, site, siteKey.version, siteKey.proof())
-  await store.commit([first, ...holders.map((made) => made.statement)])
+  await store.commit([insertKek(site, siteKey), ...holders.map((made) => made.statement)])
   return keyring
 }
+
+/** The row that names a site key. */
+export const insertKek = (site: SiteId, siteKey: SiteKey): Statement =>
+  bind(INSERT_KEK, site, siteKey.version, siteKey.proof())
 
 /** What `holderOf` and `check` need of a row. */
 export const holderColumns = ['holder_id', 'kind', 'origin', 'made_at', 'kek', 'wrapped'] as const

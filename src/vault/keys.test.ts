@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { epochMs, newUuid, SecretBytes } from '#base'
+import { epochMs, newUuid, SecretBytes, type SiteId } from '#base'
 import { VaultRefusal } from '#vault'
 import { seededRandom } from '#world/ports'
 import { BRISTOL, CAMBRIDGE, ROOT } from './fixture.test.ts'
-import { SiteKey, trace, traceKeyOf, type Holder } from './keys.ts'
+import { derivedSiteKey, SiteKey, trace, traceKeyOf, type Holder } from './keys.ts'
 import { Tags } from './tags.ts'
 
-const root = SecretBytes.copyOf(ROOT)
+const newKey = (site: SiteId, root = ROOT): SiteKey => {
+  using secret = SecretBytes.copyOf(root)
+  return derivedSiteKey(site, secret)
+}
 const random = seededRandom(2)
 const holder: Holder = {
   id: newUuid(random),
@@ -20,7 +23,7 @@ const isDamaged = (error: unknown): boolean =>
   error instanceof VaultRefusal && error.code === 'VAULT_DAMAGED'
 
 test('a holder key unwraps for the very holder it was made for, and no other', () => {
-  using siteKey = new SiteKey(BRISTOL, root)
+  using siteKey = newKey(BRISTOL)
   const { key, wrapped } = siteKey.newHolderKey(holder, random)
   assert.deepEqual(siteKey.unwrap(holder, wrapped).reveal(), key.reveal())
   const others: readonly Partial<Holder>[] = [
@@ -40,13 +43,12 @@ test('a holder key unwraps for the very holder it was made for, and no other', (
 })
 
 test('another site, another version or another root has another site key', () => {
-  using key = new SiteKey(BRISTOL, root)
+  using key = newKey(BRISTOL)
   const { wrapped } = key.newHolderKey(holder, random)
-  using otherRoot = SecretBytes.copyOf(ROOT.with(0, 0))
   for (const other of [
-    new SiteKey(CAMBRIDGE, root),
-    new SiteKey(BRISTOL, otherRoot),
-    new SiteKey(BRISTOL, root, 2),
+    newKey(CAMBRIDGE),
+    newKey(BRISTOL, ROOT.with(0, 0)),
+    new SiteKey(BRISTOL, SecretBytes.take(random.octets(32)), 2),
   ]) {
     assert.notDeepEqual(other.proof(), key.proof())
     assert.throws(() => other.check(key.proof()), { code: 'VAULT_ROOT_WRONG' })
@@ -54,7 +56,7 @@ test('another site, another version or another root has another site key', () =>
     assert.throws(() => other.unwrap(mine, wrapped), isDamaged)
     other[Symbol.dispose]()
   }
-  key.check(new SiteKey(BRISTOL, root).proof())
+  key.check(newKey(BRISTOL).proof())
 })
 
 test('tags of different fields, texts or keys differ, those of the same agree', () => {

@@ -1,7 +1,7 @@
 /**
  * Keys at rest: root → site key → holder key → data key of each version.
  *
- *   site key v  = HKDF-Expand-SHA-512(root, "photonward/site-key@v1" ‖ site ‖ v)
+ *   site key v  = 32 random octets, sealed under the root key in a file: see `site-keys.ts`
  *   holder key  = 32 random octets, wrapped with AES-256-GCM-SIV under the site key; associated
  *                 data bind site, holder, kind, origin, time and version of the site key
  *
@@ -16,6 +16,8 @@
  */
 
 import {
+  assert,
+  concat,
   lengthPrefixed,
   SecretBytes,
   uint32,
@@ -52,11 +54,11 @@ export class SiteKey implements Disposable {
   readonly version: number
   readonly #key: SecretBytes
 
-  /** @param root 32 octets; stays with its owner */
-  constructor(site: SiteId, root: SecretBytes, version = 1) {
+  /** @param key 32 octets; this object's from now on */
+  constructor(site: SiteId, key: SecretBytes, version: number) {
     this.site = site
     this.version = version
-    this.#key = SecretBytes.take(derive(root, SITE_KEY, utf8(site), uint32(version)))
+    this.#key = key
   }
 
   /** What shows that a root key is the right one, and nothing else about it. */
@@ -64,9 +66,13 @@ export class SiteKey implements Disposable {
     return derive(this.#key, SITE_PROOF)
   }
 
+  isProvenBy(proof: Uint8Array): boolean {
+    return sameSecret(this.proof(), proof)
+  }
+
   /** @throws VaultRefusal `VAULT_ROOT_WRONG` */
   check(proof: Uint8Array): void {
-    if (sameSecret(this.proof(), proof)) return
+    if (this.isProvenBy(proof)) return
     throw new VaultRefusal('VAULT_ROOT_WRONG', 'This root key does not open the store of this site')
   }
 
@@ -76,12 +82,15 @@ export class SiteKey implements Disposable {
     random: RandomSource,
   ): { readonly key: SecretBytes; readonly wrapped: Uint8Array } {
     const key = SecretBytes.take(random.octets(KEY_OCTETS))
+    return { key, wrapped: this.wrap(holder, key, random) }
+  }
+
+  /** A holder's key, wrapped: nonce(12) ‖ sealed key(48). The holder names this version. */
+  wrap(holder: Holder, key: SecretBytes, random: RandomSource): Uint8Array {
+    assert(holder.kek === this.version, 'a holder names the site key that wraps its own')
     const nonce = random.octets(NONCE_OCTETS)
     const sealed = seal('aes-256-gcm-siv', this.#input(holder, nonce), key.reveal())
-    const wrapped = new Uint8Array(NONCE_OCTETS + sealed.length)
-    wrapped.set(nonce)
-    wrapped.set(sealed, NONCE_OCTETS)
-    return { key, wrapped }
+    return concat(nonce, sealed)
   }
 
   /** The key of a holder. @throws VaultRefusal `VAULT_DAMAGED` if any column was changed */
@@ -115,6 +124,10 @@ export class SiteKey implements Disposable {
     this.#key[Symbol.dispose]()
   }
 }
+
+/** Version 1 of the site key, as stores had it before site keys had files of their own. */
+export const derivedSiteKey = (site: SiteId, root: SecretBytes): SiteKey =>
+  new SiteKey(site, SecretBytes.take(derive(root, SITE_KEY, utf8(site), uint32(1))), 1)
 
 /** The holder of a row. @throws VaultRefusal `VAULT_DAMAGED` */
 export function holderOf(row: Row): Holder {

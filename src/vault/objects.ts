@@ -28,6 +28,12 @@ export interface StoredObject {
   readonly likeness: Uint8Array
 }
 
+/** `newest` of an object that was erased: its row is all that is left of it. */
+export const STONE = 0
+
+/** Whether an object was erased. */
+export const isErased = ({ newest }: StoredObject): boolean => newest === STONE
+
 /** A row of `vault_edition`, as stored: nothing of it is verified. */
 export interface StoredVersion {
   readonly object: Uuid
@@ -75,6 +81,15 @@ export async function objectById(
 ): Promise<StoredObject | undefined> {
   const rows = await at.store.read(bind(SELECT_OBJECT, at.site, uuidOctets(id)))
   return rows.map(objectOf).at(0)
+}
+
+/** The objects of which nothing is left but that they were erased. */
+export async function erasedObjects(at: {
+  readonly site: SiteId
+  readonly store: Store
+}): Promise<ReadonlySet<Uuid>> {
+  const rows = await at.store.read(bind(SELECT_STONES, at.site, STONE))
+  return new Set(rows.map((row) => idIn(row, 'object_id')))
 }
 
 /** One version, or undefined. */
@@ -226,6 +241,13 @@ const SELECT_OBJECT = statement(
     .select(OBJECT_COLUMNS)
     .where('site_id', '=', '')
     .where('object_id', '=', blank),
+)
+const SELECT_STONES = statement(
+  db
+    .selectFrom('vault_object')
+    .select('object_id')
+    .where('site_id', '=', '')
+    .where('newest', '=', STONE),
 )
 const SELECT_IDENTITY = statement(
   db

@@ -14,10 +14,11 @@ import { isGone, resourceOf, type Body } from './body.ts'
 import type { ResourceName } from './changes.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
-import { objectByIdentity, versionsOf, type StoredObject } from './objects.ts'
+import { isErased, objectByIdentity, versionsOf, type StoredObject } from './objects.ts'
 import { openersOf, openVersion, readVersion, type VerifiedVersion } from './reading.ts'
-import { damaged } from './refusal.ts'
+import { damaged, erased } from './refusal.ts'
 import { identityOf } from './tags.ts'
+import { tombOf } from './tombs.ts'
 import { traceEntries } from './writing.ts'
 
 /** One version, opened. */
@@ -101,12 +102,15 @@ export async function shown(
   return permitted ? opened : undefined
 }
 
-/** The object of a name, or undefined. */
-export const objectNamed = (
+/** The object of a name, or undefined. @throws VaultRefusal `VAULT_ERASED` */
+export async function objectNamed(
   context: VaultContext,
   { type, id, origin = context.site }: SiteResourceName,
-): Promise<StoredObject | undefined> =>
-  objectByIdentity(context, identityOf(context.tags, origin, { type, id }))
+): Promise<StoredObject | undefined> {
+  const object = await objectByIdentity(context, identityOf(context.tags, origin, { type, id }))
+  if (object !== undefined && isErased(object)) throw erased('record')
+  return object
+}
 
 /** Opens one version of an object, whoever asks. @throws VaultRefusal `VAULT_DAMAGED` */
 export async function openAt(
@@ -150,9 +154,11 @@ async function lastValue(
 
 /** The key of any holder for whom a version is sealed: former holders open former versions. */
 async function keyFor(context: VaultContext, verified: VerifiedVersion): Promise<HolderKey> {
-  for (const id of openersOf(verified)) {
+  const openers = openersOf(verified)
+  for (const id of openers) {
     const key = await context.keyring.readerOf(id)
     if (key !== undefined) return key
   }
+  for (const id of openers) if ((await tombOf(context, id)) !== undefined) throw erased('record')
   throw damaged(`vault_holding ${verified.object}`, 'no holder of the object is left')
 }

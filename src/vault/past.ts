@@ -14,7 +14,7 @@ import { pauses, type VaultContext } from './context.ts'
 import { subjectOfEntry } from './group.ts'
 import { placeIn } from './groups.ts'
 import { RANKS_A_MS, ROLL_PAGE, rollPage, type RollEntry, type RollPlace } from './kinds.ts'
-import { objectById, versionsOf } from './objects.ts'
+import { isErased, objectById, versionsOf, type StoredObject } from './objects.ts'
 import {
   objectNamed,
   openAt,
@@ -25,7 +25,7 @@ import {
   type SiteResourceName,
 } from './opened.ts'
 import { readVersion } from './reading.ts'
-import { damaged } from './refusal.ts'
+import { damaged, VaultRefusal } from './refusal.ts'
 
 /** Where a page ended. */
 export interface PastPlace extends RollPlace {
@@ -74,7 +74,8 @@ export async function instancePast(
   let isSeen = query.before !== undefined
   for (const version of numbers.toReversed()) {
     if (versions.length === limit) return { versions, next: versions[limit - 1].version }
-    using opening = await openAt(context, object, version)
+    using opening = await openLeft(context, object, version)
+    if (opening === undefined) continue
     const { opened } = opening
     if (opened.at < since) {
       isSeen ||= await asked.judge(opened)
@@ -140,7 +141,21 @@ async function* rollsFrom(
   }
 }
 
-/** Opens what a group lists at a place; undefined for what another site sealed. */
+/** Opens a version; undefined if it was of somebody who was erased, as what came after it is not. */
+async function openLeft(
+  context: VaultContext,
+  object: StoredObject,
+  version: number,
+): Promise<Opening | undefined> {
+  try {
+    return await openAt(context, object, version)
+  } catch (error) {
+    if (error instanceof VaultRefusal && error.code === 'VAULT_ERASED') return undefined
+    throw error
+  }
+}
+
+/** Opens what a group lists at a place; undefined for what another site sealed or was erased. */
 async function openListed(
   context: VaultContext,
   group: Uuid,
@@ -151,8 +166,9 @@ async function openListed(
   const { object: id, version } = subjectOfEntry(listed)
   const object = await objectById(context, id)
   if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
-  if (object.origin !== context.site) return undefined
-  const opening = await openAt(context, object, version)
+  if (object.origin !== context.site || isErased(object)) return undefined
+  const opening = await openLeft(context, object, version)
+  if (opening === undefined) return undefined
   if (opening.opened.type === type) return opening
   opening[Symbol.dispose]()
   throw damaged(`vault_roll ${group}`, 'names another type')

@@ -37,9 +37,9 @@ import {
 } from './group.ts'
 import { indexStatements, type Indexed } from './indexing.ts'
 import type { HolderKey } from './keyring.ts'
-import { holdersOfObject, objectById, versionOf, type StoredObject } from './objects.ts'
+import { holdersOfObject, isErased, objectById, versionOf, type StoredObject } from './objects.ts'
 import { keepForeign, noteOrigin, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
-import { VaultRefusal } from './refusal.ts'
+import { erased, VaultRefusal } from './refusal.ts'
 import { holdersOf, presentHolders, type Owned } from './subjects.ts'
 import { requireKnown, requireSynthetic } from './synthetic.ts'
 import { identityOf } from './tags.ts'
@@ -72,7 +72,8 @@ export interface StagedImport {
  *
  * The statements hold for the store as it is now: commit them before anything else is written.
  *
- * @throws VaultRefusal `VAULT_ITEM_REFUSED` for what does not prove itself, naming its object
+ * @throws VaultRefusal `VAULT_ITEM_REFUSED` for what does not prove itself, naming its object;
+ *   `VAULT_ERASED` for what was erased here
  */
 export async function stageImport(
   context: VaultContext,
@@ -232,6 +233,7 @@ async function stored(
   { object, version, hash, tenant }: ReadItem,
 ): Promise<{ readonly before: StoredObject | undefined; readonly isHere: boolean }> {
   const before = await objectById(context, object)
+  if (before !== undefined && isErased(before)) throw erased('item')
   const row = before && (await versionOf(context, object, version))
   // What this site sealed itself may come back; it cannot come as something new.
   if (row === undefined && tenant === context.site) throw refused(object, 'was not sealed here')

@@ -28,17 +28,20 @@ import { HOLDER_KINDS } from './keys.ts'
 import {
   everyObjectOf,
   holdersOfObject,
+  isErased,
   objectByIdentity,
   objectsOfPart,
+  STONE,
   versionsOf,
   type StoredObject,
 } from './objects.ts'
 import type { ItemProtection } from './origins.ts'
 import { openVersion, readNewest, readVersion, type VerifiedVersion } from './reading.ts'
-import { damaged, VaultRefusal } from './refusal.ts'
+import { damaged, erased, VaultRefusal } from './refusal.ts'
 import { idIn, numberOf, siteIn, timeIn } from './rows.ts'
 import { db } from './tables.ts'
 import { identityOf, LOOKUP_FIELDS } from './tags.ts'
+import { tombOf } from './tombs.ts'
 import { traceEntries } from './writing.ts'
 
 /** One stored version, without its content. */
@@ -84,6 +87,7 @@ export async function readRecord(
   const identity = identityOf(tags, about.origin ?? site, about)
   const object = await objectByIdentity(context, identity)
   if (object === undefined) throw notFound('record')
+  if (isErased(object)) throw erased('record')
   const verified = await readVersion(context, object)
   using key = await openerOf(context, object)
   const body = openVersion(verified, key)
@@ -130,6 +134,7 @@ export async function showItem(
   version?: number,
 ): Promise<Item> {
   if (object === undefined) throw notFound('item')
+  if (isErased(object)) throw erased('item')
   // Of what came from another site there need not be every version; the newest must be there.
   if (version !== undefined && version !== object.newest) {
     const numbers = await versionsOf(context, object.id)
@@ -198,11 +203,12 @@ export async function findPatients(
   return found
 }
 
-/** The key of a patient. @throws VaultRefusal `VAULT_NOT_FOUND` */
+/** The key of a patient. @throws VaultRefusal `VAULT_NOT_FOUND`, `VAULT_ERASED` */
 export async function patientKey(context: VaultContext, patient: Uuid): Promise<HolderKey> {
   const key = await context.keyring.keyOf(patient)
   if (key?.holder.kind === 'patient') return key
   key?.[Symbol.dispose]()
+  if (key === undefined && (await tombOf(context, patient)) !== undefined) throw erased('patient')
   throw notFound('patient')
 }
 
@@ -212,7 +218,7 @@ export async function countRecords(
 ): Promise<{ readonly patients: number; readonly items: number }> {
   const { site, store } = context
   const [patients] = await store.read(bind(COUNT_PATIENTS, site, HOLDER_KINDS.patient))
-  const [items] = await store.read(bind(COUNT_OBJECTS, site))
+  const [items] = await store.read(bind(COUNT_OBJECTS, site, STONE))
   return { patients: numberOf(patients, 'count'), items: numberOf(items, 'count') }
 }
 
@@ -299,5 +305,6 @@ const COUNT_OBJECTS = statement(
   db
     .selectFrom('vault_object')
     .select((select) => select.fn.countAll<number>().as('count'))
-    .where('site_id', '=', ''),
+    .where('site_id', '=', '')
+    .where('newest', '>', 0),
 )

@@ -6,6 +6,12 @@ export type VaultRefusalCode =
   /** The root key given is not the one this store was made with. */
   | 'VAULT_ROOT_WRONG'
   | 'VAULT_NOT_FOUND'
+  /** It was here and was erased, for good: its key is destroyed. */
+  | 'VAULT_ERASED'
+  /** A legal hold stands on the patient's record. */
+  | 'VAULT_HELD'
+  /** The key that this store is under is no longer in the folder. */
+  | 'VAULT_KEY_GONE'
   /** The newest version is not the one that was to be changed; `version` is which it is. */
   | 'VAULT_VERSION_OTHER'
   /** Something stored is not as it was sealed; `facts` name the row. */
@@ -27,6 +33,14 @@ export class VaultRefusal extends Refusal<VaultRefusalCode> {
 /** A row that is not what it should be. @param place `vault_edition 0198… 2` */
 export const damaged = (place: string, problem: string, cause?: unknown): VaultRefusal =>
   new VaultRefusal('VAULT_DAMAGED', `${place}: ${problem}`, { cause, facts: { place } })
+
+/** What was here and is no more, its key being destroyed. */
+export const erased = (what: 'record' | 'item' | 'patient'): VaultRefusal =>
+  new VaultRefusal('VAULT_ERASED', `This ${what} was erased; nothing of it can be opened or filed`)
+
+/** What a legal hold forbids. */
+export const held = (what: string): VaultRefusal =>
+  new VaultRefusal('VAULT_HELD', `A hold stands on the record of this patient: it is not ${what}`)
 
 /** A search that would open too many charts. */
 export const costlySearch = (charts: number): VaultRefusal =>

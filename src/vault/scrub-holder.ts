@@ -33,6 +33,7 @@ import {
 import { damaged } from './refusal.ts'
 import { numberOf, octetsOf } from './rows.ts'
 import { IndexCheck } from './scrub-index.ts'
+import type { Buried } from './scrub-tombs.ts'
 import { lookupOfSubject, lookupsOfPatient, nameOf, type Lookup } from './subjects.ts'
 import { db } from './tables.ts'
 import { identityOf, LOOKUP_FIELDS, type LookupField } from './tags.ts'
@@ -70,7 +71,7 @@ export class GoodStatements {
 export async function holderFaults(
   context: VaultContext,
   id: Uuid,
-  good: GoodStatements,
+  { good, buried }: { readonly good: GoodStatements; readonly buried: Buried },
 ): Promise<HolderScrub> {
   const place = `vault_holder ${id}`
   const faults: Fault[] = []
@@ -85,7 +86,7 @@ export async function holderFaults(
     for await (const held of everyObjectOf(context, id)) {
       objects++
       try {
-        versions += await checkObject(context, held, { key, lookups, good, index, rolls })
+        versions += await checkObject(context, held, { key, lookups, good, buried, index, rolls })
       } catch (error) {
         faults.push(faultOf(error, `vault_object ${held.object.id}`))
       }
@@ -104,6 +105,7 @@ interface Checks {
   readonly lookups: Lookups
   readonly index: IndexCheck
   readonly good: GoodStatements
+  readonly buried: Buried
   readonly rolls: Rolls
 }
 
@@ -111,7 +113,7 @@ interface Checks {
 async function checkObject(
   context: VaultContext,
   held: HeldObject,
-  { key, lookups, good, index, rolls }: Checks,
+  { key, lookups, good, buried, index, rolls }: Checks,
 ): Promise<number> {
   const { object } = held
   const place = `vault_object ${object.id}`
@@ -139,7 +141,7 @@ async function checkObject(
   const likeness = likenessOf(context.tags, object.id, body.text)
   if (!sameOctets(identity, object.identity)) throw damaged(place, 'the identity tag was changed')
   if (!sameOctets(likeness, object.likeness)) throw damaged(place, 'the likeness tag was changed')
-  await checkHoldings(context, verified, body)
+  await checkHoldings(context, verified, { body, buried })
   return numbers.length
 }
 
@@ -154,15 +156,16 @@ async function checkRoll(
   throw damaged(`vault_roll ${id}`, 'names another type')
 }
 
-/** An object is held by those for whom its data key is wrapped, and by nobody else. */
+/** An object is held by those for whom its data key is wrapped and who were not erased, only. */
 async function checkHoldings(
   context: VaultContext,
   verified: VerifiedVersion,
-  body: Body,
+  { body, buried }: { readonly body: Body; readonly buried: Buried },
 ): Promise<void> {
   const part = HOLDING_PARTS[body.type === 'Patient' ? 'self' : 'rest']
   const holdings = await holdingsOfObject(context, verified.object)
-  const expected = openersOf(verified).map((holder) => `${holder} ${part}`)
+  const openers = openersOf(verified).filter((holder) => !buried.holders.has(holder))
+  const expected = openers.map((holder) => `${holder} ${part}`)
   const found = holdings.map((holding) => `${holding.holder} ${holding.part}`)
   if (expected.toSorted().join() === found.toSorted().join()) return
   const place = `vault_holding of object ${verified.object}`

@@ -186,16 +186,17 @@ const SELECT_FOREIGN = statement(
     .where('site_id', '=', ''),
 )
 
-/** Rows of `table` for which `other` has none with the same key. */
+/** Rows of `table` for which `other` has none with the same key, as far as a condition holds. */
 function without(
   table: string,
   columns: readonly string[],
   other: string,
   key: readonly string[],
+  condition = '1 = 1',
 ): Statement {
   const same = key.map((column) => `and other.${column} = stray.${column}`).join(' ')
   const sql = `select distinct ${columns.map((column) => `stray.${column}`).join(', ')}
-    from ${table} stray where stray.site_id = ? and not exists
+    from ${table} stray where stray.site_id = ? and ${condition} and not exists
     (select 1 from ${other} other where other.site_id = stray.site_id ${same}) limit ?`
   return { sql, parameters: [] }
 }
@@ -211,7 +212,13 @@ const STRAYS: readonly Stray[] = [
     table: 'vault_object',
     columns: ['object_id'],
     problem: 'no holder has the object',
-    query: without('vault_object', ['object_id'], 'vault_holding', ['object_id']),
+    query: without(
+      'vault_object',
+      ['object_id'],
+      'vault_holding',
+      ['object_id'],
+      'stray.newest > 0',
+    ),
   },
   {
     table: 'vault_holding',
@@ -229,7 +236,14 @@ const STRAYS: readonly Stray[] = [
     table: 'vault_lookup',
     columns: ['holder_id'],
     problem: 'there is no such holder',
-    query: without('vault_lookup', ['holder_id'], 'vault_holder', ['holder_id']),
+    query: without(
+      'vault_lookup',
+      ['holder_id'],
+      'vault_holder',
+      ['holder_id'],
+      `not exists (select 1 from vault_tomb tomb where tomb.site_id = stray.site_id
+        and tomb.holder_id = stray.holder_id)`,
+    ),
   },
   ...['vault_chart', 'vault_page'].map((table) => ({
     table,

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hex, uuidOctets, uuidOf, type Row, type SqlValue, type Statement, type Uuid } from '#base'
+import {
+  hex,
+  present,
+  uuidOctets,
+  uuidOf,
+  type Row,
+  type SqlValue,
+  type Statement,
+  type Uuid,
+} from '#base'
 import { ROW_OCTETS_MAX, VaultRefusal } from '#vault'
 import {
   all,
+  blobsOf,
   BRISTOL,
   bundleOf,
   by,
@@ -257,7 +267,8 @@ test('an entry of the log that was changed is no evidence against a group', asyn
 
 test('a flipped bit in a file, and a file that is gone, are found and named', async () => {
   const site = await variedSite()
-  const [[path, file]] = [...site.disk.files]
+  const [path] = blobsOf(site.disk)
+  const file = present(site.disk.files.get(path), 'a file')
   const [{ object_id: id }] = await site.store.read({
     sql: 'select object_id from vault_edition where container is null',
     parameters: [],

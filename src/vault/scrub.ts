@@ -26,6 +26,7 @@ import { damaged } from './refusal.ts'
 import { idIn, numberOf, octetsOf } from './rows.ts'
 import { GoodStatements, holderFaults } from './scrub-holder.ts'
 import { loggedGroupFaults, strayFaults } from './scrub-strays.ts'
+import { buriedIn, type Buried } from './scrub-tombs.ts'
 import { db } from './tables.ts'
 
 export interface ScrubOptions {
@@ -42,10 +43,12 @@ export async function* scrub(
   { entriesInDoubt = new Set() }: ScrubOptions = {},
 ): AsyncGenerator<ScrubFinding> {
   const findings = new Findings()
+  const buried = await buriedIn(context)
   const totals = await countRows(context)
   yield* scrubHolders(context, findings, totals.holders)
-  yield* scrubGroups(context, findings, totals.groups)
-  yield* scrubRecords(context, findings, totals.objects)
+  yield* scrubGroups(context, findings, { total: totals.groups, buried })
+  yield* scrubRecords(context, findings, { total: totals.objects, buried })
+  for (const fault of buried.faults) yield* findings.fault('strays', fault)
   for (const fault of await strayFaults(context)) yield* findings.fault('strays', fault)
   for await (const fault of loggedGroupFaults(context, findings, entriesInDoubt)) {
     yield* findings.fault('log', fault)
@@ -81,7 +84,7 @@ async function* scrubHolders(
 async function* scrubGroups(
   context: VaultContext,
   findings: Findings,
-  total: number,
+  { total, buried }: { readonly total: number; readonly buried: Buried },
 ): AsyncGenerator<ScrubFinding> {
   const rolls = new Rolls(context)
   for await (const row of pages(context, SELECT_GROUPS, 'group_id')) {
@@ -92,7 +95,7 @@ async function* scrubGroups(
       if ((await rolls.of(group.read.group)).length !== group.read.size) {
         throw damaged(`vault_roll ${id}`, 'has another size than the group')
       }
-      for (const fault of await missingVersions(context, group)) {
+      for (const fault of await missingVersions(context, group, buried)) {
         yield* findings.fault('versions', fault)
       }
     } catch (error) {
@@ -106,6 +109,7 @@ async function* scrubGroups(
 async function missingVersions(
   context: VaultContext,
   group: VerifiedGroup,
+  { objects: ended }: Buried,
 ): Promise<readonly Fault[]> {
   const { site, store } = context
   const { size, group: id } = group.read
@@ -132,7 +136,9 @@ async function missingVersions(
     for (const { object, version, place } of listed) {
       const row = there.get(`${object} ${version}`)
       const where = placeOf(object, version)
-      if (row === undefined) faults.push({ place: where, problem: 'the row is missing' })
+      if (ended.has(object)) {
+        if (row !== undefined) faults.push({ place: where, problem: 'is here, and was erased' })
+      } else if (row === undefined) faults.push({ place: where, problem: 'the row is missing' })
       else if (idIn(row, 'group_id') !== id || numberOf(row, 'place') !== place) {
         faults.push({ place: where, problem: 'the row names another group or place' })
       }
@@ -144,16 +150,16 @@ async function missingVersions(
 async function* scrubRecords(
   context: VaultContext,
   findings: Findings,
-  total: number,
+  { total, buried }: { readonly total: number; readonly buried: Buried },
 ): AsyncGenerator<ScrubFinding> {
   const good = new GoodStatements(context)
   for await (const row of pages(context, SELECT_HOLDERS, 'holder_id')) {
     // What is no id of ours has been reported with the holders.
     if (octetsOf(row, 'holder_id').length !== 16) continue
     const id = idIn(row, 'holder_id')
-    let found = await holderFaults(context, id, good)
+    let found = await holderFaults(context, id, { good, buried })
     // A commit in between may have made it look so: what is wrong stays wrong.
-    if (found.faults.length > 0) found = await holderFaults(context, id, good)
+    if (found.faults.length > 0) found = await holderFaults(context, id, { good, buried })
     for (const fault of found.faults) yield* findings.fault('objects', fault)
     findings.count('objects', found.objects)
     findings.count('versions', found.versions)

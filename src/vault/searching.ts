@@ -21,7 +21,7 @@ import {
 import { candidatesFor, type Candidates } from './candidates.ts'
 import type { ChartEntry } from './chart-page.ts'
 import { pauses, type VaultContext } from './context.ts'
-import { holdersOfObject, objectByIdentity } from './objects.ts'
+import { holdersOfObject, isErased, objectByIdentity } from './objects.ts'
 import { costlySearch } from './refusal.ts'
 import { everyPatient } from './holders.ts'
 import { identityOf } from './tags.ts'
@@ -90,7 +90,8 @@ export class Searching {
     const { site, tags } = this.#context
     const [type, id] = reference.split('/')
     const object = await objectByIdentity(this.#context, identityOf(tags, site, { type, id }))
-    const entry = object && (await this.#entryOf(object.id))
+    if (object === undefined || isErased(object)) return undefined
+    const entry = await this.#entryOf(object.id)
     return entry !== undefined && (await this.isVisible(entry)) ? entry : undefined
   }
 

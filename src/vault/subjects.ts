@@ -31,10 +31,11 @@ import {
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
 import { holdersOfObject } from './objects.ts'
-import { VaultRefusal } from './refusal.ts'
+import { damaged, erased, VaultRefusal } from './refusal.ts'
 import { idIn, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 import { LOOKUP_FIELDS, type LookupField, type Tags } from './tags.ts'
+import { tombOf } from './tombs.ts'
 
 /** A resource whose holders are wanted. */
 export interface Owned {
@@ -105,7 +106,7 @@ export async function presentHolders(
   const held: HolderKey[] = []
   for (const id of await holdersOfObject(context, object)) {
     const key = await context.keyring.keyOf(id)
-    if (key === undefined) throw missingHolder(id)
+    if (key === undefined) throw await absentHolder(context, id)
     held.push(keys.use(key))
   }
   return held
@@ -252,7 +253,7 @@ export class Holders implements Disposable {
         const id = this.#holderOf(subject, origin)
         if (this.#keys.has(id)) continue
         const key = await keyring.keyOf(id)
-        if (key === undefined) throw missingHolder(id)
+        if (key === undefined) throw await absentHolder(this.#context, id)
         this.#keys.set(id, key)
       }
     }
@@ -305,10 +306,11 @@ export function checkSubjects(ownership: Ownership): void {
   )
 }
 
-const missingHolder = (id: Uuid): VaultRefusal =>
-  new VaultRefusal('VAULT_DAMAGED', `vault_holder ${id}: the row is missing`, {
-    facts: { place: `vault_holder ${id}` },
-  })
+/** Why a holder who is named has no key: erased, or missing. */
+const absentHolder = async (context: VaultContext, id: Uuid): Promise<VaultRefusal> =>
+  (await tombOf(context, id)) === undefined
+    ? damaged(`vault_holder ${id}`, 'the row is missing')
+    : erased('patient')
 
 /** A text that names a row of `vault_lookup`, without its holder. */
 export const nameOf = ({ field, tag }: Lookup): string => `${field} ${hex(tag)}`

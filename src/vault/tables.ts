@@ -16,6 +16,8 @@
  *   vault_origin    for what came from another site: how it was protected, and its place in …
  *   vault_foreign   … a group that the other site signed
  *   vault_regime    whether all of it was found to be about invented patients
+ *   vault_tomb      a holder whose key was destroyed: what it held, signed
+ *   vault_hold      a patient whose record must not be destroyed
  *
  * Everything in clear is random, counted, keyed, or the name of a site. Words are ours and neutral:
  * a search of the disk for any text of a record must find nothing, not even in the schema. Hence
@@ -157,6 +159,22 @@ interface RegimeTable {
   readonly checked: number
 }
 
+interface TombTable {
+  readonly site_id: string
+  readonly holder_id: Uint8Array
+  readonly at: number
+  readonly statement: Uint8Array
+  readonly ml_dsa: Uint8Array
+  readonly ed25519: Uint8Array
+}
+
+interface HoldTable {
+  readonly site_id: string
+  readonly holder_id: Uint8Array
+  readonly cause: string
+  readonly since: number
+}
+
 export interface VaultTables {
   readonly vault_kek: KekTable
   readonly vault_holder: HolderTable
@@ -173,6 +191,8 @@ export interface VaultTables {
   readonly vault_origin: OriginTable
   readonly vault_foreign: ForeignTable
   readonly vault_regime: RegimeTable
+  readonly vault_tomb: TombTable
+  readonly vault_hold: HoldTable
 }
 
 /** Query builder over the tables of this room. */
@@ -259,6 +279,18 @@ export const vaultMigrations: readonly Migration[] = [
       'CREATE INDEX vault_lookup_holder ON vault_lookup (site_id, holder_id, field, tag)',
       `CREATE TABLE vault_upto (
         site_id TEXT NOT NULL, edition BIGINT NOT NULL, PRIMARY KEY (site_id))`,
+    ],
+  },
+  {
+    id: 'vault-5',
+    statements: [
+      `CREATE TABLE vault_tomb (
+        site_id TEXT NOT NULL, holder_id BLOB NOT NULL, at BIGINT NOT NULL,
+        statement BLOB NOT NULL, ml_dsa BLOB NOT NULL, ed25519 BLOB NOT NULL,
+        PRIMARY KEY (site_id, holder_id))`,
+      `CREATE TABLE vault_hold (
+        site_id TEXT NOT NULL, holder_id BLOB NOT NULL, cause TEXT NOT NULL, since BIGINT NOT NULL,
+        PRIMARY KEY (site_id, holder_id))`,
     ],
   },
 ]

@@ -5,6 +5,7 @@ import { generateCohort } from '#health'
 import { ROW_OCTETS_MAX, SUBJECTS_MAX, VaultRefusal } from '#vault'
 import {
   all,
+  blobsOf,
   BRISTOL,
   bundleOf,
   by,
@@ -183,9 +184,9 @@ test('large containers are files, and read like any other', async () => {
     code: { text: 'x'.repeat(octets) },
   })
   await vault.importRecords(resource(value(ROW_OCTETS_MAX - 2000)), by)
-  assert.equal(disk.files.size, 0)
+  assert.equal(blobsOf(disk).length, 0)
   await vault.importRecords(resource(value(ROW_OCTETS_MAX)), by)
-  assert.equal(disk.files.size, 1)
+  assert.equal(blobsOf(disk).length, 1)
   const { text, object } = await vault.readRecord({ type: 'Flag', id: 'f' }, by)
   assert.deepEqual(JSON.parse(text), value(ROW_OCTETS_MAX))
   assert((await vault.showItem(object)).octets > ROW_OCTETS_MAX)
@@ -202,10 +203,10 @@ test('an import that cannot be committed leaves nothing, and its files are swept
   })
   rig(undefined)
   assert.deepEqual(await dump(store), before)
-  assert.equal(disk.files.size, 1)
+  assert.equal(blobsOf(disk).length, 1)
   disk.octetsMax = 10
   await reopen()
-  assert.equal(disk.files.size, 0)
+  assert.equal(blobsOf(disk).length, 0)
   await assert.rejects(vault.importRecords(resource(large), by), { code: 'DISK_FULL' })
   assert.deepEqual(await dump(store), before)
 })

@@ -18,7 +18,9 @@ import {
   type PreparedExport,
 } from './export.ts'
 import type { ScrubFinding } from './findings.ts'
+import { erase, erasedOf, finishErasures, type Erased } from './erasing.ts'
 import { Groups } from './groups.ts'
+import { holdOf, putHold, releaseHold, type Hold, type HoldCause } from './holds.ts'
 import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
 import { siteHolders } from './holders.ts'
 import { referencesIndexed } from './indexed.ts'
@@ -45,6 +47,8 @@ import {
 } from './records.ts'
 import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
+import { finishRotation, rotate, type Rotated } from './rotating.ts'
+import { SiteKeyFiles } from './site-keys.ts'
 import { walk, type WalkQuery, type WalkStep } from './walk.ts'
 import { Surveys, type Survey, type SurveyPlan } from './survey.ts'
 import { Writer } from './writer.ts'
@@ -62,7 +66,8 @@ export interface VaultOptions extends VaultPorts {
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { rootKey, ...ports } = options
   const { site, store } = ports
-  const keyring = await openKeyring(ports, rootKey)
+  const siteKeyFiles = new SiteKeyFiles(ports, rootKey)
+  const keyring = await openKeyring({ ...ports, files: siteKeyFiles }, rootKey)
   try {
     const index = await keyring.index()
     await sweepBlobs(ports)
@@ -70,12 +75,16 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     const charts = new Charts(ports, keyring)
     const own = await siteHolders(ports)
     const surveys = new Surveys()
-    const context = { ...ports, ...index, keyring, groups, charts, siteHolders: own, surveys }
+    const parts = { keyring, siteKeyFiles, groups, charts, siteHolders: own, surveys }
+    const context = { ...ports, ...index, ...parts }
+    await finishRotation(context, site)
+    await finishErasures(context)
     await enterRegime(context)
     await completeIndex(context)
     return new Vault(context)
   } catch (error) {
     keyring[Symbol.dispose]()
+    siteKeyFiles[Symbol.dispose]()
     throw error
   }
 }
@@ -252,6 +261,40 @@ export class Vault implements Disposable {
     return mine
   }
 
+  /**
+   * Destroys a patient's key and takes the record away, for good: see `erasing.ts`.
+   *
+   * @throws VaultRefusal `VAULT_NOT_FOUND`, `VAULT_HELD`, `VAULT_ERASED`
+   */
+  erase(patient: Uuid, about: Parameters<typeof erase>[2]): Promise<Erased> {
+    return this.exclusively(() => erase(this.#context, patient, about))
+  }
+
+  /** What the erasure of a patient has left, or undefined. */
+  erased(patient: Uuid): Promise<Erased | undefined> {
+    return erasedOf(this.#context, patient)
+  }
+
+  /** Puts a hold on a patient: nothing of the record is removed while it stands. */
+  hold(patient: Uuid, about: { readonly cause: HoldCause; readonly actor: string }): Promise<Hold> {
+    return this.exclusively(() => putHold(this.#context, patient, about))
+  }
+
+  /** Takes a hold off. @returns whether one stood */
+  release(patient: Uuid, by: { readonly actor: string }): Promise<boolean> {
+    return this.exclusively(() => releaseHold(this.#context, patient, by))
+  }
+
+  /** The hold on a patient, or undefined. */
+  holdOn(patient: Uuid): Promise<Hold | undefined> {
+    return holdOf(this.#context, patient)
+  }
+
+  /** Changes the site key: holder keys are wrapped again, records stay as they are. */
+  rotate(by: { readonly actor: string }): Promise<Rotated> {
+    return this.exclusively(() => rotate(this.#context, by.actor))
+  }
+
   /** Verifies everything that is stored; the last finding is `done`. */
   scrub(options?: ScrubOptions): AsyncGenerator<ScrubFinding> {
     return scrub(this.#context, options)
@@ -259,6 +302,7 @@ export class Vault implements Disposable {
 
   [Symbol.dispose](): void {
     this.#context.keyring[Symbol.dispose]()
+    this.#context.siteKeyFiles[Symbol.dispose]()
     this.#context.tags[Symbol.dispose]()
     this.#context.charts[Symbol.dispose]()
     this.#context.places[Symbol.dispose]()

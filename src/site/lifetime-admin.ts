@@ -1,0 +1,41 @@
+/**
+ * How a record ends, as the operator asks for it: holds, erasure, and the key they hang on.
+ *
+ * @module
+ */
+
+import { uuid } from '#base'
+import type { ErasureView, Handlers, SiteRoutes } from '#contract'
+import type { Erased } from '#vault'
+import { AdminRefusal } from './admin-refusal.ts'
+import type { Records } from './records.ts'
+
+/** @param records   refuses at a trusted node, which keeps none */
+export function lifetimeHandlers(records: () => Records, actor: string) {
+  return {
+    erase: async ({ patient }, { cause }) =>
+      erasureView(await records().vault.erase(uuid(patient), { cause, actor })),
+    erasure: async ({ patient }) => {
+      const erased = await records().vault.erased(uuid(patient))
+      if (erased !== undefined) return erasureView(erased)
+      throw new AdminRefusal('ERASURE_UNKNOWN', 'No such patient was erased here')
+    },
+    hold: async ({ patient }, { cause }) => {
+      const { vault } = records()
+      if (cause !== null) {
+        return { patient, hold: await vault.hold(uuid(patient), { cause, actor }) }
+      }
+      await vault.release(uuid(patient), { actor })
+      return { patient, hold: null }
+    },
+    holdOf: async ({ patient }) => ({
+      patient,
+      hold: (await records().vault.holdOn(uuid(patient))) ?? null,
+    }),
+    rotateSiteKey: () => records().vault.rotate({ actor }),
+  } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+const erasureView = ({ patient, at, cause, objects }: Erased): ErasureView => ({
+  ...{ patient, at, cause, items: objects.length, state: 'complete', sites: [] },
+})
