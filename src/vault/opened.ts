@@ -105,12 +105,27 @@ export async function shown(
 /** The object of a name, or undefined. @throws VaultRefusal `VAULT_ERASED` */
 export async function objectNamed(
   context: VaultContext,
-  { type, id, origin = context.site }: SiteResourceName,
+  name: SiteResourceName,
 ): Promise<StoredObject | undefined> {
-  const object = await objectByIdentity(context, identityOf(context.tags, origin, { type, id }))
+  const object = await objectOf(context, name)
   if (object !== undefined && isErased(object)) throw erased('record')
   return object
 }
+
+/** The object of a name; undefined for what never was, and for what was erased. */
+export async function objectLeft(
+  context: VaultContext,
+  name: SiteResourceName,
+): Promise<StoredObject | undefined> {
+  const object = await objectOf(context, name)
+  return object === undefined || isErased(object) ? undefined : object
+}
+
+const objectOf = (
+  context: VaultContext,
+  { type, id, origin = context.site }: SiteResourceName,
+): Promise<StoredObject | undefined> =>
+  objectByIdentity(context, identityOf(context.tags, origin, { type, id }))
 
 /** Opens one version of an object, whoever asks. @throws VaultRefusal `VAULT_DAMAGED` */
 export async function openAt(

@@ -21,10 +21,10 @@ import {
 import { candidatesFor, type Candidates } from './candidates.ts'
 import type { ChartEntry } from './chart-page.ts'
 import { pauses, type VaultContext } from './context.ts'
-import { holdersOfObject, isErased, objectByIdentity } from './objects.ts'
+import { holdersOfObject } from './objects.ts'
+import { objectLeft } from './opened.ts'
 import { costlySearch } from './refusal.ts'
 import { everyPatient } from './holders.ts'
-import { identityOf } from './tags.ts'
 
 /** Whether an entry may be known to exist. Asked once for each in one search. */
 export type Visible = (entry: ChartEntry) => boolean | Promise<boolean>
@@ -87,11 +87,9 @@ export class Searching {
 
   /** The visible entry of a reference `Type/id`, or undefined. */
   async named(reference: string): Promise<ChartEntry | undefined> {
-    const { site, tags } = this.#context
     const [type, id] = reference.split('/')
-    const object = await objectByIdentity(this.#context, identityOf(tags, site, { type, id }))
-    if (object === undefined || isErased(object)) return undefined
-    const entry = await this.#entryOf(object.id)
+    const object = await objectLeft(this.#context, { type, id })
+    const entry = object && (await this.#entryOf(object.id))
     return entry !== undefined && (await this.isVisible(entry)) ? entry : undefined
   }
 

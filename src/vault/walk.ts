@@ -18,7 +18,7 @@ import type { ChartEntry } from './chart-page.ts'
 import { pauses, type VaultContext } from './context.ts'
 import { everyPatient } from './holders.ts'
 import { holdersOfObject } from './objects.ts'
-import { objectNamed, type Opened } from './opened.ts'
+import { objectLeft, type Opened } from './opened.ts'
 import type { SearchAsked } from './search.ts'
 import { Openings } from './search-openings.ts'
 
@@ -108,7 +108,7 @@ async function holdersOf(context: VaultContext, whose: WalkQuery['whose']): Prom
   }
   const found = new Set<Uuid>()
   for (const name of whose) {
-    const object = await objectNamed(context, name)
+    const object = await objectLeft(context, name)
     const holder = object && (await holdersOfObject(context, object.id)).at(0)
     if (holder !== undefined) found.add(holder)
   }
