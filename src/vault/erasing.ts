@@ -136,7 +136,7 @@ async function bury(
   key: HolderKey,
   { tomb, actor, also }: { tomb: Tomb; actor: string; also: readonly Statement[] },
 ): Promise<void> {
-  const { site, store, disk, keyring, charts } = context
+  const { site, store, disk, keyring, charts, surveys } = context
   const { id } = key.holder
   const body = readTomb(tomb)
   // Of a database from before the erasure, what is the patient's alone now.
@@ -153,6 +153,7 @@ async function bury(
     ...also,
   ])
   charts.forget(id)
+  surveys.forget(id)
   keyring.forget(id)
   for (const path of files) await disk.remove(path)
 }

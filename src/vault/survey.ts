@@ -43,6 +43,8 @@ export interface ChartWatch {
   note(holder: Uuid, type: string): void
   /** What was about to change has changed, or not. */
   settle(): void
+  /** The holder is no more: nothing of it stays in memory. */
+  forget(holder: Uuid): void
 }
 
 /** All surveys of a vault, told of changes together. Owned by the vault. */
@@ -61,6 +63,10 @@ export class Surveys implements ChartWatch {
 
   settle(): void {
     for (const one of this.#watching) one.settle()
+  }
+
+  forget(holder: Uuid): void {
+    for (const one of this.#watching) one.forget(holder)
   }
 }
 
@@ -109,6 +115,11 @@ class KeptSurvey<T> implements Survey<T>, ChartWatch {
       this.#namesOf.delete(holder)
     }
     this.#changing.clear()
+  }
+
+  forget(holder: Uuid): void {
+    this.#changing.add(holder)
+    this.settle()
   }
 
   async #resources(holder: Uuid): Promise<readonly JsonObject[]> {
