@@ -46,7 +46,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   vault: { opens: ['base', 'crypto', 'health', 'envelope', 'access', 'privacy', 'audit'] },
   fhir: {
     opens: ['base', 'crypto', 'audit', 'health', 'access', 'privacy', 'vault'],
-    packages: ['rfc6902'],
+    packages: ['graphql', 'rfc6902'],
   },
   exchange: {
     opens: [

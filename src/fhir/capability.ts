@@ -29,7 +29,7 @@ export function capabilityStatement(
         security: { description: 'TLS 1.3 with client certificates' },
         resource: (resources ??= RESOURCE_TYPES.map(resourceOf)),
         interaction: codesOf(SYSTEM),
-        operation: [operationOf(EXPORT)],
+        operation: [EXPORT, GRAPHQL].map(operationOf),
         compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'],
       },
     ],
@@ -40,7 +40,7 @@ export function capabilityStatement(
 let resources: JsonObject[] | undefined
 
 function resourceOf(type: string): JsonObject {
-  const operations = [VALIDATE, ...(OPERATIONS[type] ?? [])]
+  const operations = [VALIDATE, GRAPHQL, ...(OPERATIONS[type] ?? [])]
   return {
     type,
     interaction: codesOf(BY_TYPE),
@@ -97,6 +97,7 @@ const operationOf = ({ name, definition }: Operation): JsonObject => ({ name, de
 const R4 = 'http://hl7.org/fhir/OperationDefinition'
 const BULK = 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition'
 const VALIDATE: Operation = { name: 'validate', definition: `${R4}/Resource-validate` }
+const GRAPHQL: Operation = { name: 'graphql', definition: `${R4}/Resource-graphql` }
 const EXPORT: Operation = { name: 'export', definition: `${BULK}/export` }
 /** Operations on types, beside `$validate` on all. */
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {

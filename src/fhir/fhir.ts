@@ -132,6 +132,8 @@ const INTERACTIONS: Readonly<
   'search-type': search,
   'search-compartment': searchCompartment,
   everything,
+  // Loaded when it is first asked for: the schema of all of R4 is large.
+  graphql: async (call) => await (await import('./graphql/graphql.ts')).graphql(call),
   match,
   merge,
   unmerge,
@@ -163,5 +165,5 @@ function requestIdOf({ random }: FhirOptions, request: FhirRequest): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : newUuid(random)
 }
 
-const RAW: readonly Interaction[] = ['export-status', 'export-file']
+const RAW: readonly Interaction[] = ['export-status', 'export-file', 'graphql']
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/

@@ -30,6 +30,7 @@ export type Interaction =
   | 'search-type'
   | 'search-compartment'
   | 'everything'
+  | 'graphql'
   | 'match'
   | 'merge'
   | 'unmerge'
@@ -72,6 +73,13 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: 'metadata', interaction: 'capabilities' },
   { method: 'POST', path: '', interaction: 'bundle' },
   { method: 'GET', path: '_history', interaction: 'history-system', parameters: HISTORY },
+  { method: 'GET', path: '$graphql', interaction: 'graphql', parameters: ['query'] },
+  { method: 'POST', path: '$graphql', interaction: 'graphql' },
+  {
+    ...{ method: 'GET', path: '[type]/[id]/$graphql', interaction: 'graphql' },
+    parameters: ['query'],
+  },
+  { method: 'POST', path: '[type]/[id]/$graphql', interaction: 'graphql' },
   { method: 'POST', path: 'Patient/$match', interaction: 'match' },
   { method: 'POST', path: 'Patient/$merge', interaction: 'merge' },
   { method: 'POST', path: 'Patient/[id]/$unmerge', interaction: 'unmerge' },

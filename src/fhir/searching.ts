@@ -88,7 +88,8 @@ async function found(call: Call, query: SearchQuery): Promise<Answer> {
   return bundleOf(call, query, await findPage(call, query))
 }
 
-async function findPage(call: Call, query: SearchQuery): Promise<SearchPage> {
+/** A page of what a query finds for the session. */
+export async function findPage(call: Call, query: SearchQuery): Promise<SearchPage> {
   const { options, session } = call
   const glance = session.glance?.bind(session)
   return await options.vault.search(await withMerged(call, query), {

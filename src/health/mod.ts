@@ -11,6 +11,7 @@
 export * from './bundle.ts'
 export * from './cohort/cohort.ts'
 export { isResourceType, mandatoryMembers, RESOURCE_TYPES } from './definitions.ts'
+export * from './elements.ts'
 export * from './fhirpath-patch.ts'
 export * from './json.ts'
 export * from './linkage.ts'
