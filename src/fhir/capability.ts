@@ -103,6 +103,7 @@ const EXPORT: Operation = { name: 'export', definition: `${BULK}/export` }
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
   Patient: [
     { name: 'everything', definition: `${R4}/Patient-everything` },
+    { name: 'summary', definition: 'http://hl7.org/fhir/uv/ips/OperationDefinition/summary' },
     { name: 'match', definition: `${R4}/Patient-match` },
     { name: 'export', definition: `${BULK}/patient-export` },
     { name: 'merge', definition: 'http://hl7.org/fhir/5.0/OperationDefinition/Patient-merge' },

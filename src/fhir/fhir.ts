@@ -22,6 +22,7 @@ import {
   type FhirRequest,
 } from './context.ts'
 import { history, instanceHistory } from './history.ts'
+import { summary } from './ips/ips.ts'
 import { match } from './matching.ts'
 import { merge, unmerge } from './merging.ts'
 import { checkAccepted, preferenceOf } from './negotiation.ts'
@@ -132,6 +133,7 @@ const INTERACTIONS: Readonly<
   'search-type': search,
   'search-compartment': searchCompartment,
   everything,
+  summary,
   // Loaded when it is first asked for: the schema of all of R4 is large.
   graphql: async (call) => await (await import('./graphql/graphql.ts')).graphql(call),
   match,

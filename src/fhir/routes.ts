@@ -30,6 +30,7 @@ export type Interaction =
   | 'search-type'
   | 'search-compartment'
   | 'everything'
+  | 'summary'
   | 'graphql'
   | 'match'
   | 'merge'
@@ -80,6 +81,7 @@ export const ROUTES: readonly Route[] = [
     parameters: ['query'],
   },
   { method: 'POST', path: '[type]/[id]/$graphql', interaction: 'graphql' },
+  { method: 'GET', path: 'Patient/[id]/$summary', interaction: 'summary' },
   { method: 'POST', path: 'Patient/$match', interaction: 'match' },
   { method: 'POST', path: 'Patient/$merge', interaction: 'merge' },
   { method: 'POST', path: 'Patient/[id]/$unmerge', interaction: 'unmerge' },

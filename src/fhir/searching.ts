@@ -99,7 +99,7 @@ export async function findPage(call: Call, query: SearchQuery): Promise<SearchPa
 }
 
 /** What resources name that belongs to no patient: people, places, organisations. */
-async function namedBy({ options, session }: Call, matches: readonly Opened[]) {
+export async function namedBy({ options, session }: Call, matches: readonly Opened[]) {
   const known = new Set(matches.map(({ type, id }) => `${type}/${id}`))
   const named = new Set(matches.flatMap(({ value }) => referencesOf(value)))
   const included: Opened[] = []

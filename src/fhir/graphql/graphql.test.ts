@@ -79,7 +79,7 @@ test('lists and connections search, by variables too, and a connection goes on',
   assert.deepEqual([count, (edges as JsonObject[]).length], [2, 1])
   const second = data(
     await question(
-      `{ PatientConnection(_count: "1", _sort: "_id", _cursor: "${String(next)}") { ${page} } }`,
+      `{ PatientConnection(_count: "1", _sort: "_id", _cursor: "${next as string}") { ${page} } }`,
     ),
   )
   assert.deepEqual(JSON.parse(JSON.stringify(second['PatientConnection'])), {

@@ -93,7 +93,7 @@ function parsed(query: string): DocumentNode {
 
 /** Where a question is wrong; GraphQL's own message would repeat what stands there. */
 function unfitting({ locations }: GraphQLError): FhirRefusal {
-  const [first] = locations ?? []
+  const first = locations?.at(0)
   const place = `line ${first?.line ?? 1}, column ${first?.column ?? 1}`
   const message = `The question does not fit the schema at ${place}`
   return new FhirRefusal('FHIR_REQUEST_INVALID', message)
@@ -118,7 +118,8 @@ function resolvingFor(call: Call): Resolving {
   return {
     read: async (type, id) => (await read(type, id)) ?? absent(),
     follow: async (reference, isOptional, type) => {
-      const [own, id] = targetOf(reference)
+      const target = targetOf(reference)
+      const [own, id] = target ?? []
       const found = own === undefined || id === undefined ? undefined : await read(own, id)
       if (found !== undefined && (type === undefined || type === own)) return found
       if (isOptional || (found !== undefined && type !== own)) return null
@@ -162,15 +163,15 @@ const connectionOf = (
   edges: resources.map((resource) => ({ mode: 'match', resource })),
 })
 
-function targetOf({ reference }: JsonObject): readonly string[] {
+function targetOf({ reference }: JsonObject): readonly [type: string, id: string] | undefined {
   const found = typeof reference === 'string' ? LOCAL.exec(reference) : null
-  return found === null ? [] : found.slice(1)
+  return found === null ? undefined : [found[1], found[2]]
 }
 
 /** The answer as text. What went wrong inside is told as everywhere, as an OperationOutcome. */
 function answerText({ data, errors = [] }: ExecutionResult): string {
-  const told = errors.map(({ originalError, path, locations }) => {
-    const { outcome } = refusedBy(originalError ?? invalidRequest('A value does not fit'))
+  const told = errors.map(({ cause, path, locations }) => {
+    const { outcome } = refusedBy(cause ?? invalidRequest('A value does not fit'))
     const [issue] = outcome['issue'] as readonly JsonObject[]
     return {
       message: issue['diagnostics'] ?? null,

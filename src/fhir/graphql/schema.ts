@@ -28,6 +28,7 @@ import {
 } from 'graphql'
 import { present } from '#base'
 import {
+  canonicalText,
   elementsOf,
   isObject,
   RESOURCE_TYPES,
@@ -40,13 +41,17 @@ import {
 /** What the fields of a schema that leave their resource ask. */
 export interface Resolving {
   /** `Type/id`; undefined for what is not there or may not be seen. */
-  read(type: string, id: string): Promise<JsonObject | undefined>
+  readonly read: (type: string, id: string) => Promise<JsonObject | undefined>
   /** What a reference leads to. @param isOptional whether it may lead nowhere */
-  follow(reference: JsonObject, isOptional: boolean, type: string | undefined): Promise<unknown>
+  readonly follow: (
+    reference: JsonObject,
+    isOptional: boolean,
+    type: string | undefined,
+  ) => Promise<JsonObject | null>
   /** A list; `of` is what it is to refer to. */
-  list(type: string, args: Arguments, of?: JsonObject): Promise<readonly JsonObject[]>
+  readonly list: (type: string, args: Arguments, of?: JsonObject) => Promise<readonly JsonObject[]>
   /** A page of a search. */
-  connection(type: string, args: Arguments): Promise<Connection>
+  readonly connection: (type: string, args: Arguments) => Promise<Connection>
 }
 
 export type Arguments = Readonly<Record<string, unknown>>
@@ -86,8 +91,8 @@ function queriesOf(type: string): Fields {
   return {
     [type]: {
       type: objectOf(type),
-      args: { id: { type: GraphQLString }, _id: { type: GraphQLString } },
-      resolve: (_, { id, _id }: Arguments, { read }) => read(type, String(id ?? _id ?? '')),
+      args: { id: { type: GraphQLString } },
+      resolve: (_, { id }: Arguments, { read }) => read(type, typeof id === 'string' ? id : ''),
     },
     [`${type}List`]: {
       type: new GraphQLList(objectOf(type)),
@@ -228,15 +233,17 @@ function listArguments(path: string): GraphQLFieldConfigArgumentMap {
 function listed(list: Json | undefined, { _count, _offset, ...wanted }: Arguments): unknown {
   if (!Array.isArray(list)) return undefined
   const fitting = list.filter((item) =>
-    Object.entries(wanted).every(
-      ([name, value]) => isObject(item) && String(item[name]) === String(value),
-    ),
+    Object.entries(wanted).every(([name, value]) => isObject(item) && isSpelled(item[name], value)),
   )
   const start = typeof _offset === 'number' ? Math.max(0, _offset) : 0
   return typeof _count === 'number'
     ? fitting.slice(start, start + Math.max(0, _count))
     : fitting.slice(start)
 }
+
+/** Whether a primitive is spelled so. */
+const isSpelled = (value: Json | undefined, text: unknown): boolean =>
+  value !== undefined && (value === text || canonicalText(value) === text)
 
 const isResource = (path: string): boolean => RESOURCE_TYPES.includes(path)
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
