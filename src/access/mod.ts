@@ -42,6 +42,7 @@ export { highWaterMark, labelsOf, securityTags, type Labels } from './labels.ts'
 export type * from './model.ts'
 export { accessMigrations } from './migrations.ts'
 export { onceOnlyIn } from './once.ts'
+export { Apps, AppShape, type App, type NewApp } from './people/apps.ts'
 export * from './people/people.ts'
 export {
   DELEGATION_REASONS,
@@ -59,6 +60,8 @@ export {
   type SecondFactor,
 } from './people/person.ts'
 export { SignIn, type Credentials, type SignedIn, type SignInInput } from './people/sign-in.ts'
+export { TokenKeys, type SiteTokenKey } from './people/token-keys.ts'
+export { Tokens, type Bearer, type TokenAnswer, type TokensInput } from './people/tokens.ts'
 export { totpCode, totpUri } from './people/totp.ts'
 export type { DisclosureForm, Policy, PolicySources } from './policy-set.ts'
 export { AccessRefusal, type AccessRefusalCode } from './refusal.ts'

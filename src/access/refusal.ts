@@ -34,6 +34,10 @@ export type AccessRefusalCode =
   /** Somebody else has to ask for this, or to agree to it. */
   | 'ACCESS_CHANGE_FORBIDDEN'
   | 'ACCESS_PASSWORD_INVALID'
+  /** What is said of an app cannot be: its keys, scopes or addresses. */
+  | 'ACCESS_APP_INVALID'
+  | 'ACCESS_APP_EXISTS'
+  | 'ACCESS_APP_UNKNOWN'
   /** Name, password or second factor are not right; which of them is not said. */
   | 'ACCESS_SIGN_IN_DENIED'
   /** A second factor is needed, shown not longer than five minutes ago. */

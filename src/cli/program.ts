@@ -10,6 +10,7 @@
  */
 
 import { Command, CommanderError } from 'commander'
+import { addAppCommands } from './commands/app.ts'
 import { addAttackCommands } from './commands/attack.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addConfigCommands } from './commands/config.ts'
@@ -62,6 +63,7 @@ export function newProgram(powers: Powers): Command {
   addRecordCommands(program, powers)
   addPatientCommands(program)
   addPersonCommands(program, powers)
+  addAppCommands(program)
   addAuditCommands(program, powers)
   addAttackCommands(program)
   addNetworkCommands(program, powers)

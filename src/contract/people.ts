@@ -76,6 +76,18 @@ export type RoleChangeView = Static<typeof RoleChangeViewShape>
 /** What a second person shows where no session says who it is. */
 const Proof = Exactly({ login: Text(64, 1), password: Text(256, 1), code: Text(16) })
 
+/** An app that may ask for tokens; of the keys, what it registered as a JWK Set. */
+export const AppViewShape = Exactly({
+  client: Text(64),
+  name: Text(128),
+  kind: OneOf('backend', 'public'),
+  scope: Text(8192),
+  redirectUris: Type.Array(Text(1024)),
+  keys: Type.Union([Text(65_536), Type.Null()]),
+  since: Time,
+})
+export type AppView = Static<typeof AppViewShape>
+
 const Details = {
   name: Text(128, 1),
   references: Type.Array(Text(128, 1), { maxItems: 16 }),
@@ -214,5 +226,37 @@ export const peopleRoutes = {
     query: Exactly({ change: UuidText }),
     body: nothing,
     answer: Exactly({ refused: Type.Literal(true) }),
+  }),
+  apps: route({
+    method: 'GET',
+    path: '/v1/apps',
+    summary: 'Apps that may ask for access tokens',
+    query: Exactly({}),
+    body: nothing,
+    answer: Type.Array(AppViewShape),
+  }),
+  addApp: route({
+    method: 'POST',
+    path: '/v1/apps',
+    summary: 'Register an app that may ask for access tokens, with the most that it may have',
+    query: Exactly({}),
+    body: Exactly({
+      client: Text(64, 1),
+      name: Text(128, 1),
+      kind: OneOf('backend', 'public'),
+      scope: Text(8192, 1),
+      redirectUris: Type.Array(Text(1024, 1), { maxItems: 16 }),
+      /** A JWK Set as text. */
+      jwks: Type.Optional(Text(65_536, 1)),
+    }),
+    answer: AppViewShape,
+  }),
+  removeApp: route({
+    method: 'DELETE',
+    path: '/v1/apps/:client',
+    summary: 'Take an app away; its tokens are void at once',
+    query: Exactly({ client: Text(64, 1) }),
+    body: nothing,
+    answer: Exactly({ removed: Type.Literal(true) }),
   }),
 }

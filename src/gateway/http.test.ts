@@ -237,6 +237,31 @@ test('nobody is served without an accepted certificate, and a missing one is tol
   assert.equal((await call(served, '/')).status, 200)
 })
 
+test('where a certificate is welcome, none is taken, and one that is shown must be good', async (t) => {
+  const foreign = await northAuthority()
+  const revoked = await authority.leaf({ commonName: 'sae-2' })
+  const crl = await authority.crl([revoked.serialNumber])
+  const welcome = { certificates: 'welcome', credentials: { ...own, crl } } as const
+  const served = await serve(t, undefined, welcome)
+  const bare = { tls: { key: undefined, cert: undefined } }
+  assert.equal((await call(served, '/', bare)).status, 200)
+  assert.equal((await call(served, '/')).status, 200)
+  assert.deepEqual(
+    served.seen.map((request) => request.client?.commonName),
+    [undefined, 'sae-1'],
+  )
+  for (const { credentials } of [
+    await foreign.leaf({ commonName: 'sae-1' }),
+    await authority.leaf({ commonName: 'sae-1', days: -1 }),
+    await authority.leaf({ commonName: 'sae-1', usages: ['server'] }),
+    revoked,
+  ]) {
+    await assert.rejects(call(served, '/', { tls: { ...credentials, ca: authority.root } }))
+  }
+  assert.equal(served.seen.length, 2)
+  assert.equal(served.log.lines.filter(({ event }) => event === 'tls-refused').length, 4)
+})
+
 test('a body of the greatest length is taken, one octet more is a 413, announced or not', async (t) => {
   const served = await serve(t, undefined, { bodyOctetsMax: 1000 })
   const post = { method: 'POST', headers: { 'content-type': 'application/json' } }

@@ -52,6 +52,11 @@ export interface HttpOptions {
   readonly log: Log
   /** Body and type of the errors that no handler answers; `{"message"}` as JSON unless said. */
   readonly errors?: Pick<WebOptions, 'errorBody' | 'errorType'>
+  /**
+   * Whether a client may come without a certificate: then the request has to say who asks. One that
+   * is shown must be good all the same. `needed` unless said.
+   */
+  readonly certificates?: 'needed' | 'welcome'
   /** Longest request body; 1 MiB unless said. */
   readonly bodyOctetsMax?: number
   /** Time from the first octet of a request to its last; 30 s unless said. */
@@ -93,7 +98,7 @@ export class HttpListener implements AsyncDisposable {
       errors = JSON_ERRORS,
     } = options
     this.#options = options
-    this.#server = newServer(credentials, options.requestMs ?? REQUEST_MS)
+    this.#server = newServer(credentials, options)
     this.#server.on('secureConnection', (socket: TLSSocket) => this.#meet(socket))
     this.#server.on('tlsClientError', (error: Error & { code?: string }, socket) => {
       const from = socket.remoteAddress ?? 'unknown'
@@ -168,8 +173,16 @@ export class HttpListener implements AsyncDisposable {
   }
 
   #meet(socket: TLSSocket): void {
-    this.#admitted.admit(socket)
     const certificate = socket.getPeerX509Certificate()
+    if (certificate !== undefined && !socket.authorized) {
+      const from = socket.remoteAddress ?? 'unknown'
+      const reason = String(socket.authorizationError)
+      const { name, log } = this.#options
+      log.write('warning', 'tls-refused', { listener: name, from, reason })
+      socket.destroy()
+      return
+    }
+    this.#admitted.admit(socket)
     const session = tlsSession(socket)
     const group = session.group ?? 'unknown'
     this.#sessions.set(group, (this.#sessions.get(group) ?? 0) + 1)
@@ -204,11 +217,15 @@ export class HttpListener implements AsyncDisposable {
   }
 }
 
-function newServer(credentials: Credentials, requestMs: number): Server {
+function newServer(
+  credentials: Credentials,
+  { certificates = 'needed', requestMs = REQUEST_MS }: HttpOptions,
+): Server {
   const server = createServer({
     ...tlsOptions(NORTH_TLS, credentials),
     requestCert: true,
-    rejectUnauthorized: true,
+    // Else `#meet` looks: Node would refuse whoever has none.
+    rejectUnauthorized: certificates === 'needed',
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: HANDSHAKE_MS,
     maxHeaderSize: HEADER_OCTETS_MAX,

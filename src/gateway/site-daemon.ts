@@ -256,13 +256,14 @@ async function openFhir(
   credentials: Credentials,
 ): Promise<HttpListener | undefined> {
   if (configuration.fhir === undefined) return undefined
-  const { listen } = configuration.fhir
+  const { listen, tokens } = configuration.fhir
   const desk = site.fhir
   if (desk === undefined) {
     throw new GatewayRefusal('CONFIG_INVALID', 'A trusted node serves no records: leave out "fhir"')
   }
   const fhir = await openHttp({
     ...{ name: 'fhir', listen, credentials, handler: desk.handle, log: ports.log },
+    certificates: tokens ? 'welcome' : 'needed',
     bodyOctetsMax: desk.bodyOctetsMax,
     errors: { errorBody: desk.errorBody, errorType: desk.errorType },
   })

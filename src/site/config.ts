@@ -165,7 +165,12 @@ const FhirShape = Exactly({
   ),
   /** Whether `Type/id` must lead to a resource of this site, or may lead anywhere. */
   references: Choice(['any', 'here'] as const, 'any'),
-  /** Who may ask; nobody else. */
+  /**
+   * Whether clients may come with an access token instead of a certificate, and where tokens are to be
+   * had: `photonward app add`. The listener then also takes connections without a certificate.
+   */
+  tokens: Type.Boolean({ default: false }),
+  /** Who may ask with a certificate; nobody else. */
   clients: Type.Array(FhirClientShape, { maxItems: 256, default: [] }),
   /** Purposes for which consent is taken as given; research and marketing never are. */
   impliedPurposes: Type.Array(OneOf(...PURPOSE_WORDS), { maxItems: 10, default: IMPLIED_PURPOSES }),

@@ -21,6 +21,7 @@ import { canonicalText, JSON_OCTETS_MAX } from '#health'
 import type { Vault } from '#vault'
 import type { SiteConfiguration } from './config.ts'
 import { clientDesk } from './fhir-clients.ts'
+import type { Desk } from './fhir-desks.ts'
 import { patientsOf } from './fhir-patients.ts'
 import { sessionFor, type Deciding } from './fhir-session.ts'
 
@@ -31,6 +32,8 @@ export interface FhirServiceInput {
   readonly version: string
   /** Roles and guards, as text. */
   readonly policies: PolicySources | undefined
+  /** Further ways to be known, asked before certificates. */
+  readonly desks?: readonly Desk[]
 }
 
 /** The server, and what it decides with. */
@@ -44,6 +47,7 @@ export interface FhirService {
 /** Answers for the clients in the configuration; where there are none, refuses everybody. */
 export function newFhir(input: FhirServiceInput): FhirService {
   const { configuration, ports, vault, version, policies } = input
+  const more = input.desks ?? []
   const { base, references = 'any', clients = [], impliedPurposes = [] } = configuration.fhir ?? {}
   const { clock } = ports
   const site = siteId(configuration.site)
@@ -55,11 +59,11 @@ export function newFhir(input: FhirServiceInput): FhirService {
     grants: () => [],
     isHeld: () => false,
   }
-  const desks = [clientDesk(clients, { site, clock })]
+  const desks = [...more, clientDesk(clients, { site, clock })]
   const fhir = createFhir({
     ...{ ...ports, vault, version, base, references, site },
-    authenticate: (request) => {
-      const caller = callerAt(desks, request)
+    authenticate: async (request) => {
+      const caller = await callerAt(desks, request)
       return caller && sessionFor(deciding, caller)
     },
   })
@@ -78,15 +82,13 @@ const openPolicies = async (
 }
 
 /** The first desk that knows the caller decides. @throws FhirRefusal `FHIR_REQUEST_INVALID` */
-function callerAt(
-  desks: readonly ((request: FhirRequest) => Caller | undefined)[],
-  request: FhirRequest,
-): Caller | undefined {
+async function callerAt(desks: readonly Desk[], request: FhirRequest): Promise<Caller | undefined> {
   try {
-    return desks
-      .values()
-      .map((desk) => desk(request))
-      .find((caller) => caller !== undefined)
+    for (const desk of desks) {
+      const caller = await desk(request)
+      if (caller !== undefined) return caller
+    }
+    return undefined
   } catch (cause) {
     if (!(cause instanceof AccessRefusal) || cause.code !== 'ACCESS_PURPOSE_INVALID') throw cause
     throw new FhirRefusal('FHIR_REQUEST_INVALID', cause.message, { cause })

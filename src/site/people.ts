@@ -7,25 +7,32 @@
 import { door, epochMs, siteId, type EpochMs, type Ports, type SecretBytes } from '#base'
 import {
   AccessRefusal,
+  Apps,
   NewPersonShape,
   onceOnlyIn,
   OPERATOR,
   People,
   RoleChangeShape,
   SignIn,
+  TokenKeys,
+  Tokens,
   totpUri,
+  type App,
   type AskedChange,
   type OnceOnly,
   type Person,
 } from '#access'
 import type { AuditTrail } from '#audit'
-import type { Handlers, peopleRoutes, PersonView, RoleChangeView } from '#contract'
+import type { AppView, Handlers, peopleRoutes, PersonView, RoleChangeView } from '#contract'
+import type { SignOnPlaces } from './sign-on.ts'
 
 /** Who signs in here, and the way in. */
 export interface PeopleDesk {
   readonly people: People
   readonly signIn: SignIn
   readonly once: OnceOnly
+  readonly apps: Apps
+  readonly tokensFor: (places: SignOnPlaces) => Tokens
   /** Clears the key: nobody signs in any more. */
   readonly close: () => void
 }
@@ -46,9 +53,18 @@ export function openPeople(input: {
   const { store, clock, random } = ports
   const site = siteId(input.site)
   const once = onceOnlyIn({ store, site, now: () => clock.now() })
-  const people = new People({ site, store, random, key, clock, audit })
-  const signIn = new SignIn({ people, clock, audit, once })
-  return { people, once, signIn, close: () => key[Symbol.dispose]() }
+  const rows = { site, store, random, key, clock, audit }
+  const [people, apps, keys] = [new People(rows), new Apps(rows), new TokenKeys(rows)]
+  return {
+    ...{ people, once, apps },
+    signIn: new SignIn({ people, clock, audit, once }),
+    tokensFor: ({ base, issuer, tokenUrl }) =>
+      new Tokens({
+        ...{ site, clock, random, audit, once, people, apps, keys },
+        ...{ issuer, tokenUrl, audience: base },
+      }),
+    close: () => key[Symbol.dispose](),
+  }
 }
 
 /** The admin routes about people. @param desk   refuses where there are no people */
@@ -105,6 +121,7 @@ export function peopleHandlers(
       return personView(await people.delegate(person, { reason, from: lender, ...span }, by))
     },
     ...changeHandlers(desk, asker, clock),
+    ...appHandlers(desk, by),
   } satisfies Handlers<typeof peopleRoutes>
 }
 
@@ -120,6 +137,22 @@ function changeHandlers(desk: () => PeopleDesk, asker: Asker, clock: Ports['cloc
     },
   } satisfies Partial<Handlers<typeof peopleRoutes>>
 }
+
+/** Apps that may ask for tokens. */
+function appHandlers(desk: () => PeopleDesk, by: string) {
+  return {
+    apps: async () => (await desk().apps.list()).map(appView),
+    addApp: async (_query, wish) => appView(await desk().apps.add(wish, by)),
+    removeApp: async ({ client }) => {
+      await desk().apps.remove(client, by)
+      return { removed: true as const }
+    },
+  } satisfies Partial<Handlers<typeof peopleRoutes>>
+}
+
+const appView = ({ client, name, kind, scope, redirectUris, since, jwks }: App): AppView => ({
+  ...{ client, name, kind, scope, redirectUris, since, keys: jwks ?? null },
+})
 
 /**
  * The person who agrees: whoever the console has signed in, with a second factor shown lately, or

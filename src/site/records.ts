@@ -12,14 +12,17 @@ import { siteId, type HttpResponse, type SiteId } from '#base'
 import type { AuditLog } from '#audit'
 import type { DualVerifier } from '#crypto'
 import { Exchange } from '#exchange'
+import type { Bearer } from '#access'
 import type { FhirRequest } from '#fhir'
 import type { SiteStatement } from '#pki'
 import { openVault, type Vault } from '#vault'
+import { bearerDesk, SignedInDesk } from './fhir-desks.ts'
 import { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE, newFhir } from './fhir-service.ts'
 import { formerKeysOf, type FormerStatement } from './known-sites.ts'
 import type { Peers } from './peers.ts'
 import { openPeople, type PeopleDesk } from './people.ts'
 import { keyFor } from './root-key.ts'
+import { answerSignOn, challenged, signOnPlaces } from './sign-on.ts'
 import type { Sessions } from './sessions.ts'
 import type { SiteOptions } from './site.ts'
 
@@ -35,6 +38,8 @@ export interface Records {
 /** FHIR R4, for a listener. */
 export interface FhirDesk {
   readonly handle: (request: FhirRequest) => Promise<HttpResponse>
+  /** For somebody whom the host has signed in, whatever certificate or token comes with it. */
+  readonly handleFor: (bearer: Bearer, request: FhirRequest) => Promise<HttpResponse>
   /** Ends what runs in the background. */
   readonly close: () => void
   /** What the listener itself answers to what is no request. */
@@ -72,14 +77,25 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ site: configuration.site, ports, audit },
     key: keyFor(root, 'people'),
   })
-  const { fhir, ready } = newFhir({ configuration, ports, version, vault, policies })
+  const places = signOnPlaces(configuration)
+  const tokens = places === undefined ? undefined : desk.tokensFor(places)
+  const signedIn = new SignedInDesk(clock)
+  const { fhir, ready } = newFhir({
+    ...{ configuration, ports, version, vault, policies },
+    desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
+  })
   return {
     vault,
     exchange,
     desk,
     ready,
     fhir: {
-      handle: (request) => fhir.handle(request),
+      handle: async (request) => {
+        if (places === undefined || tokens === undefined) return await fhir.handle(request)
+        const answer = await answerSignOn(request, { places, tokens })
+        return answer ?? challenged(await fhir.handle(request))
+      },
+      handleFor: (bearer, request) => signedIn.handle(fhir, bearer, request),
       close: () => {
         fhir[Symbol.dispose]()
       },

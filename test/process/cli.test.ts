@@ -58,6 +58,7 @@ const ACTING: readonly string[] = [
   ],
   ...['person second-factor add', 'person second-factor prove', 'person second-factor remove'],
   ...['person suspend', 'person resume', 'person end', 'person delegate'],
+  ...['app add', 'app remove'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {
@@ -231,6 +232,7 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['person', 'list'] },
     { args: ['person', 'show', 'reader'] },
     { args: ['person', 'changes'] },
+    { args: ['app', 'list'] },
     { args: ['audit', 'tail'] },
     { args: ['audit', 'verify'] },
     { args: ['audit', 'prove', '0'], person: false },

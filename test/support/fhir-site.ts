@@ -56,8 +56,14 @@ export async function makeFhirSite(
   return { site, base, credentials: (client) => credentialsAt(at(client)) }
 }
 
-/** `fetch` with a client certificate, which Node's own cannot show. */
-export function fetchAs(t: TestContext, credentials: SaeCredentials): typeof fetch {
+/**
+ * `fetch` with a client certificate, which Node's own cannot show; or with none, but with the root
+ * under which the server is known.
+ */
+export function fetchAs(
+  t: TestContext,
+  credentials: SaeCredentials | Pick<SaeCredentials, 'ca'>,
+): typeof fetch {
   const agent = new Agent({ ...credentials, keepAlive: true, maxSockets: 16 })
   t.after(() => agent.destroy())
   return async (input, init) => {

@@ -51,7 +51,7 @@ export const change = (more: Partial<RoleChange>): RoleChange => ({
 
 /** Somebody on the staff with a password, and roles that the operator may give alone. */
 export async function staff(
-  { people }: TestPeople,
+  { people }: Pick<TestPeople, 'people'>,
   login: string,
   more: Partial<RoleChange> = {},
 ): Promise<Person> {
