@@ -27,6 +27,7 @@ import { eventOf, leafOf, type AuditEvent } from './event.ts'
 import { AuditRefusal } from './refusal.ts'
 import {
   appendEntry,
+  appendKept,
   appendTelling,
   octetsOf,
   putCheckpoint,
@@ -35,6 +36,7 @@ import {
   selectSize,
   wholeOf,
   type EntryFilter,
+  type KeptBeside,
 } from './tables.ts'
 import { TileTree } from './tiles.ts'
 import {
@@ -51,8 +53,10 @@ export interface AuditTrail {
    * The statement that appends this event under the next free index: for the caller's own
    * `store.commit`, beside the data that the event speaks of. Returns no row. Several may stand in
    * one commit. @throws AuditRefusal `AUDIT_EVENT_INVALID`
+   *
+   * @param kept   what is kept beside the entry, sealed; the entry's commitment binds it
    */
-  append(event: AuditEvent): Statement
+  append(event: AuditEvent, kept?: KeptBeside): Statement
   /** Appends one event by itself; durable when it resolves. @returns its index */
   record(event: AuditEvent): Promise<number>
 }
@@ -117,8 +121,10 @@ export class AuditLog implements AuditTrail {
     return log
   }
 
-  append(event: AuditEvent): Statement {
-    return appendEntry(this.source.site, entryOf(event))
+  append(event: AuditEvent, kept?: KeptBeside): Statement {
+    const { site } = this.source
+    const entry = entryOf(event)
+    return kept === undefined ? appendEntry(site, entry) : appendKept(site, entry, kept)
   }
 
   async record(event: AuditEvent): Promise<number> {

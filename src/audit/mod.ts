@@ -13,6 +13,17 @@
  */
 
 export {
+  accessEvent,
+  accountOf,
+  eventOfParts,
+  profileFor,
+  type Account,
+  type Act,
+  type GeneralFacts,
+  type Outcome,
+  type ParticularFacts,
+} from './access-event.ts'
+export {
   addCosignatures,
   compareWithWitness,
   cosignedNote,
@@ -86,7 +97,7 @@ export {
   type ReceiptRefusal,
 } from './receipt.ts'
 export { AuditRefusal, type AuditRefusalCode } from './refusal.ts'
-export { auditMigrations, type EntryFilter } from './tables.ts'
+export { auditMigrations, type EntryFilter, type KeptBeside } from './tables.ts'
 export { consistencyPath, inclusionPath, rootAt } from './tree-store.ts'
 export { type LogSource, type SignedCheckpoint } from './tree-store.ts'
 export { type LogKeys } from './verify-checkpoints.ts'

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { sql } from 'kysely'
+import { sql, type ExpressionBuilder } from 'kysely'
 import { bind, statement, tablesOf, type Migration, type SqlValue, type Statement } from '#base'
 
 interface EntryTable {
@@ -17,6 +17,12 @@ interface EntryTable {
   readonly at: number
   readonly kind: string
   readonly leaf: Uint8Array
+  /** Keyed tags of a day: of whoever it is about, of whoever did it. Null where nothing is kept. */
+  readonly about: Uint8Array | null
+  readonly doer: Uint8Array | null
+  /** The event, in its two parts, sealed by whoever wrote the entry. */
+  readonly general: Uint8Array | null
+  readonly particular: Uint8Array | null
 }
 
 interface TileTable {
@@ -83,23 +89,43 @@ export const auditMigrations: readonly Migration[] = [
         note BLOB NOT NULL, PRIMARY KEY (site_id, origin))`,
     ],
   },
+  {
+    id: 'audit-2',
+    statements: [
+      'ALTER TABLE audit_entry ADD COLUMN about BLOB',
+      'ALTER TABLE audit_entry ADD COLUMN doer BLOB',
+      'ALTER TABLE audit_entry ADD COLUMN general BLOB',
+      'ALTER TABLE audit_entry ADD COLUMN particular BLOB',
+      'CREATE INDEX audit_entry_about ON audit_entry (site_id, about, ix) WHERE about IS NOT NULL',
+      'CREATE INDEX audit_entry_doer ON audit_entry (site_id, doer, ix) WHERE doer IS NOT NULL',
+    ],
+  },
 ]
 
 const db = tablesOf<AuditTables>()
 const NONE = new Uint8Array(0)
 
-const appending = db.insertInto('audit_entry').values((from) => ({
-  site_id: '',
-  // The next index is found inside the transaction that uses it; the key refuses a race.
-  ix: from
+/** The next index is found inside the transaction that uses it; the key refuses a race. */
+const nextIndex = (from: ExpressionBuilder<AuditTables, 'audit_entry'>) =>
+  from
     .selectFrom('audit_entry')
     .select(sql<number>`coalesce(max(ix), -1) + 1`.as('next'))
-    .where('site_id', '=', ''),
+    .where('site_id', '=', '')
+const appending = db.insertInto('audit_entry').values((from) => ({
+  site_id: '',
+  ix: nextIndex(from),
   at: 0,
   kind: '',
   leaf: NONE,
 }))
+const keeping = db.insertInto('audit_entry').values((from) => ({
+  site_id: '',
+  ix: nextIndex(from),
+  ...{ at: 0, kind: '', leaf: NONE },
+  ...{ about: null, doer: null, general: NONE, particular: NONE },
+}))
 const APPEND = statement(appending)
+const APPEND_KEPT = statement(keeping)
 const APPEND_TELLING = statement(appending.returning('ix'))
 
 interface NewEntry {
@@ -112,7 +138,24 @@ interface NewEntry {
 export const appendEntry = (site: string, { at, kind, leaf }: NewEntry): Statement =>
   bind(APPEND, site, site, at, kind, leaf)
 
-/** The same, and returns that index as `ix`. */
+/** What is kept beside an entry, sealed, and by which tags it is found again. */
+export interface KeptBeside {
+  /** 16 octets; left out where it is about nobody. */
+  readonly about?: Uint8Array | undefined
+  /** 16 octets. */
+  readonly doer: Uint8Array
+  readonly general: Uint8Array
+  readonly particular: Uint8Array
+}
+
+/** Appends one entry, and what is kept beside it. */
+export function appendKept(site: string, entry: NewEntry, kept: KeptBeside): Statement {
+  const { at, kind, leaf } = entry
+  const { about = null, doer, general, particular } = kept
+  return bind(APPEND_KEPT, site, site, at, kind, leaf, about, doer, general, particular)
+}
+
+/** The same as `appendEntry`, and returns that index as `ix`. */
 export const appendTelling = (site: string, { at, kind, leaf }: NewEntry): Statement =>
   bind(APPEND_TELLING, site, site, at, kind, leaf)
 

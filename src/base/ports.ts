@@ -107,6 +107,8 @@ export interface HttpRequest {
   readonly body: Uint8Array
   /** The verified client certificate, or undefined where the listener asks for none. */
   readonly client: ClientCertificate | undefined
+  /** Network address of the other end, as the connection shows it. */
+  readonly address?: string | undefined
 }
 
 /** The fields of a verified client certificate that may name a caller. */

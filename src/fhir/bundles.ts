@@ -114,7 +114,7 @@ function callOf(
     }
     const header = (name: string): string | undefined => headers.get(name)
     const asked = { ...call.request, method, path: `${FHIR_BASE}/${path}`, query, header }
-    return { ...call, ...routed, request: asked, sent: resource }
+    return { ...call, ...routed, request: asked, sent: resource, log: { isTold: false } }
   } catch (error) {
     if (!(error instanceof FhirRefusal) || error.code === 'FHIR_BUNDLE_INVALID') throw error
     const { code, message } = error

@@ -11,7 +11,7 @@
 
 import { parseSearch, refusal, type SearchQuery } from '#health'
 import type { ResourceName } from '#vault'
-import { askedBy, type Call } from './context.ts'
+import { askedBy, type Call, type Teller } from './context.ts'
 import { FhirRefusal } from './refusal.ts'
 
 /**
@@ -22,7 +22,7 @@ import { FhirRefusal } from './refusal.ts'
  * @throws FhirRefusal `FHIR_SEVERAL_MATCH`; HealthRefusal `HEALTH_SEARCH_…`
  */
 export async function selected(
-  call: Pick<Call, 'options' | 'session' | 'base'>,
+  call: Pick<Call, 'options' | 'base'> & Teller,
   { type, criteria }: { readonly type: string; readonly criteria: string },
   without: ReadonlySet<string> = new Set(),
 ): Promise<ResourceName | undefined> {
@@ -30,7 +30,7 @@ export async function selected(
   const parameters = [...new URLSearchParams(criteria)].filter(([name]) => !FORMAT.includes(name))
   const query = parseSearch({ type, parameters, now: clock.now(), bases: [call.base] })
   checkSelective(query)
-  const asked = askedBy(call.session, 'search', 'match')
+  const asked = askedBy(call, 'search', 'match', `${type}?${criteria}`)
   const page = await vault.search({ ...query, count: SEVERAL + without.size }, asked)
   const found = page.matches.filter((match) => !without.has(`${match.type}/${match.id}`))
   if (found.length < SEVERAL) return found.at(0)

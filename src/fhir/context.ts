@@ -15,7 +15,8 @@ import type {
   Store,
 } from '#base'
 import { canonicalText, type JsonObject } from '#health'
-import type { Asked, Vault } from '#vault'
+import type { Act } from '#audit'
+import type { Asked, Told, Vault } from '#vault'
 import type { BulkJobs } from './bulk/jobs.ts'
 import { FHIR_JSON, type Preference } from './negotiation.ts'
 import { FhirRefusal } from './refusal.ts'
@@ -36,7 +37,14 @@ export interface FhirOptions {
   readonly site: SiteId
   readonly vault: Pick<
     Vault,
-    'write' | 'consult' | 'instancePast' | 'past' | 'search' | 'walk' | 'referencesIndexed'
+    | 'write'
+    | 'consult'
+    | 'instancePast'
+    | 'past'
+    | 'search'
+    | 'walk'
+    | 'referencesIndexed'
+    | 'tellRefused'
   >
   readonly store: Store
   readonly disk: Disk
@@ -67,6 +75,10 @@ export interface Call extends Routed {
   readonly preference: Preference
   /** Exports of this server. */
   readonly bulk: BulkJobs
+  /** Name of the request, the client's own or one of ours. */
+  readonly requestId: string
+  /** Set once the log says that something was withheld: what looks absent is told once. */
+  readonly log: { isTold: boolean }
   /** What came with an entry of a Bundle, in the place of a body. */
   readonly sent?: JsonObject | undefined
 }
@@ -88,13 +100,51 @@ export async function checkAllowed(call: Pick<Call, 'session'>, action: Action, 
   if (!decision.permit) throw new FhirRefusal('FHIR_FORBIDDEN', decision.reason)
 }
 
-/** How the vault is asked: what the session may not see, it does not give out. */
-export const askedBy = (session: Session, action: Action, act: string): Asked => ({
-  actor: session.actor,
+/** What the log is told of whoever asks: of a call, or of what goes on in the background. */
+export interface Teller {
+  readonly session: Session
+  readonly request?: Pick<FhirRequest, 'address'>
+  readonly requestId?: string
+  readonly log?: { isTold: boolean }
+}
+
+/**
+ * How the vault is asked: what the session may not see, it does not give out.
+ *
+ * @param query   the search, where it is one: `Observation?code=…`
+ */
+export const askedBy = (call: Teller, action: Action, act: Act, query?: string): Asked => ({
+  actor: call.session.account.actor,
   act,
-  judge: async ({ type, value }) =>
-    (await session.decide({ action, type, resource: value })).permit,
+  told: toldBy(call, query),
+  judge: async ({ type, value }) => {
+    const { permit } = await call.session.decide({ action, type, resource: value })
+    // What single versions are shown to the judge is logged; of a search, its end is.
+    if (call.log !== undefined && !SEARCHES.includes(act)) call.log.isTold = true
+    return permit
+  },
 })
+
+/** What the events of a call tell of it. */
+export function toldBy({ session, request, requestId }: Teller, query?: string): Told {
+  const { account } = session
+  const address = request?.address
+  return {
+    account: address === undefined ? account : { ...account, address },
+    ...(requestId !== undefined && { request: requestId }),
+    ...(query !== undefined && { query }),
+  }
+}
+
+/** A search as its event tells it: what the URL says, and the form. */
+export function searchText({ request }: Pick<Call, 'request'>): string {
+  const below = request.path.slice(FHIR_BASE.length + 1)
+  const form = request.method === 'POST' ? new TextDecoder().decode(request.body) : ''
+  const parts = [request.query.toString(), form].filter((part) => part !== '')
+  return parts.length === 0 ? below : `${below}?${parts.join('&')}`
+}
+
+const SEARCHES: readonly Act[] = ['find', 'match']
 
 /** The octets of an answer. */
 export function responseOf(

@@ -33,6 +33,7 @@ import { FhirRefusal } from './refusal.ts'
 import { routeOf, type Interaction } from './routes.ts'
 import { everything, search, searchCompartment } from './searching.ts'
 import { validate } from './validating.ts'
+import { strangers, tellRefused, type TellStranger } from './telling.ts'
 import { conditionalDelete, conditionalUpdate, create, remove, update } from './writing.ts'
 
 /** A FHIR server over one vault. */
@@ -44,24 +45,29 @@ export interface Fhir extends Disposable {
 /** A server; what it does in the background ends when it is disposed. */
 export function createFhir(options: FhirOptions): Fhir {
   const bulk = new BulkJobs(options)
+  const server = { options, bulk, tellStranger: strangers(options) }
   return {
-    handle: (request) => handle(options, bulk, request),
+    handle: (request) => handle(server, request),
     [Symbol.dispose]: () => {
       bulk[Symbol.dispose]()
     },
   }
 }
 
-async function handle(
-  options: FhirOptions,
-  bulk: BulkJobs,
-  request: FhirRequest,
-): Promise<HttpResponse> {
+/** What all requests of a server share. */
+interface Server {
+  readonly options: FhirOptions
+  readonly bulk: BulkJobs
+  readonly tellStranger: TellStranger
+}
+
+async function handle(server: Server, request: FhirRequest): Promise<HttpResponse> {
+  const { options } = server
   const id = requestIdOf(options, request)
   const isPretty = request.query.get('_pretty') === 'true'
   let answer: Answer
   try {
-    answer = await answerTo(options, bulk, request)
+    answer = await answerTo(server, request, id)
   } catch (error) {
     answer = refusedAnswer(options, error)
   }
@@ -71,9 +77,9 @@ async function handle(
 }
 
 async function answerTo(
-  options: FhirOptions,
-  bulk: BulkJobs,
+  { options, bulk, tellStranger }: Server,
   request: FhirRequest,
+  requestId: string,
 ): Promise<Answer> {
   const { method, path, query } = request
   if (path !== FHIR_BASE && !path.startsWith(`${FHIR_BASE}/`)) {
@@ -91,18 +97,35 @@ async function answerTo(
   }
   const session = await options.authenticate(request)
   if (session === undefined) {
+    await tellStranger(request, requestId)
     throw new FhirRefusal('FHIR_CALLER_UNKNOWN', 'The certificate names no client of this server')
   }
   const preference = preferenceOf(request.header('prefer'))
-  const call: Call = { ...routed, options, bulk, session, request, base, preference }
-  if (routed.interaction === 'bundle') return await bundle(call, (entry) => perform(entry))
-  return await interactionOf(call)(call)
+  const about = { options, bulk, session, request, base, preference, requestId }
+  const call: Call = { ...routed, ...about, log: { isTold: false } }
+  if (routed.interaction !== 'bundle') return await told(call)
+  try {
+    return await bundle(call, (entry) => perform(entry))
+  } catch (error) {
+    await tellRefused(call, error)
+    throw error
+  }
+}
+
+/** Answers a call, and tells the log if it is refused. */
+async function told(call: Call): Promise<Answer> {
+  try {
+    return await interactionOf(call)(call)
+  } catch (error) {
+    await tellRefused(call, error)
+    throw error
+  }
 }
 
 /** Answers an entry of a Bundle, whatever becomes of it. */
 async function perform(call: Call): Promise<Answer> {
   try {
-    return await interactionOf(call)(call)
+    return await told(call)
   } catch (error) {
     return refusedAnswer(call.options, error)
   }

@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { SecretBytes, siteId, textOf, utf8 } from '#base'
-import { AuditLog, auditMigrations } from '#audit'
+import { accountOf, AuditLog, auditMigrations } from '#audit'
 import { newDualSigner, newSigningKeyPair, verifierOf } from '#crypto'
 import {
   createFhir,
@@ -66,7 +66,9 @@ export async function newServer(
     ...{ site, store, disk, vault, clock, random, log: messages, version: '1.2.3' },
     base: 'https://records.example/fhir',
     authenticate: (request) =>
-      request.client === undefined ? undefined : { actor: request.client.commonName ?? '', decide },
+      request.client === undefined
+        ? undefined
+        : { account: accountOf(request.client.commonName ?? ''), decide },
   }
   const fhir = createFhir(options)
   return { ask: clientOf(fhir), vault, store, disk, time, log, fhir, messages, options }

@@ -20,21 +20,21 @@ import { timeIn } from './times.ts'
 
 /** `GET [type]/[id]/_history`. */
 export async function instanceHistory(call: Call): Promise<Answer> {
-  const { options, session, request } = call
+  const { options, request } = call
   const name = nameIn(call)
   await checkAllowed(call, 'history', name.type)
   const page = request.query.get('_page')
   if (page !== null && !/^[1-9][0-9]{0,8}$/.test(page)) throw pageInvalid()
   const part = partIn({ ...call, query: request.query })
   const query = { ...wantedIn(call), ...(page !== null && { before: Number(page) }) }
-  const found = await options.vault.instancePast(name, query, asked(session))
+  const found = await options.vault.instancePast(name, query, asked(call))
   if (found === undefined) throw notFound()
   return bundle(call, { ...found, next: found.next?.toString(), part })
 }
 
 /** `GET [type]/_history` and `GET _history`. */
 export async function history(call: Call): Promise<Answer> {
-  const { options, session, request, type } = call
+  const { options, request, type } = call
   await checkAllowed(call, 'history', type)
   const page = request.query.get('_page')
   const part = partIn({ ...call, query: request.query })
@@ -43,11 +43,11 @@ export async function history(call: Call): Promise<Answer> {
     ...(type !== undefined && { type }),
     ...(page !== null && { after: placeIn(page) }),
   }
-  const { versions, next } = await options.vault.past(query, asked(session))
+  const { versions, next } = await options.vault.past(query, asked(call))
   return bundle(call, { versions, next: next && `${next.rank}.${next.group}.${next.place}`, part })
 }
 
-const asked = (session: Call['session']) => askedBy(session, 'history', 'past')
+const asked = (call: Call) => askedBy(call, 'history', 'past')
 
 interface Page {
   readonly versions: readonly Opened[]

@@ -100,6 +100,9 @@ function blocksOf(asked: Demographics): readonly Criteria[] {
 
 type Criteria = readonly (readonly [name: string, value: string])[]
 
+const criteriaText = (parameters: Criteria): string =>
+  new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString()
+
 /** A value as a search spells it: `system|value` keeps its first bar. */
 const escaped = (text: string, keep = ''): string =>
   text.replaceAll(/[\\,$|]/g, (sign) => (sign === keep ? sign : `\\${sign}`))
@@ -107,20 +110,21 @@ const escaped = (text: string, keep = ''): string =>
 const isPossibleDay = (day: string): boolean => /^\d{4}-(0[1-9]|1[0-2])-\d\d$/.test(day)
 
 async function candidatesFor(call: Call, parameters: Criteria): Promise<readonly Opened[]> {
-  const { options, session, base } = call
+  const { options, base } = call
   const about = { type: 'Patient', parameters, now: options.clock.now(), bases: [base] }
   const query = { ...parseSearch(about), count: CANDIDATES_MAX }
-  return (await options.vault.search(query, askedBy(session, 'search', 'match'))).matches
+  const asked = askedBy(call, 'search', 'match', `Patient?${criteriaText(parameters)}`)
+  return (await options.vault.search(query, asked)).matches
 }
 
 /** The record that a merged one became part of; itself where it was not. */
-async function survivorOf({ options, session }: Call, patient: Opened) {
+async function survivorOf(call: Call, patient: Opened) {
   let now: Opened | undefined = patient
   for (let step = 0; now !== undefined && step < MERGES_MAX; step++) {
     const id = linksOf(now.value, 'replaced-by').at(0)
     if (id === undefined) return now
-    const asked = askedBy(session, 'search', 'match')
-    now = await options.vault.consult({ type: 'Patient', id }, asked)
+    const asked = askedBy(call, 'search', 'match')
+    now = await call.options.vault.consult({ type: 'Patient', id }, asked)
     if (now?.isGone === true) return undefined
   }
   return now

@@ -33,16 +33,14 @@ async function widened(call: Call, filter: Filter): Promise<Filter> {
 }
 
 /** References of the records that these replace, and of those that they do. */
-async function replacedBy(
-  { options: { vault }, session }: Call,
-  ids: readonly string[],
-): Promise<readonly string[]> {
+async function replacedBy(call: Call, ids: readonly string[]): Promise<readonly string[]> {
+  const { vault } = call.options
   const found = new Set<string>()
   const waiting = [...ids]
   for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
     const name = { type: 'Patient', id }
     if ((await vault.referencesIndexed(name, 'link')).length === 0) continue
-    const patient = await vault.consult(name, askedBy(session, 'search', 'find'))
+    const patient = await vault.consult(name, askedBy(call, 'search', 'find'))
     if (patient === undefined || patient.isGone) continue
     for (const replaced of linksOf(patient.value, 'replaces')) {
       if (found.has(`Patient/${replaced}`) || found.size === REPLACED_MAX) continue

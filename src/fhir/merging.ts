@@ -16,7 +16,7 @@
 import { present } from '#base'
 import { isObject, type JsonObject } from '#health'
 import type { Change, Opened, WriteView } from '#vault'
-import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
+import { askedBy, checkAllowed, toldBy, type Answer, type Call } from './context.ts'
 import { checkValid } from './incoming.ts'
 import { linksOf, withLink, withoutLink } from './links.ts'
 import { outcomeOf } from './outcome.ts'
@@ -45,9 +45,9 @@ export async function merge(call: Call): Promise<Answer> {
 export async function unmerge(call: Call): Promise<Answer> {
   await checkAllowed(call, 'update', 'Patient')
   const source = present(call.id, 'the record that was given up')
-  const { options, session } = call
+  const { options } = call
   const name = { type: 'Patient', id: source }
-  const asked = askedBy(session, 'history', 'past')
+  const asked = askedBy(call, 'history', 'past')
   const newest = await options.vault.consult(name, asked)
   const links = newest === undefined || newest.isGone ? [] : linksOf(newest.value, 'replaced-by')
   const target = links.at(0)
@@ -72,14 +72,15 @@ type Join = (
 
 /** Writes both records as they become, from what they are in the vault's turn. */
 async function joined(
-  { options, session }: Call,
+  call: Call,
   { source, target }: { readonly source: string; readonly target: string },
   join: Join,
 ): Promise<Answer> {
+  const { options, session } = call
   const names = [source, target].map((id) => ({ type: 'Patient', id }))
   let result: JsonObject | undefined
   const written = await options.vault.write({
-    ...{ actor: session.actor, act: 'join', names },
+    ...{ actor: session.account.actor, act: 'join', told: toldBy(call), names },
     plan: async (view: WriteView) => {
       const [given, staying] = await Promise.all(names.map((name) => view.current(name)))
       for (const one of [given, staying]) await checkHere(session, one)

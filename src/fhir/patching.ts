@@ -35,7 +35,7 @@ export async function patch(call: Call): Promise<Answer> {
     value = await patched(call, before, apply)
     return await putting(call, { value, before, view })
   }
-  const written = await writeOne(call, { names: named && [named], act: 'next', plan })
+  const written = await writeOne(call, { names: named && [named], act: 'mend', plan })
   return changed(call, { written, value: present(value, 'what a patch made'), before })
 }
 

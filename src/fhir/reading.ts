@@ -16,7 +16,7 @@ import { partIn, subsetOf } from './subset.ts'
 export async function read(call: Call): Promise<Answer> {
   const { type, id } = nameIn(call)
   await checkAllowed(call, 'read', type)
-  const asked = askedBy(call.session, 'read', 'open')
+  const asked = askedBy(call, 'read', 'open')
   const opened = await call.options.vault.consult({ type, id }, asked)
   return shown(call, opened)
 }
@@ -26,7 +26,7 @@ export async function vread(call: Call): Promise<Answer> {
   const { type, id } = nameIn(call)
   const version = present(call.version, 'the version of a vread')
   await checkAllowed(call, 'history', type)
-  const asked = askedBy(call.session, 'history', 'older')
+  const asked = askedBy(call, 'history', 'older')
   return shown(call, await call.options.vault.consult({ type, id, version }, asked))
 }
 

@@ -19,7 +19,7 @@ import {
   type SearchQuery,
 } from '#health'
 import type { Opened, SearchPage } from '#vault'
-import { askedBy, checkAllowed, FHIR_BASE, type Answer, type Call } from './context.ts'
+import { askedBy, checkAllowed, FHIR_BASE, searchText, type Answer, type Call } from './context.ts'
 import { withMerged } from './merged.ts'
 import { checkSent } from './negotiation.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
@@ -43,10 +43,10 @@ export async function searchCompartment(call: Call): Promise<Answer> {
 
 /** `GET Patient/[id]/$everything`: the compartment, and whom and what it names. */
 export async function everything(call: Call): Promise<Answer> {
-  const { options, session } = call
+  const { options } = call
   const id = present(call.id, 'the patient of everything')
   await checkAllowed(call, 'read', 'Patient')
-  const asked = askedBy(session, 'read', 'all')
+  const asked = askedBy(call, 'read', 'all')
   const patient = await options.vault.consult({ type: 'Patient', id }, asked)
   if (patient === undefined) throw notFound()
   if (patient.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
@@ -93,20 +93,20 @@ export async function findPage(call: Call, query: SearchQuery): Promise<SearchPa
   const { options, session } = call
   const glance = session.glance?.bind(session)
   return await options.vault.search(await withMerged(call, query), {
-    ...askedBy(session, 'search', 'find'),
+    ...askedBy(call, 'search', 'find', searchText(call)),
     ...(glance && { glance: ({ type }) => glance('search', type) }),
   })
 }
 
 /** What resources name that belongs to no patient: people, places, organisations. */
-export async function namedBy({ options, session }: Call, matches: readonly Opened[]) {
+export async function namedBy(call: Call, matches: readonly Opened[]) {
   const known = new Set(matches.map(({ type, id }) => `${type}/${id}`))
   const named = new Set(matches.flatMap(({ value }) => referencesOf(value)))
   const included: Opened[] = []
   for (const reference of named) {
     const [type, id] = reference.split('/')
     if (known.has(reference) || !NAMED.includes(type)) continue
-    const opened = await options.vault.consult({ type, id }, askedBy(session, 'read', 'all'))
+    const opened = await call.options.vault.consult({ type, id }, askedBy(call, 'read', 'all'))
     if (opened !== undefined && !opened.isGone) included.push(opened)
   }
   return included

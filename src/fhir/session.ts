@@ -9,6 +9,7 @@
  */
 
 import type { Obligation } from '#access'
+import type { Account } from '#audit'
 import type { JsonObject } from '#health'
 
 /** What is done with a resource. */
@@ -37,8 +38,8 @@ export type Decision =
 
 /** A caller who is known. */
 export interface Session {
-  /** As it shall stand in the log; no name of a person. */
-  readonly actor: string
+  /** Whose doing it is, as log and events tell it; its `actor` is no name of a person. */
+  readonly account: Account
   decide(facts: DecisionFacts): Decision | Promise<Decision>
   /**
    * What `decide` would say of every resource of a type, where that is known without looking at

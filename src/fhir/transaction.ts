@@ -32,7 +32,7 @@ import {
   type Perform,
 } from './bundles.ts'
 import { selected } from './conditions.ts'
-import { checkAllowed, type Answer, type Call } from './context.ts'
+import { checkAllowed, toldBy, type Answer, type Call } from './context.ts'
 import { patched, patchIn } from './patching.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { checkReferences } from './references.ts'
@@ -109,7 +109,7 @@ async function write(call: Call, steps: readonly Step[]): Promise<void> {
   if (isPlain) await settle(call, steps)
   const inOrder = steps.toSorted((a, b) => a.rank - b.rank)
   const written = await vault.write({
-    ...{ actor: call.session.actor, act: 'many' },
+    ...{ actor: call.session.account.actor, act: 'many', told: toldBy(call) },
     ...(isPlain && { names: steps.map(nameOf) }),
     plan: async (view) => {
       if (!isPlain) await settle(call, steps)

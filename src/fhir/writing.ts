@@ -10,10 +10,11 @@
  */
 
 import { newUuid, present } from '#base'
+import type { Act } from '#audit'
 import { isResourceId, type JsonObject } from '#health'
 import type { Change, Opened, ResourceName, WriteView, Written } from '#vault'
 import { selected } from './conditions.ts'
-import { checkAllowed, type Answer, type Call } from './context.ts'
+import { checkAllowed, toldBy, type Answer, type Call } from './context.ts'
 import { checkValid, idIn, resourceIn, typeIn } from './incoming.ts'
 import { outcomeOf } from './outcome.ts'
 import { nameIn, versionHeaders } from './reading.ts'
@@ -116,18 +117,17 @@ export async function conditionalDelete(call: Call): Promise<Answer> {
 interface OneChange {
   /** Undefined: known only in the vault's turn. */
   readonly names: readonly ResourceName[] | undefined
-  /** Neutral word for the log. */
-  readonly act: string
+  readonly act: Act
   readonly plan: (view: WriteView) => Promise<Change | undefined>
 }
 
 /** Writes one change. @returns undefined where the plan changes nothing */
 export async function writeOne(
-  { options, session }: Call,
+  call: Call,
   { names, act, plan }: OneChange,
 ): Promise<Written | undefined> {
-  const [written] = await options.vault.write({
-    ...{ actor: session.actor, act, ...(names && { names }) },
+  const [written] = await call.options.vault.write({
+    ...{ actor: call.session.account.actor, act, told: toldBy(call), ...(names && { names }) },
     plan: async (view) => {
       const change = await plan(view)
       return change === undefined ? [] : [change]

@@ -249,6 +249,7 @@ function requestOf({ raw, body }: FastifyRequest, { certificate, session }: Clie
     contentType: raw.headers['content-type'],
     body: body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(0),
     client: certificate,
+    address: raw.socket.remoteAddress,
     session,
     header: (name) => {
       const value = raw.headers[name]

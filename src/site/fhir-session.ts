@@ -24,6 +24,7 @@ import {
   type Purpose,
   type ResourceFacts,
 } from '#access'
+import type { Account } from '#audit'
 import type { Action, Decision, Session } from '#fhir'
 import { ownershipOf, type JsonObject } from '#health'
 import type { Survey } from '#vault'
@@ -48,13 +49,18 @@ export interface Deciding {
 export function sessionFor(deciding: Deciding, caller: Caller): Session {
   const asking = new Asking(deciding, caller)
   return {
-    actor: caller.actor,
+    account: accountFor(caller),
     decide: async ({ action, type, resource }) =>
       resource === undefined
         ? await asking.gate(action, type)
         : decisionOf(await asking.about(action, resource)),
   }
 }
+
+/** A caller as the log and its events tell it. */
+const accountFor = ({ actor, who, purpose, principal }: Caller): Account => ({
+  ...{ actor, ...who, purpose: [purpose], roles: principal.roles, marks: [] },
+})
 
 type Decider = (resource: ResourceFacts) => AccessDecision
 

@@ -5,8 +5,10 @@
  */
 
 import type { EpochMs, Uuid } from '#base'
+import type { Act } from '#audit'
 import type { JsonObject } from '#health'
 import type { Opened } from './opened.ts'
+import type { Told } from './trail.ts'
 
 /** A resource of this site, by type and logical id. */
 export interface ResourceName {
@@ -57,8 +59,10 @@ export interface WriteView {
 export interface WriteUnit {
   /** Who asks, as it shall stand in the log. */
   readonly actor: string
-  /** What was asked, in a neutral word of ours for the log. */
-  readonly act?: string
+  /** What was asked; `many` unless said, which need not be told of what is shared. */
+  readonly act?: Act
+  /** For the events; left out, they tell no more than the actor. */
+  readonly told?: Told
   /**
    * All resources that the plan may look at or change. Left out, nothing else is written while it
    * is decided: for plans that look at what they find.

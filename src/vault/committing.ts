@@ -7,17 +7,7 @@
  * @module
  */
 
-import {
-  assert,
-  concat,
-  hex,
-  PortRefusal,
-  sameOctets,
-  uint32,
-  uuidOctets,
-  type EpochMs,
-  type Statement,
-} from '#base'
+import { assert, hex, PortRefusal, sameOctets, type EpochMs, type Statement } from '#base'
 import { canonicalText, ownershipOf } from '#health'
 import { placeContainers } from './blobs.ts'
 import { GONE, likenessOf } from './body.ts'
@@ -33,7 +23,8 @@ import { sealVersion, type Sealed } from './sealing.ts'
 import { checkSubjects, holdersOf, presentHolders, type Holders, type Owned } from './subjects.ts'
 import { requireKnown, requireSynthetic } from './synthetic.ts'
 import { identityOf } from './tags.ts'
-import { traceEntries, writeGroup } from './writing.ts'
+import { patientIn, trailEntries, versionName, type Touched } from './trail.ts'
+import { writeGroup } from './writing.ts'
 
 /** A unit, and who waits for it. */
 export interface Pending {
@@ -223,7 +214,10 @@ async function commit(
     sealed.set(item, sealVersion(context, unsealed(item), keysOf(staged, item)))
   await paced(clock, eachStep(items, seal))
   const at = clock.now()
-  if (sealed.size > 0) {
+  const entries = drafts.flatMap((draft) => entriesOf(context, draft, { staged, sealed }))
+  if (sealed.size === 0) {
+    if (entries.length > 0) await store.commit(entries)
+  } else {
     const actors = new Set(drafts.map(({ unit }) => unit.actor))
     const actor = actors.size === 1 ? drafts[0].unit.actor : site
     const versions = await placeContainers(disk, [...sealed.values()])
@@ -231,7 +225,7 @@ async function commit(
       ...holders.statements,
       ...(await writeGroup(context, versions, { kind: 'vault.sealed', at, actor })),
       ...(await indexStatements(context, indexedOf(context, staged, sealed), at)),
-      ...drafts.flatMap((draft) => tracesOf(context, draft, { staged, sealed })),
+      ...entries,
     ])
   }
   const done: { draft: Draft; written: readonly Written[] }[] = []
@@ -265,26 +259,41 @@ function keysOf({ holders, former }: Staged, item: Item): readonly HolderKey[] {
   return item.owned === undefined ? (former.get(item) ?? []) : holders.of(item.owned)
 }
 
-/** What the log says of a unit: an entry for each patient, or else for whoever holds it. */
-function tracesOf(
+/**
+ * What the log says of a unit: an entry for each patient, or else for whoever holds it; one for
+ * nobody where nothing had to be written.
+ */
+function entriesOf(
   context: VaultContext,
   { unit, items }: Draft,
   { staged, sealed }: { readonly staged: Staged; readonly sealed: ReadonlyMap<Item, Sealed> },
 ): Statement[] {
-  const { actor, act } = unit
-  const changed = items.filter((item) => sealed.has(item))
-  const holders = new Set(changed.flatMap((item) => keysOf(staged, item)))
-  const patients = [...holders].filter(({ holder }) => holder.kind === 'patient')
-  const touched = patients.length === 0 && act !== undefined ? [...holders] : patients
-  const only = changed.length === 1 ? sealed.get(changed[0]) : undefined
-  const detail = only && concat(uuidOctets(only.object.id), uint32(only.version))
-  const about = {
-    kind: 'vault.filed',
-    actor,
-    ...(act && { facts: { act } }),
-    ...(detail && { detail }),
+  const { actor, act, told } = unit
+  const deed = { kind: 'vault.filed', actor, act: act ?? 'many', told } as const
+  const changed = items.flatMap((item) => {
+    const version = sealed.get(item)?.version
+    return version === undefined ? [] : [{ item, name: versionName({ ...item.change, version }) }]
+  })
+  if (changed.length === 0 && items.length > 0 && act !== undefined) {
+    const data = items.map(({ change: { type, id } }) => `${type}/${id}`)
+    return trailEntries(context, deed, [{ data }])
   }
-  return traceEntries(context, about, touched)
+  const touched = new Map<HolderKey, { patient: Touched['patient']; data: string[] }>()
+  for (const { item, name } of changed) {
+    const keys = keysOf(staged, item)
+    const patient = item.owned && keys.length === 1 ? patientIn(item.owned.ownership) : undefined
+    for (const key of keys) {
+      const known = touched.get(key)
+      if (known === undefined) touched.set(key, { patient, data: [name] })
+      else {
+        known.patient ??= patient
+        known.data.push(name)
+      }
+    }
+  }
+  const all = [...touched].map(([key, rest]) => ({ key, ...rest }))
+  const patients = all.filter(({ key }) => key.holder.kind === 'patient')
+  return trailEntries(context, deed, patients.length === 0 && act !== undefined ? all : patients)
 }
 
 async function writtenOf(

@@ -17,6 +17,7 @@ import type { Places } from './search-place.ts'
 import type { SiteKeyFiles } from './site-keys.ts'
 import type { Surveys } from './survey.ts'
 import type { Tags } from './tags.ts'
+import type { TrailKey } from './trail-key.ts'
 
 /** The log as the vault needs it: to write, and for a scrub to read its own entries. */
 export interface VaultLog extends AuditTrail {
@@ -60,6 +61,7 @@ export interface VaultContext extends VaultPorts {
   readonly tags: Tags
   readonly kinds: Kinds
   readonly places: Places
+  readonly trail: TrailKey
   readonly groups: Groups
   readonly charts: Charts
   readonly siteHolders: SiteHolders

@@ -365,7 +365,7 @@ test('the words in which an erasure is logged say nothing of the patient', async
   const [id] = await importCohort(site.vault, 1)
   await site.vault.erase(id, wish)
   const [{ event }] = await site.log.entries({ kind: 'vault.erased' })
-  assert.deepEqual(Object.keys(event.facts).toSorted(), ['cause', 'items', 'salt', 'tomb'])
+  assert.deepEqual(Object.keys(event.facts).toSorted(), ['act', 'cause', 'items', 'tomb'])
   assert(
     !JSON.stringify(event).includes(id) && !JSON.stringify(event).includes(hex(uuidOctets(id))),
   )

@@ -47,7 +47,7 @@ import {
   type ErasureCause,
   type Tomb,
 } from './tombs.ts'
-import { traceEntries } from './writing.ts'
+import { trailEntries } from './trail.ts'
 
 /** What was erased. */
 export interface Erased {
@@ -149,7 +149,7 @@ async function bury(
     ...objects.flatMap((object) => stoneOf(site, object)),
     ...HOLDER_ROWS.map((query) => bind(query, site, holder)),
     bind(DELETE_LOOKUPS, site, holder, LOOKUP_FIELDS.reference),
-    ...traceEntries(context, { kind: 'vault.erased', actor, facts }, [key]),
+    ...trailEntries(context, { kind: 'vault.erased', actor, act: 'erase', facts }, [{ key }]),
     ...also,
   ])
   charts.forget(id)

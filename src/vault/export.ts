@@ -26,7 +26,7 @@ import { proofOf, type ItemProtection } from './origins.ts'
 import { openVersion, readNewest, readVersion, type VerifiedVersion } from './reading.ts'
 import { patientKey } from './records.ts'
 import { identityOf } from './tags.ts'
-import { traceEntries } from './writing.ts'
+import { trailEntries } from './trail.ts'
 
 /** One version, ready to be wrapped for another site. */
 export interface ExportItem {
@@ -151,8 +151,8 @@ async function* given(
   const { patient, ready, to, actor } = about
   using key = await patientKey(context, patient)
   using shared = await context.keyring.siteHolder('shared')
-  const log = { kind: 'vault.exported', actor, facts: { to } }
-  await context.store.commit(traceEntries(context, log, [key]))
+  const deed = { kind: 'vault.exported', actor, act: 'sent', peer: to, facts: { to } } as const
+  await context.store.commit(trailEntries(context, deed, [{ key, more: ready.length }]))
   for (const { verified, proof, isShared } of ready) {
     const { object, version, tenant, container, hash, origin } = verified
     const dataKey = unwrapDataKey(container, (isShared ? shared : key).wrapping)

@@ -19,7 +19,7 @@ import { patientKey } from './records.ts'
 import { held } from './refusal.ts'
 import { timeIn } from './rows.ts'
 import { db } from './tables.ts'
-import { traceEntries } from './writing.ts'
+import { trailEntries } from './trail.ts'
 
 /** Why a hold stands; these words stand in clear in rows and in the log. */
 export const HOLD_CAUSES = ['court', 'claim', 'study', 'other'] as const
@@ -41,7 +41,9 @@ export async function putHold(
   const since = (await holdOf(context, patient))?.since ?? clock.now()
   await store.commit([
     bind(PUT_HOLD, site, uuidOctets(patient), cause, since),
-    ...traceEntries(context, { kind: 'vault.held', actor, facts: { cause } }, [key]),
+    ...trailEntries(context, { kind: 'vault.held', actor, act: 'hold', facts: { cause } }, [
+      { key },
+    ]),
   ])
   return { cause, since }
 }
@@ -57,7 +59,7 @@ export async function releaseHold(
   if ((await holdOf(context, patient)) === undefined) return false
   await store.commit([
     bind(DELETE_HOLD, site, uuidOctets(patient)),
-    ...traceEntries(context, { kind: 'vault.let-go', actor }, [key]),
+    ...trailEntries(context, { kind: 'vault.let-go', actor, act: 'free' }, [{ key }]),
   ])
   return true
 }

@@ -31,7 +31,6 @@ import {
   chartKeyOf,
   HOLDER_KINDS,
   holderOf,
-  trace,
   traceKeyOf,
   type Holder,
   type HolderKind,
@@ -44,6 +43,7 @@ import { db } from './tables.ts'
 import { Places } from './search-place.ts'
 import { FIRST_VERSION, type SiteKeyFiles } from './site-keys.ts'
 import { Tags } from './tags.ts'
+import { TrailKey } from './trail-key.ts'
 
 /** A holder with its key at work. Whoever got it disposes it. */
 export class HolderKey implements Disposable {
@@ -52,7 +52,8 @@ export class HolderKey implements Disposable {
   readonly wrapping: WrappingKey
   /** Seals and opens the index of the holder's resources. */
   readonly chart: ChartKey
-  readonly #trace: Uint8Array
+  /** Seals and tags what the log keeps about the holder. */
+  readonly trail: TrailKey
 
   /**
    * @param key       not kept, stays with its owner
@@ -66,18 +67,13 @@ export class HolderKey implements Disposable {
     this.holder = holder
     this.wrapping = new WrappingKey({ id: holder.id, key, ...(counter && { counter }) })
     this.chart = new ChartKey(site, holder.id, chartKeyOf(key))
-    this.#trace = traceKeyOf(key)
-  }
-
-  /** What stands in the log for this holder, under a salt of 32 random octets. */
-  trace(salt: Uint8Array): Uint8Array {
-    return trace(this.#trace, salt)
+    this.trail = new TrailKey(site, traceKeyOf(key))
   }
 
   [Symbol.dispose](): void {
     this.wrapping[Symbol.dispose]()
     this.chart[Symbol.dispose]()
-    this.#trace.fill(0)
+    this.trail[Symbol.dispose]()
   }
 }
 
@@ -86,6 +82,7 @@ export interface IndexKeys {
   readonly tags: Tags
   readonly kinds: Kinds
   readonly places: Places
+  readonly trail: TrailKey
 }
 
 /** Where holder keys come from. Owns the site keys: one, or while it is changed two. */
@@ -187,7 +184,12 @@ export class Keyring implements Disposable {
     const row = await this.#siteHolderRow('index')
     using key = this.#unwrap(holderOf(row), octetsOf(row, 'wrapped'))
     const site = this.#site
-    return { tags: new Tags(key), kinds: new Kinds(site, key), places: new Places(site, key) }
+    return {
+      tags: new Tags(key),
+      kinds: new Kinds(site, key),
+      places: new Places(site, key),
+      trail: new TrailKey(site, traceKeyOf(key)),
+    }
   }
 
   /** A new holder, which exists once its statement is committed. */

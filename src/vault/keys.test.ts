@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { epochMs, newUuid, SecretBytes, type SiteId } from '#base'
+import { DAY_MS, epochMs, newUuid, SecretBytes, type SiteId } from '#base'
 import { VaultRefusal } from '#vault'
 import { seededRandom } from '#world/ports'
 import { BRISTOL, CAMBRIDGE, ROOT } from './fixture.test.ts'
-import { derivedSiteKey, SiteKey, trace, traceKeyOf, type Holder } from './keys.ts'
+import { derivedSiteKey, SiteKey, traceKeyOf, type Holder } from './keys.ts'
 import { Tags } from './tags.ts'
+import { TrailKey } from './trail-key.ts'
 
 const newKey = (site: SiteId, root = ROOT): SiteKey => {
   using secret = SecretBytes.copyOf(root)
@@ -79,12 +80,23 @@ test('tags of different fields, texts or keys differ, those of the same agree', 
   assert.equal(tags.of('reference', 'a').length, 16)
 })
 
-test('a trace in the log is found again with the holder’s key and salt, and only so', () => {
+test('a tag and a sealed part open with the key of the holder, beside their own entry only', () => {
   using key = SecretBytes.copyOf(ROOT)
-  const traceKey = traceKeyOf(key)
-  const [salt, other] = [random.octets(32), random.octets(32)]
-  assert.deepEqual(trace(traceKey, salt), trace(traceKeyOf(key), salt))
-  assert.notDeepEqual(trace(traceKey, salt), trace(traceKey, other))
   using another = SecretBytes.copyOf(ROOT.with(9, 0))
-  assert.notDeepEqual(trace(traceKey, salt), trace(traceKeyOf(another), salt))
+  using trail = new TrailKey(BRISTOL, traceKeyOf(key))
+  using same = new TrailKey(BRISTOL, traceKeyOf(key))
+  using other = new TrailKey(BRISTOL, traceKeyOf(another))
+  using elsewhere = new TrailKey(CAMBRIDGE, traceKeyOf(key))
+  const [noon, evening] = [epochMs(DAY_MS + 43_200_000), epochMs(DAY_MS + 64_800_000)]
+  assert.deepEqual(trail.tag(noon, 'pacs'), same.tag(evening, 'pacs'))
+  const others = [trail.tag(epochMs(2 * DAY_MS), 'pacs'), trail.tag(noon), other.tag(noon, 'pacs')]
+  for (const tag of others) assert.notDeepEqual(tag, trail.tag(noon, 'pacs'))
+  const commitment = random.octets(32)
+  const sealed = trail.seal('general', commitment, ROOT, random)
+  assert.deepEqual(same.open('general', commitment, sealed), ROOT)
+  const refused = { code: 'DECRYPTION_FAILED' }
+  assert.throws(() => trail.open('particular', commitment, sealed), refused)
+  assert.throws(() => trail.open('general', random.octets(32), sealed), refused)
+  assert.throws(() => other.open('general', commitment, sealed), refused)
+  assert.throws(() => elsewhere.open('general', commitment, sealed), refused)
 })

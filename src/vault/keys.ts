@@ -30,7 +30,7 @@ import {
   type SiteId,
   type Uuid,
 } from '#base'
-import { hkdfExpand, hmac, open, sameSecret, seal } from '#crypto'
+import { hkdfExpand, open, sameSecret, seal } from '#crypto'
 import { damaged, VaultRefusal } from './refusal.ts'
 import { idIn, numberOf, siteIn, timeIn } from './rows.ts'
 
@@ -140,20 +140,11 @@ export function holderOf(row: Row): Holder {
   return { id, kind, origin: siteIn(row, 'origin'), since, kek: numberOf(row, 'kek') }
 }
 
-/** The key that ties log entries to a holder as long as the holder's key exists. */
+/** The key of what is kept beside entries of the log: see `TrailKey`. */
 export const traceKeyOf = (key: SecretBytes): Uint8Array => derive(key, TRACE_KEY)
 
 /** The key under which the index of a holder's resources is sealed. */
 export const chartKeyOf = (key: SecretBytes): Uint8Array => derive(key, CHART_KEY)
-
-/**
- * What stands in the log for a holder: nothing to anybody without the holder's key.
- *
- * @param salt   32 random octets, beside it in the log, so that no two entries say the same; a
- *   detail of the holder's may follow them
- */
-export const trace = (traceKey: Uint8Array, salt: Uint8Array): Uint8Array =>
-  hmac('sha256', traceKey, salt)
 
 const derive = (key: SecretBytes, ...info: readonly Uint8Array[]): Uint8Array =>
   hkdfExpand('sha512', { key: key.reveal(), info: lengthPrefixed(...info), length: KEY_OCTETS })

@@ -22,7 +22,7 @@ export { FAULTS_REPORTED_MAX, type ScrubFinding, type ScrubPart } from './findin
 export { readStatement, type GroupProof, type GroupStatement } from './group.ts'
 export { HOLD_CAUSES, type Hold, type HoldCause } from './holds.ts'
 export { type ImportOutcome } from './import.ts'
-export type { Asked, Judge, Opened, SiteResourceName } from './opened.ts'
+export type { Asked, Judge, Opened, RefusedDeed, SiteResourceName } from './opened.ts'
 export {
   PROTECTION_OCTETS_MAX,
   PROTECTIONS_MAX,
@@ -40,5 +40,6 @@ export { SUBJECTS_MAX } from './subjects.ts'
 export type { Survey, SurveyPlan } from './survey.ts'
 export { vaultMigrations } from './tables.ts'
 export { ERASURE_CAUSES, type ErasureCause, type Tomb } from './tombs.ts'
+export type { Deed, Told } from './trail.ts'
 export type { WalkPlace, WalkQuery, WalkStep } from './walk.ts'
 export { openVault, type Vault, type VaultOptions } from './vault.ts'

@@ -8,18 +8,32 @@
  * @module
  */
 
-import { concat, uint32, uuidOctets, type EpochMs, type SiteId, type Uuid } from '#base'
-import type { JsonObject } from '#health'
+import type { EpochMs, SiteId, Uuid } from '#base'
+import type { Act } from '#audit'
+import { ownershipOf, type JsonObject } from '#health'
 import { isGone, resourceOf, type Body } from './body.ts'
 import type { ResourceName } from './changes.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './keyring.ts'
-import { isErased, objectByIdentity, versionsOf, type StoredObject } from './objects.ts'
+import {
+  holdersOfObject,
+  isErased,
+  objectByIdentity,
+  versionsOf,
+  type StoredObject,
+} from './objects.ts'
 import { openersOf, openVersion, readVersion, type VerifiedVersion } from './reading.ts'
 import { damaged, erased } from './refusal.ts'
 import { identityOf } from './tags.ts'
 import { tombOf } from './tombs.ts'
-import { traceEntries } from './writing.ts'
+import {
+  patientIn,
+  trailEntries,
+  versionName,
+  type Deed,
+  type Told,
+  type Touched,
+} from './trail.ts'
 
 /** One version, opened. */
 export interface Opened extends Body {
@@ -44,8 +58,10 @@ export type Judge = (opened: Opened) => boolean | Promise<boolean>
 /** Who asks for what, for the log; and who decides. */
 export interface Asked {
   readonly actor: string
-  /** What was asked, in a neutral word of ours. */
-  readonly act: string
+  /** What was asked. */
+  readonly act: Act
+  /** For the event; left out, it tells no more than the actor. */
+  readonly told?: Told
   readonly judge: Judge
 }
 
@@ -93,13 +109,63 @@ export class Opening implements Disposable {
 export async function shown(
   context: VaultContext,
   { opened, key }: Opening,
-  { actor, act, judge }: Asked,
+  { actor, act, told, judge }: Asked,
 ): Promise<Opened | undefined> {
   const permitted = await judge(opened)
   const kind = permitted ? 'vault.opened' : 'vault.withheld'
-  const detail = concat(uuidOctets(opened.object), uint32(opened.version))
-  await context.store.commit(traceEntries(context, { kind, actor, facts: { act }, detail }, [key]))
+  const outcome = permitted ? 'done' : 'refused'
+  using others = new DisposableStack()
+  const touched = await touchedBy(context, { opened, key }, others)
+  await context.store.commit(trailEntries(context, { kind, actor, act, told, outcome }, touched))
   return permitted ? opened : undefined
+}
+
+/**
+ * Everybody whom a version is about, each with a key.
+ *
+ * @param others   whose disposal clears the keys of those beside the one whose key opened it
+ */
+async function touchedBy(
+  context: VaultContext,
+  { opened, key }: Pick<Opening, 'opened' | 'key'>,
+  others: DisposableStack,
+): Promise<readonly Touched[]> {
+  const keys = [key]
+  for (const id of opened.holders) {
+    const other = id === key.holder.id ? undefined : await context.keyring.readerOf(id)
+    if (other !== undefined) keys.push(others.use(other))
+  }
+  const patient = patientIn(ownershipOf(opened.value))
+  const data = [versionName(opened)]
+  return keys.map((one) => ({ key: one, patient, data }))
+}
+
+/** What somebody tried and did not get. */
+export interface RefusedDeed extends Omit<Deed, 'kind' | 'peer' | 'facts'> {
+  /** What was asked for, whether or not there is such a thing. */
+  readonly name?: SiteResourceName
+  /** How many others of whom the log does not tell one by one. */
+  readonly more?: number
+}
+
+/** Logs what was refused: for whomever the resource is about, or for nobody. */
+export async function tellRefused(
+  context: VaultContext,
+  { name, more, ...deed }: RefusedDeed,
+): Promise<void> {
+  using keys = new DisposableStack()
+  const object = name && (await objectLeft(context, name))
+  const touched: Touched[] = []
+  const about = {
+    ...(name && { data: [`${name.type}/${name.id}`] }),
+    ...(more !== undefined && { more }),
+  }
+  for (const id of object === undefined ? [] : await holdersOfObject(context, object.id)) {
+    const key = await context.keyring.readerOf(id)
+    if (key !== undefined) touched.push({ ...about, key: keys.use(key) })
+  }
+  const all = touched.length === 0 ? [about] : touched
+  await context.store.commit(trailEntries(context, { ...deed, kind: 'vault.refused' }, all))
 }
 
 /** The object of a name, or undefined. @throws VaultRefusal `VAULT_ERASED` */

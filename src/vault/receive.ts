@@ -43,7 +43,8 @@ import { erased, VaultRefusal } from './refusal.ts'
 import { holdersOf, presentHolders, type Owned } from './subjects.ts'
 import { requireKnown, requireSynthetic } from './synthetic.ts'
 import { identityOf } from './tags.ts'
-import { traceEntries, writeGroup, type NewVersion } from './writing.ts'
+import { trailEntries } from './trail.ts'
+import { writeGroup, type NewVersion } from './writing.ts'
 
 /** One item as it came. */
 export interface ReceivedItem {
@@ -125,14 +126,14 @@ export async function stageImport(
   const foreign = new Map(fresh.map((item) => [`${item.tenant} ${item.group}`, item]))
   const { actor, from } = about
   const at = clock.now()
+  const deed = { kind: 'vault.filed', actor, act: 'taken', peer: from } as const
+  const touched = holders.patients().map((key) => ({ key, more: versions.length }))
   const statements = [
     ...holders.statements,
     ...foreign.values().map(({ tenant, group, proof }) => keepForeign(site, tenant, group, proof)),
-    ...(await writeGroup(context, placed, {
-      ...{ kind: 'vault.received', at, actor, from },
-    })),
+    ...(await writeGroup(context, placed, { kind: 'vault.received', at, actor, from })),
     ...(await indexStatements(context, indexedOf(fresh, keys), at)),
-    ...traceEntries(context, { kind: 'vault.filed', actor }, holders.patients()),
+    ...trailEntries(context, deed, touched),
   ]
   return { ...outcome, statements }
 }

@@ -9,17 +9,7 @@
  * @module
  */
 
-import {
-  bind,
-  concat,
-  hex,
-  statement,
-  uint32,
-  uuidOctets,
-  type EpochMs,
-  type SiteId,
-  type Uuid,
-} from '#base'
+import { bind, hex, statement, uuidOctets, type EpochMs, type SiteId, type Uuid } from '#base'
 import { identifiersOf, NHS_NUMBER_SYSTEM } from '#health'
 import { isGone, resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
@@ -42,7 +32,7 @@ import { idIn, numberOf, siteIn, timeIn } from './rows.ts'
 import { db } from './tables.ts'
 import { identityOf, LOOKUP_FIELDS } from './tags.ts'
 import { tombOf } from './tombs.ts'
-import { traceEntries } from './writing.ts'
+import { trailEntries, versionName } from './trail.ts'
 
 /** One stored version, without its content. */
 export interface Item {
@@ -84,6 +74,7 @@ export async function readRecord(
   actor: string,
 ): Promise<OpenedRecord> {
   const { site, store, tags } = context
+  const { type, id } = about
   const identity = identityOf(tags, about.origin ?? site, about)
   const object = await objectByIdentity(context, identity)
   if (object === undefined) throw notFound('record')
@@ -93,8 +84,8 @@ export async function readRecord(
   const body = openVersion(verified, key)
   if (isGone(body)) throw notFound('record')
   const { version } = verified
-  const detail = concat(uuidOctets(object.id), uint32(version))
-  await store.commit(traceEntries(context, { kind: 'vault.opened', actor, detail }, [key]))
+  const touched = { key, data: [versionName({ type, id, version })] }
+  await store.commit(trailEntries(context, { kind: 'vault.opened', actor, act: 'open' }, [touched]))
   return { ...body, object: object.id, version }
 }
 
@@ -105,7 +96,8 @@ export async function* readPatient(
   actor: string,
 ): AsyncGenerator<OpenedRecord> {
   using key = await patientKey(context, patient)
-  await context.store.commit(traceEntries(context, { kind: 'vault.opened', actor }, [key]))
+  const deed = { kind: 'vault.opened', actor, act: 'all' } as const
+  await context.store.commit(trailEntries(context, deed, [{ key }]))
   for await (const held of everyObjectOf(context, patient)) {
     const verified = await readNewest(context, held)
     const { object, version } = verified
@@ -121,7 +113,8 @@ export async function* itemsOf(
   actor: string,
 ): AsyncGenerator<Item> {
   using key = await patientKey(context, patient)
-  await context.store.commit(traceEntries(context, { kind: 'vault.listed', actor }, [key]))
+  const deed = { kind: 'vault.listed', actor, act: 'list' } as const
+  await context.store.commit(trailEntries(context, deed, [{ key }]))
   for await (const held of everyObjectOf(context, patient)) {
     yield itemOf(await readNewest(context, held))
   }
@@ -197,7 +190,8 @@ export async function findPatients(
     const patient = idIn(row, 'holder_id')
     using key = await patientKey(context, patient)
     if (!(await hasIdentifier(context, key, { system, value }))) continue
-    await store.commit(traceEntries(context, { kind: 'vault.found', actor }, [key]))
+    const deed = { kind: 'vault.found', actor, act: 'find' } as const
+    await store.commit(trailEntries(context, deed, [{ key }]))
     found.push(patient)
   }
   return found

@@ -5,6 +5,7 @@
  */
 
 import type { Uuid } from '#base'
+import { ownershipOf } from '#health'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
 import { entryOf } from './indexing.ts'
@@ -13,7 +14,7 @@ import { holdersOfObject, objectById, type StoredObject } from './objects.ts'
 import { openAt, Opening, type Opened } from './opened.ts'
 import { damaged } from './refusal.ts'
 import type { SearchAsked } from './search.ts'
-import { traceEntries } from './writing.ts'
+import { patientIn, trailEntries, type Touched } from './trail.ts'
 
 /** What one search has opened, each once. Owns the keys. */
 export class Openings implements Disposable {
@@ -21,7 +22,7 @@ export class Openings implements Disposable {
   readonly #opened = new Map<Uuid, Promise<Opening>>()
   readonly #keys = new Map<Uuid, HolderKey>()
   /** Holders of what was shown to whoever decides, or given out. */
-  readonly #shown = new Set<Uuid>()
+  readonly #shown = new Map<Uuid, Touched['patient']>()
 
   constructor(context: VaultContext) {
     this.#context = context
@@ -33,7 +34,7 @@ export class Openings implements Disposable {
     const opening = known ?? this.#open(entry)
     this.#opened.set(entry.object, opening)
     const { opened, key } = await opening
-    this.#shown.add(key.holder.id)
+    await this.#note(opened, key.holder.id)
     return opened
   }
 
@@ -51,12 +52,33 @@ export class Openings implements Disposable {
     return opened
   }
 
-  /** Logs the search for everybody whose resources were shown. */
-  async log({ actor, act }: SearchAsked, items: number): Promise<void> {
-    const about = { kind: 'vault.sought', actor, facts: { act, items } }
-    const shown = [...this.#keys.values()].filter(({ holder }) => this.#shown.has(holder.id))
-    const statements = traceEntries(this.#context, about, shown)
-    if (statements.length > 0) await this.#context.store.commit(statements)
+  /**
+   * Logs the search for everybody whose resources were shown, or for nobody.
+   *
+   * @param isWalk   a step of a walk, which need not be logged where nothing was shown
+   */
+  async log(asked: SearchAsked, items: number, isWalk = false): Promise<void> {
+    const { actor, act, told } = asked
+    const deed = { kind: 'vault.sought', actor, act, told, facts: { items } }
+    const shown = [...this.#shown].map(([id, patient]) => ({ key: this.#keys.get(id), patient }))
+    if (shown.length === 0 && isWalk) return
+    // A search that found nobody is one that somebody made.
+    const touched = shown.length === 0 ? [{}] : shown
+    await this.#context.store.commit(trailEntries(this.#context, deed, touched))
+  }
+
+  /** Remembers everybody whom a resource is about, with a key of each. */
+  async #note({ value, holders }: Opened, by: Uuid): Promise<void> {
+    const patient = patientIn(ownershipOf(value))
+    for (const id of holders) {
+      if (!this.#keys.has(id)) {
+        const key = await this.#context.keyring.readerOf(id)
+        if (key === undefined) continue
+        this.#keys.set(id, key)
+      }
+      if (!this.#shown.has(id)) this.#shown.set(id, patient)
+    }
+    if (!this.#shown.has(by)) this.#shown.set(by, patient)
   }
 
   async #open({ object: id, version }: ChartEntry): Promise<Opening> {

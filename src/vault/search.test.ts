@@ -6,7 +6,7 @@ import { fulfils, indexValuesOf, parseSearch, type JsonObject, type SearchQuery 
 import type { Opened, SearchAsked, SearchPage, Vault } from '#vault'
 import { bundleOf, by, importCohort, newSite, resource } from './fixture.test.ts'
 
-const everyone: SearchAsked = { actor: 'tester', act: 'search', judge: () => true }
+const everyone: SearchAsked = { actor: 'tester', act: 'find', judge: () => true }
 
 function queryOf(text: string): SearchQuery {
   const [type, parameters = ''] = text.split('?')

@@ -16,6 +16,7 @@ import {
   type SearchQuery,
   type SortKeys,
 } from '#health'
+import type { Act } from '#audit'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
 import type { Judge, Opened } from './opened.ts'
@@ -23,12 +24,15 @@ import { costlyIncludes } from './refusal.ts'
 import { Openings } from './search-openings.ts'
 import type { PlaceOwner } from './search-place.ts'
 import { Searching, type Visible } from './searching.ts'
+import type { Told } from './trail.ts'
 
 /** Who searches, and who decides what may be found. */
 export interface SearchAsked {
   readonly actor: string
-  /** What was asked, in a neutral word of ours for the log. */
-  readonly act: string
+  /** What was asked. */
+  readonly act: Act
+  /** For the event; left out, it tells no more than the actor. */
+  readonly told?: Told
   /** Asked for every resource that would be found, counted, ordered, chained through or included. */
   readonly judge: Judge
   /** Charts and single records that may be looked into; `LOOKS_MAX` unless said. */

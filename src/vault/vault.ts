@@ -26,7 +26,14 @@ import { siteHolders } from './holders.ts'
 import { referencesIndexed } from './indexed.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
-import { consult, type Asked, type Opened, type SiteResourceName } from './opened.ts'
+import {
+  consult,
+  tellRefused,
+  type Asked,
+  type Opened,
+  type RefusedDeed,
+  type SiteResourceName,
+} from './opened.ts'
 import { everyTravelled, type Travelled } from './origins.ts'
 import { instancePast, past, type PastPage, type PastPlace, type PastQuery } from './past.ts'
 import { enterRegime } from './regime.ts'
@@ -49,6 +56,7 @@ import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
 import { finishRotation, rotate, type Rotated } from './rotating.ts'
 import { SiteKeyFiles } from './site-keys.ts'
+import { trailEntries, type Deed } from './trail.ts'
 import { walk, type WalkQuery, type WalkStep } from './walk.ts'
 import { Surveys, type Survey, type SurveyPlan } from './survey.ts'
 import { Writer } from './writer.ts'
@@ -171,6 +179,16 @@ export class Vault implements Disposable {
   /** Everything of some records, chart by chart: see `walk`. */
   walk(query: WalkQuery, asked: SearchAsked): AsyncGenerator<WalkStep> {
     return walk(this.#context, query, asked)
+  }
+
+  /** Logs what somebody tried and did not get; durable when it resolves. */
+  tellRefused(deed: RefusedDeed): Promise<void> {
+    return tellRefused(this.#context, deed)
+  }
+
+  /** Logs a deed that is about no record, such as a sign-in; durable when it resolves. */
+  async tell(deed: Deed): Promise<void> {
+    await this.#context.store.commit(trailEntries(this.#context, deed, [{}]))
   }
 
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */
@@ -307,5 +325,6 @@ export class Vault implements Disposable {
     this.#context.charts[Symbol.dispose]()
     this.#context.places[Symbol.dispose]()
     this.#context.kinds[Symbol.dispose]()
+    this.#context.trail[Symbol.dispose]()
   }
 }

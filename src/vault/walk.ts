@@ -90,7 +90,7 @@ async function opened(
     const one = await openings.of(entry)
     if (await asked.judge(one)) permitted.push(one)
   }
-  await openings.log(asked, permitted.length)
+  await openings.log(asked, permitted.length, true)
   return permitted
 }
 

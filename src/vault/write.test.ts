@@ -21,7 +21,7 @@ const put = (value: JsonObject): Change => {
 }
 const write = (vault: Vault, ...changes: readonly Change[]) =>
   vault.write({ ...by, act: 'next', names: changes, plan: () => changes })
-const asked = { ...by, act: 'open', judge: () => true }
+const asked = { ...by, act: 'open', judge: () => true } as const
 const label = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActReason', code: 'HTEST' }]
 
 test('units under way together share a group; one that is refused leaves the others alone', async () => {

@@ -20,7 +20,6 @@ import {
 } from '#base'
 import { eachStep, paced, type VaultContext } from './context.ts'
 import { signGroup, statementHash, type ManifestEntry } from './group.ts'
-import type { HolderKey } from './keyring.ts'
 import {
   deleteHoldings,
   insertHolding,
@@ -101,39 +100,6 @@ export async function writeGroup(
   ]
 }
 
-/**
- * One entry of the log for each patient touched, who appears under a salt: what two entries say does
- * not show that they are about one patient, and says nothing once the patient's key is gone. Where
- * they stand often shows it: entries of one commit lie side by side, those of one transfer name it.
- *
- * @param about.detail   which of the patient's objects it was; kept under the same salt
- */
-export function traceEntries(
-  context: VaultContext,
-  about: {
-    readonly kind: string
-    readonly actor: string
-    readonly facts?: Readonly<Record<string, string | number>>
-    readonly detail?: Uint8Array
-  },
-  holders: readonly HolderKey[],
-): Statement[] {
-  const { audit, clock, random } = context
-  return holders.map((key) => {
-    const salt = random.octets(SALT_OCTETS)
-    const detail = about.detail && { detail: base64(key.trace(concat(salt, about.detail))) }
-    const facts = { ...about.facts, ...detail, salt: base64(salt) }
-    const commitment = key.trace(salt)
-    return audit.append({
-      kind: about.kind,
-      at: clock.now(),
-      actor: about.actor,
-      facts,
-      commitment,
-    })
-  })
-}
-
 function rowsOf(site: SiteId, item: NewVersion & { group: Uuid; place: number }): Statement[] {
   const { object, before, version, group, place, octets, hash, column, origin } = item
   const rows = [
@@ -147,7 +113,6 @@ function rowsOf(site: SiteId, item: NewVersion & { group: Uuid; place: number })
   return rows
 }
 
-const SALT_OCTETS = 32
 const blank = concat()
 const INSERT_GROUP = statement(
   db.insertInto('vault_group').values({

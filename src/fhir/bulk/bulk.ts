@@ -27,7 +27,7 @@ export async function exportRecords(call: Call): Promise<Answer> {
   }
   const query = request.query.toString()
   const state: BulkState = {
-    ...{ actor: session.actor, begunAt: options.clock.now(), ...wantedIn(call) },
+    ...{ actor: session.account.actor, begunAt: options.clock.now(), ...wantedIn(call) },
     request: base + request.path.slice(FHIR_BASE.length) + (query && `?${query}`),
     whose:
       interaction === 'export-group'
@@ -99,9 +99,10 @@ function wantedIn({ request }: Call): Pick<BulkState, 'types' | 'since'> {
 }
 
 /** The patients of a Group of this site whom it says to be members now. */
-async function membersOf({ options, session, id }: Call): Promise<readonly ResourceName[]> {
+async function membersOf(call: Call): Promise<readonly ResourceName[]> {
+  const { options, id } = call
   const name = { type: 'Group', id: present(id, 'the id of a group') }
-  const group = await options.vault.consult(name, askedBy(session, 'read', 'open'))
+  const group = await options.vault.consult(name, askedBy(call, 'read', 'open'))
   if (group === undefined) throw notFound()
   if (group.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
   const { member } = group.value

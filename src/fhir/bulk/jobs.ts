@@ -84,7 +84,7 @@ export class BulkJobs implements Disposable {
   /** The export of a ticket, if this is who asked for it; goes on with it where it stands still. */
   async follow(octets: Uint8Array, session: Session): Promise<BulkJob | undefined> {
     const job = await jobOf(this.#options, ticketOf(octets))
-    if (job?.state.actor !== session.actor || job.until <= this.#options.clock.now()) return
+    if (job?.state.actor !== session.account.actor || job.until <= this.#options.clock.now()) return
     const running = this.#running.get(job.ticket.job.toHex())
     if (running !== undefined) running.asked = this.#options.clock.monotonicMs()
     else if (job.state.stage === 'going') this.#start(job, session)
@@ -224,7 +224,7 @@ class Lines {
 const askedOf = (session: Session) => {
   const glance = session.glance?.bind(session)
   return {
-    ...askedBy(session, 'export', 'bulk'),
+    ...askedBy({ session }, 'export', 'bulk'),
     ...(glance && { glance: ({ type }: { readonly type: string }) => glance('export', type) }),
   }
 }

@@ -100,12 +100,12 @@ function unfitting({ locations }: GraphQLError): FhirRefusal {
 }
 
 function resolvingFor(call: Call): Resolving {
-  const { options, session, base } = call
+  const { options, base } = call
   const asking = new Asking()
   const read: Resolving['read'] = async (type, id) => {
     asking.one()
     await checkAllowed(call, 'read', type)
-    const opened = await options.vault.consult({ type, id }, askedBy(session, 'read', 'open'))
+    const opened = await options.vault.consult({ type, id }, askedBy(call, 'read', 'open'))
     return opened === undefined || opened.isGone ? undefined : servedResource(opened)
   }
   const search = async (type: string, parameters: Parameters) => {

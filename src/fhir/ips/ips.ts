@@ -24,13 +24,10 @@ import { loinc, SECTIONS, type Section } from './sections.ts'
 
 /** `GET Patient/[id]/$summary`. */
 export async function summary(call: Call): Promise<Answer> {
-  const { options, session, base } = call
+  const { options, base } = call
   const id = present(call.id, 'the patient of a summary')
   await checkAllowed(call, 'read', 'Patient')
-  const patient = await options.vault.consult(
-    { type: 'Patient', id },
-    askedBy(session, 'read', 'all'),
-  )
+  const patient = await options.vault.consult({ type: 'Patient', id }, askedBy(call, 'read', 'all'))
   if (patient === undefined) throw notFound()
   if (patient.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
   const filled: Filled[] = []
