@@ -21,8 +21,8 @@ interface EntryTable {
   readonly about: Uint8Array | null
   readonly doer: Uint8Array | null
   /** The event, in its two parts, sealed by whoever wrote the entry. */
-  readonly general: Uint8Array | null
-  readonly particular: Uint8Array | null
+  readonly who: Uint8Array | null
+  readonly whom: Uint8Array | null
 }
 
 interface TileTable {
@@ -94,8 +94,8 @@ export const auditMigrations: readonly Migration[] = [
     statements: [
       'ALTER TABLE audit_entry ADD COLUMN about BLOB',
       'ALTER TABLE audit_entry ADD COLUMN doer BLOB',
-      'ALTER TABLE audit_entry ADD COLUMN general BLOB',
-      'ALTER TABLE audit_entry ADD COLUMN particular BLOB',
+      'ALTER TABLE audit_entry ADD COLUMN who BLOB',
+      'ALTER TABLE audit_entry ADD COLUMN whom BLOB',
       'CREATE INDEX audit_entry_about ON audit_entry (site_id, about, ix) WHERE about IS NOT NULL',
       'CREATE INDEX audit_entry_doer ON audit_entry (site_id, doer, ix) WHERE doer IS NOT NULL',
     ],
@@ -122,7 +122,7 @@ const keeping = db.insertInto('audit_entry').values((from) => ({
   site_id: '',
   ix: nextIndex(from),
   ...{ at: 0, kind: '', leaf: NONE },
-  ...{ about: null, doer: null, general: NONE, particular: NONE },
+  ...{ about: null, doer: null, who: NONE, whom: NONE },
 }))
 const APPEND = statement(appending)
 const APPEND_KEPT = statement(keeping)
