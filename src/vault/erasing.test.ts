@@ -172,7 +172,7 @@ test('what was erased is said to be, and is not filed, sent, found or listed aga
   await assert.rejects(vault.readRecord({ type: 'Patient', id: 'p' }, by), gone)
   await assert.rejects(vault.showItem(object), gone)
   await assert.rejects(all(vault.readPatient(id, by)), gone)
-  const asked = { actor: 'tester', act: 'read', judge: () => true }
+  const asked = { actor: 'tester', act: 'open', judge: () => true } as const
   await assert.rejects(vault.consult({ type: 'List', id: 'l' }, asked), gone)
   await assert.rejects(vault.instancePast({ type: 'List', id: 'l' }, { limit: 5 }, asked), gone)
   assert.deepEqual((await vault.past({ limit: 50 }, asked)).versions, [])
