@@ -32,11 +32,13 @@ import {
   octetsOf,
   putCheckpoint,
   putTile,
+  selectKept,
   selectMatching,
   selectSize,
   wholeOf,
   type EntryFilter,
   type KeptBeside,
+  type KeptFilter,
 } from './tables.ts'
 import { TileTree } from './tiles.ts'
 import {
@@ -66,6 +68,12 @@ export interface AuditEntry {
   /** Its place, counted from 0, without gaps. */
   readonly index: number
   readonly event: AuditEvent
+}
+
+/** One entry, and what is kept beside it, as it is sealed. */
+export interface KeptEntry extends AuditEntry {
+  readonly general: Uint8Array
+  readonly particular: Uint8Array
 }
 
 /** What `checkpoint` did. */
@@ -150,6 +158,21 @@ export class AuditLog implements AuditTrail {
     return rows.map((row) => {
       const index = wholeOf(row['ix'])
       return { index, event: readEvent(index, octetsOf(row['leaf'])) }
+    })
+  }
+
+  /**
+   * Entries beside which something is kept, newest first, at most `limit` (1 to `ENTRIES_MAX`).
+   *
+   * @throws AuditRefusal `AUDIT_LOG_DAMAGED`
+   */
+  async kept(filter: KeptFilter, limit = ENTRIES_MAX): Promise<readonly KeptEntry[]> {
+    const most = Math.min(Math.max(1, Math.floor(limit)), ENTRIES_MAX)
+    const rows = await this.source.store.read(selectKept(this.source.site, filter, most))
+    return rows.map((row) => {
+      const index = wholeOf(row['ix'])
+      const event = readEvent(index, octetsOf(row['leaf']))
+      return { index, event, general: octetsOf(row['who']), particular: octetsOf(row['whom']) }
     })
   }
 

@@ -62,6 +62,7 @@ export {
   type AuditEntry,
   type AuditLogOptions,
   type AuditTrail,
+  type KeptEntry,
   type CheckpointOutcome,
 } from './log.ts'
 export {
@@ -97,7 +98,13 @@ export {
   type ReceiptRefusal,
 } from './receipt.ts'
 export { AuditRefusal, type AuditRefusalCode } from './refusal.ts'
-export { auditMigrations, type EntryFilter, type KeptBeside } from './tables.ts'
+export {
+  auditMigrations,
+  forgetKept,
+  type EntryFilter,
+  type KeptBeside,
+  type KeptFilter,
+} from './tables.ts'
 export { consistencyPath, inclusionPath, rootAt } from './tree-store.ts'
 export { type LogSource, type SignedCheckpoint } from './tree-store.ts'
 export { type LogKeys } from './verify-checkpoints.ts'

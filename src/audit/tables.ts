@@ -217,6 +217,45 @@ export function selectMatching(site: string, filter: EntryFilter, limit: number)
   return statement(query.orderBy('ix', filter.newestFirst ? 'desc' : 'asc').limit(limit))
 }
 
+/** What `selectKept` looks for. */
+export interface KeptFilter {
+  /** Only what has one of these tags: of whom it is about, or of who did it. */
+  readonly tagged?: { readonly as: 'about' | 'doer'; readonly tags: readonly Uint8Array[] }
+  /** Earliest and latest time, inclusive, epoch milliseconds. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  /** Only this index, or those below one. */
+  readonly at?: number | undefined
+  readonly before?: number | undefined
+}
+
+/** Entries beside which something is kept, newest first, one page. */
+export function selectKept(site: string, filter: KeptFilter, limit: number): Statement {
+  const { tagged, since, until, at, before } = filter
+  let query = db
+    .selectFrom('audit_entry')
+    .select(['ix', 'leaf', 'who', 'whom'])
+    .where('site_id', '=', site)
+    .where('who', 'is not', null)
+  if (tagged !== undefined) query = query.where(tagged.as, 'in', [...tagged.tags])
+  if (at !== undefined) query = query.where('ix', '=', at)
+  if (before !== undefined) query = query.where('ix', '<', before)
+  if (since !== undefined) query = query.where('at', '>=', since)
+  if (until !== undefined) query = query.where('at', '<=', until)
+  return statement(query.orderBy('ix', 'desc').limit(limit))
+}
+
+/** Forgets what is kept beside entries from before a time; the entries stay. */
+export const forgetKept = (site: string, before: number): Statement =>
+  statement(
+    db
+      .updateTable('audit_entry')
+      .set({ about: null, doer: null, who: null, whom: null })
+      .where('site_id', '=', site)
+      .where('at', '<', before)
+      .where('who', 'is not', null),
+  )
+
 const TILE = statement(
   db
     .selectFrom('audit_tile')

@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Disk, RandomSource, SiteId, Store } from '#base'
-import type { AuditEntry, AuditTrail, EntryFilter } from '#audit'
+import type { AuditEntry, AuditTrail, EntryFilter, KeptEntry, KeptFilter } from '#audit'
 import type { DualSigner, DualVerifier } from '#crypto'
 import type { Steps } from '#health'
 import type { Charts } from './charts.ts'
@@ -22,6 +22,7 @@ import type { TrailKey } from './trail-key.ts'
 /** The log as the vault needs it: to write, and for a scrub to read its own entries. */
 export interface VaultLog extends AuditTrail {
   entries(filter?: EntryFilter, limit?: number): Promise<readonly AuditEntry[]>
+  kept(filter: KeptFilter, limit?: number): Promise<readonly KeptEntry[]>
 }
 
 /** Keys under which a site's groups verify, newest first; none for a site we do not know. */

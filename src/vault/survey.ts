@@ -95,7 +95,7 @@ class KeptSurvey<T> implements Survey<T>, ChartWatch {
     const kept = this.#kept.get(name)
     if (kept !== undefined && !this.#changing.has(kept.holder)) return kept.value
     const settled = this.#settled
-    const holder = await holderOf(this.#context, patient)
+    const holder = await holderNamed(this.#context, patient)
     // Who is not known may be known at any moment, by a name that nobody watches.
     if (holder === undefined) return this.#plan.derive([], patient)
     const value = this.#plan.derive(await this.#resources(holder), patient)
@@ -157,7 +157,7 @@ class KeptSurvey<T> implements Survey<T>, ChartWatch {
 }
 
 /** The holder of whom a resource of this site names, as a write would find it; undefined if none. */
-async function holderOf(
+export async function holderNamed(
   { site, store, tags }: Pick<VaultContext, 'site' | 'tags' | 'store'>,
   patient: Subject,
 ): Promise<Uuid | undefined> {

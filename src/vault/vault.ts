@@ -57,8 +57,9 @@ import { scrub, type ScrubOptions } from './scrub.ts'
 import { finishRotation, rotate, type Rotated } from './rotating.ts'
 import { SiteKeyFiles } from './site-keys.ts'
 import { trailEntries, type Deed } from './trail.ts'
+import { trailPage, type TrailPage, type TrailQuery } from './trail-reading.ts'
 import { walk, type WalkQuery, type WalkStep } from './walk.ts'
-import { Surveys, type Survey, type SurveyPlan } from './survey.ts'
+import { holderNamed, Surveys, type Survey, type SurveyPlan } from './survey.ts'
 import { Writer } from './writer.ts'
 
 export interface VaultOptions extends VaultPorts {
@@ -184,6 +185,16 @@ export class Vault implements Disposable {
   /** Logs what somebody tried and did not get; durable when it resolves. */
   tellRefused(deed: RefusedDeed): Promise<void> {
     return tellRefused(this.#context, deed)
+  }
+
+  /** Events of accesses, newest first, as they are proven by the log: see `trailPage`. */
+  events(query: TrailQuery, deed: Omit<Deed, 'kind'>): Promise<TrailPage> {
+    return trailPage(this.#context, query, deed)
+  }
+
+  /** The patient whom a reference of this site means, by our own id. */
+  patientNamed(reference: string): Promise<Uuid | undefined> {
+    return holderNamed(this.#context, { kind: 'reference', reference })
   }
 
   /** Logs a deed that is about no record, such as a sign-in; durable when it resolves. */
