@@ -11,8 +11,9 @@
 
 import { parseSearch, refusal, type SearchQuery } from '#health'
 import type { ResourceName } from '#vault'
-import { askedBy, type Call, type Teller } from './context.ts'
+import type { Call, Teller } from './context.ts'
 import { FhirRefusal } from './refusal.ts'
+import { askedForSearch } from './showing.ts'
 
 /**
  * The one resource that a condition selects, or undefined if it selects none.
@@ -30,7 +31,7 @@ export async function selected(
   const parameters = [...new URLSearchParams(criteria)].filter(([name]) => !FORMAT.includes(name))
   const query = parseSearch({ type, parameters, now: clock.now(), bases: [call.base] })
   checkSelective(query)
-  const asked = askedBy(call, 'search', 'match', `${type}?${criteria}`)
+  const asked = await askedForSearch(call, query, 'match', `${type}?${criteria}`)
   const page = await vault.search({ ...query, count: SEVERAL + without.size }, asked)
   const found = page.matches.filter((match) => !without.has(`${match.type}/${match.id}`))
   if (found.length < SEVERAL) return found.at(0)

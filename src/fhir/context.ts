@@ -51,6 +51,8 @@ export interface FhirOptions {
   readonly clock: Clock
   readonly random: RandomSource
   readonly log: Log
+  /** A name that stands for another, for what is shown by pseudonyms; left out, none is. */
+  readonly pseudonymOf?: (name: string) => string
   /** Version of the software, for `/metadata`. */
   readonly version: string
   /** Octets of one file of an export; 8 MiB unless said. */

@@ -30,6 +30,7 @@ import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
 import { read, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
+import { tracked } from './showing.ts'
 import { routeOf, type Interaction } from './routes.ts'
 import { everything, search, searchCompartment } from './searching.ts'
 import { validate } from './validating.ts'
@@ -95,11 +96,12 @@ async function answerTo(
   if (routed.interaction === 'capabilities') {
     return { status: 200, resource: capabilityStatement(options, base) }
   }
-  const session = await options.authenticate(request)
-  if (session === undefined) {
+  const known = await options.authenticate(request)
+  if (known === undefined) {
     await tellStranger(request, requestId)
     throw new FhirRefusal('FHIR_CALLER_UNKNOWN', 'The certificate names no client of this server')
   }
+  const session = tracked(known, options)
   const preference = preferenceOf(request.header('prefer'))
   const about = { options, bulk, session, request, base, preference, requestId }
   const call: Call = { ...routed, ...about, log: { isTold: false } }

@@ -29,6 +29,7 @@ import { linksOf } from './links.ts'
 import { parametersIn } from './parameters.ts'
 import { invalidRequest } from './refusal.ts'
 import { servedResource } from './resources.ts'
+import { askedForSearch } from './showing.ts'
 
 /** `POST Patient/$match`. */
 export async function match(call: Call): Promise<Answer> {
@@ -113,7 +114,8 @@ async function candidatesFor(call: Call, parameters: Criteria): Promise<readonly
   const { options, base } = call
   const about = { type: 'Patient', parameters, now: options.clock.now(), bases: [base] }
   const query = { ...parseSearch(about), count: CANDIDATES_MAX }
-  const asked = askedBy(call, 'search', 'match', `Patient?${criteriaText(parameters)}`)
+  const text = `Patient?${criteriaText(parameters)}`
+  const asked = await askedForSearch(call, query, 'match', text)
   return (await options.vault.search(query, asked)).matches
 }
 

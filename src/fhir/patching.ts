@@ -20,6 +20,7 @@ import { FHIR_JSON } from './negotiation.ts'
 import { nameIn } from './reading.ts'
 import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
 import { storedResource } from './resources.ts'
+import { isWhole } from './showing.ts'
 import { changed, maySee, putting, writeOne } from './writing.ts'
 
 /** `PATCH [type]/[id]` and `PATCH [type]?…`. */
@@ -61,6 +62,10 @@ export async function patched(
 ): Promise<JsonObject> {
   if (before === undefined || !(await maySee(session, before))) throw notFound()
   if (before.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
+  // A patch may test values: it would tell what is masked.
+  if (!isWhole(before.value)) {
+    throw new FhirRefusal('FHIR_FORBIDDEN', 'What is shown in part cannot be patched')
+  }
   // Read anew from its text: the copy is the patch's alone, and every number is as it was spelled.
   const copy = readJson(new TextEncoder().encode(before.text)) as JsonObject
   apply(copy)

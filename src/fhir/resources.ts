@@ -12,6 +12,7 @@
 import { DAY_MS, isoTime, type EpochMs } from '#base'
 import { isObject, type Json, type JsonObject } from '#health'
 import type { Opened } from '#vault'
+import { shownFrom } from './showing.ts'
 
 /** The resource to be stored under an id. Shares its parts with what came in. */
 export function storedResource(value: JsonObject, id: string): JsonObject {
@@ -27,11 +28,11 @@ export function storedResource(value: JsonObject, id: string): JsonObject {
   return stored
 }
 
-/** What a version says, with its number and time. */
+/** What a version says, with its number and time, as it may be shown. */
 export function servedResource({ value, version, at }: Pick<Opened, 'value' | 'version' | 'at'>) {
   const { resourceType, id, meta, ...rest } = value
   const own = { versionId: String(version), lastUpdated: isoTime(at) }
-  return { resourceType, id, meta: { ...own, ...clientMeta(meta) }, ...rest }
+  return shownFrom(value, { resourceType, id, meta: { ...own, ...clientMeta(meta) }, ...rest })
 }
 
 /** What of a resource's meta is not the server's. */

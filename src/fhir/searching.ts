@@ -24,6 +24,7 @@ import { withMerged } from './merged.ts'
 import { checkSent } from './negotiation.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { servedResource } from './resources.ts'
+import { askedForSearch } from './showing.ts'
 import { PART_PARAMETERS, subsetOf } from './subset.ts'
 import { timeIn } from './times.ts'
 
@@ -90,12 +91,9 @@ async function found(call: Call, query: SearchQuery): Promise<Answer> {
 
 /** A page of what a query finds for the session. */
 export async function findPage(call: Call, query: SearchQuery): Promise<SearchPage> {
-  const { options, session } = call
-  const glance = session.glance?.bind(session)
-  return await options.vault.search(await withMerged(call, query), {
-    ...askedBy(call, 'search', 'find', searchText(call)),
-    ...(glance && { glance: ({ type }) => glance('search', type) }),
-  })
+  const { options } = call
+  const asked = await askedForSearch(call, query, 'find', searchText(call))
+  return await options.vault.search(await withMerged(call, query), asked)
 }
 
 /** What resources name that belongs to no patient: people, places, organisations. */

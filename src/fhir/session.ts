@@ -41,9 +41,4 @@ export interface Session {
   /** Whose doing it is, as log and events tell it; its `actor` is no name of a person. */
   readonly account: Account
   decide(facts: DecisionFacts): Decision | Promise<Decision>
-  /**
-   * What `decide` would say of every resource of a type, where that is known without looking at
-   * one: then a search need not open what it does not give out.
-   */
-  glance?(action: Action, type: string): boolean | undefined
 }

@@ -18,6 +18,7 @@ import {
   type JsonObject,
   type SearchQuery,
 } from '#health'
+import { isMasked } from '#privacy'
 import type { Call } from './context.ts'
 import { FhirRefusal, invalidRequest } from './refusal.ts'
 
@@ -53,9 +54,10 @@ export function subsetOf(resource: JsonObject, { elements, summary }: Part): Jso
 }
 
 /** @throws FhirRefusal `FHIR_RULE_BROKEN` if a resource says that parts of it were left out */
-export function checkWhole({ meta }: JsonObject): void {
+export function checkWhole({ meta = null }: JsonObject): void {
   const tags = isObject(meta) && Array.isArray(meta['tag']) ? meta['tag'] : []
-  if (!tags.some((tag) => isObject(tag) && tag['code'] === SUBSETTED.code)) return
+  const isPart = tags.some((tag) => isObject(tag) && tag['code'] === SUBSETTED.code)
+  if (!isPart && !isMasked({ meta })) return
   const message = 'The resource is tagged as shown in part; it would replace what was left out'
   throw new FhirRefusal('FHIR_RULE_BROKEN', message)
 }

@@ -22,6 +22,7 @@ import { checkReferences } from './references.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { servedResource, storedResource, versionInTag } from './resources.ts'
 import type { Action, Session } from './session.ts'
+import { isShown } from './showing.ts'
 
 /** `POST [type]`: the server names it. With `If-None-Exist`, only if nothing is selected by it. */
 export async function create(call: Call): Promise<Answer> {
@@ -43,7 +44,7 @@ export async function create(call: Call): Promise<Answer> {
   }
   const names = criteria === undefined ? [{ type, id }] : undefined
   const written = await writeOne(call, { names, act: 'new', plan })
-  if (found !== undefined) return existing(call, found)
+  if (found !== undefined) return await existing(call, found)
   return changed(call, { written, value })
 }
 
@@ -171,11 +172,12 @@ function deleted(written: Written | undefined): Answer {
 }
 
 /** What a conditional create finds there already. */
-function existing({ base, preference }: Call, found: Opened): Answer {
+async function existing({ base, preference, session }: Call, found: Opened): Promise<Answer> {
   const { type, id, version } = found
   const location = `${base}/${type}/${id}/_history/${version}`
   const headers = { ...versionHeaders(found), location }
-  if (preference !== 'representation') return { status: 200, headers }
+  const isSeen = preference === 'representation' && (await maySee(session, found))
+  if (!isSeen) return { status: 200, headers }
   return { status: 200, headers, resource: servedResource(found) }
 }
 
@@ -197,7 +199,7 @@ export function changed(
   const headers = { ...versionHeaders({ version, at }), ...(isNew ? { location } : {}) }
   const status = isNew ? 201 : 200
   if (preference === 'minimal') return { status, headers }
-  if (preference === 'representation') {
+  if (preference === 'representation' && isShown(value)) {
     return { status, headers, resource: servedResource({ value, version, at }) }
   }
   const outcome = outcomeOf([{ severity: 'information', code: 'informational', text: DEEDS[deed] }])

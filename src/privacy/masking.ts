@@ -25,7 +25,10 @@ import { isObject, type Json, type JsonObject } from '#health'
 export function maskedMember(name: string, value: Json, today: string): Json | undefined {
   const mask = MASKS[name]
   if (mask === undefined) return undefined
-  const masked = (Array.isArray(value) ? value : [value]).flatMap((one) => mask(one, today) ?? [])
+  const masked = (Array.isArray(value) ? value : [value]).flatMap((one) => {
+    const left = mask(one, today)
+    return left === undefined ? [] : [left]
+  })
   if (masked.length === 0) return undefined
   return Array.isArray(value) ? masked : masked[0]
 }

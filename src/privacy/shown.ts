@@ -30,7 +30,7 @@ export interface ShownBy {
 
 /** Whether an element is not shown as it is, so that nobody may search or sort by it. */
 export function hides({ masked, form }: ShownAs, element: string): boolean {
-  if (masked.has(element)) return true
+  if (masked.has(elementOf(element))) return true
   if (form === 'codes-only') return !CODED.has(bare(element))
   return form === 'pseudonymised' && PEOPLE.has(element)
 }
@@ -48,7 +48,7 @@ export function shown(resource: JsonObject, as: ShownAs, by: ShownBy): JsonObjec
 }
 
 function withMasks(resource: JsonObject, masked: ReadonlySet<string>, by: ShownBy): JsonObject {
-  const own = Object.entries(resource).flatMap(([name, value]): [string, Json][] => {
+  const own = membersOf(resource).flatMap(([name, value]): [string, Json][] => {
     if (REPEATING.has(name)) return []
     if (name === 'contained' && Array.isArray(value)) {
       return [[name, value.map((one) => (isObject(one) ? withMasks(one, masked, by) : one))]]
@@ -62,7 +62,7 @@ function withMasks(resource: JsonObject, masked: ReadonlySet<string>, by: ShownB
 
 /** Codes, and what says when and of whom they are. */
 function codesOf(resource: JsonObject): JsonObject {
-  const kept = Object.entries(resource).filter(([name]) => CODED.has(bare(name)))
+  const kept = membersOf(resource).filter(([name]) => CODED.has(bare(name)))
   return Object.fromEntries(kept.map(([name, value]) => [name, withoutText(value)]))
 }
 
@@ -70,7 +70,7 @@ function codesOf(resource: JsonObject): JsonObject {
 function withoutText(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutText)
   if (!isObject(value)) return value
-  const kept = Object.entries(value).filter(([name]) => !FREE.has(name))
+  const kept = membersOf(value).filter(([name]) => !FREE.has(name))
   return Object.fromEntries(kept.map(([name, member]) => [name, withoutText(member)]))
 }
 
@@ -79,8 +79,9 @@ function pseudonymised(resource: JsonObject, { pseudonymOf }: ShownBy): JsonObje
   const visit = (value: Json): Json => {
     if (Array.isArray(value)) return value.map(visit)
     if (!isObject(value)) return value
-    const members = Object.entries(value).flatMap(([name, member]): [string, Json][] => {
-      if (name === 'contained' || NAMING.has(name) || FREE.has(name) || REPEATING.has(name)) return []
+    const members = membersOf(value).flatMap(([name, member]): [string, Json][] => {
+      if (name === 'contained' || NAMING.has(name) || FREE.has(name) || REPEATING.has(name))
+        return []
       if (name !== 'reference' || typeof member !== 'string') return [[name, visit(member)]]
       return [['identifier', { system: PSEUDONYM, value: pseudonymOf(member) }]]
     })
@@ -96,6 +97,10 @@ function labelled(resource: JsonObject, labels: ShownAs['labels']): JsonObject {
   const more = labels.filter(({ code }) => !known.has(code)).map((label) => ({ ...label }))
   return { ...resource, meta: { ...meta, security: [...own, ...more] } }
 }
+
+/** The members that are there. */
+const membersOf = (value: JsonObject): readonly (readonly [string, Json])[] =>
+  Object.entries(value).flatMap(([name, member]) => (member === undefined ? [] : [[name, member]]))
 
 const bare = (name: string): string => (name.startsWith('_') ? name.slice(1) : name)
 /** `deceasedDateTime` hides with `birthDate`: both say how old somebody is. */

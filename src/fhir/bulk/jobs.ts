@@ -221,13 +221,7 @@ class Lines {
   }
 }
 
-const askedOf = (session: Session) => {
-  const glance = session.glance?.bind(session)
-  return {
-    ...askedBy({ session }, 'export', 'bulk'),
-    ...(glance && { glance: ({ type }: { readonly type: string }) => glance('export', type) }),
-  }
-}
+const askedOf = (session: Session) => askedBy({ session }, 'export', 'bulk')
 
 function filtersOf({ since }: BulkState): readonly Filter[] {
   if (since === undefined) return []

@@ -16,6 +16,8 @@ export interface SearchParameter {
   readonly type: ParameterType
   /** Types to which a reference may lead; any, where the definition lists none. */
   readonly targets: readonly string[]
+  /** Members of the resource that it looks at. */
+  readonly elements: readonly string[]
   /** Finds its elements. */
   readonly walk: Walk
   /** For a composite: what is asked of each element. */
@@ -53,6 +55,10 @@ function compile(item: Definition, type: string): SearchParameter {
     code,
     type: item.type as ParameterType,
     targets: target,
+    elements: [
+      ...membersIn(expression),
+      ...component.flatMap((part) => /^[a-z]\w*/i.exec(part.expression)?.[0] ?? []),
+    ],
     walk: compilePath(expression, type),
     components: component.map((part) => ({
       type: part.type as Component['type'],
@@ -61,6 +67,11 @@ function compile(item: Definition, type: string): SearchParameter {
     })),
   }
 }
+
+/** The members of a resource with which an expression begins, whatever its type. */
+const membersIn = (expression: string): readonly string[] => [
+  ...new Set([...expression.matchAll(/\b[A-Z]\w*\.([a-z]\w*)/g)].map(([, member]) => member)),
+]
 
 interface Definition {
   readonly code: string
