@@ -40,7 +40,7 @@ export function capabilityStatement(
 let resources: JsonObject[] | undefined
 
 function resourceOf(type: string): JsonObject {
-  const operations = [VALIDATE, GRAPHQL, ...(OPERATIONS[type] ?? [])]
+  const operations = [VALIDATE, GRAPHQL, UNMASK, ...(OPERATIONS[type] ?? [])]
   return {
     type,
     interaction: codesOf(BY_TYPE),
@@ -99,6 +99,7 @@ const BULK = 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition'
 const VALIDATE: Operation = { name: 'validate', definition: `${R4}/Resource-validate` }
 const GRAPHQL: Operation = { name: 'graphql', definition: `${R4}/Resource-graphql` }
 const EXPORT: Operation = { name: 'export', definition: `${BULK}/export` }
+const UNMASK: Operation = { name: 'unmask', definition: 'urn:photonward:operation:unmask' }
 /** Operations on types, beside `$validate` on all. */
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
   Patient: [

@@ -28,7 +28,7 @@ import { merge, unmerge } from './merging.ts'
 import { checkAccepted, preferenceOf } from './negotiation.ts'
 import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
-import { read, vread } from './reading.ts'
+import { read, unmask, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { tracked } from './showing.ts'
 import { routeOf, type Interaction } from './routes.ts'
@@ -147,6 +147,7 @@ const INTERACTIONS: Readonly<
   create,
   read,
   vread,
+  unmask,
   update,
   'update-conditional': conditionalUpdate,
   patch,

@@ -30,6 +30,26 @@ export async function vread(call: Call): Promise<Answer> {
   return shown(call, await call.options.vault.consult({ type, id, version }, asked))
 }
 
+/** `GET [type]/[id]/$unmask`: what a read shows masked, as it is. An act of its own, in the log too. */
+export async function unmask(call: Call): Promise<Answer> {
+  const { type, id } = nameIn(call)
+  await checkAllowed(call, 'unmask', type)
+  const { session, options } = call
+  let refused: string | undefined
+  const judge = async ({ value }: Opened): Promise<boolean> => {
+    const read = await session.decide({ action: 'read', type, resource: value })
+    if (!read.permit) return false
+    const decision = await session.decide({ action: 'unmask', type, resource: value })
+    if (!decision.permit) refused = decision.reason
+    return decision.permit
+  }
+  const asked = { actor: session.actor, act: 'bare', judge }
+  const opened = await options.vault.consult({ type, id }, asked)
+  // Whoever sees it masked knows that it is there.
+  if (refused !== undefined) throw new FhirRefusal('FHIR_FORBIDDEN', refused)
+  return shown(call, opened)
+}
+
 function shown(call: Call, opened: Opened | undefined): Answer {
   const { request } = call
   const part = partIn({ ...call, query: request.query })

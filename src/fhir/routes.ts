@@ -20,6 +20,7 @@ export type Interaction =
   | 'create'
   | 'read'
   | 'vread'
+  | 'unmask'
   | 'update'
   | 'patch'
   | 'delete'
@@ -95,6 +96,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: HISTORY },
   { method: 'POST', path: '[type]/$validate', interaction: 'validate' },
   { method: 'GET', path: '[type]/[id]', interaction: 'read', parameters: PART_PARAMETERS },
+  { method: 'GET', path: '[type]/[id]/$unmask', interaction: 'unmask' },
   { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
   { method: 'PATCH', path: '[type]/[id]', interaction: 'patch' },
   { method: 'DELETE', path: '[type]/[id]', interaction: 'delete' },

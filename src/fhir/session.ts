@@ -13,7 +13,8 @@ import type { Account } from '#audit'
 import type { JsonObject } from '#health'
 
 /** What is done with a resource. */
-export type Action = 'read' | 'history' | 'search' | 'create' | 'update' | 'delete' | 'export'
+export type Action =
+  'read' | 'history' | 'search' | 'create' | 'update' | 'delete' | 'export' | 'unmask'
 
 /** What is known when a decision is asked for. */
 export interface DecisionFacts {

@@ -90,8 +90,8 @@ function lastOf(value: Json | undefined, last: number, least: number): string | 
 }
 
 const initialOf = (value: Json | undefined): string | undefined => {
-  const first = typeof value === 'string' ? [...value.trim()].at(0) : undefined
-  return first === undefined ? undefined : `${first}.`
+  const first = typeof value === 'string' ? value.trim().codePointAt(0) : undefined
+  return first === undefined ? undefined : `${String.fromCodePoint(first)}.`
 }
 
 const yearOf = (value: Json): string | undefined =>

@@ -34,6 +34,8 @@ export interface FhirServiceInput {
   readonly policies: PolicySources | undefined
   /** Further ways to be known, asked before certificates. */
   readonly desks?: readonly Desk[]
+  /** A name of this site's own that stands for another. */
+  readonly pseudonymOf: (name: string) => string
 }
 
 /** The server, and what it decides with. */
@@ -46,7 +48,7 @@ export interface FhirService {
 
 /** Answers for the clients in the configuration; where there are none, refuses everybody. */
 export function newFhir(input: FhirServiceInput): FhirService {
-  const { configuration, ports, vault, version, policies } = input
+  const { configuration, ports, vault, version, policies, pseudonymOf } = input
   const more = input.desks ?? []
   const { base, references = 'any', clients = [], impliedPurposes = [] } = configuration.fhir ?? {}
   const { clock } = ports
@@ -61,7 +63,7 @@ export function newFhir(input: FhirServiceInput): FhirService {
   }
   const desks = [...more, clientDesk(clients, { site, clock })]
   const fhir = createFhir({
-    ...{ ...ports, vault, version, base, references, site },
+    ...{ ...ports, vault, version, base, references, site, pseudonymOf },
     authenticate: async (request) => {
       const caller = await callerAt(desks, request)
       return caller && sessionFor(deciding, caller)

@@ -181,7 +181,7 @@ export function decisionOf(decision: AccessDecision): Decision {
 
 const ACTIONS = {
   ...{ read: 'view', history: 'view', search: 'search' },
-  ...{ create: 'create', update: 'update', delete: 'delete', export: 'export' },
+  ...{ create: 'create', update: 'update', delete: 'delete', export: 'export', unmask: 'unmask' },
 } as const satisfies Readonly<Record<Action, AccessRequest['action']>>
 /** Steps that are the same for everything of a type. */
 const GATES: readonly string[] = ['token', 'role', 'scope']

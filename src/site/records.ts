@@ -8,9 +8,9 @@
  * @module
  */
 
-import { siteId, type HttpResponse, type SiteId } from '#base'
+import { siteId, type HttpResponse, type SiteId, utf8 } from '#base'
 import type { AuditLog } from '#audit'
-import type { DualVerifier } from '#crypto'
+import { hmac, type DualVerifier } from '#crypto'
 import { Exchange } from '#exchange'
 import type { Bearer } from '#access'
 import type { FhirRequest } from '#fhir'
@@ -77,11 +77,14 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ site: configuration.site, ports, audit },
     key: keyFor(root, 'people'),
   })
+  const names = keyFor(root, 'pseudonyms')
+  const pseudonymOf = (name: string): string =>
+    hmac('sha256', names.reveal(), utf8(name)).slice(0, PSEUDONYM_OCTETS).toHex()
   const places = signOnPlaces(configuration)
   const tokens = places === undefined ? undefined : desk.tokensFor(places)
   const signedIn = new SignedInDesk(clock)
   const { fhir, ready } = newFhir({
-    ...{ configuration, ports, version, vault, policies },
+    ...{ configuration, ports, version, vault, policies, pseudonymOf },
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
   return {
@@ -98,6 +101,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
       handleFor: (bearer, request) => signedIn.handle(fhir, bearer, request),
       close: () => {
         fhir[Symbol.dispose]()
+        names[Symbol.dispose]()
       },
       errorBody: fhirErrorBody,
       errorType: FHIR_TYPE,
@@ -135,4 +139,5 @@ function newExchange(
   return exchange
 }
 
+const PSEUDONYM_OCTETS = 16
 const TRANSFER_TIMEOUT_MS = 60_000
