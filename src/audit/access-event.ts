@@ -292,6 +292,8 @@ const ACTS = {
   older: rest('vread', 'R', 'read', 'Read'),
   past: rest('history', 'R', 'read', 'Read'),
   all: rest('operation', 'R', 'read', 'Read'),
+  /** Unmasked. */
+  bare: rest('operation', 'R', 'read', 'Read'),
   list: rest('read', 'R', 'read'),
   bulk: rest('operation', 'R', 'read'),
   find: rest('search', 'E', 'ask', 'Query'),

@@ -41,9 +41,11 @@ export async function unmask(call: Call): Promise<Answer> {
     if (!read.permit) return false
     const decision = await session.decide({ action: 'unmask', type, resource: value })
     if (!decision.permit) refused = decision.reason
+    // The vault logs what it shows to this judge, and what it then withholds.
+    call.log.isTold = true
     return decision.permit
   }
-  const asked = { actor: session.actor, act: 'bare', judge }
+  const asked = { ...askedBy(call, 'unmask', 'bare'), judge }
   const opened = await options.vault.consult({ type, id }, asked)
   // Whoever sees it masked knows that it is there.
   if (refused !== undefined) throw new FhirRefusal('FHIR_FORBIDDEN', refused)

@@ -80,6 +80,7 @@ const ACTS: Readonly<Partial<Record<Interaction, Act>>> = {
   create: 'new',
   read: 'open',
   vread: 'older',
+  unmask: 'bare',
   update: 'next',
   patch: 'mend',
   delete: 'end',
