@@ -6,6 +6,7 @@
 
 import { uuid, type SiteId } from '#base'
 import type { ExchangeContext } from './context.ts'
+import { Erasures } from './erasures.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox, type SendRequest } from './outbox.ts'
 import { ExchangeRefusal } from './refusal.ts'
@@ -25,6 +26,8 @@ export class Exchange {
   readonly #context: ExchangeContext
   readonly #outbox: Outbox
   readonly #inbox: Inbox
+  /** Erasures, which go where records went. */
+  readonly erasures: Erasures
   /** What peers may ask, by method. */
   readonly handlers: Readonly<Record<string, ExchangeHandler>>
 
@@ -33,10 +36,16 @@ export class Exchange {
     this.#outbox = new Outbox(context)
     const inbox = new Inbox(context)
     this.#inbox = inbox
+    const erasures = new Erasures(context, {
+      isSending: (patient) => this.#outbox.isSending(patient),
+      forgetFrom: (peer) => inbox.forgetFrom(peer),
+    })
+    this.erasures = erasures
     this.handlers = {
       'exchange/offer': (from, payload) => inbox.offer(from, payload),
       'exchange/items': (from, payload) => inbox.items(from, payload),
       'exchange/commit': (from, payload) => inbox.commit(from, payload),
+      'exchange/erase': (from, payload) => erasures.obey(from, payload),
     }
   }
 
@@ -44,6 +53,7 @@ export class Exchange {
   start(): void {
     this.#outbox.kick()
     this.#inbox.start()
+    this.erasures.start()
   }
 
   /** Puts a patient's whole record on the list of what is to be sent. */
@@ -93,7 +103,7 @@ export class Exchange {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#inbox.stop(), this.#outbox.stop()])
+    await Promise.all([this.#inbox.stop(), this.#outbox.stop(), this.erasures.stop()])
   }
 
   #withProgress(transfer: Transfer): Transfer {

@@ -250,7 +250,19 @@ export class Inbox {
     return given.flatMap((other) => this.#forget(other, 'crowded-out'))
   }
 
-  #forget({ transfer, peer }: Transfer, cause: 'crowded-out' | 'lapsed'): readonly Statement[] {
+  /** Gives up what a peer has begun to send: what he still may send he offers again. */
+  forgetFrom(peer: SiteId): Promise<void> {
+    return this.#inTurn(peer, async () => {
+      const { site, store } = this.#context
+      const begun = (await store.read(selectUnfinished(site, peer))).map(transferOf)
+      for (const one of begun) await store.commit(this.#forget(one, 'erasure'))
+    })
+  }
+
+  #forget(
+    { transfer, peer }: Transfer,
+    cause: 'crowded-out' | 'lapsed' | 'erasure',
+  ): readonly Statement[] {
     const { site, clock, audit } = this.#context
     this.#drop(transfer)
     const event = { kind: 'transfer.forgotten', at: clock.now(), actor: site }

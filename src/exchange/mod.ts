@@ -13,6 +13,8 @@
 export type { ExchangeContext, TransferSessions } from './context.ts'
 export { Exchange, type ExchangeHandler } from './exchange.ts'
 export type { SendRequest } from './outbox.ts'
+export { checkOrder, readWord, type Order, type Word } from './erasure-messages.ts'
+export type { ErasureStanding, Erasures } from './erasures.ts'
 export { checkReceipt, signReceipt, type Receipt } from './receipt.ts'
 export { ExchangeRefusal, type ExchangeRefusalCode } from './refusal.ts'
 export { exchangeMigrations, type Transfer, type TransferState } from './tables.ts'

@@ -84,6 +84,8 @@ export class Outbox {
   #timer: Cancel | undefined
   /** Transfers whose last attempt failed, and when the next is due. */
   readonly #pauses = new Map<Uuid, Pause>()
+  /** Whose record is on its way. */
+  #sending: Uuid | undefined
   /** Items of the transfer under way that the receiver has. */
   readonly #done = new Map<Uuid, number>()
 
@@ -140,6 +142,11 @@ export class Outbox {
   /** Items of a transfer that have arrived, while it is under way. */
   progress(transfer: Uuid): number | undefined {
     return this.#done.get(transfer)
+  }
+
+  /** Whether a record is on its way at this moment. */
+  isSending(patient: Uuid): boolean {
+    return this.#sending === patient
   }
 
   /** Tries what is due: called when a transfer has come, and at the start. */
@@ -209,6 +216,7 @@ export class Outbox {
     const { log, clock } = this.#context
     const id = transfer.transfer
     const attempt = { spent: false }
+    this.#sending = transfer.patient
     try {
       await this.#deliver(transfer, attempt)
       this.#pauses.delete(id)
@@ -227,6 +235,7 @@ export class Outbox {
         log.write('error', 'transfer.note-failed', logFacts(failure))
       })
     } finally {
+      this.#sending = undefined
       this.#done.delete(id)
     }
   }
@@ -435,6 +444,7 @@ const FINAL: ReadonlySet<string> = new Set([
   'VAULT_ITEM_REFUSED',
   'VAULT_NOT_SYNTHETIC',
   'VAULT_NOT_FOUND',
+  'VAULT_ERASED',
   'VAULT_TOO_MANY_SUBJECTS',
 ])
 

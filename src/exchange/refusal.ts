@@ -13,6 +13,8 @@ export type ExchangeRefusalCode =
   | 'ITEM_INVALID'
   | 'ITEMS_MISSING'
   | 'RECEIPT_INVALID'
+  /** An order of an erasure, or the word that it was obeyed, is not what it must be. */
+  | 'ERASURE_INVALID'
   /** The site is going down: the sender tries again. */
   | 'EXCHANGE_STOPPING'
   /** No patient of that reference is here. */

@@ -21,6 +21,7 @@ import {
   type Uuid,
 } from '#base'
 import { MODES, type ProtectionMode } from '#session'
+import { erasureMigrations } from './erasure-rows.ts'
 
 export type Direction = 'out' | 'in'
 
@@ -321,4 +322,5 @@ export const exchangeMigrations: readonly Migration[] = [
     id: 'exchange-2',
     statements: ['ALTER TABLE transfer ADD COLUMN heard_at BIGINT NOT NULL DEFAULT 0'],
   },
+  ...erasureMigrations,
 ]

@@ -6,7 +6,7 @@
 
 import { uuid } from '#base'
 import type { ErasureView, Handlers, SiteRoutes } from '#contract'
-import type { Erased } from '#vault'
+import type { ErasureStanding } from '#exchange'
 import { AdminRefusal } from './admin-refusal.ts'
 import type { Records } from './records.ts'
 
@@ -14,10 +14,10 @@ import type { Records } from './records.ts'
 export function lifetimeHandlers(records: () => Records, actor: string) {
   return {
     erase: async ({ patient }, { cause }) =>
-      erasureView(await records().vault.erase(uuid(patient), { cause, actor })),
+      erasureView(await records().exchange.erasures.erase(uuid(patient), { cause, actor })),
     erasure: async ({ patient }) => {
-      const erased = await records().vault.erased(uuid(patient))
-      if (erased !== undefined) return erasureView(erased)
+      const standing = await records().exchange.erasures.standing(uuid(patient))
+      if (standing !== undefined) return erasureView(standing)
       throw new AdminRefusal('ERASURE_UNKNOWN', 'No such patient was erased here')
     },
     hold: async ({ patient }, { cause }) => {
@@ -36,6 +36,11 @@ export function lifetimeHandlers(records: () => Records, actor: string) {
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 
-const erasureView = ({ patient, at, cause, objects }: Erased): ErasureView => ({
-  ...{ patient, at, cause, items: objects.length, state: 'complete', sites: [] },
+const erasureView = ({ patient, at, cause, objects, sites }: ErasureStanding): ErasureView => ({
+  ...{ patient, at, cause, items: objects.length },
+  state: sites.every(({ isDone }) => isDone) ? 'complete' : 'pending',
+  sites: sites.map(({ site, reason, word, isDone }) => ({
+    ...{ site, reason, state: isDone ? 'signed' : 'waiting' },
+    ...{ at: word?.at ?? null, items: word?.items ?? 0, verified: word !== undefined },
+  })),
 })

@@ -28,7 +28,8 @@ import { blobPath } from './blobs.ts'
 import { storedVerifiersOf, type VaultContext } from './context.ts'
 import { requireUnheldBy } from './holds.ts'
 import type { HolderKey } from './keyring.ts'
-import { everyObjectOf, holdersOfObject, STONE } from './objects.ts'
+import { everyObjectOf, holdersOfObject, isErased, objectById, STONE } from './objects.ts'
+import { part } from './parting.ts'
 import { patientKey } from './records.ts'
 import { damaged } from './refusal.ts'
 import { rotate } from './rotating.ts'
@@ -36,6 +37,7 @@ import { octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 import { LOOKUP_FIELDS } from './tags.ts'
 import {
+  everyTomb,
   insertTomb,
   isTombSigned,
   keepTomb,
@@ -60,33 +62,98 @@ export interface Erased {
   readonly tomb: Tomb
 }
 
+/** Why, and who says so. */
+export interface ErasureOrder {
+  readonly cause: ErasureCause
+  readonly actor: string
+}
+
 /**
  * Erases a patient, for good. To be run while no other write of the vault is prepared.
  *
- * @param about.also   statements of the caller for the same commit
  * @throws VaultRefusal `VAULT_NOT_FOUND`, `VAULT_HELD`; `VAULT_ERASED` if it was done before
  */
 export async function erase(
   context: VaultContext,
   patient: Uuid,
-  about: {
-    readonly cause: ErasureCause
-    readonly actor: string
-    readonly also?: (erased: Erased) => readonly Statement[]
-  },
+  order: ErasureOrder,
 ): Promise<Erased> {
-  const { site, disk, clock, signer } = context
-  const { cause, actor, also } = about
   using key = await patientKey(context, patient)
   await requireUnheldBy(context, [patient], 'erased')
+  return await destroy(context, key, order)
+}
+
+/**
+ * Erases these objects of a patient; what stays goes to a new holder.
+ *
+ * @param about.also   statements for the commit in which something stays, which names the new holder
+ * @returns undefined if the patient holds none of them
+ * @throws VaultRefusal `VAULT_HELD`
+ */
+export async function eraseObjects(
+  context: VaultContext,
+  patient: Uuid,
+  about: ErasureOrder & {
+    readonly objects: ReadonlySet<Uuid>
+    readonly also: (heir: Uuid) => readonly Statement[]
+  },
+): Promise<Erased | undefined> {
+  using key = await patientKey(context, patient)
+  const own = await ownObjects(context, patient)
+  const leaving = new Set(own.filter((object) => about.objects.has(object)))
+  if (leaving.size === 0) return undefined
+  await requireUnheldBy(context, [patient], 'erased')
+  let isPart = false
+  for await (const { object } of everyObjectOf(context, patient)) {
+    isPart ||= !leaving.has(object.id)
+  }
+  if (isPart) await part(context, key, { ...about, leaving })
+  return await destroy(context, key, about)
+}
+
+async function destroy(
+  context: VaultContext,
+  key: HolderKey,
+  { cause, actor }: ErasureOrder,
+): Promise<Erased> {
+  const { site, disk, clock, signer } = context
+  const { id: patient } = key.holder
   const objects = await ownObjects(context, patient)
   const at = clock.now()
   const tomb = signTomb({ site, holder: patient, at, cause, objects }, signer)
-  const erased = { patient, at, cause, objects, tomb }
   await keepTomb(disk, patient, tomb)
-  await bury(context, key, { tomb, actor, also: also?.(erased) ?? [] })
+  await bury(context, key, { tomb, actor })
   await rotate(context, actor)
-  return erased
+  return { patient, at, cause, objects, tomb }
+}
+
+/** What was erased here of some objects. */
+export interface Burials {
+  /** The patients of this site whom they belonged to. */
+  readonly patients: readonly Uuid[]
+  /** How many of the objects are no more. */
+  readonly objects: number
+  /** When the last of them was erased; undefined if none was. */
+  readonly at: EpochMs | undefined
+}
+
+/** What was erased here of these objects, by the tombs of this site. */
+export async function burialsOf(
+  context: Pick<VaultContext, 'site' | 'store'>,
+  objects: ReadonlySet<Uuid>,
+): Promise<Burials> {
+  const patients: Uuid[] = []
+  const gone = new Set<Uuid>()
+  let at: EpochMs | undefined
+  for await (const { holder, tomb } of everyTomb(context)) {
+    const body = readTomb(tomb)
+    const named = body.objects.filter((object) => objects.has(object))
+    if (named.length === 0) continue
+    patients.push(holder)
+    for (const object of named) gone.add(object)
+    if (at === undefined || body.at > at) at = body.at
+  }
+  return { patients, objects: gone.size, at }
 }
 
 /** Brings to an end what a tomb beside the database says was begun: called before a vault serves. */
@@ -104,7 +171,7 @@ export async function finishErasures(context: VaultContext): Promise<void> {
       continue
     }
     const whole = await withAll(context, tomb)
-    await bury(context, key, { tomb: whole, actor: site, also: [] })
+    await bury(context, key, { tomb: whole, actor: site })
     await rotate(context, site)
   }
 }
@@ -130,11 +197,25 @@ export async function erasedOf(
   return { patient, at, cause, objects, tomb }
 }
 
+/** Those of some objects that are here and were sealed elsewhere, with their holders. */
+export async function foreignAmong(
+  context: Pick<VaultContext, 'site' | 'store'>,
+  objects: Iterable<Uuid>,
+): Promise<ReadonlyMap<Uuid, readonly Uuid[]>> {
+  const found = new Map<Uuid, readonly Uuid[]>()
+  for (const id of objects) {
+    const object = await objectById(context, id)
+    if (object === undefined || isErased(object) || object.origin === context.site) continue
+    found.set(id, await holdersOfObject(context, id))
+  }
+  return found
+}
+
 /** The commit of an erasure, and what follows from it on the disk and in memory. */
 async function bury(
   context: VaultContext,
   key: HolderKey,
-  { tomb, actor, also }: { tomb: Tomb; actor: string; also: readonly Statement[] },
+  { tomb, actor }: { tomb: Tomb; actor: string },
 ): Promise<void> {
   const { site, store, disk, keyring, charts, surveys } = context
   const { id } = key.holder
@@ -150,7 +231,6 @@ async function bury(
     ...HOLDER_ROWS.map((query) => bind(query, site, holder)),
     bind(DELETE_LOOKUPS, site, holder, LOOKUP_FIELDS.reference),
     ...trailEntries(context, { kind: 'vault.erased', actor, act: 'erase', facts }, [{ key }]),
-    ...also,
   ])
   charts.forget(id)
   surveys.forget(id)

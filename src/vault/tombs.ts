@@ -159,7 +159,7 @@ const tombIn = (row: Row): Tomb => ({
 })
 
 /** Objects of one holder that a tomb may name. */
-export const TOMB_OBJECTS_MAX = 1_000_000
+export const TOMB_OBJECTS_MAX = 500_000
 const FOLDER = 'tombs'
 const ID_OCTETS = 16
 const TOMBS_A_PAGE = 100

@@ -18,7 +18,17 @@ import {
   type PreparedExport,
 } from './export.ts'
 import type { ScrubFinding } from './findings.ts'
-import { erase, erasedOf, finishErasures, type Erased } from './erasing.ts'
+import {
+  burialsOf,
+  erase,
+  erasedOf,
+  eraseObjects,
+  finishErasures,
+  foreignAmong,
+  type Burials,
+  type Erased,
+  type ErasureOrder,
+} from './erasing.ts'
 import { Groups } from './groups.ts'
 import { holdOf, putHold, releaseHold, type Hold, type HoldCause } from './holds.ts'
 import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
@@ -56,6 +66,7 @@ import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
 import { finishRotation, rotate, type Rotated } from './rotating.ts'
 import { SiteKeyFiles } from './site-keys.ts'
+import { everyTomb } from './tombs.ts'
 import { trailEntries, type Deed } from './trail.ts'
 import { trailPage, type TrailPage, type TrailQuery } from './trail-reading.ts'
 import { walk, type WalkQuery, type WalkStep } from './walk.ts'
@@ -295,8 +306,31 @@ export class Vault implements Disposable {
    *
    * @throws VaultRefusal `VAULT_NOT_FOUND`, `VAULT_HELD`, `VAULT_ERASED`
    */
-  erase(patient: Uuid, about: Parameters<typeof erase>[2]): Promise<Erased> {
-    return this.exclusively(() => erase(this.#context, patient, about))
+  erase(patient: Uuid, order: ErasureOrder): Promise<Erased> {
+    return this.exclusively(() => erase(this.#context, patient, order))
+  }
+
+  /** Erases some objects of a patient: see `eraseObjects`. @throws VaultRefusal `VAULT_HELD` */
+  eraseObjects(
+    patient: Uuid,
+    about: Parameters<typeof eraseObjects>[2],
+  ): Promise<Erased | undefined> {
+    return this.exclusively(() => eraseObjects(this.#context, patient, about))
+  }
+
+  /** What was erased here of these objects. */
+  burials(objects: ReadonlySet<Uuid>): Promise<Burials> {
+    return burialsOf(this.#context, objects)
+  }
+
+  /** All patients who were erased here. */
+  async *everyErased(): AsyncGenerator<Uuid> {
+    for await (const { holder } of everyTomb(this.#context)) yield holder
+  }
+
+  /** Which of these objects are here, not erased, sealed by another site; and who holds each. */
+  foreign(objects: Iterable<Uuid>): Promise<ReadonlyMap<Uuid, readonly Uuid[]>> {
+    return foreignAmong(this.#context, objects)
   }
 
   /** What the erasure of a patient has left, or undefined. */
