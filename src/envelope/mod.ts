@@ -52,6 +52,7 @@ export {
   newDataKey,
   WrapCounter,
   WrappingKey,
+  WRAP_OCTETS,
   WRAPS_MAX,
   WRAPS_PER_KEY_MAX,
   type Wrap,

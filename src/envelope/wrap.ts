@@ -190,8 +190,10 @@ const distinct = (wraps: readonly Wrap[]): boolean =>
 export const WRAPS_PER_KEY_MAX = 2 ** 32
 /** Wraps in one container. */
 export const WRAPS_MAX = 64
+/** Octets of one wrap. */
+export const WRAP_OCTETS = 115
 /** Octets of 64 wraps: 115 each, and the head of the list. */
-export const WRAPS_OCTETS_MAX = 2 + 115 * WRAPS_MAX
+export const WRAPS_OCTETS_MAX = 2 + WRAP_OCTETS * WRAPS_MAX
 export const WRAPS_TAG_OCTETS = 32
 export const WRAP_NONCE_OCTETS = 12
 

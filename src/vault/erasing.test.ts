@@ -370,3 +370,40 @@ test('the words in which an erasure is logged say nothing of the patient', async
     !JSON.stringify(event).includes(id) && !JSON.stringify(event).includes(hex(uuidOctets(id))),
   )
 })
+
+test('where some of a record is erased the rest opens under a new key, to the letter', async () => {
+  const site = await newSite()
+  const { vault, disk } = site
+  const nhs = { system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9990000018' }
+  const { patients } = await vault.importRecords(
+    bundleOf(
+      patient('p', { identifier: [nhs] }),
+      note('l', 'Patient/p', LONG),
+      note('m', 'Patient/p', 'Zugzwang'),
+    ),
+    by,
+  )
+  await vault.importRecords(resource(note('l', 'Patient/p', `${LONG}!`)), by)
+  const before = await textsOf(vault, patients[0])
+  const { object } = await vault.readRecord({ type: 'List', id: 'm' }, by)
+  const heirs: string[] = []
+  const about = { cause: 'wish', actor: 'tester', objects: new Set([object]) } as const
+  const also = (heir: string) => {
+    heirs.push(heir)
+    return []
+  }
+  const erased = await vault.eraseObjects(patients[0], { ...about, also })
+  assert.deepEqual([erased?.objects, heirs.length], [[object], 1])
+  const [heir] = await vault.findPatient(nhs, by)
+  assert.equal(heir, heirs[0])
+  before.delete('List/m')
+  for (const opened of [vault, await site.reopen()]) {
+    assert.deepEqual(await textsOf(opened, heir), before)
+    assert.deepEqual(await faultsOf(opened), [])
+  }
+  assert.equal(blobsOf(disk).length, 2)
+  const texts = [...(await opensWith(site, await siteKeysOf(site)))].join()
+  assert(texts.includes('long enough') && !texts.includes('Zugzwang'))
+  await assert.rejects(vault.readRecord({ type: 'List', id: 'm' }, by), code('VAULT_ERASED'))
+  assert.equal(await vault.eraseObjects(heir, { ...about, also }), undefined)
+})

@@ -23,7 +23,7 @@ import { idIn, numberOf, octetsOf } from './rows.ts'
 import { lookupOfSubject, lookupsOfPatient, nameOf } from './subjects.ts'
 import { db } from './tables.ts'
 import { LOOKUP_FIELDS, type LookupField } from './tags.ts'
-import { traceEntries } from './writing.ts'
+import { trailEntries } from './trail.ts'
 
 /**
  * Gives what stays of a patient's record to a new holder.
@@ -75,7 +75,10 @@ export async function part(
     ),
     ...(await lookupMoves(context, { from: old, to: heir.holder.id, names })),
     ...firstChart(context, heir, entries),
-    ...traceEntries(context, { kind: 'vault.parted', actor: about.actor }, [key, heir]),
+    ...trailEntries(context, { kind: 'vault.parted', actor: about.actor, act: 'erase' }, [
+      { key },
+      { key: heir },
+    ]),
     ...about.also(heir.holder.id),
   ])
   return heir.holder.id
