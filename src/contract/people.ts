@@ -76,6 +76,19 @@ export type RoleChangeView = Static<typeof RoleChangeViewShape>
 /** What a second person shows where no session says who it is. */
 const Proof = Exactly({ login: Text(64, 1), password: Text(256, 1), code: Text(16) })
 
+/** Who is logged in at the console: the operator by a one-time link, or a person. */
+export const ConsoleSessionShape = Exactly({
+  kind: OneOf('operator', 'person'),
+  beganAt: Time,
+  person: Type.Union([
+    Exactly({ person: UuidText, login: Text(64), name: Text(128), roles: Words }),
+    Type.Null(),
+  ]),
+  /** When a second factor was last shown; null for never. */
+  secondFactorAt: Type.Union([Time, Type.Null()]),
+})
+export type ConsoleSessionView = Static<typeof ConsoleSessionShape>
+
 /** An app that may ask for tokens; of the keys, what it registered as a JWK Set. */
 export const AppViewShape = Exactly({
   client: Text(64),

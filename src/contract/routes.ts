@@ -8,7 +8,7 @@ import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
 import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
 import { LinkHistoryShape } from './link-history.ts'
-import { peopleRoutes } from './people.ts'
+import { ConsoleSessionShape, peopleRoutes } from './people.ts'
 import { rawBody, route } from './route.ts'
 import {
   AlarmShape,
@@ -308,7 +308,11 @@ export const siteRoutes = {
     path: '/v1/console/link',
     summary: 'A link to the console, good for ten minutes and once',
     query: none,
-    body: nothing,
+    body: Type.Union([
+      nothing,
+      /** A person whose session it begins, without a password: in the profile `demo` alone. */
+      Exactly({ as: Text(64, 1) }),
+    ]),
     answer: Exactly({ url: Text(256) }),
   }),
   stop: route({
@@ -349,6 +353,19 @@ export const fibreRoutes = {
   }),
 }
 export type FibreRoutes = typeof fibreRoutes
+
+/** What the console asks about its own session. */
+export const consoleRoutes = {
+  session: route({
+    method: 'GET',
+    path: '/v1/session',
+    summary: 'Who is logged in at the console, and with which roles',
+    query: none,
+    body: nothing,
+    answer: ConsoleSessionShape,
+  }),
+}
+export type ConsoleRoutes = typeof consoleRoutes
 
 /** What the console asks of simulated fibres that its daemon may reach. */
 export const labRoutes = {

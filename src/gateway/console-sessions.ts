@@ -1,7 +1,8 @@
 /**
  * Who is logged in at the console: one-time links, and the sessions that they begin.
  *
- * A link is made by whoever reaches the admin socket, is good for ten minutes and once. A session
+ * A link is made by whoever reaches the admin socket, is good for ten minutes and once, and begins a
+ * session of the operator; people begin theirs by signing in. A session
  * ends when nobody has used it for a quarter of an hour, and after twelve hours in any case. Links
  * and cookies are 256 random bits; only their digests are kept.
  *
@@ -11,12 +12,13 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { Clock, RandomSource } from '#base'
+import { assert, type Clock, type RandomSource } from '#base'
+import type { Holder } from '#site'
 import { GatewayRefusal } from './refusal.ts'
 
 export interface ConsoleSession {
-  /** Name of the person or process, as the log shall have it. */
-  readonly actor: string
+  /** Whoever has signed in; undefined for the operator. */
+  readonly holder: Holder | undefined
   readonly beganAt: number
 }
 
@@ -28,8 +30,8 @@ interface Held extends ConsoleSession {
 export class ConsoleSessions {
   readonly #clock: Clock
   readonly #random: RandomSource
-  /** By digest: until when each link is good, oldest first. */
-  readonly #links = new Map<string, number>()
+  /** By digest: until when each link is good, and for whom, oldest first. */
+  readonly #links = new Map<string, { readonly until: number; readonly holder?: Holder }>()
   /** By digest of the cookie, oldest first. */
   readonly #sessions = new Map<string, Held>()
 
@@ -38,11 +40,12 @@ export class ConsoleSessions {
     this.#random = random
   }
 
-  /** A ticket that begins one session. */
-  newTicket(): string {
+  /** A ticket that begins one session: of the operator, unless it is somebody's. */
+  newTicket(holder?: Holder): string {
     this.#forget()
     const ticket = this.#newSecret()
-    this.#links.set(digestOf(ticket), this.#clock.monotonicMs() + TICKET_MS)
+    const until = this.#clock.monotonicMs() + TICKET_MS
+    this.#links.set(digestOf(ticket), { until, ...(holder === undefined ? {} : { holder }) })
     for (const oldest of [...this.#links.keys()].slice(0, -TICKETS_MAX)) this.#links.delete(oldest)
     return ticket
   }
@@ -50,13 +53,34 @@ export class ConsoleSessions {
   /** Begins a session. @returns its cookie. @throws GatewayRefusal `LOGIN_REFUSED` */
   logIn(ticket: string): string {
     this.#forget()
-    if (!this.#links.delete(digestOf(ticket))) {
+    const link = this.#links.get(digestOf(ticket))
+    if (link === undefined) {
       const message = 'This link has been used, or is older than ten minutes'
       throw new GatewayRefusal('LOGIN_REFUSED', message)
     }
-    const cookie = this.#newSecret()
+    this.#links.delete(digestOf(ticket))
+    return this.begin(link.holder)
+  }
+
+  /** Begins a session of somebody who has signed in. @returns its cookie */
+  begin(holder?: Holder): string {
     const now = this.#clock.monotonicMs()
-    const held = { actor: ACTOR, beganAt: this.#clock.now(), beganMs: now, usedMs: now }
+    return this.#keep({ holder, beganAt: this.#clock.now(), beganMs: now, usedMs: now })
+  }
+
+  /**
+   * Goes on with a session whose holder has shown a second factor: under another cookie, so that one
+   * that was seen before is worth nothing after.
+   */
+  renew(cookie: string, holder: Holder): string {
+    const held = this.#sessions.get(digestOf(cookie))
+    assert(held !== undefined, 'a session that is renewed is there')
+    this.#sessions.delete(digestOf(cookie))
+    return this.#keep({ ...held, holder })
+  }
+
+  #keep(held: Held): string {
+    const cookie = this.#newSecret()
     this.#sessions.set(digestOf(cookie), held)
     for (const oldest of [...this.#sessions.keys()].slice(0, -SESSIONS_MAX)) {
       this.#sessions.delete(oldest)
@@ -88,7 +112,7 @@ export class ConsoleSessions {
   /** Drops what has ended. */
   #forget(): void {
     const now = this.#clock.monotonicMs()
-    for (const [link, until] of this.#links) if (until <= now) this.#links.delete(link)
+    for (const [link, { until }] of this.#links) if (until <= now) this.#links.delete(link)
     for (const [cookie, { beganMs, usedMs }] of this.#sessions) {
       const isOver = now - usedMs >= IDLE_MS || now - beganMs >= SESSION_MS
       if (isOver) this.#sessions.delete(cookie)
@@ -98,7 +122,6 @@ export class ConsoleSessions {
 
 const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('base64')
 
-const ACTOR = 'console'
 const SECRET_OCTETS = 32
 const TICKET_MS = 10 * 60_000
 const IDLE_MS = 15 * 60_000

@@ -69,7 +69,10 @@ async function stand(t: TestContext, built = true): Promise<Stand> {
   const log = new MemoryLog()
   const sessions = new ConsoleSessions({ clock: clock.view(), random: seededRandom(1) })
   const listen = { host: '127.0.0.1', port: 0 }
-  const console = await openConsole({ listen, pages, table, handlers, sessions, log })
+  const console = await openConsole({
+    ...{ listen, pages, table, sessions, log },
+    handlersFor: () => handlers,
+  })
   t.after(() => console[Symbol.asyncDispose]())
   return { console, sessions, clock, log, host: console.origin.replace('http://', '') }
 }
@@ -242,7 +245,14 @@ test('an address that is not of this machine is refused', async (t) => {
   const about = await stand(t)
   const { sessions, log } = about
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com']) {
-    const options = { listen: { host, port: 0 }, pages: '', table: {}, handlers: {}, sessions, log }
+    const options = {
+      listen: { host, port: 0 },
+      pages: '',
+      table: {},
+      handlersFor: () => ({}),
+      sessions,
+      log,
+    }
     await assert.rejects(openConsole(options), { code: 'CONFIG_INVALID' }, host)
   }
 })

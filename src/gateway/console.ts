@@ -4,7 +4,8 @@
  * Speaks HTTP, so it listens on this machine alone; from elsewhere it is reached through SSH. What
  * asks the API must hold a session cookie and say so in a header that no page of another origin can
  * send; requests for another host name are refused, so that a name that is pointed here later gains
- * nothing. The API is the admin socket's, route for route: the console can do nothing else.
+ * nothing. The API is the admin socket's, route for route: the operator, who comes by a one-time link,
+ * may ask all of it, people who sign in what their roles allow, and records as FHIR.
  *
  * Does not protect against other accounts of this machine that can read a browser's memory, nor
  * against whoever gets hold of a one-time link within its ten minutes.
@@ -15,10 +16,19 @@
 import { createServer, type Server } from 'node:http'
 import { isIP } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { door, Exactly, noteOf, Text, textOf, type Log } from '#base'
-import type { Handlers } from '#contract'
+import { assert, door, Exactly, noteOf, Text, textOf, type Log } from '#base'
+import { consoleRoutes, type ConsoleSessionView, type Handlers } from '#contract'
+import type { Holder, HolderView } from '#site'
 import { readPages } from './console-files.ts'
-import type { ConsoleSessions } from './console-sessions.ts'
+import {
+  openCode,
+  openSignIn,
+  peopleHere,
+  serveFhir,
+  sessionView,
+  type ConsolePeople,
+} from './console-people.ts'
+import type { ConsoleSession, ConsoleSessions } from './console-sessions.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { BODY_OCTETS_MAX, routeErrorBody, serveRoutes, type AnyTable } from './routes.ts'
@@ -29,9 +39,20 @@ export interface ConsoleOptions<Table extends AnyTable> {
   /** Folder of the built pages. */
   readonly pages: string
   readonly table: Table
-  readonly handlers: Handlers<Table>
+  /** For whoever asks; undefined is the operator. @throws Refusal for whoever may not */
+  readonly handlersFor: (asker: Asking | undefined, route: keyof Table & string) => Handlers<Table>
   readonly sessions: ConsoleSessions
+  /** Left out where nobody can sign in. */
+  readonly people?: ConsolePeople | undefined
+  /** Octets of one request for FHIR. */
+  readonly fhirOctetsMax?: number | undefined
   readonly log: Log
+}
+
+/** A person whose session a request belongs to, as found when it came. */
+export interface Asking {
+  readonly holder: Holder
+  readonly view: HolderView
 }
 
 /** Opens the listener. @throws GatewayRefusal `CONFIG_INVALID`, `ADDRESS_IN_USE` and others */
@@ -51,14 +72,18 @@ export async function openConsole<Table extends AnyTable>(
 export class ConsoleListener implements AsyncDisposable {
   readonly #log: Log
   readonly #sessions: ConsoleSessions
+  readonly #people: ConsolePeople | undefined
   readonly #server: Server
   readonly #web: ReturnType<typeof newWeb>
+  /** Who asks, of requests by people that are under way. */
+  readonly #asking = new WeakMap<FastifyRequest, Asking>()
   #address: TcpAddress | undefined
 
   constructor(options: Omit<ConsoleOptions<AnyTable>, 'listen'>) {
-    const { log, sessions } = options
+    const { log, sessions, people, fhirOctetsMax } = options
     this.#log = log
     this.#sessions = sessions
+    this.#people = people
     this.#server = createServer({ maxHeaderSize: HEADER_OCTETS_MAX, requireHostHeader: false })
     this.#server.maxConnections = CONNECTIONS_MAX
     this.#web = newWeb({
@@ -68,12 +93,24 @@ export class ConsoleListener implements AsyncDisposable {
       log,
       errorBody: routeErrorBody,
     })
-    this.#web.addHook('onRequest', (request, reply, done) => {
-      const refusal = this.#refusalOf(request)
-      if (refusal === undefined) done()
-      else refuse(reply, refusal)
+    this.#web.addHook('onRequest', async (request, reply) => {
+      const refusal = await this.#refusalOf(request)
+      return refusal === undefined ? undefined : refuse(reply, refusal)
     })
-    serveRoutes(this.#web, { ...options, prefix: API })
+    serveRoutes(this.#web, {
+      ...{ table: options.table, log, prefix: API },
+      handlers: (request, route) => options.handlersFor(this.#asking.get(request), route),
+    })
+    serveRoutes(this.#web, {
+      ...{ table: consoleRoutes, log, prefix: API },
+      handlers: (request) => ({ session: () => this.#session(request) }),
+    })
+    if (people !== undefined && fhirOctetsMax !== undefined) {
+      const holderOf = (request: FastifyRequest) => this.#asking.get(request)?.holder
+      serveFhir(this.#web, { people, holderOf, bodyOctetsMax: fhirOctetsMax })
+    }
+    this.#web.post('/sign-in', (request, reply) => this.#signIn(request, reply))
+    this.#web.post('/second-factor', (request, reply) => this.#showFactor(request, reply))
     this.#web.post('/login', (request, reply) => this.#logIn(request, reply))
     this.#web.post('/logout', (request, reply) => this.#logOut(request, reply))
     this.#servePages(options.pages)
@@ -92,8 +129,8 @@ export class ConsoleListener implements AsyncDisposable {
   }
 
   /** Where a person logs in, once: what follows # is not sent to anybody. */
-  newLink(): string {
-    return `${this.origin}/login#${this.#sessions.newTicket()}`
+  newLink(holder?: Holder): string {
+    return `${this.origin}/login#${this.#sessions.newTicket(holder)}`
   }
 
   /** Takes no new connections; what is under way goes on. */
@@ -108,33 +145,75 @@ export class ConsoleListener implements AsyncDisposable {
     await this.#web.close()
   }
 
-  #refusalOf(request: FastifyRequest): GatewayRefusal | undefined {
+  async #refusalOf(request: FastifyRequest): Promise<GatewayRefusal | undefined> {
     const { host, origin } = request.headers
     const own = this.#address === undefined ? [] : namesOf(this.#address)
     const isOurs =
       own.includes(host ?? '') && (origin === undefined || own.includes(hostIn(origin)))
     if (!isOurs) return new GatewayRefusal('REQUEST_INVALID', 'This console has another address')
-    const isPage = request.method === 'GET' && !request.url.startsWith(`${API}/`)
+    const isAsked = ASKED.some((prefix) => request.url.startsWith(prefix))
+    const isPage = request.method === 'GET' && !isAsked
     if (isPage) return undefined
     const asks = request.headers['x-photonward'] ?? (isEvents(request) ? 'poll' : undefined)
     if (asks !== 'use' && asks !== 'poll') {
       return new GatewayRefusal('REQUEST_INVALID', 'Expected the header x-photonward: use or poll')
     }
-    if (request.url === '/login') return undefined
+    if (request.url === '/login' || request.url === '/sign-in') return undefined
     const session = this.#sessions.of(cookieOf(request), asks === 'use')
-    if (session !== undefined) return undefined
+    if (session !== undefined && (await this.#stands(session, request))) return undefined
+    this.#sessions.logOut(cookieOf(request))
     return new GatewayRefusal('LOGIN_NEEDED', 'Nobody is logged in here, or no longer')
   }
 
-  async #logIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  /** Whether whoever holds a session may still come in; notes who it is that asks. */
+  async #stands({ holder }: ConsoleSession, request: FastifyRequest): Promise<boolean> {
+    if (holder === undefined) return true
+    const view = await this.#people?.standing(holder)
+    if (view !== undefined) this.#asking.set(request, { holder, view })
+    return view !== undefined
+  }
+
+  #session(request: FastifyRequest): Promise<ConsoleSessionView> {
+    const session = this.#sessions.of(cookieOf(request), false)
+    assert(session !== undefined, 'a route is asked within a session')
+    return Promise.resolve(sessionView(session, this.#asking.get(request)?.view))
+  }
+
+  /** Begins a session of a person, by password and second factor. */
+  async #signIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      const credentials = openSignIn(jsonOf(request.body))
+      const holder = await peopleHere(this.#people).signIn({ ...credentials, source: request.ip })
+      this.#sessions.logOut(cookieOf(request))
+      return begun(reply, this.#sessions.begin(holder))
+    } catch (error) {
+      this.#log.write('warning', 'console-sign-in-refused', {})
+      return refuse(reply, error)
+    }
+  }
+
+  /** Step-up: shows the second factor anew, for what asks for a fresh one. */
+  async #showFactor(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      const cookie = cookieOf(request)
+      const holder = this.#sessions.of(cookie, true)?.holder
+      if (holder === undefined)
+        throw new GatewayRefusal('LOGIN_NEEDED', 'Sign in as somebody first')
+      const { code } = openCode(jsonOf(request.body))
+      const shown = { code, source: request.ip }
+      const renewed = await peopleHere(this.#people).again(holder, shown)
+      return begun(reply, this.#sessions.renew(cookie, renewed))
+    } catch (error) {
+      return refuse(reply, error)
+    }
+  }
+
+  #logIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     try {
       const { ticket } = openTicket(jsonOf(request.body))
       const cookie = this.#sessions.logIn(ticket)
       this.#log.write('info', 'console-login', {})
-      return await reply
-        .header('set-cookie', `${COOKIE}=${cookie}; ${COOKIE_TERMS}`)
-        .type(JSON_TYPE)
-        .send('{}')
+      return begun(reply, cookie)
     } catch (error) {
       this.#log.write('warning', 'console-login-refused', {})
       return refuse(reply, error)
@@ -159,6 +238,9 @@ export class ConsoleListener implements AsyncDisposable {
     })
   }
 }
+
+const begun = (reply: FastifyReply, cookie: string): FastifyReply =>
+  reply.header('set-cookie', `${COOKIE}=${cookie}; ${COOKIE_TERMS}`).type(JSON_TYPE).send('{}')
 
 function refuse(reply: FastifyReply, error: unknown): FastifyReply {
   const note = noteOf(error)
@@ -203,6 +285,14 @@ const openTicket = door(Exactly({ ticket: Text(64, 1) }), 'login')
 const API = '/api'
 const COOKIE = 'photonward'
 const COOKIE_TERMS = 'Path=/; HttpOnly; SameSite=Strict'
-const STATUS: Readonly<Record<string, number>> = { LOGIN_NEEDED: 401, LOGIN_REFUSED: 403 }
+const ASKED = [`${API}/`, '/fhir/'] as const
+const STATUS: Readonly<Record<string, number>> = {
+  LOGIN_NEEDED: 401,
+  LOGIN_REFUSED: 403,
+  SIGN_IN_ABSENT: 404,
+  ACCESS_SIGN_IN_DENIED: 403,
+  ACCESS_SIGN_IN_TRY_AGAIN: 429,
+  ACCESS_SIGN_IN_BUSY: 503,
+}
 /** Streams of several pages, and what they ask beside. */
 const CONNECTIONS_MAX = 256

@@ -53,6 +53,10 @@ export type GatewayRefusalCode =
   | 'LOGIN_REFUSED'
   /** Nobody is logged in at the console, or no longer. */
   | 'LOGIN_NEEDED'
+  /** A site without records has no people who could sign in. */
+  | 'SIGN_IN_ABSENT'
+  /** The roles of whoever has signed in do not reach this. */
+  | 'ROUTE_FORBIDDEN'
   /** No simulated fibre of that link answers, or the site has no attack lab. */
   | 'FIBRE_UNKNOWN'
   /** A worker thread of a link failed; its session is lost, the next gets a new one. */

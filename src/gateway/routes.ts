@@ -36,7 +36,8 @@ export function serveRoutes<Table extends AnyTable>(
   web: FastifyInstance,
   about: {
     readonly table: Table
-    readonly handlers: Handlers<Table>
+    /** By the request, where it is not all one who asks. What it throws is the answer. */
+    readonly handlers: Handlers<Table> | HandlersFor<Table>
     readonly log: Log
     readonly prefix?: string
   },
@@ -49,7 +50,10 @@ export function serveRoutes<Table extends AnyTable>(
   for (const [name, route] of Object.entries(table)) {
     const served = {
       route,
-      handler: handlers[name] as AnyHandler,
+      handlerFor: (request: FastifyRequest) => {
+        const own = typeof handlers === 'function' ? handlers(request, name) : handlers
+        return own[name] as AnyHandler
+      },
       openQuery: door(route.query, 'parameters'),
       openBody: route.body === rawBody ? (body: unknown) => body : door(route.body, 'body'),
       checkAnswer: door(route.answer, 'answer'),
@@ -68,6 +72,12 @@ export function serveRoutes<Table extends AnyTable>(
 export const routeErrorBody = (status: number, message: string): string =>
   errorJson({ code: CODES[status] ?? 'REQUEST_INVALID', message, facts: {} })
 
+/** The handlers for whoever sends a request to a route. @throws Refusal for whoever may not */
+export type HandlersFor<Table> = (
+  request: FastifyRequest,
+  route: keyof Table & string,
+) => Handlers<Table>
+
 /** A handler as the table's types allow it for any of its routes. */
 type AnyHandler = (
   query: unknown,
@@ -78,7 +88,7 @@ type AnyHandler = (
 /** A route with its shapes compiled. */
 interface Served {
   readonly route: AnyRoute
-  readonly handler: AnyHandler
+  readonly handlerFor: (request: FastifyRequest) => AnyHandler
   readonly openQuery: Door<unknown>
   readonly openBody: Door<unknown>
   readonly checkAnswer: Door<unknown>
@@ -95,7 +105,7 @@ async function perform(
   try {
     const query = served.openQuery(parametersOf(request))
     const body = served.openBody(bodyOf(request, served.route))
-    const answer = served.handler(query, body, gone.signal)
+    const answer = served.handlerFor(request)(query, body, gone.signal)
     if (served.route.stream === true) {
       const wantsEvents = request.headers.accept === EVENTS_TYPE
       return await stream(served, answer, gone, { reply, wantsEvents })

@@ -12,6 +12,7 @@ import {
   chainCheckOf,
   controlErrorBody,
   credentialsIn,
+  mayCall,
   openSite,
   readMaterial,
   readRootKey,
@@ -125,7 +126,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
       listeners: listenersOf({ network, ...open }),
     }),
     onStop: () => void stop('asked by the operator'),
-    newConsoleLink: () => open.console?.newLink(),
+    newConsoleLink: (holder) => open.console?.newLink(holder),
   })
   shutdown.add('timers', 'site', () => site.stop())
   await site.start()
@@ -290,10 +291,19 @@ async function openOperatorConsole(
   const sessions = new ConsoleSessions(ports)
   const { log } = ports
   const pages = join(import.meta.dirname, '../../console/dist')
+  const lab = labHandlers(folder, profile === 'demo' ? consoleFibres : [])
+  const { people } = site
   const console = await openConsole({
-    ...{ listen, pages, sessions, log },
+    ...{ listen, pages, sessions, log, people },
     table: { ...siteRoutes, ...labRoutes },
-    handlers: { ...site.admin, ...labHandlers(folder, profile === 'demo' ? consoleFibres : []) },
+    handlersFor: (asker, route) => {
+      if (asker === undefined) return { ...site.admin, ...lab }
+      if (people !== undefined && mayCall(route, asker.view.roles)) {
+        return { ...people.adminFor(asker.holder), ...lab }
+      }
+      throw new GatewayRefusal('ROUTE_FORBIDDEN', 'None of your roles reaches this')
+    },
+    fhirOctetsMax: site.fhir?.bodyOctetsMax,
   })
   shutdown.addListener('console', console)
   return console

@@ -38,7 +38,7 @@ import type { LinkRunner } from './link-runner.ts'
 import { lifetimeHandlers } from './lifetime-admin.ts'
 import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
-import { peopleHandlers, type Asker } from './people.ts'
+import { byOf, demoHolder, peopleHandlers, type Asker } from './people.ts'
 import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
 
@@ -49,17 +49,18 @@ export const adminHandlers = (
 ): Handlers<SiteRoutes> => {
   const { configuration, ports } = parts.options
   const about = { site: configuration.site, clock: ports.clock }
+  const by = byOf(asker)
   return {
-    ...siteHandlers(parts),
-    ...networkHandlers(parts),
+    ...siteHandlers(parts, by),
+    ...networkHandlers(parts, by),
     ...recordHandlers(parts),
-    ...lifetimeHandlers(() => recordsOf(parts), OPERATOR),
+    ...lifetimeHandlers(() => recordsOf(parts), by),
     ...logHandlers(parts),
     ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
   }
 }
 
-function siteHandlers(parts: SiteParts) {
+function siteHandlers(parts: SiteParts, by: string) {
   const { alarms, options } = parts
   return {
     status: () => statusOf(parts),
@@ -87,7 +88,7 @@ function siteHandlers(parts: SiteParts) {
     switchLink: async ({ link }, { on }) => {
       const { link: subject } = kmeLinkNamed(parts, link) ?? linkNamed(parts, link)
       const edit = { kind: 'enable', subject, isEnabled: on } as const
-      await parts.steering.apply(OPERATOR, () => [edit])
+      await parts.steering.apply(by, () => [edit])
       return { on }
     },
     explainLink: ({ link }) => {
@@ -97,9 +98,12 @@ function siteHandlers(parts: SiteParts) {
     },
     pools: () => Promise.resolve(poolsOf(parts)),
     alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
-    consoleLink: () => {
-      const url = options.newConsoleLink?.()
-      if (url !== undefined) return Promise.resolve({ url })
+    consoleLink: async (_query, wish) => {
+      const { configuration, ports } = options
+      const about = { profile: configuration.profile, clock: ports.clock, audit: parts.audit }
+      const holder = wish && (await demoHolder(recordsOf(parts).desk, wish.as, about))
+      const url = options.newConsoleLink?.(holder ?? undefined)
+      if (url !== undefined) return { url }
       const why = 'The site has no console: set "consoleListener" in photonward.json'
       throw new AdminRefusal('CONSOLE_ABSENT', why)
     },
@@ -110,14 +114,14 @@ function siteHandlers(parts: SiteParts) {
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 
-function networkHandlers(parts: SiteParts) {
+function networkHandlers(parts: SiteParts, by: string) {
   const { compromise, declarations, memory } = parts
   return {
     network: () => Promise.resolve(networkOf(parts)),
     compromise: (_query, { nodes, breaksWrap = false, dryRun = false, cutLast = false }) =>
-      compromise.declare({ nodes, breaksWrap, dryRun, cutLast, actor: OPERATOR }),
+      compromise.declare({ nodes, breaksWrap, dryRun, cutLast, actor: by }),
     pardon: async (_query, { nodes }) => {
-      const standing = await compromise.pardon(nodes, OPERATOR)
+      const standing = await compromise.pardon(nodes, by)
       return { standing: standing.map(declarationView) }
     },
     keyOrigin: async ({ key }) => {

@@ -26,7 +26,7 @@ import { patientsOf } from './fhir-patients.ts'
 import { sessionFor, type Deciding } from './fhir-session.ts'
 
 export interface FhirServiceInput {
-  readonly configuration: Pick<SiteConfiguration, 'fhir' | 'site'>
+  readonly configuration: Pick<SiteConfiguration, 'fhir' | 'site' | 'consoleListener'>
   readonly ports: Pick<Ports, 'clock' | 'random' | 'log' | 'store' | 'disk'>
   readonly vault: Vault
   readonly version: string
@@ -69,16 +69,19 @@ export function newFhir(input: FhirServiceInput): FhirService {
       return caller && sessionFor(deciding, caller)
     },
   })
-  // A site without a listener for FHIR serves nothing that would have to be decided.
-  return { fhir, deciding, ready: configuration.fhir === undefined ? Promise.resolve() : engine }
+  // A site without a listener for FHIR or people serves nothing that would have to be decided.
+  return { fhir, deciding, ready: serves(configuration) ? engine : Promise.resolve() }
 }
+
+const serves = ({ fhir, consoleListener }: FhirServiceInput['configuration']): boolean =>
+  (fhir ?? consoleListener) !== undefined
 
 /** Opens the policies, where there is a listener whose answers they decide. */
 const openPolicies = async (
-  { fhir }: FhirServiceInput['configuration'],
+  configuration: FhirServiceInput['configuration'],
   policies: PolicySources | undefined,
 ): Promise<PolicyEngine> => {
-  if (fhir !== undefined && policies !== undefined) return await openPolicyEngine(policies)
+  if (serves(configuration) && policies !== undefined) return await openPolicyEngine(policies)
   const message = 'Expected policies that say who may ask the FHIR server'
   throw new AccessRefusal('ACCESS_POLICY_INVALID', message)
 }

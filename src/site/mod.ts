@@ -59,6 +59,9 @@ export {
 } from './material.ts'
 export type { PolicySources } from '#access'
 export { siteMigrations } from './migrations.ts'
+export { mayCall, ROUTE_ROLES, type AdminRoute } from './rights.ts'
+export type { Holder } from './people.ts'
+export { SignedInPeople, type HolderView } from './signed-in.ts'
 export { askPeerClock, type PeerClock } from './peer-clock.ts'
 export {
   createPreShared,

@@ -21,6 +21,7 @@ import {
   type AskedChange,
   type OnceOnly,
   type Person,
+  type SignedIn,
 } from '#access'
 import type { AuditTrail } from '#audit'
 import type { AppView, Handlers, peopleRoutes, PersonView, RoleChangeView } from '#contract'
@@ -41,6 +42,15 @@ export interface PeopleDesk {
 export type Asker =
   | { readonly kind: 'operator' }
   | { readonly kind: 'person'; readonly id: string; readonly secondFactorAt?: EpochMs }
+
+/** Whose session it is, as the host keeps it. */
+export interface Holder {
+  readonly id: string
+  /** Of the person when the session began: another one ends it. */
+  readonly epoch: number
+  readonly beganAt: EpochMs
+  readonly secondFactorAt?: EpochMs
+}
 
 /** @param key   32 octets for all that is kept of people; the desk's from here */
 export function openPeople(input: {
@@ -178,7 +188,8 @@ async function secondOf(
   throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', STALE)
 }
 
-const byOf = (asker: Asker): string => (asker.kind === 'operator' ? OPERATOR : asker.id)
+/** As whom the log knows whoever asks. */
+export const byOf = (asker: Asker): string => (asker.kind === 'operator' ? OPERATOR : asker.id)
 
 function limitOf(text: string): number {
   const limit = Number(text)
@@ -216,3 +227,30 @@ const SOCKET = 'admin socket'
 const STALE = 'Show a second factor first, not longer than five minutes ago'
 const FRESH_MS = 5 * 60_000
 const LIMIT_MAX = 1000
+
+/** The session of somebody who has just signed in. */
+export const holderOf = ({ person, at, secondFactorAt }: SignedIn): Holder => ({
+  ...{ id: person.id, epoch: person.epoch, beganAt: at },
+  ...(secondFactorAt === undefined ? {} : { secondFactorAt }),
+})
+
+/**
+ * A session without a password, for invented patients: in the profile `demo` alone.
+ *
+ * @throws AccessRefusal `ACCESS_SIGN_IN_DENIED`, `ACCESS_PERSON_UNKNOWN`
+ */
+export async function demoHolder(
+  { people }: PeopleDesk,
+  name: string,
+  about: { readonly profile: string; readonly clock: Ports['clock']; readonly audit: AuditTrail },
+): Promise<Holder> {
+  if (about.profile !== 'demo') {
+    const why = 'Only a site of the profile demo lets anybody in without a password'
+    throw new AccessRefusal('ACCESS_SIGN_IN_DENIED', why)
+  }
+  const person = await people.named(name)
+  const at = about.clock.now()
+  const event = { kind: 'people.signed-in', at, actor: person.id, facts: { demo: true } }
+  await about.audit.record(event)
+  return holderOf({ person, at, secondFactorAt: at })
+}

@@ -57,6 +57,8 @@ import { PreShared } from './pre-shared-store.ts'
 import { type NetworkMap } from './network-map.ts'
 import { policyOf } from './policy.ts'
 import type { Records, RecordsInput } from './records.ts'
+import type { Holder } from './people.ts'
+import { SignedInPeople } from './signed-in.ts'
 import { relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
 import type { KmeLink } from './kme-link.ts'
@@ -83,8 +85,8 @@ export interface SiteOptions {
   readonly surroundings: () => Surroundings
   /** Asked to end the process in good order. */
   readonly onStop: () => void
-  /** A one-time link to the console; left out where there is none. */
-  readonly newConsoleLink?: () => string | undefined
+  /** A one-time link to the console, perhaps for somebody; left out where there is none. */
+  readonly newConsoleLink?: (holder?: Holder) => string | undefined
 }
 
 export interface Surroundings {
@@ -124,6 +126,8 @@ export interface SiteParts {
 export class Site {
   readonly parts: SiteParts
   readonly admin: Handlers<SiteRoutes>
+  /** For people who sign in at the console; none at a trusted node. */
+  readonly people: SignedInPeople | undefined
   /** ETSI GS QKD 014, for the north listener. */
   readonly north: HttpHandler
   /** FHIR R4, for its listener; none at a trusted node. */
@@ -142,6 +146,7 @@ export class Site {
   constructor(parts: SiteParts) {
     this.parts = parts
     this.admin = adminHandlers(parts)
+    this.people = parts.records && new SignedInPeople(parts)
     this.north = (request) => parts.kme.handle(request)
     const { configuration, ports } = parts.options
     this.fhir = parts.records?.fhir

@@ -13,6 +13,7 @@ import { makeFhirSite } from '../support/fhir-site.ts'
 import { NeedleSearch } from '../support/needles.ts'
 import { photonward } from '../support/processes.ts'
 import { readable } from '../support/readable.ts'
+import { secretOf } from '../support/totp.ts'
 
 const PASSWORDS = { ada: 'correct horse battery', bob: 'staple of the ward' } as const
 
@@ -101,12 +102,3 @@ test('people are added, given roles by two, remembered and ended by the command 
   assert(history.some(({ what, by }) => what === 'roles' && by === ada.person))
   assert.deepEqual(history.at(-1)?.what, 'ended')
 })
-
-/** The secret in what an authenticator app reads. */
-function secretOf(uri: string): Uint8Array {
-  const letters = /secret=([A-Z2-7]+)/.exec(uri)?.[1] ?? ''
-  const bits = Array.from(letters, (letter) =>
-    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
-  ).join('')
-  return Uint8Array.from(bits.match(/.{8}/g) ?? [], (octet) => Number.parseInt(octet, 2))
-}

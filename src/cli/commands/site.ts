@@ -32,9 +32,12 @@ export function addSiteCommands(program: Command, powers: ExplainPowers & PskPow
   program
     .command('console')
     .description(siteRoutes.consoleLink.summary)
-    .action(async () => {
+    .option('--as <person>', 'for a person, without a password: in the profile demo alone')
+    .action(async ({ as }: { as?: string }) => {
       const { out, site } = context()
-      out.data(await site().call('consoleLink', {}, null), ({ url }) => url)
+      const link = await site().call('consoleLink', {}, as === undefined ? null : { as })
+      if (as !== undefined) out.say(`Demo: whoever opens this is ${as}, without a password`)
+      out.data(link, ({ url }) => url)
     })
   program
     .command('stop')

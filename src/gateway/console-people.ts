@@ -1,0 +1,116 @@
+/**
+ * People at the console: signing in, what a session may ask, and FHIR on the console's own origin.
+ *
+ * A session of the operator (by a one-time link) asks every admin route and no record; that of a
+ * person asks what the roles allow, and records as FHIR, where every answer is decided. What changes
+ * anything has to bear a header that no page of another origin can send.
+ *
+ * @module
+ */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { door, Exactly, Text, type HttpRequest, type HttpResponse } from '#base'
+import type { ConsoleSessionView } from '#contract'
+import type { Holder, HolderView } from '#site'
+import type { ConsoleSession } from './console-sessions.ts'
+import { GatewayRefusal } from './refusal.ts'
+
+/** A request for FHIR, with its headers. */
+export interface ConsoleFhirRequest extends HttpRequest {
+  readonly header: (name: string) => string | undefined
+}
+
+/** What the site knows of people: `SignedInPeople`. */
+export interface ConsolePeople {
+  signIn(credentials: {
+    readonly login: string
+    readonly password: string
+    readonly code: string
+    readonly source: string
+  }): Promise<Holder>
+  again(holder: Holder, shown: { readonly code: string; readonly source: string }): Promise<Holder>
+  standing(holder: Holder): Promise<HolderView | undefined>
+  fhirFor(holder: Holder, request: ConsoleFhirRequest): Promise<HttpResponse>
+}
+
+/** What a page is told of its session. @param view   of the person who holds it */
+export function sessionView(
+  { holder, beganAt }: ConsoleSession,
+  view: HolderView | undefined,
+): ConsoleSessionView {
+  if (holder === undefined || view === undefined) {
+    return { kind: 'operator', beganAt, person: null, secondFactorAt: null }
+  }
+  const { secondFactorAt = null } = holder
+  return { kind: 'person', beganAt, person: { ...view, roles: [...view.roles] }, secondFactorAt }
+}
+
+/** Serves FHIR to people; the session of a request was found good before. */
+export function serveFhir(
+  web: FastifyInstance,
+  options: {
+    readonly people: ConsolePeople
+    /** Undefined for the operator. */
+    readonly holderOf: (request: FastifyRequest) => Holder | undefined
+    readonly bodyOctetsMax: number
+  },
+): void {
+  const { people, holderOf, bodyOctetsMax: bodyLimit } = options
+  web.all('/fhir/*', { bodyLimit }, async (request, reply) => {
+    const holder = holderOf(request)
+    if (holder === undefined) {
+      return await send(reply, { status: 403, headers: { 'content-type': FHIR }, body: OPERATOR })
+    }
+    return await send(reply, await people.fhirFor(holder, requestOf(request)))
+  })
+}
+
+function requestOf({ raw, body }: FastifyRequest): ConsoleFhirRequest {
+  const [path, ...query] = (raw.url ?? '/').split('?')
+  return {
+    method: raw.method ?? 'GET',
+    path,
+    query: new URLSearchParams(query.join('?')),
+    contentType: raw.headers['content-type'],
+    body: body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(0),
+    client: undefined,
+    header: (name) => {
+      const value = raw.headers[name]
+      return typeof value === 'string' ? value : undefined
+    },
+  }
+}
+
+function send(reply: FastifyReply, { status, headers, body }: HttpResponse): FastifyReply {
+  reply.code(status).headers({ ...headers })
+  return body.length === 0
+    ? reply.send()
+    : reply.send(typeof body === 'string' ? body : bufferOf(body))
+}
+
+const bufferOf = (octets: Uint8Array): Buffer =>
+  Buffer.from(octets.buffer, octets.byteOffset, octets.length)
+
+/** What somebody types to sign in. @throws ShapeRefusal */
+export const openSignIn = door(
+  Exactly({ login: Text(64, 1), password: Text(512, 1), code: Text(16) }),
+  'sign-in',
+)
+export const openCode = door(Exactly({ code: Text(16, 1) }), 'second factor')
+
+/** @throws GatewayRefusal `SIGN_IN_ABSENT` where a site has no people */
+export function peopleHere(people: ConsolePeople | undefined): ConsolePeople {
+  if (people !== undefined) return people
+  throw new GatewayRefusal('SIGN_IN_ABSENT', 'Nobody signs in here: a trusted node has no people')
+}
+
+const FHIR = 'application/fhir+json; charset=utf-8'
+const OPERATOR = JSON.stringify({
+  resourceType: 'OperationOutcome',
+  issue: [
+    {
+      ...{ severity: 'error', code: 'forbidden' },
+      diagnostics: 'The operator reads no records: sign in as somebody who may',
+    },
+  ],
+})

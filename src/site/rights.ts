@@ -1,0 +1,82 @@
+/**
+ * Which roles may call which route of the admin API, for people who have signed in.
+ *
+ * Least privilege: a route that is not said for a role is closed to it, and whoever has no such role
+ * sees nothing of how the site runs. Nobody gets at records by these routes: they are read as FHIR,
+ * where every answer is decided. What remains (importing files, erasing, changing keys, ending the daemon) is the
+ * operator's, at the admin socket.
+ *
+ * @module
+ */
+
+import type { Role } from '#access'
+import type { LabRoutes, SiteRoutes } from '#contract'
+
+/** Whether somebody with these roles may call a route. */
+export const mayCall = (route: AdminRoute, roles: readonly string[]): boolean =>
+  ROUTE_ROLES[route].some((role) => roles.includes(role))
+
+export type AdminRoute = keyof SiteRoutes | keyof LabRoutes
+
+const RUNS = ['administrator', 'qkd-operator', 'security-analyst', 'auditor'] as const
+const LINKS = ['qkd-operator'] as const
+const KEYS = [...LINKS, 'crypto-officer-a', 'crypto-officer-b'] as const
+const WATCHES = ['privacy-officer', 'auditor', 'security-analyst'] as const
+const USERS = ['user-administrator'] as const
+const SEES_USERS = [...USERS, 'privacy-officer', 'auditor'] as const
+const NOBODY = [] as const
+
+/** Every route, with the roles that it is open to. */
+export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
+  status: [...RUNS, 'crypto-officer-a', 'crypto-officer-b', 'privacy-officer'],
+  links: RUNS,
+  watchLinks: RUNS,
+  network: RUNS,
+  compromise: ['security-analyst'],
+  pardon: ['security-analyst'],
+  explainLink: RUNS,
+  linkHistory: RUNS,
+  alignLink: LINKS,
+  releaseLink: LINKS,
+  switchLink: LINKS,
+  pools: [...RUNS, ...KEYS],
+  keyOrigin: [...KEYS, 'security-analyst', 'auditor'],
+  importRecords: NOBODY,
+  patients: NOBODY,
+  findPatient: NOBODY,
+  items: NOBODY,
+  readRecord: NOBODY,
+  send: NOBODY,
+  transfers: WATCHES,
+  transfer: WATCHES,
+  entries: WATCHES,
+  verify: WATCHES,
+  receipt: WATCHES,
+  alarms: [...RUNS, 'privacy-officer'],
+  erase: NOBODY,
+  erasure: NOBODY,
+  hold: NOBODY,
+  holdOf: NOBODY,
+  rotateSiteKey: NOBODY,
+  consoleLink: NOBODY,
+  stop: NOBODY,
+  fibres: LINKS,
+  attackFibre: LINKS,
+  people: SEES_USERS,
+  person: SEES_USERS,
+  addPerson: USERS,
+  describePerson: USERS,
+  changeRoles: USERS,
+  setPersonState: USERS,
+  setPassword: USERS,
+  addTotp: USERS,
+  proveFactor: USERS,
+  removeFactor: USERS,
+  delegate: USERS,
+  roleChanges: SEES_USERS,
+  agreeToChange: USERS,
+  refuseChange: USERS,
+  apps: ['administrator', 'auditor'],
+  addApp: ['administrator'],
+  removeApp: ['administrator'],
+}
