@@ -185,7 +185,7 @@ export class ConsoleListener implements AsyncDisposable {
       const credentials = openSignIn(jsonOf(request.body))
       const holder = await peopleHere(this.#people).signIn({ ...credentials, source: request.ip })
       this.#sessions.logOut(cookieOf(request))
-      return begun(reply, this.#sessions.begin(holder))
+      return await begun(reply, this.#sessions.begin(holder))
     } catch (error) {
       this.#log.write('warning', 'console-sign-in-refused', {})
       return refuse(reply, error)
@@ -202,7 +202,7 @@ export class ConsoleListener implements AsyncDisposable {
       const { code } = openCode(jsonOf(request.body))
       const shown = { code, source: request.ip }
       const renewed = await peopleHere(this.#people).again(holder, shown)
-      return begun(reply, this.#sessions.renew(cookie, renewed))
+      return await begun(reply, this.#sessions.renew(cookie, renewed))
     } catch (error) {
       return refuse(reply, error)
     }

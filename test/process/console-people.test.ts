@@ -15,6 +15,13 @@ import { secretOf } from '../support/totp.ts'
 const PASSWORD = 'correct horse battery'
 const USE = { 'x-photonward': 'use' }
 
+interface Asked {
+  readonly cookie?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly method?: string
+  readonly body?: string
+}
+
 async function startConsole(t: TestContext, profile: 'demo' | 'production') {
   const { site } = await makeFhirSite(t, { clients: { 'bristol.ward': 'write' }, profile })
   const [port] = await freePorts(1)
@@ -22,11 +29,8 @@ async function startConsole(t: TestContext, profile: 'demo' | 'production') {
   await site.daemon.start()
   const { admin } = site
   const origin = `http://127.0.0.1:${port}`
-  const ask = (path: string, init: RequestInit & { cookie?: string } = {}) =>
-    fetch(origin + path, {
-      ...init,
-      headers: { ...USE, ...(init.cookie && { cookie: init.cookie }), ...init.headers },
-    })
+  const ask = (path: string, { cookie, headers, ...init }: Asked = {}) =>
+    fetch(origin + path, { ...init, headers: { ...USE, ...(cookie && { cookie }), ...headers } })
   const post = (path: string, body: unknown, cookie?: string) =>
     ask(path, { method: 'POST', body: JSON.stringify(body), ...(cookie && { cookie }) })
   const add = async (login: string, role: string, references: string[] = []) => {
