@@ -58,6 +58,8 @@ async function exchange(
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const call = request({
     socketPath,
+    // A connection that is kept may have been closed by the daemon while we were busy.
+    agent: false,
     method,
     path: requestPath(path, query),
     headers: {
