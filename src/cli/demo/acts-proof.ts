@@ -1,14 +1,15 @@
-/** Acts 6 and 7 of the demo: the eavesdropper, and the proof. @module */
+/** Acts 6 and 8 of the demo: the eavesdropper, and the proof. @module */
 
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { FindingView, LinkView } from '#contract'
+import type { FindingView } from '#contract'
 import { percent, style } from '../output.ts'
 import { failed } from './acts-keys.ts'
 import { protectionOf, sendAndFollow } from './acts-records.ts'
-import { linkLines, linkOf, type Play } from './play.ts'
-import { sleep, type SitePlayer } from './troupe.ts'
+import { type Play } from './play.ts'
+import { watchLink } from './watch.ts'
+import type { SitePlayer } from './troupe.ts'
 
 /** Eve measures every photon and sends on what she saw. */
 export async function eavesdrop(play: Play): Promise<void> {
@@ -17,13 +18,13 @@ export async function eavesdrop(play: Play): Promise<void> {
   stage.command(`photonward attack run intercept-resend --fibre ${fibre.folder}`)
   const begun = performance.now()
   await fibre.admin.call('attack', {}, { kind: 'intercept-resend', fraction: 1 })
-  await watch(play, ({ state }) => state === 'suspended')
+  await watchLink(play, ({ state }) => state === 'suspended')
   seen.secondsToAlarm = (performance.now() - begun) / 1000
   const { alarms } = await bristol.admin.call('status', {}, null)
   for (const alarm of alarms.filter(({ kind }) => kind.startsWith('link.'))) {
     stage.cross(`${style.red('ALARM')} ${alarm.message}`)
   }
-  const attacked = await watch(play, ({ qber }) => (qber ?? 0) > 0.2)
+  const attacked = await watchLink(play, ({ qber }) => (qber ?? 0) > 0.2)
   seen.qberAttacked = attacked.qber ?? 0
   stage.tick(
     `QBER ${percent(seen.qberHonest)} → ${percent(seen.qberAttacked)}; blocks are discarded, keys of the link wait`,
@@ -31,16 +32,15 @@ export async function eavesdrop(play: Play): Promise<void> {
   const [first, second] = seen.patients
   const waiting = await sendAndFollow(
     play,
-    second,
-    'require-quantum',
+    { patient: second, mode: 'require-quantum' },
     ({ reason }) => reason !== '',
   )
   stage.tick(`require-quantum waits: ${waiting.reason}`)
-  const marked = await sendAndFollow(play, first, 'prefer-quantum')
+  const marked = await sendAndFollow(play, { patient: first, mode: 'prefer-quantum' })
   stage.tick(`prefer-quantum goes, marked: ${protectionOf(marked)}`)
   stage.command(`photonward attack stop --fibre ${fibre.folder}`)
   await fibre.admin.call('attack', {}, { kind: 'none', fraction: 0 })
-  await watch(play, ({ state }) => state === 'running')
+  await watchLink(play, ({ state }) => state === 'running')
   stage.tick('Eve has left; three sound blocks in a row, and keys are served again')
   const { transfer } = waiting
   const ask = () => bristol.admin.call('transfer', { transfer }, null)
@@ -56,9 +56,9 @@ export async function eavesdrop(play: Play): Promise<void> {
 
 /** Everything is verified; then single octets are changed in a copy, and found. */
 export async function prove(play: Play): Promise<void> {
-  const { stage, troupe, bristol, cambridge, seen } = play
-  stage.act(7, 'Prove', 'the logs of both sites, cosigned by each other')
-  for (const site of [bristol, cambridge]) {
+  const { stage, troupe, bristol, cambridge, ipswich, seen } = play
+  stage.act(8, 'Prove', 'the logs of the hospitals, cosigned by each other')
+  for (const site of [bristol, cambridge, ipswich]) {
     const status = () => site.admin.call('status', {}, null)
     await troupe.until(site, 'the cosignature', status, (one) =>
       one.witnesses.some(({ size }) => size > 0 && size >= one.checkpointSize - 1),
@@ -114,27 +114,6 @@ async function sumOf(findings: AsyncIterable<FindingView>) {
   return { faults, checked }
 }
 
-/** Shows the link until it is as wanted. */
-async function watch(play: Play, enough: (link: LinkView) => boolean): Promise<LinkView> {
-  const { stage, bristol, fibre, troupe } = play
-  const link = await troupe.until(
-    bristol,
-    'a change of the link',
-    async () => {
-      const link = await linkOf(bristol)
-      const [pool] = await bristol.admin.call('pools', {}, null)
-      const { pulsesPerSecond, clockHz } = await fibre.admin.call('fibre', {}, null)
-      stage.live(linkLines(link, pool.availableKeys, pulsesPerSecond / clockHz))
-      await sleep(LOOK_MS)
-      return link
-    },
-    enough,
-    90,
-  )
-  stage.settle()
-  return link
-}
-
 /** Flips one bit in the middle of a column of one row. */
 function flip(folder: string, table: string, column: string): void {
   const database = new DatabaseSync(join(folder, 'state.db'))
@@ -153,4 +132,3 @@ const CHANGES: readonly { readonly what: string; readonly change: (folder: strin
   { what: 'the log', change: (folder) => flip(folder, 'audit_entry', 'leaf') },
   { what: 'a key block', change: (folder) => flip(folder, 'keystore_segment', 'sealed') },
 ]
-const LOOK_MS = 400

@@ -20,7 +20,10 @@ export async function sealRecords(play: Play): Promise<void> {
     const outcome = await bristol.admin.call('importRecords', {}, octets)
     seen.resources += outcome.written
     milliseconds += outcome.milliseconds
-    for (const patient of outcome.patients) patients.add(patient)
+    for (const patient of outcome.patients) {
+      patients.add(patient)
+      play.charts.set(patient, octets)
+    }
     for (const text of await powers.textsIn(octets)) texts.add(text)
   }
   seen.patients = [...patients]
@@ -43,7 +46,7 @@ export async function exchangeRecords(play: Play): Promise<void> {
   const { stage, bristol, cambridge, seen } = play
   stage.act(5, 'Exchange', 'a whole record, sealed and signed, exactly once, with a receipt')
   const [first, second] = seen.patients
-  const sent = await sendAndFollow(play, first, 'require-quantum')
+  const sent = await sendAndFollow(play, { patient: first, mode: 'require-quantum' })
   seen.transfers++
   stage.tick(`${String(sent.items)} items delivered: ${protectionOf(sent)}`)
   const there = await patientAt(cambridge, sent)
@@ -55,28 +58,32 @@ export async function exchangeRecords(play: Play): Promise<void> {
   stage.note(
     `item ${item.object}: ${item.protection === null ? '?' : protectionWords(item.protection)}`,
   )
-  const again = await sendAndFollow(play, first, 'require-quantum')
+  const again = await sendAndFollow(play, { patient: first, mode: 'require-quantum' })
   const count = (await cambridge.admin.call('status', {}, null)).items
   stage.tick(`sent once more: delivered, and still ${String(count)} items at Cambridge`)
   if (again.state !== 'delivered' || count !== sent.items) throw failed('a record was doubled')
-  await sendAndFollow(play, second, undefined)
+  await sendAndFollow(play, { patient: second })
   seen.transfers += 2
+}
+
+/** Whose record goes from Bristol to which site, and how. */
+export interface Sent {
+  readonly patient: string
+  /** Left out: Cambridge. */
+  readonly to?: SitePlayer
+  /** Left out: what the site's policy says. */
+  readonly mode?: ModeName
 }
 
 /** Sends and waits for the receipt, or for whatever `enough` says. */
 export async function sendAndFollow(
   { troupe, bristol, cambridge }: Play,
-  patient: string,
-  mode: ModeName | undefined,
+  { patient, to = cambridge, mode }: Sent,
   enough: (transfer: TransferView) => boolean = ({ state }) =>
     state === 'delivered' || state === 'refused',
 ): Promise<TransferView> {
-  const to = cambridge.name
-  const begun = await bristol.admin.call(
-    'send',
-    {},
-    mode === undefined ? { patient, to } : { patient, to, mode },
-  )
+  const wish = { patient, to: to.name }
+  const begun = await bristol.admin.call('send', {}, mode === undefined ? wish : { ...wish, mode })
   const { transfer } = begun
   const ask = () => bristol.admin.call('transfer', { transfer }, null)
   return troupe.until(bristol, 'the transfer', ask, enough)
@@ -86,7 +93,7 @@ export const protectionOf = ({ protection }: TransferView): string =>
   protection === null ? 'not protected yet' : protectionWords(protection)
 
 /** The patient's reference at the receiving site. */
-async function patientAt(site: SitePlayer, { transfer }: TransferView): Promise<string> {
+export async function patientAt(site: SitePlayer, { transfer }: TransferView): Promise<string> {
   const { patient } = await site.admin.call('transfer', { transfer }, null)
   if (patient === null) throw new Error('The transfer has not arrived')
   return patient
@@ -100,7 +107,7 @@ async function opened(site: SitePlayer, patient: string): Promise<readonly strin
   return resources.toSorted()
 }
 
-async function itemsAt(site: SitePlayer, patient: string): Promise<readonly ItemView[]> {
+export async function itemsAt(site: SitePlayer, patient: string): Promise<readonly ItemView[]> {
   const items: ItemView[] = []
   for await (const item of site.admin.stream('items', { patient }, null)) items.push(item)
   return items

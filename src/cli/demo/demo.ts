@@ -1,5 +1,5 @@
 /**
- * The demo: two hospitals on one machine, from nothing to proof, in seven acts.
+ * The demo: three hospitals and a trusted node on one machine, from nothing to proof, in eight acts.
  *
  * Does only what an operator could do by commands: it starts the same daemons and talks to them
  * over the same sockets. Every figure it shows was just measured; what does not hold stops it.
@@ -13,9 +13,12 @@ import { join, resolve } from 'node:path'
 import type { DemoOptions, Powers } from '../commands/setup.ts'
 import { EXIT } from '../exit.ts'
 import { percent, scaled, type Output } from '../output.ts'
-import { enrol, growKeys, serveKeys } from './acts-keys.ts'
+import { enrol } from './act-enrol.ts'
+import { growKeys, serveKeys } from './acts-keys.ts'
+import { useNetwork } from './act-network.ts'
 import { eavesdrop, prove } from './acts-proof.ts'
 import { exchangeRecords, sealRecords } from './acts-records.ts'
+import { LINKS, SITES } from './cast.ts'
 import type { Play } from './play.ts'
 import { Stage } from './stage.ts'
 import { freePorts } from './ports.ts'
@@ -53,25 +56,20 @@ async function castOf(
   options: DemoOptions,
   powers: Powers,
   about: { readonly stage: Stage; readonly troupe: Troupe; readonly folder: string },
-): Promise<Play & { readonly ports: readonly number[] }> {
+): Promise<Play> {
   const { folder } = about
-  const [bristolPeer, cambridgePeer, fibrePort, ...others] = await freePorts(7)
-  const [bristolNorth, cambridgeNorth, bristolConsole, cambridgeConsole] = others
+  const ports = await freePorts(3 * SITES.length + LINKS.length)
+  const [bristol, london, cambridge, ipswich] = SITES.map(({ site, kind }, at) => {
+    const [peerPort, northPort, consolePort] = ports.slice(3 * at)
+    return { ...sitePlayer(site, join(folder, site), northPort), kind, peerPort, consolePort }
+  })
+  const [fibre, ...chain] = LINKS.map(({ a, b, clockHz }, at) => {
+    const port = ports[3 * SITES.length + at]
+    return { ...fibrePlayer(join(folder, 'fibres', `${a}-${b}`)), a, b, clockHz, port }
+  })
   return {
-    options,
-    powers,
-    ...about,
-    authority: join(folder, 'authority'),
-    bristol: {
-      ...sitePlayer('bristol', join(folder, 'bristol'), bristolNorth),
-      consolePort: bristolConsole,
-    },
-    cambridge: {
-      ...sitePlayer('cambridge', join(folder, 'cambridge'), cambridgeNorth),
-      consolePort: cambridgeConsole,
-    },
-    fibre: fibrePlayer(join(folder, 'fibre')),
-    ports: [bristolPeer, cambridgePeer, fibrePort],
+    ...{ options, powers, ...about, authority: join(folder, 'authority') },
+    ...{ bristol, london, cambridge, ipswich, fibre, chain, charts: new Map() },
     seen: {
       secretBits: 0,
       qberHonest: 0,
@@ -81,6 +79,8 @@ async function castOf(
       patients: [],
       strings: 0,
       transfers: 0,
+      relayed: 0,
+      exposed: 0,
       entries: 0,
       faultsPlanted: 0,
       faultsFound: 0,
@@ -90,24 +90,26 @@ async function castOf(
   }
 }
 
-async function perform(play: Play & { readonly ports: readonly number[] }): Promise<void> {
+async function perform(play: Play): Promise<void> {
   const { stage } = play
   stage.title(
-    'PhotonWard: two hospitals exchange a patient’s record under keys grown from photons',
+    'PhotonWard: hospitals exchange patients’ records under keys grown from photons',
     'simulated optics, invented patients; everything else is the real path',
   )
-  await enrol(play, play.ports)
+  await enrol(play)
   await growKeys(play)
   await serveKeys(play)
   await sealRecords(play)
   await exchangeRecords(play)
   await eavesdrop(play)
+  await useNetwork(play)
   await prove(play)
   summary(play)
 }
 
 function summary({ stage, seen }: Play): void {
   const { qberHonest, qberAttacked, secondsToAlarm, patients, faultsFound, faultsPlanted } = seen
+  const { relayed, exposed } = seen
   stage.box('What you have seen', [
     ['keys', `${scaled(seen.secretBits, 'bit')} grown in real time, QBER ${percent(qberHonest)}`],
     [
@@ -123,6 +125,10 @@ function summary({ stage, seen }: Play): void {
       `caught ${secondsToAlarm.toFixed(1)} s after she began, at QBER ${percent(qberAttacked)}`,
     ],
     [
+      'network',
+      `${String(relayed)} transfers under relayed keys; ${String(exposed)} rest on less since London was declared`,
+    ],
+    [
       'proof',
       `${String(seen.entries)} log entries verified; ${String(faultsFound)} of ${String(faultsPlanted)} forgeries found`,
     ],
@@ -136,9 +142,9 @@ function summary({ stage, seen }: Play): void {
 
 /** Leaves everything running until the audience has seen enough. */
 async function linger(play: Play, interrupted: Promise<never>): Promise<void> {
-  const { stage, bristol, cambridge, fibre } = play
+  const { stage, bristol, cambridge, ipswich, fibre } = play
   stage.line('')
-  for (const { name, admin } of [bristol, cambridge]) {
+  for (const { name, admin } of [bristol, cambridge, ipswich]) {
     const { url } = await admin.call('consoleLink', {}, null)
     stage.line(`   Console of ${name}, for ten minutes and once: ${url}`)
   }
@@ -146,6 +152,7 @@ async function linger(play: Play, interrupted: Promise<never>): Promise<void> {
   stage.command(`./photonward --site ${bristol.folder} link watch`)
   stage.command(`./photonward --site ${cambridge.folder} record list`)
   stage.command(`./photonward attack run intercept-resend --fibre ${fibre.folder} --fraction 0.5`)
+  stage.command(`./photonward --site ${bristol.folder} network status`)
   stage.command(`./photonward --site ${bristol.folder} audit tail`)
   stage.line('   Ctrl-C ends it.')
   await interrupted

@@ -4,12 +4,26 @@
  * @module
  */
 
-import type { LinkView } from '#contract'
+import type { LinkView, PoolView } from '#contract'
 import { bar, percent, scaled, style } from '../output.ts'
 import { stateWord } from '../views.ts'
 import type { DemoOptions, Powers } from '../commands/setup.ts'
 import type { Stage } from './stage.ts'
 import type { FibrePlayer, SitePlayer, Troupe } from './troupe.ts'
+
+/** A site, with what it is founded with. */
+export interface PlayedSite extends SitePlayer {
+  readonly kind: 'hospital' | 'trusted-node'
+  readonly peerPort: number
+}
+
+/** A fibre, with what it is laid with. */
+export interface PlayedFibre extends FibrePlayer {
+  readonly a: string
+  readonly b: string
+  readonly clockHz: number | undefined
+  readonly port: number
+}
 
 export interface Play {
   readonly options: DemoOptions
@@ -18,9 +32,16 @@ export interface Play {
   readonly troupe: Troupe
   readonly folder: string
   readonly authority: string
-  readonly bristol: SitePlayer
-  readonly cambridge: SitePlayer
-  readonly fibre: FibrePlayer
+  readonly bristol: PlayedSite
+  readonly london: PlayedSite
+  readonly cambridge: PlayedSite
+  readonly ipswich: PlayedSite
+  /** Joins Bristol and Cambridge. */
+  readonly fibre: PlayedFibre
+  /** The others, which run in one process. */
+  readonly chain: readonly PlayedFibre[]
+  /** What was imported of each patient. */
+  readonly charts: Map<string, Uint8Array>
   /** Filled by the acts, for the summary. */
   readonly seen: {
     secretBits: number
@@ -31,6 +52,8 @@ export interface Play {
     patients: readonly string[]
     strings: number
     transfers: number
+    relayed: number
+    exposed: number
     entries: number
     faultsPlanted: number
     faultsFound: number
@@ -39,14 +62,40 @@ export interface Play {
   }
 }
 
-/** The one link of a site of the demo. */
-export async function linkOf(site: SitePlayer): Promise<LinkView> {
-  const [link] = await site.admin.call('links', {}, null)
+export const sitesOf = ({ bristol, london, cambridge, ipswich }: Play): readonly PlayedSite[] => [
+  bristol,
+  london,
+  cambridge,
+  ipswich,
+]
+
+/** The link between Bristol and Cambridge, as Bristol has it. */
+export async function linkOf({ bristol, fibre }: Play): Promise<LinkView> {
+  const links = await bristol.admin.call('links', {}, null)
+  const found = links.find(({ link }) => link === `${fibre.a}-${fibre.b}`)
+  if (found === undefined) throw new Error('The site does not know its link')
+  return found
+}
+
+/** Keys of a site with another. */
+export async function poolOf({ admin }: SitePlayer, peer: SitePlayer): Promise<PoolView> {
+  const pools = await admin.call('pools', {}, null)
+  const none = { availableBits: 0, availableKeys: 0, heldBlocks: 0, serving: false }
+  return pools.find((one) => one.peer === peer.name) ?? { peer: peer.name, ...none }
+}
+
+/** One look at the link between Bristol and Cambridge, shown to the audience. */
+export async function showLink(play: Play): Promise<LinkView> {
+  const { stage, bristol, cambridge, fibre } = play
+  const link = await linkOf(play)
+  const { availableKeys } = await poolOf(bristol, cambridge)
+  const { pulsesPerSecond, clockHz } = await fibre.admin.call('fibre', {}, null)
+  stage.live(linkLines(link, availableKeys, pulsesPerSecond / clockHz))
   return link
 }
 
 /** Live lines of a link: error rate, rates, pool. */
-export function linkLines(link: LinkView, keys: number, clockShare: number): readonly string[] {
+function linkLines(link: LinkView, keys: number, clockShare: number): readonly string[] {
   const { qber, siftedBitsPerSecond, secretBitsPerSecond, blocksDistilled } = link
   const lost = Object.values(link.blocksDiscarded).reduce((sum, count) => sum + count, 0)
   const error = qber ?? 0

@@ -94,7 +94,7 @@ export class Troupe {
     what: string,
     ask: () => Promise<T>,
     enough: (answer: T) => boolean,
-    seconds = 60,
+    seconds = PATIENCE_S,
   ): Promise<T> {
     const deadline = performance.now() + seconds * 1000
     for (;;) {
@@ -138,5 +138,7 @@ async function ended(child: ChildProcess): Promise<void> {
 
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 const OUTPUT = 'out.log'
+/** Longer than anything takes, but on a machine that has much else to do. */
+const PATIENCE_S = 180
 const ASK_MS = 200
 const STOP_MS = 15_000
