@@ -6,8 +6,10 @@ import { fibreRoutes, type AttackView, type FibreView } from '#contract'
 import { MemoryLog } from '#world/ports'
 import { openAdmin } from './admin.ts'
 import { labHandlers } from './console-lab.ts'
+import { GatewayRefusal } from './refusal.ts'
 import { scratch } from './scratch.test.ts'
 
+const DIM = 'Expected more light, got 0 μW'
 const QUIET: AttackView = { kind: 'none', fraction: 0 }
 
 /** A fibre that answers in a folder of its own. */
@@ -26,6 +28,7 @@ async function fibreIn(t: TestContext, folder: string, link: string): Promise<vo
     handlers: {
       fibre: () => Promise.resolve(view()),
       attack: (_query, next) => {
+        if (next.kind === 'blinding') return Promise.reject(new GatewayRefusal('NAME_INVALID', DIM))
         attack = next
         return Promise.resolve(view())
       },
@@ -56,6 +59,15 @@ test('the lab knows the fibres that answer, by their links, and attacks the one 
     ['cambridge-ipswich', 'intercept-resend'],
   ])
   await assert.rejects(lab.attackFibre({ link: 'a-b' }, attack, gone), { code: 'FIBRE_UNKNOWN' })
+})
+
+test('what a fibre refuses is told in its own words, and is no fibre that is not there', async (t) => {
+  const base = scratch(t)
+  await fibreIn(t, join(base, 'one'), 'bristol-cambridge')
+  const lab = labHandlers(base, ['one'])
+  const dim: AttackView = { kind: 'blinding', fraction: 1, powerUw: 0 }
+  const attacking = lab.attackFibre({ link: 'bristol-cambridge' }, dim, gone)
+  await assert.rejects(attacking, { code: 'FIBRE_REFUSED', message: DIM })
 })
 
 test('a lab without fibres has none', async () => {

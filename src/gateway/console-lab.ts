@@ -8,7 +8,7 @@
 
 import { request } from 'node:http'
 import { resolve } from 'node:path'
-import { door, textOf, type TSchema } from '#base'
+import { door, Text, textOf, Type, type TSchema } from '#base'
 import {
   fibreRoutes,
   type AttackView,
@@ -24,8 +24,8 @@ export function labHandlers(base: string, folders: readonly string[]): Handlers<
   const views = async (): Promise<readonly (readonly [string, FibreView])[]> => {
     const asked = await Promise.all(
       sockets.map(async (socket) => {
-        const view = await ask(socket, fibreRoutes.fibre, openFibre)
-        return view === undefined ? [] : [[socket, view] as const]
+        const said = await ask(socket, fibreRoutes.fibre)
+        return said?.status === 200 ? [[socket, openFibre(said.value)] as const] : []
       }),
     )
     return asked.flat()
@@ -34,24 +34,30 @@ export function labHandlers(base: string, folders: readonly string[]): Handlers<
     fibres: async () => (await views()).map(([, view]) => view),
     attackFibre: async ({ link }, attack: AttackView) => {
       const [socket] = (await views()).find(([, view]) => view.link === link) ?? []
-      const view =
-        socket === undefined
-          ? undefined
-          : await ask(socket, fibreRoutes.attack, openAttacked, attack)
-      if (view !== undefined) return view
-      throw new GatewayRefusal('FIBRE_UNKNOWN', 'No simulated fibre of that link answers here')
+      const said = socket === undefined ? undefined : await ask(socket, fibreRoutes.attack, attack)
+      if (said === undefined) {
+        throw new GatewayRefusal('FIBRE_UNKNOWN', 'No simulated fibre of that link answers here')
+      }
+      if (said.status === 200) return openAttacked(said.value)
+      const { code, message } = openRefused(said.value).error
+      throw new GatewayRefusal('FIBRE_REFUSED', message, { facts: { code } })
     },
   }
 }
 
-/** @returns undefined if no fibre answers there, or it refuses */
-async function ask<T>(
+interface Said {
+  readonly status: number
+  /** Read as JSON; what it means is for whoever asked. */
+  readonly value: unknown
+}
+
+/** @returns undefined if no fibre answers there */
+async function ask(
   socketPath: string,
   { method, path }: { readonly method: string; readonly path: string },
-  open: (value: unknown) => T,
   body?: unknown,
-): Promise<T | undefined> {
-  const { promise, resolve: settle } = Promise.withResolvers<Buffer | undefined>()
+): Promise<Said | undefined> {
+  const { promise, resolve: settle } = Promise.withResolvers<Said | undefined>()
   const signal = AbortSignal.timeout(ANSWER_MS)
   const call = request({ socketPath, method, path, signal, agent: false }, (answer) => {
     const chunks: Buffer[] = []
@@ -62,16 +68,29 @@ async function ask<T>(
       else chunks.push(chunk)
     })
     answer.once('close', () => settle(undefined))
-    answer.once('end', () => settle(answer.statusCode === 200 ? Buffer.concat(chunks) : undefined))
+    answer.once('end', () => {
+      const value = jsonIn(Buffer.concat(chunks))
+      settle(value === undefined ? undefined : { status: answer.statusCode ?? 0, value })
+    })
   })
   call.once('error', () => settle(undefined))
   call.end(body === undefined ? undefined : JSON.stringify(body))
-  const octets = await promise
-  return octets && open(JSON.parse(textOf(octets)))
+  return promise
+}
+
+function jsonIn(octets: Uint8Array): unknown {
+  try {
+    return JSON.parse(textOf(octets))
+  } catch {
+    return undefined
+  }
 }
 
 const doorOf = <S extends TSchema>(shape: S) => door(shape, 'answer of a fibre')
 const openFibre = doorOf(fibreRoutes.fibre.answer)
 const openAttacked = doorOf(fibreRoutes.attack.answer)
+const openRefused = doorOf(
+  Type.Object({ error: Type.Object({ code: Text(64), message: Text(512) }) }),
+)
 const ANSWER_MS = 5000
 const ANSWER_OCTETS_MAX = 65_536

@@ -59,6 +59,8 @@ export type GatewayRefusalCode =
   | 'ROUTE_FORBIDDEN'
   /** No simulated fibre of that link answers, or the site has no attack lab. */
   | 'FIBRE_UNKNOWN'
+  /** A simulated fibre does not take an attack as it is described; the message is the fibre's. */
+  | 'FIBRE_REFUSED'
   /** A worker thread of a link failed; its session is lost, the next gets a new one. */
   | 'WORKER_FAILED'
 

@@ -28,9 +28,13 @@ export {
 export { KEY_BITS_LEAST } from './layout.ts'
 export type { LentLot } from './lots.ts'
 export {
+  answeringHoldings,
   answeringOpening,
   askingOpening,
+  holdingsAt,
   settledOpening,
+  settleHoldings,
+  type Holdings,
   type Opening,
   type OpeningEnds,
 } from './opening.ts'

@@ -25,7 +25,7 @@ import {
   type LinkId,
   type SiteId,
 } from '#base'
-import type { Keystore } from '#keystore'
+import { answeringHoldings, holdingsAt, settleHoldings, type Keystore } from '#keystore'
 import { parametersHash, type AuthenticationSource, type LinkParameters } from '#qkd'
 import { padMarks, takeSources } from './link-pads.ts'
 import type { Peers } from './peers.ts'
@@ -72,14 +72,12 @@ export async function askToOpen(input: OpeningInput, peer: SiteId): Promise<Agre
   const question = toCbor({
     link,
     parameters: parametersHash(parameters),
-    blocks: keystore.blockReport(link),
-    mark: await keystore.highWater(link),
+    ...(await holdingsAt(keystore, link)),
     sources: padMarks(own).map((mark) => ({ ...mark })),
     psk: ((await psk?.marks()) ?? []).map((mark) => ({ ...mark })),
   })
   const answer = openAnswer(await peers.request(peer, 'link/open', question, OPEN_TIMEOUT_MS))
-  await keystore.compareHighWater(peer, answer.mark)
-  await keystore.settle(link, answer.blocks)
+  await settleHoldings(keystore, { link, peer }, answer)
   const common = await takeSources(keystore, link, own, answer.sources)
   if (common.length > 0) return common
   if (psk === undefined) return [await bootstrap.initiate(peer, link)]
@@ -102,15 +100,11 @@ export async function answerOpening(
     const message = 'The link is configured differently at both ends'
     throw new OpeningRefusal('PARAMETERS_DIFFER', message, { facts: { link } })
   }
-  const { kind } = await keystore.compareHighWater(from, question.mark)
-  // What it says of blocks was true once: by now it would void what has been made since.
-  if (kind === 'stale' || kind === 'repeated') {
+  const ends = { link, peer: from }
+  const blocks = await answeringHoldings(keystore, ends, question, () => quiesce(link, []))
+  if (blocks === undefined) {
     throw new OpeningRefusal('OPENING_STALE', 'A later request to open the link was answered')
   }
-  await quiesce(link, [])
-  // Reports are made before either end settles: both decide from the same two.
-  const blocks = keystore.blockReport(link)
-  await keystore.settle(link, question.blocks)
   const own = await sourcesOf(keystore, link)
   // As they stood before: the other end has to begin where this end has not heard it.
   const marks = padMarks(own)
