@@ -146,7 +146,9 @@ export class Outward {
     const { site, ways: waysTo, random } = this.#options
     const { outward: link, peer, blockOctets: size } = this.pair
     const ways = waysTo(this.pair, size + WRAP_OCTETS)
-    if (ways.length === 0) throw new RelayRefusal('RELAY_NO_WAY', 'No way leads to the site now')
+    if (ways.length === 0) {
+      throw new RelayRefusal('RELAY_NO_WAY', 'No way with enough pads leads to the site now')
+    }
     const { session, secret } = await this.#wrap.use()
     const open = this.#open
     if (open === undefined) throw new RelayRefusal('RELAY_EPOCH_PASSED', 'The pair is not open')

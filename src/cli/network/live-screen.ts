@@ -43,7 +43,7 @@ function pairRow({ a, b, state, reason, keys, blocks, ways }: PairSample): reado
     full: style.green('full'),
     relaying: style.green('relaying'),
     opening: style.yellow('opening'),
-    waiting: style.yellow(`waiting${reason === null ? '' : `: ${reason}`}`),
+    waiting: style.yellow(`waiting${reason === null ? '' : `: ${REASONS[reason] ?? reason}`}`),
   }
   return [
     `${a} ↔ ${b}`,
@@ -54,4 +54,8 @@ function pairRow({ a, b, state, reason, keys, blocks, ways }: PairSample): reado
   ]
 }
 
+/** In words, what is ordinary; the rest by its code. */
+const REASONS: Readonly<Partial<Record<string, string>>> = {
+  RELAY_NO_WAY: 'no way with enough keys',
+}
 const ALARMS_SHOWN = 6
