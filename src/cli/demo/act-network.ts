@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ExposureView, TransferView } from '#contract'
+import type { ExposureView, ItemView, TransferView } from '#contract'
 import { CliRefusal } from '../exit.ts'
 import { style } from '../output.ts'
 import { standingWord } from '../views.ts'
@@ -50,11 +50,17 @@ async function attackHop(play: Play): Promise<readonly [string, TransferView]> {
   stage.tick(
     `Eve on the hop Bristol – Cambridge: its ${String(before.availableKeys)} keys wait at both ends`,
   )
-  for (const patient of seen.patients.slice(3)) {
-    const sent = await sendToIpswich(play, patient)
-    if (!wayOf(sent).includes('london')) continue
-    stage.tick(`the route has moved: ${wayOf(sent)}`)
-    return [patient, sent]
+  // Keys that came before her are used up first: the record of before goes once more, and again.
+  const [, , known, ...fresh] = seen.patients
+  let hasMoved = false
+  for (let sends = 0; sends < SENDS_MAX; sends++) {
+    const next = hasMoved ? fresh.shift() : known
+    if (next === undefined) break
+    const sent = await sendToIpswich(play, next)
+    hasMoved = wayOf(sent).includes('london')
+    if (!hasMoved || next === known) continue
+    stage.tick(`the route has moved: a record by ${wayOf(sent)}`)
+    return [next, sent]
   }
   throw failed('keys do not go round the attacked hop')
 }
@@ -99,15 +105,16 @@ async function correct(play: Play, patient: string): Promise<void> {
   if (wayOf(sent).includes('london')) throw failed('a key has come by a declared node')
   stage.tick(`a correction, ${String(written)} new version: ${wayOf(sent)}`)
   const items = await itemsAt(ipswich, await patientAt(ipswich, sent))
-  const versions = items
-    .filter(({ object }) => items.some((one) => one.object === object && one.version > 1))
-    .toSorted((a, b) => a.version - b.version)
-  for (const { object, version, protection } of versions) {
-    if (protection === null) throw failed('a version came from nowhere')
-    const rests = standingWord(protection.standing)
-    stage.note(`${object} version ${String(version)} at Ipswich rests on ${rests}`)
+  const isNew = (item: ItemView): boolean =>
+    item.protection?.sessionId === sent.protection?.sessionId
+  const corrected = items.filter(isNew)
+  const weak = items.filter((item) => item.protection?.standing === 'post-quantum')
+  if (corrected.length !== written || weak.length === 0 || weak.some(isNew)) {
+    throw failed('the correction rests on what London knew')
   }
-  if (versions.at(-1)?.protection?.standing !== 'hybrid') throw failed('the correction is exposed')
+  stage.tick(
+    `at Ipswich it rests on ${standingWord('hybrid')}; ${String(weak.length)} items that came by London do not`,
+  )
 }
 
 async function sendToIpswich(play: Play, patient: string): Promise<TransferView> {
@@ -122,11 +129,13 @@ async function sendToIpswich(play: Play, patient: string): Promise<TransferView>
 const compromiseAt = (play: Play, site: 'bristol' | 'ipswich'): Promise<ExposureView> =>
   play[site].admin.call('compromise', {}, { nodes: ['london'] })
 
-/** The ways of the shares of all keys of a transfer, in the words of sites. */
-const wayOf = ({ protection }: TransferView): string =>
-  [...new Set(protection?.keys.flatMap(({ shares }) => shares.map(({ way }) => way.join(' › '))))]
-    .map((way) => style.bold(way))
-    .join(' and ')
+/** The ways of the shares of all keys of a transfer, from Bristol, whichever end made the key. */
+function wayOf({ protection }: TransferView): string {
+  const ways = (protection?.keys ?? []).flatMap(({ shares }) =>
+    shares.map(({ way }) => (way[0] === 'bristol' ? way : way.toReversed()).join(' › ')),
+  )
+  return [...new Set(ways)].map((way) => style.bold(way)).join(' and ')
+}
 
 /** The same bundle, with one observation amended. */
 function amended(octets: Uint8Array): Uint8Array {
@@ -136,4 +145,6 @@ function amended(octets: Uint8Array): Uint8Array {
   return new TextEncoder().encode(changed)
 }
 
+/** More than the pool of the pair ever holds. */
+const SENDS_MAX = 60
 const FINAL = /("status"\s*:\s*")final(")/
