@@ -24,22 +24,23 @@ export async function useNetwork(play: Play): Promise<void> {
   )
   stage.note('Bristol – Cambridge – Ipswich, and round by London; each fibre as the metro span,')
   stage.note('each hop a one-time pad, each key under ML-KEM-1024 and X25519 from end to end')
-  await relayed(play)
-  const [patient, transfer] = await attackHop(play)
+  const before = await relayed(play)
+  const [patient, transfer] = await attackHop(play, before)
   await declare(play, transfer)
   await correct(play, patient)
 }
 
-/** A record under keys that came by Cambridge. */
-async function relayed(play: Play): Promise<void> {
+/** A record under a relayed key. @returns its way */
+async function relayed(play: Play): Promise<string> {
   const { stage, seen } = play
   const [, , patient] = seen.patients
   const sent = await sendToIpswich(play, patient)
   stage.tick(`a record to Ipswich under a relayed key: ${wayOf(sent)}`)
+  return wayOf(sent)
 }
 
 /** Eve on the first hop. @returns a record that went round by London, and its transfer */
-async function attackHop(play: Play): Promise<readonly [string, TransferView]> {
+async function attackHop(play: Play, way: string): Promise<readonly [string, TransferView]> {
   const { stage, fibre, bristol, cambridge, seen } = play
   const before = await poolOf(bristol, cambridge)
   stage.command(`photonward attack run intercept-resend --fibre ${fibre.folder}`)
@@ -59,7 +60,8 @@ async function attackHop(play: Play): Promise<readonly [string, TransferView]> {
     const sent = await sendToIpswich(play, next)
     hasMoved = wayOf(sent).includes('london')
     if (!hasMoved || next === known) continue
-    stage.tick(`the route has moved: a record by ${wayOf(sent)}`)
+    const word = wayOf(sent) === way ? 'the route keeps clear of it' : 'the route has moved'
+    stage.tick(`${word}: a record by ${wayOf(sent)}`)
     return [next, sent]
   }
   throw failed('keys do not go round the attacked hop')
