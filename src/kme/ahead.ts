@@ -90,13 +90,20 @@ export class Ahead {
     }
   }
 
-  /** Gives up all of them; none are made from now on. Resolves once that is durable. */
-  async close(): Promise<void> {
+  /**
+   * Gives up all of them, durably when it resolves; none are made from now on.
+   *
+   * @returns whose keys they were
+   */
+  async close(): Promise<ReadonlySet<SiteId>> {
     this.#closed = true
+    const peers = new Set<SiteId>()
     for (const shelf of this.#shelves.values()) {
       await shelf.filling
+      if (shelf.stretches.length > 0) peers.add(shelf.pairing.peer)
       await this.#drop(shelf, 'no longer served', () => true)
     }
+    return peers
   }
 
   #shelfOf(pairing: Pairing): Shelf | undefined {

@@ -307,8 +307,7 @@ const availableBits = ({ keystore, ahead }: Supply, master: SaeId, peer: SiteId)
   keystore.pool(peer).applicationBits + ahead.storedBits(master, peer)
 
 async function giveBack(supply: Supply): Promise<void> {
-  await supply.ahead.close()
-  const peers = supply.keystore.peers.filter((peer) => supply.keystore.pool(peer).pendingVoids > 0)
+  const peers = [...(await supply.ahead.close())]
   // What a peer does not hear of now, it hears when this site is back.
   await Promise.allSettled(peers.map((peer) => sendVoids(supply, peer)))
 }
