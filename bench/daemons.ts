@@ -73,11 +73,6 @@ export class BenchSites implements Disposable {
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000
   }
 
-  /** scratch */
-  pidOf(name: string): number {
-    return this.#children.get(name)?.pid ?? 0
-  }
-
   /** Ends a process in good order. */
   async stop(name: string): Promise<void> {
     const child = this.#children.get(name)
