@@ -22,6 +22,7 @@ import { addPatientCommands } from './commands/patient.ts'
 import { addPersonCommands } from './commands/person.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
+import { addSiteKeyCommands } from './commands/site-key.ts'
 import { addSiteCommands } from './commands/site.ts'
 import { addStudyCommand } from './commands/study.ts'
 import { addCompletion } from './completion.ts'
@@ -62,6 +63,7 @@ export function newProgram(powers: Powers): Command {
   addDoctorCommand(program, powers)
   addRecordCommands(program, powers)
   addPatientCommands(program)
+  addSiteKeyCommands(program)
   addPersonCommands(program, powers)
   addAppCommands(program)
   addAuditCommands(program, powers)

@@ -248,6 +248,13 @@ const knownWord = ({ eve: { siftedBits, knownBits } }: FibreView): string =>
     ? 'nothing sifted yet'
     : `${((100 * knownBits) / siftedBits).toFixed(1)} % of ${String(siftedBits)} sifted bits`
 
+const scrubbedWord = ({ scrubbed }: StatusView): string => {
+  if (scrubbed === null) return 'not yet; the first time six hours after the start'
+  const { at, faults, versions } = scrubbed
+  const found = faults === 0 ? 'nothing wrong' : style.red(`${String(faults)} faults`)
+  return `${dateTime(at)}: ${String(versions)} versions, ${found}`
+}
+
 export function statusView(status: StatusView): string {
   const head = listing([
     [
@@ -269,6 +276,7 @@ export function statusView(status: StatusView): string {
         'not yet',
     ],
     ['transfers', `${String(status.transfersWaiting)} waiting`],
+    ['scrubbed', scrubbedWord(status)],
   ])
   const standing = status.alarms.filter(({ clearedAt }) => clearedAt === null)
   const parts = [head, linksView(status.links), poolsView(status.pools)]

@@ -140,6 +140,8 @@ export const StatusShape = Exactly({
   checkpointSize: Count,
   witnesses: Type.Array(Exactly({ site: Name, size: Count })),
   transfersWaiting: Count,
+  /** When everything stored was last verified in the background, and what was wrong; null before. */
+  scrubbed: Type.Union([Exactly({ at: Time, faults: Count, versions: Count }), Type.Null()]),
   alarms: Type.Array(AlarmShape),
 })
 export type StatusView = Static<typeof StatusShape>

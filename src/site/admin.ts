@@ -265,6 +265,7 @@ async function statusOf(parts: SiteParts): Promise<StatusView> {
     checkpointSize: checkpoint?.size ?? 0,
     witnesses: [...keeper.cosigned].map(([witness, size]) => ({ site: witness, size })),
     transfersWaiting: (await records?.exchange.openCount()) ?? 0,
+    scrubbed: records?.scrub.last ?? null,
     alarms: alarms.standing.map(alarmView),
   }
 }

@@ -19,15 +19,19 @@ import { openVault, type Vault } from '#vault'
 import { bearerDesk, SignedInDesk } from './fhir-desks.ts'
 import { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE, newFhir } from './fhir-service.ts'
 import { formerKeysOf, type FormerStatement } from './known-sites.ts'
+import type { Alarms } from './alarms.ts'
 import type { Peers } from './peers.ts'
 import { openPeople, type PeopleDesk } from './people.ts'
 import { keyFor } from './root-key.ts'
 import { answerSignOn, challenged, signOnPlaces } from './sign-on.ts'
+import { ScrubKeeper } from './scrub-keeper.ts'
 import type { Sessions } from './sessions.ts'
 import type { SiteOptions } from './site.ts'
 
 export interface Records {
   readonly vault: Vault
+  /** Verifies what is stored, again and again. */
+  readonly scrub: ScrubKeeper
   readonly exchange: Exchange
   readonly fhir: FhirDesk
   readonly desk: PeopleDesk
@@ -50,6 +54,7 @@ export interface FhirDesk {
 
 export interface RecordsInput {
   readonly audit: AuditLog
+  readonly alarms: Alarms
   readonly sessions: Sessions
   readonly peers: Peers
   /** This site and its peers, by their statements. */
@@ -87,8 +92,10 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ configuration, ports, version, vault, policies, pseudonymOf },
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
+  const { log } = ports
+  const scrub = new ScrubKeeper({ clock, log, alarms: input.alarms, scrub: () => vault.scrub() })
   return {
-    vault,
+    ...{ vault, scrub },
     exchange,
     desk,
     ready,

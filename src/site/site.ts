@@ -182,6 +182,7 @@ export class Site {
     relay.start()
     this.parts.control.start()
     records?.exchange.start()
+    records?.scrub.start()
     await records?.ready
     this.#tend()
   }
@@ -196,6 +197,7 @@ export class Site {
     this.parts.control.stop()
     records?.fhir.close()
     await records?.exchange.stop()
+    await records?.scrub.stop()
     map.stop()
     await relay.stop()
     await couriers.stop()
@@ -271,7 +273,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const memory = new KeyMemory({ site, store, clock })
   const declarations = await Declarations.open({ site, store, clock, audit })
   const sessions = newSessions(options, { kme, alarms, peers, known, policy, memory })
-  const about = { audit, sessions, peers, known, former }
+  const about = { audit, alarms, sessions, peers, known, former }
   const records = await recordsOf(options, about)
   waiting.exchange = records?.exchange
   const preShared = new PreShared({ site, store, disk, clock, audit, root })

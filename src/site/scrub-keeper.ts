@@ -1,0 +1,95 @@
+/**
+ * Verifies everything that the vault stores, in the background: some hours after the start and then
+ * once a day. What it finds wrong is an alarm that stands until a later look finds nothing.
+ *
+ * One look goes on beside all other work and ends early when the site does. It sees what
+ * `Vault.scrub` sees; the log itself and stored keys are verified by `audit verify`.
+ *
+ * @module
+ */
+
+import { DAY_MS, HOUR_MS, logFacts, type Cancel, type Clock, type EpochMs, type Log } from '#base'
+import type { ScrubFinding } from '#vault'
+import type { Alarms } from './alarms.ts'
+
+export interface ScrubKeeperInput {
+  readonly clock: Clock
+  readonly log: Log
+  readonly alarms: Pick<Alarms, 'raise' | 'clear'>
+  /** One look at everything; the last finding is `done`. */
+  readonly scrub: () => AsyncIterable<ScrubFinding>
+}
+
+/** What the last whole look found. */
+export interface ScrubbedView {
+  readonly at: EpochMs
+  readonly faults: number
+  readonly versions: number
+}
+
+export class ScrubKeeper {
+  readonly #input: ScrubKeeperInput
+  #last: ScrubbedView | undefined
+  #timer: Cancel | undefined
+  #running: Promise<void> | undefined
+  #stopped = false
+
+  constructor(input: ScrubKeeperInput) {
+    this.#input = input
+  }
+
+  /** What the last whole look of this run found; undefined before the first. */
+  get last(): ScrubbedView | undefined {
+    return this.#last
+  }
+
+  start(): void {
+    this.#sleep(FIRST_MS)
+  }
+
+  /** Resolves once a look that is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.()
+    await this.#running
+  }
+
+  #sleep(ms: number): void {
+    if (this.#stopped) return
+    this.#timer = this.#input.clock.after(ms, () => {
+      this.#running = this.#look().finally(() => {
+        this.#running = undefined
+        this.#sleep(EVERY_MS)
+      })
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { clock, log, scrub } = this.#input
+    const places: string[] = []
+    try {
+      for await (const finding of scrub()) {
+        if (this.#stopped) return
+        if (finding.kind === 'fault') places.push(`${finding.place}: ${finding.problem}`)
+        if (finding.kind !== 'done') continue
+        const { faults, checked } = finding
+        this.#last = { at: clock.now(), faults, versions: checked['versions'] ?? 0 }
+        await this.#tell(faults, places[0])
+      }
+    } catch (error) {
+      log.write('error', 'scrub.not-ended', logFacts(error))
+    }
+  }
+
+  async #tell(faults: number, first: string | undefined): Promise<void> {
+    const { alarms } = this.#input
+    if (first === undefined) return await alarms.clear(KIND, SUBJECT)
+    const message = `${String(faults)} found, first ${first}; see photonward audit verify`
+    await alarms.raise({ kind: KIND, severity: 'critical', subject: SUBJECT, message })
+  }
+}
+
+const KIND = 'vault.doubted'
+const SUBJECT = 'vault'
+const FIRST_MS = 6 * HOUR_MS
+const EVERY_MS = DAY_MS
