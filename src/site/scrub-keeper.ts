@@ -83,7 +83,10 @@ export class ScrubKeeper {
 
   async #tell(faults: number, first: string | undefined): Promise<void> {
     const { alarms } = this.#input
-    if (first === undefined) return await alarms.clear(KIND, SUBJECT)
+    if (first === undefined) {
+      await alarms.clear(KIND, SUBJECT)
+      return
+    }
     const message = `${String(faults)} found, first ${first}; see photonward audit verify`
     await alarms.raise({ kind: KIND, severity: 'critical', subject: SUBJECT, message })
   }
