@@ -62,6 +62,8 @@ export interface AskOptions {
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
   readonly caller?: Partial<Caller>
+  /** What becomes of the session: for servers that forget something. */
+  readonly through?: (session: Session) => Session
 }
 
 /** A server that `as(principal)` asks as somebody, and `his` as a trusted system. */
@@ -107,7 +109,7 @@ export async function newDecidedServer() {
     (callerOf: (request: FhirRequest, more: Partial<Caller>) => Caller | undefined) =>
     async (
       line: string,
-      { body, headers = {}, caller = {} }: AskOptions = {},
+      { body, headers = {}, caller = {}, through = same }: AskOptions = {},
     ): Promise<Answered> => {
       const [method, target] = line.split(' ')
       const [path, query] = target.split('?')
@@ -119,7 +121,7 @@ export async function newDecidedServer() {
         header: (name) => headers[name],
       }
       const known = callerOf(request, caller)
-      session = known && sessionFor(deciding, known)
+      session = known && through(sessionFor(deciding, known))
       const answer = await fhir.handle(request)
       const text = typeof answer.body === 'string' ? answer.body : ''
       const read = text === '' ? {} : (readJson(utf8(text)) as JsonObject)
@@ -139,6 +141,8 @@ export async function newDecidedServer() {
     callerFor,
   }
 }
+
+const same = (session: Session): Session => session
 
 /** References of what a Bundle holds, sorted. */
 export const namesIn = ({ body }: Answered): readonly string[] =>
