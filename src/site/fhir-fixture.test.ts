@@ -90,13 +90,11 @@ export async function newDecidedServer() {
     acceptOnlySynthetic: false,
   })
   let grants: BreakGlassState = []
-  const held = new Set<string>()
   engine ??= openPolicyEngine(policySources())
   const deciding: Deciding = {
     ...{ site: HERE, clock, engine, patients: patientsOf(vault, clock) },
     impliedPurposes: PURPOSES.filter((one) => one !== 'HRESCH' && one !== 'HMARKT'),
     grants: () => grants,
-    isHeld: (reference) => held.has(reference),
   }
   const desk = clientDesk([{ name: 'bristol.his', may: 'write' }], { site: HERE, clock })
   let session: Session | undefined
@@ -134,7 +132,7 @@ export async function newDecidedServer() {
     ...more,
   })
   return {
-    ...{ vault, store, time, clock, log, held, deciding },
+    ...{ vault, store, time, clock, log, deciding },
     setGrants: (next: BreakGlassState) => (grants = next),
     his: asking((request) => desk(request)),
     as: (principal: Caller['principal']) => asking((_, more) => callerFor(principal, more)),

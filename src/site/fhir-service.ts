@@ -59,7 +59,6 @@ export function newFhir(input: FhirServiceInput): FhirService {
   const deciding: Deciding = {
     ...{ site, clock, engine, impliedPurposes, patients: patientsOf(vault, clock) },
     grants: () => [],
-    isHeld: () => false,
   }
   const desks = [...more, clientDesk(clients, { site, clock })]
   const fhir = createFhir({

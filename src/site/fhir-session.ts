@@ -41,8 +41,6 @@ export interface Deciding {
   readonly impliedPurposes: readonly Purpose[]
   /** Grants of broken glass. */
   readonly grants: () => BreakGlassState
-  /** Whether a resource `Type/id` is kept by law for now. */
-  readonly isHeld: (reference: string) => boolean
 }
 
 /** A session for a caller, for one request. */
@@ -98,7 +96,6 @@ export class Asking {
   }
 
   async #aboutResource(action: Action, resource: JsonObject): Promise<AccessDecision> {
-    const { isHeld } = this.#deciding
     const { principal } = this.#caller
     const ownership = ownershipOf(resource)
     const subjects = ownership.kind === 'patients' ? ownership.subjects : []
@@ -110,7 +107,6 @@ export class Asking {
     const decider = await this.#decider(action, patients)
     return decider({
       ...found,
-      held: found.reference !== undefined && isHeld(found.reference),
       // What somebody brings along shows him nothing.
       authors: action === 'create' ? [...found.authors, ...principal.references] : found.authors,
     })
