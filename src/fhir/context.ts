@@ -18,6 +18,7 @@ import { canonicalText, type JsonObject } from '#health'
 import type { Act } from '#audit'
 import type { Asked, Told, Vault } from '#vault'
 import type { BulkJobs } from './bulk/jobs.ts'
+import type { HookOptions, Hooks } from './hooks/hooks.ts'
 import { FHIR_JSON, type Preference } from './negotiation.ts'
 import { FhirRefusal } from './refusal.ts'
 import type { Routed } from './routes.ts'
@@ -57,6 +58,8 @@ export interface FhirOptions {
   readonly version: string
   /** Octets of one file of an export; 8 MiB unless said. */
   readonly exportFileOctets?: number
+  /** For subscriptions; without it none is taken in. */
+  readonly hooks?: HookOptions | undefined
   /** Whether `Type/id` must lead to a resource of this site, or may lead anywhere: the default. */
   readonly references?: 'any' | 'here'
   /** URL under which clients reach this server; left out, as each request says. */
@@ -81,6 +84,8 @@ export interface Call extends Routed {
   readonly requestId: string
   /** Set once the log says that something was withheld: what looks absent is told once. */
   readonly log: { isTold: boolean }
+  /** Subscriptions of this server, where it takes any in. */
+  readonly hooks: Hooks | undefined
   /** What came with an entry of a Bundle, in the place of a body. */
   readonly sent?: JsonObject | undefined
 }

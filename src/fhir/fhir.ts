@@ -21,6 +21,7 @@ import {
   type FhirOptions,
   type FhirRequest,
 } from './context.ts'
+import { Hooks } from './hooks/hooks.ts'
 import { history, instanceHistory } from './history.ts'
 import { summary } from './ips/ips.ts'
 import { match } from './matching.ts'
@@ -46,19 +47,19 @@ export interface Fhir extends Disposable {
 /** A server; what it does in the background ends when it is disposed. */
 export function createFhir(options: FhirOptions): Fhir {
   const bulk = new BulkJobs(options)
-  const server = { options, bulk, tellStranger: strangers(options) }
+  const hooks = options.hooks && new Hooks(options, options.hooks)
+  const server = { options, bulk, hooks, tellStranger: strangers(options) }
   return {
     handle: (request) => handle(server, request),
     [Symbol.dispose]: () => {
+      hooks?.[Symbol.dispose]()
       bulk[Symbol.dispose]()
     },
   }
 }
 
 /** What all requests of a server share. */
-interface Server {
-  readonly options: FhirOptions
-  readonly bulk: BulkJobs
+interface Server extends Pick<Call, 'options' | 'bulk' | 'hooks'> {
   readonly tellStranger: TellStranger
 }
 
@@ -78,7 +79,7 @@ async function handle(server: Server, request: FhirRequest): Promise<HttpRespons
 }
 
 async function answerTo(
-  { options, bulk, tellStranger }: Server,
+  { options, bulk, hooks, tellStranger }: Server,
   request: FhirRequest,
   requestId: string,
 ): Promise<Answer> {
@@ -103,7 +104,7 @@ async function answerTo(
   }
   const session = tracked(known, options)
   const preference = preferenceOf(request.header('prefer'))
-  const about = { options, bulk, session, request, base, preference, requestId }
+  const about = { options, bulk, hooks, session, request, base, preference, requestId }
   const call: Call = { ...routed, ...about, log: { isTold: false } }
   if (routed.interaction !== 'bundle') return await told(call)
   try {

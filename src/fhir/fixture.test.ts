@@ -38,7 +38,8 @@ export interface Ask {
 
 /** A server, and a client that asks it. */
 export async function newServer(
-  decide: (facts: DecisionFacts) => Decision = () => ({ permit: true }),
+  decide: (facts: DecisionFacts) => Decision | Promise<Decision> = () => ({ permit: true }),
+  more: Partial<FhirOptions> = {},
 ) {
   const site = siteId('bristol')
   const store = new MemoryStore([...auditMigrations, ...vaultMigrations, ...fhirMigrations])
@@ -63,7 +64,7 @@ export async function newServer(
   })
   const messages = new MemoryLog()
   const options: FhirOptions = {
-    ...{ site, store, disk, vault, clock, random, log: messages, version: '1.2.3' },
+    ...{ site, store, disk, vault, clock, random, log: messages, version: '1.2.3', ...more },
     base: 'https://records.example/fhir',
     authenticate: (request) =>
       request.client === undefined

@@ -16,14 +16,14 @@
 import { present } from '#base'
 import { isObject, type JsonObject } from '#health'
 import type { Change, Opened, WriteView } from '#vault'
-import { askedBy, checkAllowed, toldBy, type Answer, type Call } from './context.ts'
+import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
 import { checkValid } from './incoming.ts'
 import { linksOf, withLink, withoutLink } from './links.ts'
 import { outcomeOf } from './outcome.ts'
 import { parametersIn, type Parameter } from './parameters.ts'
 import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
 import { servedResource, storedResource } from './resources.ts'
-import { checkMay, maySee } from './writing.ts'
+import { checkMay, maySee, writeAll } from './writing.ts'
 
 /** `POST Patient/$merge`: `source-patient` is given up, `target-patient` stays. */
 export async function merge(call: Call): Promise<Answer> {
@@ -76,11 +76,11 @@ async function joined(
   { source, target }: { readonly source: string; readonly target: string },
   join: Join,
 ): Promise<Answer> {
-  const { options, session } = call
+  const { session } = call
   const names = [source, target].map((id) => ({ type: 'Patient', id }))
   let result: JsonObject | undefined
-  const written = await options.vault.write({
-    ...{ actor: session.account.actor, act: 'join', told: toldBy(call), names },
+  const written = await writeAll(call, {
+    ...{ act: 'join', names },
     plan: async (view: WriteView) => {
       const [given, staying] = await Promise.all(names.map((name) => view.current(name)))
       for (const one of [given, staying]) await checkHere(session, one)

@@ -11,7 +11,8 @@
  * @module
  */
 
-export { bulkMigrations as fhirMigrations } from './bulk/job.ts'
+export { type HookOptions } from './hooks/hooks.ts'
+export { fhirMigrations } from './migrations.ts'
 export { FHIR_BASE, type FhirOptions, type FhirRequest } from './context.ts'
 export { createFhir, type Fhir } from './fhir.ts'
 export { FHIR_JSON } from './negotiation.ts'

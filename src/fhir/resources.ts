@@ -12,6 +12,7 @@
 import { DAY_MS, isoTime, type EpochMs } from '#base'
 import { isObject, type Json, type JsonObject } from '#health'
 import type { Opened } from '#vault'
+import { withoutOwner } from './hooks/owner.ts'
 import { shownFrom } from './showing.ts'
 
 /** The resource to be stored under an id. Shares its parts with what came in. */
@@ -30,7 +31,7 @@ export function storedResource(value: JsonObject, id: string): JsonObject {
 
 /** What a version says, with its number and time, as it may be shown. */
 export function servedResource({ value, version, at }: Pick<Opened, 'value' | 'version' | 'at'>) {
-  const { resourceType, id, meta, ...rest } = value
+  const { resourceType, id, meta, ...rest } = withoutOwner(value)
   const own = { versionId: String(version), lastUpdated: isoTime(at) }
   return shownFrom(value, { resourceType, id, meta: { ...own, ...clientMeta(meta) }, ...rest })
 }

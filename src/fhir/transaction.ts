@@ -32,14 +32,14 @@ import {
   type Perform,
 } from './bundles.ts'
 import { selected } from './conditions.ts'
-import { checkAllowed, toldBy, type Answer, type Call } from './context.ts'
+import { checkAllowed, type Answer, type Call } from './context.ts'
 import { patched, patchIn } from './patching.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { checkReferences } from './references.ts'
 import { storedResource } from './resources.ts'
 import type { Action } from './session.ts'
 import { checkWhole } from './subset.ts'
-import { changed, checkMay, putting, removing } from './writing.ts'
+import { changed, checkMay, putting, removing, writeAll } from './writing.ts'
 
 /** Performs a transaction. `perform` answers the reads. */
 export async function transaction(
@@ -104,12 +104,11 @@ function stepOf(call: Call, entry: BundleEntry): Step {
 
 async function write(call: Call, steps: readonly Step[]): Promise<void> {
   if (steps.length === 0) return
-  const { vault } = call.options
   const isPlain = !steps.some(needsTurn)
   if (isPlain) await settle(call, steps)
   const inOrder = steps.toSorted((a, b) => a.rank - b.rank)
-  const written = await vault.write({
-    ...{ actor: call.session.account.actor, act: 'many', told: toldBy(call) },
+  const written = await writeAll(call, {
+    act: 'many',
     ...(isPlain && { names: steps.map(nameOf) }),
     plan: async (view) => {
       if (!isPlain) await settle(call, steps)

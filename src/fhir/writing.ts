@@ -12,9 +12,10 @@
 import { newUuid, present } from '#base'
 import type { Act } from '#audit'
 import { isResourceId, type JsonObject } from '#health'
-import type { Change, Opened, ResourceName, WriteView, Written } from '#vault'
+import type { Change, Opened, ResourceName, WriteUnit, WriteView, Written } from '#vault'
 import { selected } from './conditions.ts'
 import { checkAllowed, toldBy, type Answer, type Call } from './context.ts'
+import { withOwners } from './hooks/subscription.ts'
 import { checkValid, idIn, resourceIn, typeIn } from './incoming.ts'
 import { outcomeOf } from './outcome.ts'
 import { nameIn, versionHeaders } from './reading.ts'
@@ -127,13 +128,27 @@ export async function writeOne(
   call: Call,
   { names, act, plan }: OneChange,
 ): Promise<Written | undefined> {
-  const [written] = await call.options.vault.write({
-    ...{ actor: call.session.account.actor, act, told: toldBy(call), ...(names && { names }) },
+  const [written] = await writeAll(call, {
+    ...{ act, ...(names && { names }) },
     plan: async (view) => {
       const change = await plan(view)
       return change === undefined ? [] : [change]
     },
   })
+  return written
+}
+
+/** Writes a unit, with the subscriptions in it checked and owned. */
+export async function writeAll(
+  call: Call,
+  unit: Omit<WriteUnit, 'actor' | 'told'>,
+): Promise<readonly Written[]> {
+  const { options, session, hooks } = call
+  const written = await options.vault.write({
+    ...{ ...unit, actor: session.account.actor, told: toldBy(call) },
+    plan: async (view) => withOwners(call, await unit.plan(view)),
+  })
+  if (written.some(({ type }) => type === 'Subscription')) hooks?.changed()
   return written
 }
 

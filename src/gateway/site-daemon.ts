@@ -42,6 +42,7 @@ import type { Shutdown } from './shutdown.ts'
 import type { OpenStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
 import { watchTrust } from './trust.ts'
+import { knock } from './knock.ts'
 import { vendorKmesAt } from './vendor-kme.ts'
 
 export interface DaemonOptions {
@@ -115,6 +116,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     devices: devicesOf(configuration, network),
     compute: workerCompute,
     vendorKmes: vendorKmesAt(folder),
+    knock: (url, headers) => knock(url, headers),
     material,
     partners,
     root,

@@ -170,6 +170,11 @@ const FhirShape = Exactly({
    * had: `photonward app add`. The listener then also takes connections without a certificate.
    */
   tokens: Type.Boolean({ default: false }),
+  /** Addresses that subscriptions may tell; one that ends with a slash means what is below it. */
+  hookEndpoints: Type.Array(
+    Type.String({ pattern: '^https://[A-Za-z0-9.:\\[\\]-]{1,255}/[\\x21-\\x7e]{0,1024}$' }),
+    { maxItems: 64, default: [] },
+  ),
   /** Who may ask with a certificate; nobody else. */
   clients: Type.Array(FhirClientShape, { maxItems: 256, default: [] }),
   /** Purposes for which consent is taken as given; research and marketing never are. */

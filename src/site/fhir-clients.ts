@@ -28,7 +28,11 @@ import type { FhirClient } from './config.ts'
 import { SENSITIVITY_WORDS } from './fhir-words.ts'
 
 /** Whom a request comes from, by the certificate it came with. */
-export type ClientDesk = (request: FhirRequest) => Caller | undefined
+export interface ClientDesk {
+  readonly of: (request: FhirRequest) => Caller | undefined
+  /** The same by its name, without a request: for what it asked to be done later. */
+  readonly named: (name: string) => Caller | undefined
+}
 
 /**
  * The desk for these clients.
@@ -40,8 +44,7 @@ export function clientDesk(
   { site, clock }: { readonly site: SiteId; readonly clock: Clock },
 ): ClientDesk {
   const known = new Map(clients.map((client) => [client.name, declared(client)] as const))
-  return ({ client: certificate, header }) => {
-    const name = callerOf(certificate)
+  const callerNamed = (name: string | undefined, purpose?: string): Caller | undefined => {
     const client = name === undefined ? undefined : known.get(name)
     if (client === undefined) return undefined
     const { principal, scopes, purposes } = client
@@ -50,9 +53,13 @@ export function clientDesk(
     const token = { site, notBefore: at, expiresAt: epochMs(at + REQUEST_MS), scopes }
     return {
       ...{ principal, token, actor: principal.id, who: { client: principal.id } },
-      purpose: purposeOf(principal.roles, header(PURPOSE_HEADER), purposes),
+      purpose: purposeOf(principal.roles, purpose, purposes),
       flows: [{ kind: 'declared-flow', patient: ANYBODY, with: principal.id }],
     }
+  }
+  return {
+    of: ({ client, header }) => callerNamed(callerOf(client), header(PURPOSE_HEADER)),
+    named: (name) => callerNamed(name),
   }
 }
 

@@ -134,7 +134,7 @@ export async function newDecidedServer() {
   return {
     ...{ vault, store, time, clock, log, deciding },
     setGrants: (next: BreakGlassState) => (grants = next),
-    his: asking((request) => desk(request)),
+    his: asking((request) => desk.of(request)),
     as: (principal: Caller['principal']) => asking((_, more) => callerFor(principal, more)),
     callerFor,
   }

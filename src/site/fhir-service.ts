@@ -8,7 +8,7 @@
  * @module
  */
 
-import { siteId, type Ports } from '#base'
+import { siteId, type Ports, type SecretBytes } from '#base'
 import {
   AccessRefusal,
   openPolicyEngine,
@@ -16,7 +16,15 @@ import {
   type PolicyEngine,
   type PolicySources,
 } from '#access'
-import { createFhir, FhirRefusal, FHIR_JSON, outcomeOf, type Fhir, type FhirRequest } from '#fhir'
+import {
+  createFhir,
+  FhirRefusal,
+  FHIR_JSON,
+  outcomeOf,
+  type Fhir,
+  type FhirRequest,
+  type HookOptions,
+} from '#fhir'
 import { canonicalText, JSON_OCTETS_MAX } from '#health'
 import type { Vault } from '#vault'
 import type { SiteConfiguration } from './config.ts'
@@ -36,6 +44,10 @@ export interface FhirServiceInput {
   readonly desks?: readonly Desk[]
   /** A name of this site's own that stands for another. */
   readonly pseudonymOf: (name: string) => string
+  /** Tells an endpoint of a subscription: see `HookOptions`. */
+  readonly knock: HookOptions['knock']
+  /** For what is kept of subscriptions; stays the caller's. */
+  readonly hookKey: SecretBytes
 }
 
 /** The server, and what it decides with. */
@@ -48,9 +60,10 @@ export interface FhirService {
 
 /** Answers for the clients in the configuration; where there are none, refuses everybody. */
 export function newFhir(input: FhirServiceInput): FhirService {
-  const { configuration, ports, vault, version, policies, pseudonymOf } = input
+  const { configuration, ports, vault, version, policies, pseudonymOf, knock, hookKey } = input
   const more = input.desks ?? []
   const { base, references = 'any', clients = [], impliedPurposes = [] } = configuration.fhir ?? {}
+  const { hookEndpoints = [] } = configuration.fhir ?? {}
   const { clock } = ports
   const site = siteId(configuration.site)
   const engine = openPolicies(configuration, policies)
@@ -60,9 +73,17 @@ export function newFhir(input: FhirServiceInput): FhirService {
     ...{ site, clock, engine, impliedPurposes, patients: patientsOf(vault, clock) },
     grants: () => [],
   }
-  const desks = [...more, clientDesk(clients, { site, clock })]
+  const desk = clientDesk(clients, { site, clock })
+  const desks = [...more, desk.of]
   const fhir = createFhir({
     ...{ ...ports, vault, version, base, references, site, pseudonymOf },
+    hooks: {
+      ...{ endpoints: hookEndpoints, knock, key: hookKey },
+      sessionFor: (actor) => {
+        const caller = desk.named(actor)
+        return caller && sessionFor(deciding, caller)
+      },
+    },
     authenticate: async (request) => {
       const caller = await callerAt(desks, request)
       return caller && sessionFor(deciding, caller)

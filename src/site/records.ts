@@ -88,8 +88,10 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
   const places = signOnPlaces(configuration)
   const tokens = places === undefined ? undefined : desk.tokensFor(places)
   const signedIn = new SignedInDesk(clock)
+  const { knock = noKnock } = options
+  const hookKey = keyFor(root, 'fhir')
   const { fhir, ready } = newFhir({
-    ...{ configuration, ports, version, vault, policies, pseudonymOf },
+    ...{ configuration, ports, version, vault, policies, pseudonymOf, knock, hookKey },
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
   const { log } = ports
@@ -109,6 +111,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
       close: () => {
         fhir[Symbol.dispose]()
         names[Symbol.dispose]()
+        hookKey[Symbol.dispose]()
       },
       errorBody: fhirErrorBody,
       errorType: FHIR_TYPE,
@@ -116,6 +119,9 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     },
   }
 }
+
+/** Where the host brings no way out, nobody answers. */
+const noKnock = (): Promise<number> => Promise.resolve(NO_ANSWER)
 
 function keysOf(known: RecordsInput['known'], site: SiteId): readonly DualVerifier[] {
   const statement = known.get(site)
@@ -147,4 +153,6 @@ function newExchange(
 }
 
 const PSEUDONYM_OCTETS = 16
+/** 502, bad gateway. */
+const NO_ANSWER = 502
 const TRANSFER_TIMEOUT_MS = 60_000

@@ -73,6 +73,8 @@ export interface SiteOptions {
   readonly compute: LinkCompute
   /** Connections to vendors' KMEs; left out, none answers. */
   readonly vendorKmes?: VendorKmes
+  /** Tells endpoints of subscriptions, by HTTPS; left out, none answers. */
+  readonly knock?: (url: string, headers: Readonly<Record<string, string>>) => Promise<number>
   readonly material: Material
   /** The way to other operators, where some are configured. */
   readonly partners?: PartnerAccess | undefined

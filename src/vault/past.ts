@@ -41,6 +41,8 @@ export interface PastQuery {
   readonly since?: EpochMs
   /** Only versions that were the newest at some time of this; its upper end is excluded. */
   readonly during?: Interval
+  /** Left out without being opened for anybody: `Type/id/version`. */
+  readonly without?: ReadonlySet<string>
   /** At most so many in one page. */
   readonly limit: number
   /** What comes after here. */
@@ -63,7 +65,7 @@ export interface PastPage<Place> {
 export async function instancePast(
   context: VaultContext,
   name: SiteResourceName,
-  query: Omit<PastQuery, 'type' | 'after'> & { readonly before?: number },
+  query: Omit<PastQuery, 'type' | 'after' | 'without'> & { readonly before?: number },
   asked: Asked,
 ): Promise<PastPage<number> | undefined> {
   const object = await objectNamed(context, name)
@@ -95,7 +97,7 @@ export async function instancePast(
 /** The versions of all resources of this site, or of those of a type, newest first. */
 export async function past(
   context: VaultContext,
-  { type, since = epochMs(0), during, limit, after }: PastQuery,
+  { type, since = epochMs(0), during, without, limit, after }: PastQuery,
   asked: Asked,
 ): Promise<PastPage<PastPlace>> {
   const versions: Opened[] = []
@@ -111,7 +113,7 @@ export async function past(
       if (versions.length === limit) return { versions, next: last }
       using opening = await openListed(context, entry.group, { place, type: types[place] })
       last = { rank: entry.rank, group: entry.group, place }
-      if (opening === undefined) continue
+      if (opening === undefined || without?.has(fullName(opening)) === true) continue
       if (!(await wasNewest(context, opening.opened, during))) continue
       if (await shown(context, opening, asked)) versions.push(opening.opened)
     }
@@ -173,6 +175,8 @@ async function openListed(
   opening[Symbol.dispose]()
   throw damaged(`vault_roll ${group}`, 'names another type')
 }
+
+const fullName = ({ opened: { type, id, version } }: Opening): string => `${type}/${id}/${version}`
 
 /** Whether a version was the newest of its object at some time of an interval. */
 async function wasNewest(

@@ -167,7 +167,7 @@ export class Vault implements Disposable {
   /** The versions of one resource, newest first; undefined as with `consult`. */
   instancePast(
     name: SiteResourceName,
-    query: Omit<PastQuery, 'type' | 'after'> & { readonly before?: number },
+    query: Omit<PastQuery, 'type' | 'after' | 'without'> & { readonly before?: number },
     asked: Asked,
   ): Promise<PastPage<number> | undefined> {
     return instancePast(this.#context, name, query, asked)

@@ -118,6 +118,8 @@ export class BulkJobs implements Disposable {
     try {
       for await (const next of this.#steps(job, session, stop)) last = next
     } catch (error) {
+      // The store and the keys may be gone before it has noticed.
+      if (stop.aborted) return
       if (error instanceof AssertionFailure) throw error
       // Another daemon goes on with it, or it was ended.
       if (error instanceof PortRefusal && error.code === 'STORE_CONFLICT') return
