@@ -9,6 +9,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { Client } from 'fhir-kit-client'
 import { fetchAs, makeFhirSite } from '../support/fhir-site.ts'
+import { until } from '../support/until.ts'
 
 type Resource = Record<string, unknown> & { resourceType: string; id: string }
 interface Bundle {
@@ -144,6 +145,70 @@ test('fhir-kit-client patches, searches, pages, and sends batches and transactio
     answered.entry?.map(({ response }) => response?.status),
     ['200 OK', '204 No Content', '404 Not Found'],
   )
+  const { faults } = await site.verify()
+  assert.deepEqual(faults, [])
+})
+
+test('fhir-kit-client matches, merges, summarises, exports and asks by GraphQL', async (t) => {
+  const { site, base, credentials } = await makeFhirSite(t, {
+    clients: { 'bristol.ward': 'write' },
+  })
+  await site.daemon.start()
+  const ask = fetchAs(t, credentials('bristol.ward'))
+  const client = clientAt(t, base, ask)
+  const patient = (id: string) => ({
+    ...{ resourceType: 'Patient', id, birthDate: '1961-03-12' },
+    name: [{ family: 'Winter', given: ['Ada'] }],
+  })
+  for (const id of ['a', 'b']) {
+    await client.update({ resourceType: 'Patient', id, body: patient(id) })
+    const subject = { reference: `Patient/${id}` }
+    const body = { resourceType: 'Flag', id, status: 'active', code: { text: 'x' }, subject }
+    await client.update({ resourceType: 'Flag', id, body })
+  }
+  const about = { name: 'resource', resource: { ...patient('a'), id: undefined } }
+  const found = (await client.operation({
+    ...{ name: 'match', resourceType: 'Patient', method: 'POST' },
+    input: { resourceType: 'Parameters', parameter: [about] },
+  })) as Bundle
+  assert.deepEqual(found.entry?.map(({ resource }) => resource?.id).toSorted(), ['a', 'b'])
+  const referring = (name: string, id: string) => ({
+    ...{ name, valueReference: { reference: `Patient/${id}` } },
+  })
+  await client.operation({
+    ...{ name: 'merge', resourceType: 'Patient', method: 'POST' },
+    input: {
+      resourceType: 'Parameters',
+      parameter: [referring('source-patient', 'a'), referring('target-patient', 'b')],
+    },
+  })
+  const searchParams = { subject: 'Patient/b' }
+  const flags = (await client.resourceSearch({ resourceType: 'Flag', searchParams })) as Bundle
+  assert.equal(flags.entry?.length, 2)
+  const summary = (await client.operation({
+    ...{ name: 'summary', resourceType: 'Patient', id: 'b', method: 'GET' },
+  })) as Bundle
+  assert.equal(summary.entry?.[0].resource?.resourceType, 'Composition')
+  const answer = (await client.operation({
+    ...{ name: 'graphql', method: 'GET' },
+    input: { query: '{ PatientConnection { count } }' },
+  })) as unknown as { readonly data: { readonly PatientConnection: { readonly count: number } } }
+  assert.equal(answer.data.PatientConnection.count, 2)
+
+  const begun = await ask(`${base}/$export`, { headers: { prefer: 'respond-async' } })
+  const status = begun.headers.get('content-location') ?? ''
+  assert.equal(begun.status, 202)
+  const manifest = await until('the export is done', async () => {
+    const polled = await ask(status)
+    return polled.status === 200
+      ? ((await polled.json()) as { output: { type: string; url: string; count: number }[] })
+      : undefined
+  })
+  const counts = manifest.output.map(({ type, count }) => `${type} ${count}`).toSorted()
+  assert.deepEqual(counts, ['Flag 2', 'Patient 2'])
+  const file = await (await ask(manifest.output[0].url)).text()
+  assert.equal(file.trimEnd().split('\n').length, 2)
+  assert.equal((await ask(status, { method: 'DELETE' })).status, 202)
   const { faults } = await site.verify()
   assert.deepEqual(faults, [])
 })
