@@ -25,8 +25,10 @@ import {
 import { accountOf } from '#audit'
 import { fulfils, indexValuesOf, parseSearch, type Filter, type JsonObject } from '#health'
 import type { Opened, PastPlace } from '#vault'
-import { askedBy, type FhirOptions } from '../context.ts'
+import type { FhirOptions } from '../context.ts'
+import { FhirRefusal } from '../refusal.ts'
 import type { Session } from '../session.ts'
+import { askedForSearch } from '../showing.ts'
 import { ownerOf } from './owner.ts'
 import { watchedBy, type Watched } from './subscription.ts'
 import { keepWatch, SEEN_MAX, watchOf, type Watch, type WatchStore } from './watch.ts'
@@ -90,6 +92,10 @@ export class Hooks implements Disposable {
         await this.#tend(subscription)
       } catch (error) {
         if (this.#ended() || error instanceof AssertionFailure) throw error
+        if (error instanceof FhirRefusal && error.code === 'FHIR_FORBIDDEN') {
+          await this.#put(subscription, NO_MORE)
+          continue
+        }
         this.#options.log.write('error', 'fhir.hook-failed', logFacts(error))
       }
     }
@@ -113,8 +119,7 @@ export class Hooks implements Disposable {
     const watched = watchedBy(this.#options, base, subscription.value)
     const session = await this.#hooks.sessionFor(ownerOf(subscription.value) ?? '')
     if (session === undefined) {
-      await this.#put(subscription, { status: 'error', error: 'Whoever subscribed may no more' })
-      return
+      return await this.#put(subscription, NO_MORE)
     }
     const before = (await watchOf(this.#store(), subscription.id)) ?? begun(subscription)
     if (subscription.value['status'] === 'requested') {
@@ -133,7 +138,9 @@ export class Hooks implements Disposable {
     const isSettled = clock.now() - watch.upTo > OVERLAP_MS
     const since = epochMs(Math.max(0, isSettled ? watch.upTo + 1 : watch.upTo - OVERLAP_MS))
     const fresh: Opened[] = []
-    const asked = askedBy({ session }, 'history', 'past')
+    // As a search, so that nobody learns by a knock what he is shown masked.
+    const about = { types: [type], filters, sort: [] }
+    const asked = await askedForSearch({ session }, about, 'past')
     const judge = (opened: Opened) => {
       fresh.push(opened)
       return asked.judge(opened)
@@ -235,6 +242,7 @@ const TOLD = { account: accountOf(ACTOR) }
 const WATCHING = [['status', 'requested,active']] as const
 /** Subscriptions that a site tends. */
 const HOOKS_MAX = 256
+const NO_MORE = { status: 'error', error: 'Whoever subscribed may no more' }
 const TICK_MS = 2 * SECOND_MS
 /** After which subscriptions that another daemon took in are looked for. */
 const KNOWN_MS = 5 * MINUTE_MS
