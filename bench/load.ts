@@ -21,17 +21,17 @@ export interface Client extends Disposable {
 
 /** Node's own client: what most applications have, and what published figures were had with. */
 export class NodeClient implements Client {
-  readonly #options: ConnectionOptions
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #agent: Agent
 
   /** Connects at the first request. */
   constructor(options: ConnectionOptions) {
-    this.#options = options
+    this.#agent = new Agent({ ...options, keepAlive: true, maxSockets: 1 })
   }
 
   get(path: string): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
-    const call = httpsGet({ ...this.#options, path, agent: this.#agent }, (answer) => {
+    const { host, port } = this.#agent.options
+    const call = httpsGet({ host, port, path, agent: this.#agent }, (answer) => {
       let text = ''
       answer.setEncoding('latin1')
       answer.on('data', (part: string) => (text += part))
