@@ -1,16 +1,19 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { offlinePage } from './offline-page.ts'
+
+/** The files of the contract that stand alone. */
+const alias = Object.fromEntries(
+  ['request-path', 'attacks', 'proof', 'proof-note', 'proof-tree'].map((name) => [
+    `#contract/${name}`,
+    new URL(`../src/contract/${name}.ts`, import.meta.url).pathname,
+  ]),
+)
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), offlinePage(alias)],
   resolve: {
-    alias: Object.fromEntries(
-      // The files of the contract that stand alone.
-      ['request-path', 'attacks'].map((name) => [
-        `#contract/${name}`,
-        new URL(`../src/contract/${name}.ts`, import.meta.url).pathname,
-      ]),
-    ),
+    alias,
   },
   // The daemon puts the nonce of each answer in its place.
   html: { cspNonce: '__CSP_NONCE__' },

@@ -61,6 +61,20 @@ const routes = root.addChildren([
       path: '/keys/$key',
       component: lazyRouteComponent(() => import('./screens/key-detail.tsx'), 'KeyDetail'),
     }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/exposure',
+      component: lazyRouteComponent(() => import('./screens/exposure.tsx'), 'Exposure'),
+      validateSearch: ({
+        nodes,
+        link,
+        wrap,
+      }): { nodes?: string; link?: string; wrap?: 'broken' } => ({
+        ...(typeof nodes === 'string' && nodes !== '' && { nodes }),
+        ...(typeof link === 'string' && link !== '' && { link }),
+        ...(wrap === 'broken' && { wrap }),
+      }),
+    }),
     createRoute({ getParentRoute: () => shell, path: '/transfers', component: Transfers }),
     createRoute({
       getParentRoute: () => shell,
@@ -81,8 +95,15 @@ const routes = root.addChildren([
       getParentRoute: () => shell,
       path: '/audit',
       component: lazyRouteComponent(() => import('./screens/audit.tsx'), 'Audit'),
-      validateSearch: ({ after }): { after?: number } =>
-        Number.isSafeInteger(after) ? { after: Number(after) } : {},
+      validateSearch: ({ before, kind }): { before?: number; kind?: string } => ({
+        ...(Number.isSafeInteger(before) && { before: Number(before) }),
+        ...(typeof kind === 'string' && /^[a-z][a-z0-9.-]{0,63}$/.test(kind) && { kind }),
+      }),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/audit/$index',
+      component: lazyRouteComponent(() => import('./screens/entry.tsx'), 'Entry'),
     }),
   ]),
 ])

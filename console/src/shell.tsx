@@ -33,6 +33,7 @@ const SCREENS = [
   { to: '/', label: texts.nav.network },
   { to: '/keys', label: texts.nav.keys },
   { to: '/transfers', label: texts.nav.transfers },
+  { to: '/exposure', label: texts.nav.exposure },
   { to: '/alarms', label: texts.nav.alarms },
   { to: '/audit', label: texts.nav.audit },
   { to: '/lab', label: texts.nav.lab },

@@ -73,7 +73,7 @@ test('a protection is shown with what it rests on now, where that is less than i
   const protection: ProtectionView = {
     ...{ mode: 'require-quantum', used: 'hybrid-quantum', suite: 'PW-HYB-1', keyIds: [KEY] },
     ...{ keySource: 'simulated', keyPath: 'relayed', sessionId: TRANSFER, transcript: 'ab', at: 1 },
-    ...{ keys: [{ keyId: KEY, exposure: 'wrapped', shares }], standing: 'post-quantum' },
+    ...{ keys: [{ keyId: KEY, exposure: 'wrapped', links: [], shares }], standing: 'post-quantum' },
   }
   const words = plain(protectionWords(protection))
   assert(words.includes('NOW RESTS ON ML-KEM-1024 and X25519 alone'), words)

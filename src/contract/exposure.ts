@@ -57,6 +57,8 @@ export type KeyOriginView = Static<typeof KeyOriginShape>
 export const UsedKeyShape = Exactly({
   keyId: UuidText,
   exposure: Type.Union([KeyExposureShape, Type.Null()]),
+  /** Links whose octets it is made of; empty where that is not known. */
+  links: Type.Array(Text(128)),
   /** Ways of its shares; empty where it came over one link, or is not known. */
   shares: Ways,
 })

@@ -272,8 +272,18 @@ export const siteRoutes = {
   entries: route({
     method: 'GET',
     path: '/v1/audit',
-    summary: 'Entries of the audit log, oldest first, after an index',
-    query: Page,
+    summary: 'Entries of the audit log that match, oldest first unless asked otherwise',
+    query: Exactly({
+      /** Only entries above and below these, exclusive. */
+      after: Type.Optional(Text(16)),
+      before: Type.Optional(Text(16)),
+      /** A kind, and every kind below it: `key` finds `key.delivered`. */
+      kind: Type.Optional(Text(64, 1)),
+      /** Epoch milliseconds; entries before are left out. */
+      since: Type.Optional(Text(16)),
+      order: Type.Optional(OneOf('oldest', 'newest')),
+      limit: Type.Optional(Text(8)),
+    }),
     body: nothing,
     answer: Type.Array(EntryShape),
   }),
@@ -293,6 +303,23 @@ export const siteRoutes = {
     query: Exactly({ index: Text(16, 1) }),
     body: nothing,
     answer: Exactly({ receipt: Type.String() }),
+  }),
+  proof: route({
+    method: 'GET',
+    path: '/v1/audit/:index/proof',
+    summary:
+      'A proof of an entry as one file: its receipt, and the keys that its signatures are of',
+    query: Exactly({ index: Text(16, 1) }),
+    body: nothing,
+    answer: Exactly({ proof: Type.String() }),
+  }),
+  consistency: route({
+    method: 'GET',
+    path: '/v1/audit/consistency',
+    summary: 'The path that proves one size of the log a beginning of another',
+    query: Exactly({ from: Text(16, 1), to: Text(16, 1) }),
+    body: nothing,
+    answer: Exactly({ path: Type.Array(Text(64)) }),
   }),
   alarms: route({
     method: 'GET',

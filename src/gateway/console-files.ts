@@ -48,7 +48,11 @@ export function readPages(folder: string): Pages {
     return {
       headers: {
         'content-type': asset.type,
-        'cache-control': 'public, max-age=31536000, immutable',
+        // Names under assets carry the hash of what they name.
+        'cache-control': path.startsWith('/assets/')
+          ? 'public, max-age=31536000, immutable'
+          : 'no-cache',
+        ...(path.endsWith('.html') && { 'content-security-policy': SANDBOX }),
         ...(acceptsGzip && { 'content-encoding': 'gzip' }),
         vary: 'accept-encoding',
       },
@@ -83,6 +87,9 @@ const policyOf = (nonce: string): string =>
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ')
+
+/** A page that is meant for a disk has no part in this origin when it is opened here. */
+const SANDBOX = 'sandbox'
 
 /** Stands in the build where the nonce of each answer goes. */
 const NONCE_PLACE = '__CSP_NONCE__'

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { keyId, siteId, uuid, type Clock } from '#base'
-import { receiptOf, verifyLog } from '#audit'
+import { base64, keyId, siteId, uuid, type Clock } from '#base'
+import { consistencyPath, receiptOf, verifyLog } from '#audit'
 import type {
   NetworkView,
   AlarmView,
@@ -39,6 +39,7 @@ import { lifetimeHandlers } from './lifetime-admin.ts'
 import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
 import { byOf, demoHolder, peopleHandlers, type Asker } from './people.ts'
+import { noteKeysOf, proofText } from './proof.ts'
 import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
 
@@ -205,21 +206,42 @@ const exchangeOf = (parts: SiteParts): Records['exchange'] => recordsOf(parts).e
 function logHandlers(parts: SiteParts) {
   const { audit } = parts
   return {
-    entries: async ({ after, limit }) => {
-      const beyond = wholeOf(after, -1, Number.MAX_SAFE_INTEGER)
-      const entries = await audit.entries({ after: beyond }, wholeOf(limit, 100, 1000))
+    entries: async ({ after, before, kind, since, order = 'oldest', limit }) => {
+      const entries = await audit.entries(
+        {
+          ...{ after: indexOf(after, -1), newestFirst: order === 'newest' },
+          ...(before !== undefined && { before: indexOf(before, 0) }),
+          ...(since !== undefined && { since: indexOf(since, 0) }),
+          ...(kind !== undefined && { kind }),
+        },
+        wholeOf(limit, 100, 1000),
+      )
       return entries.map(({ index, event: { at, kind, actor, facts } }) => {
         return { index, at, kind, actor, facts: { ...facts } }
       })
     },
     verify: () => verify(parts),
-    receipt: async ({ index }) => {
-      const least = Math.min(1, parts.logKeys.witnesses.length)
-      const receipt = await receiptOf(audit, wholeOf(index, 0, Number.MAX_SAFE_INTEGER), least)
-      if (receipt.kind === 'receipt') return { receipt: receipt.text }
-      throw new AdminRefusal('RECEIPT_PENDING', 'No witnessed checkpoint covers the entry yet')
+    receipt: async ({ index }) => ({ receipt: await receiptIn(parts, index) }),
+    proof: async ({ index }) => {
+      const { log, witnesses } = parts.logKeys
+      const receipt = await receiptIn(parts, index)
+      return { proof: proofText({ receipt, keys: noteKeysOf(log, witnesses) }) }
+    },
+    consistency: async ({ from, to }) => {
+      const size = (await audit.newest())?.size ?? 0
+      const second = wholeOf(to, 0, size)
+      const path = await consistencyPath(audit.source, wholeOf(from, 0, second), second)
+      return { path: path.map(base64) }
     },
   } satisfies Partial<Handlers<SiteRoutes>>
+}
+
+/** @throws AdminRefusal `RECEIPT_PENDING`, AuditRefusal for an index beyond the log */
+async function receiptIn({ audit, logKeys }: SiteParts, index: string): Promise<string> {
+  const least = Math.min(1, logKeys.witnesses.length)
+  const receipt = await receiptOf(audit, indexOf(index, 0), least)
+  if (receipt.kind === 'receipt') return receipt.text
+  throw new AdminRefusal('RECEIPT_PENDING', 'No witnessed checkpoint covers the entry yet')
 }
 
 function networkOf(parts: SiteParts): NetworkView {
@@ -410,6 +432,9 @@ function wholeOf(text: string | undefined, otherwise: number, most: number): num
   if (Number.isSafeInteger(value) && value >= -1 && value <= most) return value
   throw new AdminRefusal('QUERY_INVALID', `Expected a whole number of at most ${String(most)}`)
 }
+
+const indexOf = (text: string | undefined, otherwise: number): number =>
+  wholeOf(text, otherwise, Number.MAX_SAFE_INTEGER)
 
 const OPERATOR = 'operator'
 const KEY_BITS = 256

@@ -55,7 +55,8 @@ export class Judge {
       const exposure = provenance === undefined ? null : exposureOf(provenance, adversary).exposure
       const parts = provenance?.parts ?? []
       const shares = parts.flatMap((part) => part.shares ?? [])
-      return { keyId, exposure, shares: shares.map(shareView) }
+      const links = [...new Set(parts.map(({ link }) => link))]
+      return { keyId, exposure, links, shares: shares.map(shareView) }
     })
     return {
       ...{ ...protection, keyIds: [...protection.keyIds], keys: used },

@@ -6,18 +6,19 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
 import { chromium, type BrowserContext, type Page } from 'playwright-core'
 
 const CHROMIUM = '/usr/bin/chromium'
-const PAGES = resolve(import.meta.dirname, '../../console/dist/index.html')
+/** The bundled pages. */
+export const PAGES = resolve(import.meta.dirname, '../../console/dist')
 
 /** Why a test of the browser cannot run here, or false. */
 export const needsChromium: string | false = !existsSync(CHROMIUM)
   ? 'Debian’s chromium is not installed'
-  : existsSync(PAGES)
+  : existsSync(join(PAGES, 'index.html'))
     ? false
     : 'the console has not been bundled: npm test does it'
 

@@ -10,10 +10,19 @@ import type { Page } from 'playwright-core'
 import { cohort, merged } from '../support/records.ts'
 import { makeTwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
+import { expectProvenEntry, expectProvenOffline, expectRewriteFound } from './proofs.ts'
 import { freePorts } from '#cli'
 import { expectAccessible, needsChromium, newBrowser, watchPage } from './browser.ts'
 
-const SCREENS = ['Network', 'Keys', 'Transfers', 'Alarms', 'Audit log', 'Attack lab'] as const
+const SCREENS = [
+  'Network',
+  'Keys',
+  'Transfers',
+  'Exposure',
+  'Alarms',
+  'Audit log',
+  'Attack lab',
+] as const
 
 test(
   'an operator watches a key grow, a record go, and an eavesdropper come',
@@ -97,6 +106,24 @@ test(
       await page.getByRole('row', { name: /hybrid-quantum, simulated/ }).waitFor()
       await page.getByRole('rowheader', { name: 'keyId', exact: false }).first().waitFor()
       await expectAccessible(page)
+    })
+
+    await t.test('a link and a site lead to what their keys have touched', async () => {
+      await page.getByRole('link', { name: 'Exposure' }).click()
+      await page.getByLabel('What went under keys of this link?').selectOption('bristol-cambridge')
+      await page.getByRole('row', { name: /hybrid-quantum, simulated/ }).waitFor()
+      await page.goto(`${origin}/exposure?nodes=cambridge&wrap=broken`)
+      await page.getByText('photonward network compromise cambridge --breaks-wrap').waitFor()
+      // The other end of a session has had its key: what went there is open to it.
+      await page.getByText('▲ open').first().waitFor()
+      await expectAccessible(page)
+      assert.deepEqual((await bristol.admin.call('network', {}, null)).declared, [], 'only a trial')
+    })
+
+    await t.test('the log is proven in the browser, and by a page from the disk', async () => {
+      const proof = await expectProvenEntry(page, sites.folder)
+      await expectProvenOffline(context, proof)
+      await expectRewriteFound(page)
     })
 
     await t.test(

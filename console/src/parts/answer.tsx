@@ -16,7 +16,7 @@ export function Answer<T>(about: {
 }) {
   const { to, children } = about
   if (to.data !== undefined) return <>{children(to.data)}</>
-  if (to.error === null) return <Skeleton height={120} aria-label="…" />
+  if (to.error === null) return <Skeleton height={120} role="status" aria-label={texts.asking} />
   return <Refused error={to.error} onRetry={() => void to.refetch()} />
 }
 

@@ -1,72 +1,125 @@
 /**
- * The log: its entries, how far it is signed, and who has cosigned.
+ * The log: its entries, how far it is signed, who has cosigned; each entry leads to its proof.
  *
  * @module
  */
 
-import { Button, Group, Table, Text } from '@mantine/core'
+import { Autocomplete, Button, Group, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { useState, type ReactNode } from 'react'
 import type { EntryView } from '#contract'
 import { ask } from '../api.ts'
 import { grouped, timeOf } from '../format.ts'
 import { useQuestion } from '../parts/address.ts'
+import { AnchorLink } from '../parts/anchor-link.tsx'
 import { Answer } from '../parts/answer.tsx'
-import { Page } from '../parts/page.tsx'
+import { Empty, Page } from '../parts/page.tsx'
+import { RangePicker, useRangeMs } from '../parts/range.tsx'
+import { Wide } from '../parts/wide.tsx'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
-import { Wide } from '../parts/wide.tsx'
 
 const words = texts.audit
 
 export function Audit(): ReactNode {
-  const { after: asked } = useQuestion()
-  const after = typeof asked === 'number' ? asked : undefined
+  const { before, kind } = useQuestion()
+  const rangeMs = useRangeMs()
   const navigate = useNavigate()
-  const status = useStatus()
-  const size = status.data?.logEntries ?? 0
-  // Entries after an index; the newest page unless another is asked for.
-  const from = after ?? Math.max(-1, size - 1 - PAGE)
   const entries = useQuery({
-    queryKey: ['entries', from],
+    queryKey: ['entries', before, kind, rangeMs],
     queryFn: () =>
-      ask('entries', { limit: String(PAGE), ...(from >= 0 && { after: String(from) }) }, null),
-    enabled: status.data !== undefined,
-    placeholderData: (before) => before,
+      ask(
+        'entries',
+        {
+          ...{ limit: String(PAGE), order: 'newest' },
+          ...(typeof before === 'number' && { before: String(before) }),
+          ...(typeof kind === 'string' && { kind }),
+          ...(rangeMs !== undefined && { since: String(Date.now() - rangeMs) }),
+        },
+        null,
+      ),
+    // What is older does not change.
+    refetchInterval: before === undefined ? 3000 : false,
+    placeholderData: (known) => known,
   })
-  const go = (to: number): void =>
-    void navigate({
-      to: '/audit',
-      search: to >= size - 1 - PAGE ? {} : { after: Math.max(-1, to) },
-    })
+  const go = (search: { readonly before?: number; readonly kind?: string }): void =>
+    void navigate({ to: '/audit', search })
+  const filter = typeof kind === 'string' ? { kind } : {}
+  const oldest = entries.data?.at(-1)?.index
+  const hasMore = entries.data?.length === PAGE && oldest !== undefined
   return (
     <Page title={words.title} below={words.below} command="photonward audit tail">
-      <Answer to={status}>
-        {({ logEntries, checkpointSize, witnesses }) => (
-          <Text>
-            {filled(words.size, { size: grouped(logEntries), signed: grouped(checkpointSize) })}.{' '}
-            {witnesses.length === 0
-              ? words.noWitness
-              : `${words.witnesses} ${witnesses.map((one) => `${one.site} (${grouped(one.size)})`).join(', ')}`}
-          </Text>
-        )}
-      </Answer>
-      <Group>
-        <Button variant="default" size="xs" disabled={from < 0} onClick={() => go(from - PAGE)}>
-          {words.older}
+      <Signed />
+      <Group align="flex-end">
+        <KindFilter key={String(kind)} kind={filter.kind ?? ''} onKind={go} />
+        <RangePicker />
+        <Button
+          variant="default"
+          size="xs"
+          disabled={before === undefined}
+          onClick={() => go(filter)}
+        >
+          {words.newest}
         </Button>
         <Button
           variant="default"
           size="xs"
-          disabled={after === undefined}
-          onClick={() => go(from + PAGE)}
+          disabled={!hasMore}
+          onClick={() => go({ ...filter, ...(oldest !== undefined && { before: oldest }) })}
         >
-          {words.newer}
+          {words.older}
         </Button>
       </Group>
-      <Answer to={entries}>{(page) => <Entries page={page} />}</Answer>
+      <Answer to={entries}>
+        {(page) => (page.length === 0 ? <Empty text={words.none} /> : <Entries page={page} />)}
+      </Answer>
     </Page>
+  )
+}
+
+/** How far the log is signed and cosigned. */
+function Signed() {
+  const status = useStatus()
+  return (
+    <Answer to={status}>
+      {({ logEntries, checkpointSize, witnesses }) => (
+        <Text>
+          {filled(words.size, { size: grouped(logEntries), signed: grouped(checkpointSize) })}.{' '}
+          {witnesses.length === 0
+            ? words.noWitness
+            : `${words.witnesses} ${witnesses.map((one) => `${one.site} (${grouped(one.size)})`).join(', ')}`}
+        </Text>
+      )}
+    </Answer>
+  )
+}
+
+/** A kind, or the beginning of some. */
+function KindFilter(about: {
+  readonly kind: string
+  readonly onKind: (search: { readonly kind?: string }) => void
+}) {
+  const { kind, onKind } = about
+  const [text, setText] = useState(kind)
+  const set = (value: string): void => onKind(value === '' ? {} : { kind: value })
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        set(text.trim())
+      }}
+    >
+      <Autocomplete
+        label={words.filter}
+        description={words.filterHow}
+        value={text}
+        onChange={setText}
+        onOptionSubmit={set}
+        data={[...KINDS]}
+        w={280}
+      />
+    </form>
   )
 }
 
@@ -83,9 +136,13 @@ function Entries({ page }: { readonly page: readonly EntryView[] }) {
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {page.toReversed().map(({ index, at, kind, actor, facts }) => (
+        {page.map(({ index, at, kind, actor, facts }) => (
           <Table.Tr key={index}>
-            <Table.Td className="figure">{index}</Table.Td>
+            <Table.Td className="figure">
+              <AnchorLink to="/audit/$index" params={{ index: String(index) }}>
+                {index}
+              </AnchorLink>
+            </Table.Td>
             <Table.Td className="figure">{timeOf(at)}</Table.Td>
             <Table.Td>{kind}</Table.Td>
             <Table.Td>{actor}</Table.Td>
@@ -102,3 +159,14 @@ function Entries({ page }: { readonly page: readonly EntryView[] }) {
 }
 
 const PAGE = 50
+/** First words of kinds that are often looked for. */
+const KINDS = [
+  'alarm',
+  'break-glass',
+  'key',
+  'link',
+  'network',
+  'people',
+  'transfer',
+  'vault',
+] as const

@@ -119,7 +119,7 @@ function Hop({
   return (
     <li>
       {edge?.isOwn === true ? (
-        <AnchorLink to="/links/$link" params={{ link: edge.link }}>
+        <AnchorLink underline="always" to="/links/$link" params={{ link: edge.link }}>
           {ends}
         </AnchorLink>
       ) : (

@@ -1,0 +1,18 @@
+/**
+ * What a check of a proof comes to, in one sentence.
+ *
+ * @module
+ */
+
+import type { ProofCheck } from '#contract/proof'
+import { filled, texts } from './texts.ts'
+
+const words = texts.proof
+
+/** Everything is proven, everything that can be checked here, or not. */
+export function verdictOf({ verified, findings, unchecked }: ProofCheck): string {
+  if (verified) return `✓ ${words.verified}`
+  return findings.every(({ good }) => good)
+    ? `◐ ${filled(words.half, { signatures: unchecked.join(', ') })}`
+    : `✗ ${words.refused}`
+}
