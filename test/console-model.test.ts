@@ -12,6 +12,7 @@ import {
   type HeardLink,
   type SeenLink,
 } from '../console/src/network-model.ts'
+import { differenceOf, roleChange } from '../console/src/role-change.ts'
 
 const heard = (link: string, about: Partial<HeardLink> = {}): HeardLink => {
   const [a, b] = link.split('-')
@@ -84,4 +85,12 @@ test('ways to a neighbour and to a distant site are told apart, and who has a sh
   assert.deepEqual(waysTo('b', { site: 'a', edges, pairs }), [['a', 'b']])
   assert.deepEqual(waysTo('c', { site: 'a', edges, pairs }).map(heldBetween), [['b']])
   assert.deepEqual(waysTo('d', { site: 'a', edges, pairs }), [])
+})
+
+test('a change of roles is what leads from one standing to the other, and nothing else', () => {
+  const from = { roles: ['nurse', 'resident'], clearances: ['R'] }
+  assert.deepEqual(differenceOf(roleChange(from, from)), [])
+  const to = { roles: ['resident', 'attending'], clearances: [] }
+  assert.deepEqual(differenceOf(roleChange(from, to)), ['+ attending', '− nurse', '− clearance R'])
+  assert.deepEqual(differenceOf(roleChange(to, from)), ['+ nurse', '− attending', '+ clearance R'])
 })

@@ -75,6 +75,21 @@ const routes = root.addChildren([
         ...(wrap === 'broken' && { wrap }),
       }),
     }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/people',
+      component: lazyRouteComponent(() => import('./screens/people.tsx'), 'People'),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/people/$person',
+      component: lazyRouteComponent(() => import('./screens/person.tsx'), 'Person'),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/site',
+      component: lazyRouteComponent(() => import('./screens/site.tsx'), 'Site'),
+    }),
     createRoute({ getParentRoute: () => shell, path: '/transfers', component: Transfers }),
     createRoute({
       getParentRoute: () => shell,

@@ -37,6 +37,8 @@ const SCREENS = [
   { to: '/alarms', label: texts.nav.alarms },
   { to: '/audit', label: texts.nav.audit },
   { to: '/lab', label: texts.nav.lab },
+  { to: '/people', label: texts.nav.people },
+  { to: '/site', label: texts.nav.site },
 ] as const
 
 /** State of the site, asked every few seconds; screens share one answer. */

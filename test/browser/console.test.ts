@@ -22,6 +22,8 @@ const SCREENS = [
   'Alarms',
   'Audit log',
   'Attack lab',
+  'People',
+  'Site',
 ] as const
 
 test(
@@ -120,9 +122,24 @@ test(
       assert.deepEqual((await bristol.admin.call('network', {}, null)).declared, [], 'only a trial')
     })
 
+    await t.test('what a person is called is text, whatever it looks like', async () => {
+      const { person } = await bristol.admin.call('addPerson', {}, HOSTILE)
+      await page.getByRole('link', { name: 'People' }).click()
+      await page.getByText(HOSTILE.name).waitFor()
+      await page.getByRole('link', { name: HOSTILE.login }).click()
+      await page.getByRole('heading', { name: HOSTILE.login }).waitFor()
+      await page.getByText(HOSTILE.department).waitFor()
+      await page.getByRole('textbox', { name: 'Roles' }).fill('nurse')
+      await page.keyboard.press('Enter')
+      await page.getByRole('group', { name: 'The change' }).getByText('+ nurse').waitFor()
+      await expectAccessible(page)
+      assert.equal(await page.evaluate('window.touched'), undefined)
+      assert.equal(new URL(page.url()).pathname, `/people/${person}`)
+    })
+
     await t.test('the log is proven in the browser, and by a page from the disk', async () => {
       const proof = await expectProvenEntry(page, sites.folder)
-      await expectProvenOffline(context, proof)
+      await expectProvenOffline(context, proof, 'transfer.delivered')
       await expectRewriteFound(page)
     })
 
@@ -186,6 +203,14 @@ test(
     assert.equal((await cambridge.status()).site, 'cambridge')
   },
 )
+
+/** Somebody whose name and department would run, if they were markup. */
+const HOSTILE = {
+  kind: 'person',
+  login: 'mallory',
+  name: '<img src=x onerror="window.touched=1"><script>window.touched=1</script>',
+  department: 'javascript:window.touched=1 "><svg onload=window.touched=1>',
+} as const
 
 /** What a network tells its sites: where they stand. */
 const PLACED = {

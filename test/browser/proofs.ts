@@ -51,7 +51,11 @@ export async function expectRewriteFound(page: Page): Promise<void> {
 }
 
 /** The page from the disk, without a network: the proof holds, and any other octet is found. */
-export async function expectProvenOffline(context: BrowserContext, file: string): Promise<void> {
+export async function expectProvenOffline(
+  context: BrowserContext,
+  file: string,
+  kind: string,
+): Promise<void> {
   const page = await context.newPage()
   await context.setOffline(true)
   const complaints = watchPage(page, 'file:')
@@ -59,18 +63,19 @@ export async function expectProvenOffline(context: BrowserContext, file: string)
   const proof = page.getByLabel('Proof (a file of PhotonWard)')
   await proof.setInputFiles(file)
   await page.getByRole('status').filter({ hasText: FULL_OR_HALF }).waitFor()
-  await page.getByText(/"kind": "transfer.delivered"/).waitFor()
+  await page.getByText(`"kind": "${kind}"`).waitFor()
   await expectAccessible(page)
 
   const text = readFileSync(file, 'utf8')
   const altered = text.replace(/index (\d+)/, (_all, index: string) => `index ${Number(index) + 1}`)
   assert.notEqual(altered, text)
-  writeFileSync(file, altered)
-  await proof.setInputFiles(file)
+  const other = `${file}.altered.json`
+  writeFileSync(other, altered)
+  await proof.setInputFiles(other)
   await page.getByRole('status').filter({ hasText: '✗ Not proven' }).waitFor()
   await page.getByText(/does not lead to the signed root/).waitFor()
 
-  writeFileSync(file, text)
+  await proof.setInputFiles(file)
   await page.getByLabel(/Verifier keys that you trust/).fill('nobody+00000000+AAAA')
   await page.getByRole('button', { name: 'Verify' }).click()
   await page.getByText(/0 of \d+ keys in the file are among those you trust/).waitFor()

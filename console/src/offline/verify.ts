@@ -24,9 +24,11 @@ function page(root: HTMLElement): void {
   const verify = async (): Promise<void> => {
     const chosen = file.files?.item(0) ?? null
     if (chosen === null) return
+    // A file that is gone or was changed since it was chosen cannot be read: it is no proof.
+    const text = await chosen.text().catch(() => '')
     const keys = trust.value.split('\n').map((line) => line.trim())
     const known = keys.filter((line) => line !== '')
-    const check = await checkProof(await chosen.text(), browserPowers, {
+    const check = await checkProof(text, browserPowers, {
       witnessesLeast: Number(least.value),
       ...(known.length > 0 && { keys: known }),
     })

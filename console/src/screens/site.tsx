@@ -1,0 +1,126 @@
+/**
+ * What runs at this site, with whom it is connected, and what of it is simulated.
+ *
+ * @module
+ */
+
+import { List, Stack, Table, Text, Title } from '@mantine/core'
+import type { ReactNode } from 'react'
+import type { StatusView } from '#contract'
+import { grouped, timeOf } from '../format.ts'
+import { Answer } from '../parts/answer.tsx'
+import { Facts } from '../parts/facts.tsx'
+import { Command, Page } from '../parts/page.tsx'
+import { Wide } from '../parts/wide.tsx'
+import { useStatus } from '../shell.tsx'
+import { filled, texts } from '../texts.ts'
+
+const words = texts.site
+
+export function Site(): ReactNode {
+  const status = useStatus()
+  return (
+    <Page title={words.title} below={words.below} command="photonward status">
+      <Answer to={status}>
+        {(view) => (
+          <>
+            <section>
+              <Title order={2} size="h4">
+                {words.runs}
+              </Title>
+              <Facts of={factsOf(view)} />
+            </section>
+            <Simulated view={view} />
+            <Peers view={view} />
+            <section>
+              <Title order={2} size="h4">
+                {words.commands}
+              </Title>
+              <Text c="dimmed">{words.commandsHow}</Text>
+              <Stack gap={4} mt="xs">
+                <Command line="photonward config show" />
+                <Command line="photonward doctor" />
+                <Command line="photonward pki list <authority>" />
+              </Stack>
+            </section>
+          </>
+        )}
+      </Answer>
+    </Page>
+  )
+}
+
+function factsOf(view: StatusView): readonly (readonly [string, string])[] {
+  return [
+    [words.version, view.version],
+    [words.profile, view.profile],
+    [words.role, view.role],
+    [words.engine, view.engine],
+    [words.folder, view.folder],
+    [words.started, timeOf(view.startedAt)],
+    [words.records, `${grouped(view.patients)}, ${grouped(view.items)}`],
+    ...view.listeners.map(({ name, address }): [string, string] => [
+      `${words.listener} ${name}`,
+      address,
+    ]),
+    ...view.daemons.map(({ name, leads, serving }): [string, string] => [
+      `${words.daemon} ${name}`,
+      [leads ? words.leads : '', serving ? words.serves : words.silent].join(' '),
+    ]),
+  ]
+}
+
+function Simulated({ view }: { readonly view: StatusView }) {
+  const links = view.links.filter(({ simulated }) => simulated).map(({ link }) => link)
+  const isDemo = view.profile === 'demo'
+  return (
+    <section>
+      <Title order={2} size="h4">
+        {words.simulated}
+      </Title>
+      <List>
+        {links.length > 0 && (
+          <List.Item>{filled(words.simulatedLinks, { links: links.join(', ') })}</List.Item>
+        )}
+        {isDemo && <List.Item>{words.simulatedPatients}</List.Item>}
+        {links.length === 0 && !isDemo && <List.Item>{words.simulatedNothing}</List.Item>}
+        <List.Item>{words.real}</List.Item>
+      </List>
+    </section>
+  )
+}
+
+function Peers({ view }: { readonly view: StatusView }) {
+  const cosigned = new Map(view.witnesses.map(({ site, size }) => [site, size]))
+  return (
+    <section>
+      <Title order={2} size="h4">
+        {words.peers}
+      </Title>
+      {view.peers.length === 0 ? (
+        <Text c="dimmed">{words.peersNone}</Text>
+      ) : (
+        <Wide least={480}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{words.site}</Table.Th>
+              <Table.Th>{words.connection}</Table.Th>
+              <Table.Th ta="right">{words.witness}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {view.peers.map(({ site, connected }) => (
+              <Table.Tr key={site}>
+                <Table.Td>{site}</Table.Td>
+                <Table.Td>{connected ? words.connected : words.away}</Table.Td>
+                <Table.Td ta="right" className="figure">
+                  {grouped(cosigned.get(site) ?? 0)}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Wide>
+      )}
+    </section>
+  )
+}
