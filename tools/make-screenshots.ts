@@ -26,17 +26,44 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage({ viewport: { width: 1200, height: 760 } })
   await page.goto(url)
-  await page.getByRole('row', { name: /running/ }).waitFor()
+  await page
+    .getByRole('row', { name: /running/ })
+    .first()
+    .waitFor()
   // So long, until the curves show something.
   await page.waitForTimeout(45_000)
   await take(page, 'network')
   await page
     .getByRole('row', { name: /running/ })
+    .first()
     .getByRole('link')
     .first()
     .click()
   await page.getByRole('img', { name: /Quantum bit error rate/ }).waitFor()
   await take(page, 'link')
+  // Of a network with places: the way to the site that was sent to last, and what lies on it.
+  await page.goto(new URL('/transfers', url).href)
+  await page.getByRole('row').nth(1).waitFor()
+  const told = await page.getByRole('row').nth(1).getByRole('cell').nth(1).innerText()
+  const peer = told.split(' ').at(-1) ?? ''
+  await page.goto(new URL(`/ways/${peer}`, url).href)
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await take(page, 'way')
+  const nodes = await page
+    .getByText(/In clear at|Nobody between/)
+    .first()
+    .innerText()
+  const node = /In clear at ([\w-]+)/.exec(nodes)?.[1] ?? peer
+  await page.goto(new URL(`/exposure?nodes=${node}`, url).href)
+  await page.getByRole('columnheader', { name: 'Keys of sessions' }).waitFor()
+  await take(page, 'exposure')
+  await page.goto(new URL('/audit?kind=transfer', url).href)
+  await page.getByRole('row').nth(1).getByRole('link').click()
+  await page
+    .getByText(/Proven/)
+    .first()
+    .waitFor()
+  await take(page, 'proof')
   await page.getByRole('link', { name: 'Transfers' }).click()
   await page.getByRole('heading', { name: 'Transfers' }).waitFor()
   await take(page, 'transfers')

@@ -129,7 +129,7 @@ test(
       await page.getByRole('link', { name: HOSTILE.login }).click()
       await page.getByRole('heading', { name: HOSTILE.login }).waitFor()
       await page.getByText(HOSTILE.department).waitFor()
-      await page.getByRole('textbox', { name: 'Roles' }).fill('nurse')
+      await page.getByRole('combobox', { name: 'Roles' }).fill('nurse')
       await page.keyboard.press('Enter')
       await page.getByRole('group', { name: 'The change' }).getByText('+ nurse').waitFor()
       await expectAccessible(page)
