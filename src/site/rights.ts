@@ -52,6 +52,8 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   entries: WATCHES,
   verify: WATCHES,
   receipt: WATCHES,
+  proof: WATCHES,
+  consistency: WATCHES,
   alarms: [...RUNS, 'privacy-officer'],
   erase: NOBODY,
   erasure: NOBODY,
