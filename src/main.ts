@@ -36,6 +36,8 @@ const powers: Powers = {
   publish: async (authority, folders, passphrase) =>
     (await gateway()).publish(authority, folders, passphrase),
   openKme: async (options) => new (await import('#gateway/client')).KmeConnection(options),
+  showRootKey: async (folder) => (await gateway()).showRootKey(folder),
+  changePassphrase: async (folder, phrases) => (await gateway()).changePassphrase(folder, phrases),
   addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
   inspect: async (path) => (await gateway()).inspect(path),
   joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),

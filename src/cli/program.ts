@@ -21,6 +21,7 @@ import { addExposureCommands } from './commands/network-exposure.ts'
 import { addPatientCommands } from './commands/patient.ts'
 import { addPersonCommands } from './commands/person.ts'
 import { addRecordCommands } from './commands/record.ts'
+import { addRootKeyCommands } from './commands/root-key.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteKeyCommands } from './commands/site-key.ts'
 import { addSiteCommands } from './commands/site.ts'
@@ -63,6 +64,7 @@ export function newProgram(powers: Powers): Command {
   addDoctorCommand(program, powers)
   addRecordCommands(program, powers)
   addPatientCommands(program)
+  addRootKeyCommands(program, powers)
   addSiteKeyCommands(program)
   addPersonCommands(program, powers)
   addAppCommands(program)

@@ -71,7 +71,14 @@ export {
   PSK_FILE_OCTETS_MAX,
 } from './pre-shared.ts'
 export { padsFrom, relayLinksOf } from './relaying.ts'
-export { createRootKey, keyFor, readRootKey, RootKeyRefusal } from './root-key.ts'
+export {
+  createRootKey,
+  keyFor,
+  protectRootKey,
+  readRootKey,
+  RootKeyRefusal,
+  rootKeyProtection,
+} from './root-key.ts'
 export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
 export {
   inspectLogHead,

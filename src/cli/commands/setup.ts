@@ -19,6 +19,7 @@ import type { NetworkPowers } from './network.ts'
 import { addPkiCommands, type PkiPowers } from './pki.ts'
 import type { CourierPowers } from './courier.ts'
 import type { PskPowers } from './psk.ts'
+import type { RootKeyPowers } from './root-key.ts'
 import type { StudyPowers } from './study.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -43,6 +44,7 @@ export interface Powers
     ConfigPowers,
     DoctorPowers,
     PkiPowers,
+    RootKeyPowers,
     PskPowers,
     CourierPowers,
     KmePowers,
