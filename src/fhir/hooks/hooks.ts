@@ -119,7 +119,8 @@ export class Hooks implements Disposable {
     const watched = watchedBy(this.#options, base, subscription.value)
     const session = await this.#hooks.sessionFor(ownerOf(subscription.value) ?? '')
     if (session === undefined) {
-      return await this.#put(subscription, NO_MORE)
+      await this.#put(subscription, NO_MORE)
+      return
     }
     const before = (await watchOf(this.#store(), subscription.id)) ?? begun(subscription)
     if (subscription.value['status'] === 'requested') {
