@@ -65,6 +65,7 @@ const powers: Powers = {
   verifyStopped: async function* (folder, passphrase) {
     yield* (await gateway()).verifyStopped(folder, passphrase)
   },
+  proofPowers: async () => (await gateway()).proofPowers,
   bench: async (groups, out) => {
     const { runBenchmarks } = await import('../bench/run.ts')
     return runBenchmarks(groups, out)

@@ -51,6 +51,7 @@ export {
   type NoteVerifier,
   type TreeHead,
 } from './cosignature.ts'
+export { accountingOf, type Accounting } from './disclosures.ts'
 export { eventOf, leafOf, LEAF_OCTETS_MAX, type AuditEvent, type EventFact } from './event.ts'
 export { exportTiles, type ExportedFile } from './export.ts'
 export { FAULTS_REPORTED_MAX, type Finding, type VerifiedPart } from './findings.ts'

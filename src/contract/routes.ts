@@ -9,6 +9,7 @@ import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
 import { LinkHistoryShape } from './link-history.ts'
 import { ConsoleSessionShape, peopleRoutes } from './people.ts'
+import { trailRoutes } from './trail.ts'
 import { rawBody, route } from './route.ts'
 import {
   AlarmShape,
@@ -330,6 +331,7 @@ export const siteRoutes = {
     answer: Type.Array(AlarmShape),
   }),
   ...peopleRoutes,
+  ...trailRoutes,
   consoleLink: route({
     method: 'POST',
     path: '/v1/console/link',

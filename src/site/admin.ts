@@ -40,6 +40,7 @@ import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
 import { byOf, demoHolder, peopleHandlers, type Asker } from './people.ts'
 import { noteKeysOf, proofText } from './proof.ts'
+import { trailHandlers } from './trail-admin.ts'
 import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
 
@@ -58,6 +59,7 @@ export const adminHandlers = (
     ...lifetimeHandlers(() => recordsOf(parts), by),
     ...logHandlers(parts),
     ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
+    ...trailHandlers({ ...parts, vault: () => vaultOf(parts), actor: by }),
   }
 }
 

@@ -54,6 +54,10 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   receipt: WATCHES,
   proof: WATCHES,
   consistency: WATCHES,
+  // These name patients.
+  accesses: ['privacy-officer', 'auditor'],
+  eventProof: ['privacy-officer', 'auditor'],
+  proofKeys: WATCHES,
   alarms: [...RUNS, 'privacy-officer'],
   erase: NOBODY,
   erasure: NOBODY,

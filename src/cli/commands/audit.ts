@@ -7,6 +7,7 @@ import { EXIT } from '../exit.ts'
 import { style } from '../output.ts'
 import { entryView } from '../views.ts'
 import type { Powers } from './setup.ts'
+import { addTrailCommands } from './trail.ts'
 
 export function addAuditCommands(program: Command, powers: Powers): void {
   const context = (): Context => newContext(program.opts())
@@ -40,13 +41,7 @@ export function addAuditCommands(program: Command, powers: Powers): void {
           : at.site().stream('verify', {}, null)
       await verify(at, findings)
     })
-  audit
-    .command('prove <index>')
-    .description(siteRoutes.receipt.summary)
-    .action(async (index: string) => {
-      const { out, site } = context()
-      out.data(await site().call('receipt', { index }, null), ({ receipt }) => receipt)
-    })
+  addTrailCommands(audit, powers, context)
 }
 
 async function newest({ site }: Context, limit: number): Promise<string> {
@@ -81,6 +76,9 @@ ${style.bold('Examples')}
   photonward audit tail                   the newest twenty entries
   photonward audit verify                 recompute the tree, check all signatures, records and keys
   photonward audit verify --stopped       the same for a folder whose daemon is not running
-  photonward audit prove 17 > receipt     an offline proof of entry 17
+  photonward audit access-report --patient <id>    who looked at a patient
+  photonward audit disclosures --patient <id>      what of a patient left the site
+  photonward audit prove 17 > proof.json  a proof of entry 17 and of its event
+  photonward audit verify-proof proof.json --keys keys.txt   check it, without any site
 Exit status 5 means that something does not verify; it is named.
 `

@@ -5,7 +5,15 @@
  */
 
 import type { Command } from 'commander'
-import type { FibreFacts, FindingView, NewFibre, NewSite, Shown, SiteFacts } from '#contract'
+import type {
+  FibreFacts,
+  FindingView,
+  NewFibre,
+  NewSite,
+  ProofPowers,
+  Shown,
+  SiteFacts,
+} from '#contract'
 import { terminalFor } from '../ask.ts'
 import { newContext, type Context, type GlobalFlags } from '../context.ts'
 import type { KmePowers } from '../etsi-014.ts'
@@ -80,6 +88,8 @@ export interface Powers
   ) => AsyncIterable<FindingView>
   /** @returns whether every bar was met; undefined if a group is unknown */
   readonly bench: (groups: readonly string[], out: BenchOutput) => Promise<boolean | undefined>
+  /** What checking a proof needs of this machine. */
+  readonly proofPowers: () => Promise<ProofPowers>
   /** A passphrase from a file, `-` being stdin. */
   readonly readPassphrase: (file: string) => Uint8Array
 }
