@@ -38,6 +38,13 @@ export async function ask<Name extends Asked>(
 /** Begins a session. */
 export const logIn = (ticket: string): Promise<unknown> => send('POST', '/login', { ticket }, true)
 
+/** Begins a session of a person; the code is empty for whoever has no second factor. */
+export const signIn = (credentials: {
+  readonly login: string
+  readonly password: string
+  readonly code: string
+}): Promise<unknown> => send('POST', '/sign-in', credentials, true)
+
 /** Ends it. */
 export const logOut = (): Promise<unknown> => send('POST', '/logout', null, true)
 

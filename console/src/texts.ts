@@ -40,6 +40,12 @@ export const texts = {
     how: 'This console opens by a one-time link. Whoever runs the daemon makes one:',
     refused: 'The link was refused',
     unused: 'A link is good for ten minutes and once. Make another one:',
+    people: 'Or sign in as yourself',
+    name: 'Login name',
+    password: 'Password',
+    code: 'Code of your authenticator app',
+    codeHow: 'Empty if you have none yet',
+    enter: 'Sign in',
   },
   network: {
     title: 'Network',
@@ -353,6 +359,11 @@ export const texts = {
   severity: { notice: 'notice', warning: 'warning', critical: 'critical' },
   error: {
     LOGIN_NEEDED: 'Nobody is logged in here, or no longer.',
+    ACCESS_SIGN_IN_DENIED: 'Name, password or code are not right.',
+    ACCESS_SIGN_IN_TRY_AGAIN: 'Too many attempts have failed: wait a little and try again.',
+    ACCESS_SIGN_IN_BUSY: 'Too many people sign in just now: try again.',
+    SIGN_IN_ABSENT: 'Nobody signs in here: a trusted node has no people.',
+    ROUTE_FORBIDDEN: 'None of your roles reaches this.',
     unreachable: 'The daemon of this site does not answer.',
   },
 } as const

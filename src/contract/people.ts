@@ -41,7 +41,7 @@ export const PersonShape = Exactly({
   factors: Type.Array(
     Exactly({
       factor: UuidText,
-      kind: OneOf('totp', 'passkey'),
+      kind: Type.Literal('totp'),
       proven: Type.Boolean(),
       since: Time,
     }),
@@ -89,14 +89,13 @@ export const ConsoleSessionShape = Exactly({
 })
 export type ConsoleSessionView = Static<typeof ConsoleSessionShape>
 
-/** An app that may ask for tokens; of the keys, what it registered as a JWK Set. */
+/** A backend service that may ask for tokens. */
 export const AppViewShape = Exactly({
   client: Text(64),
   name: Text(128),
-  kind: OneOf('backend', 'public'),
   scope: Text(8192),
-  redirectUris: Type.Array(Text(1024)),
-  keys: Type.Union([Text(65_536), Type.Null()]),
+  /** The JWK Set that it registered, as text. */
+  jwks: Text(65_536),
   since: Time,
 })
 export type AppView = Static<typeof AppViewShape>
@@ -243,7 +242,7 @@ export const peopleRoutes = {
   apps: route({
     method: 'GET',
     path: '/v1/apps',
-    summary: 'Apps that may ask for access tokens',
+    summary: 'Backend services that may ask for access tokens',
     query: Exactly({}),
     body: nothing,
     answer: Type.Array(AppViewShape),
@@ -251,23 +250,21 @@ export const peopleRoutes = {
   addApp: route({
     method: 'POST',
     path: '/v1/apps',
-    summary: 'Register an app that may ask for access tokens, with the most that it may have',
+    summary: 'Register a backend service that may ask for access tokens, with the most it may have',
     query: Exactly({}),
     body: Exactly({
       client: Text(64, 1),
       name: Text(128, 1),
-      kind: OneOf('backend', 'public'),
       scope: Text(8192, 1),
-      redirectUris: Type.Array(Text(1024, 1), { maxItems: 16 }),
       /** A JWK Set as text. */
-      jwks: Type.Optional(Text(65_536, 1)),
+      jwks: Text(65_536, 1),
     }),
     answer: AppViewShape,
   }),
   removeApp: route({
     method: 'DELETE',
     path: '/v1/apps/:client',
-    summary: 'Take an app away; its tokens are void at once',
+    summary: 'Take a backend service away; its tokens are void at once',
     query: Exactly({ client: Text(64, 1) }),
     body: nothing,
     answer: Exactly({ removed: Type.Literal(true) }),

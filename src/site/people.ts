@@ -152,7 +152,8 @@ function changeHandlers(desk: () => PeopleDesk, asker: Asker, clock: Ports['cloc
 function appHandlers(desk: () => PeopleDesk, by: string) {
   return {
     apps: async () => (await desk().apps.list()).map(appView),
-    addApp: async (_query, wish) => appView(await desk().apps.add(wish, by)),
+    addApp: async (_query, wish) =>
+      appView(await desk().apps.add({ ...wish, kind: 'backend', redirectUris: [] }, by)),
     removeApp: async ({ client }) => {
       await desk().apps.remove(client, by)
       return { removed: true as const }
@@ -160,8 +161,8 @@ function appHandlers(desk: () => PeopleDesk, by: string) {
   } satisfies Partial<Handlers<typeof peopleRoutes>>
 }
 
-const appView = ({ client, name, kind, scope, redirectUris, since, jwks }: App): AppView => ({
-  ...{ client, name, kind, scope, redirectUris, since, keys: jwks ?? null },
+const appView = ({ client, name, scope, since, jwks = '' }: App): AppView => ({
+  ...{ client, name, scope, since, jwks },
 })
 
 /**
@@ -210,10 +211,9 @@ export function personView(person: Person): PersonView {
       }),
     ],
     hasPassword: person.password !== undefined,
-    factors: factors.map((factor) => ({
-      ...{ factor: factor.id, kind: factor.kind, since: factor.since },
-      proven: factor.kind === 'passkey' || factor.proven,
-    })),
+    factors: factors.map(({ id, kind, proven, since: from }) => {
+      return { factor: id, kind, proven, since: from }
+    }),
   }
 }
 

@@ -26,7 +26,7 @@ test('a backend service signs on by SMART, reads, writes, and is out when it is 
     'addApp',
     {},
     {
-      ...{ client: 'his', name: 'Hospital system', kind: 'backend', redirectUris: [], jwks },
+      ...{ client: 'his', name: 'Hospital system', jwks },
       scope: 'system/Patient.cruds',
     },
   )

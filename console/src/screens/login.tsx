@@ -4,11 +4,11 @@
  * @module
  */
 
-import { Center, Paper, Stack, Text, Title } from '@mantine/core'
+import { Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState, type ReactNode } from 'react'
-import { logIn } from '../api.ts'
+import { useEffect, useState, type ReactNode, type SubmitEvent } from 'react'
+import { logIn, signIn } from '../api.ts'
 import { Refused } from '../parts/answer.tsx'
 import { Command } from '../parts/page.tsx'
 import { texts } from '../texts.ts'
@@ -58,10 +58,61 @@ export function Login(): ReactNode {
             <>
               <Text>{refused === undefined ? texts.login.how : texts.login.unused}</Text>
               <Command line="photonward console" />
+              <SignIn />
             </>
           )}
         </Stack>
       </Paper>
     </Center>
+  )
+}
+
+/** For people: what is typed goes to the daemon and nowhere else. */
+function SignIn(): ReactNode {
+  const [refused, setRefused] = useState<Error>()
+  const [isGoing, setGoing] = useState(false)
+  const navigate = useNavigate()
+  const client = useQueryClient()
+  const enter = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault()
+    const typed = new FormData(event.currentTarget)
+    const text = (name: string): string => {
+      const value = typed.get(name)
+      return typeof value === 'string' ? value : ''
+    }
+    setGoing(true)
+    signIn({ login: text('login'), password: text('password'), code: text('code') }).then(
+      () => {
+        client.clear()
+        void navigate({ to: '/', replace: true })
+      },
+      (error: unknown) => {
+        setGoing(false)
+        setRefused(error as Error)
+      },
+    )
+  }
+  const { people, name, password, code, codeHow, enter: label } = texts.login
+  return (
+    <form onSubmit={enter}>
+      <Stack>
+        <Title order={2} size="h4">
+          {people}
+        </Title>
+        {refused !== undefined && <Refused error={refused} />}
+        <TextInput name="login" label={name} autoComplete="username" required />
+        <PasswordInput
+          {...{ name: 'password', label: password, autoComplete: 'current-password' }}
+          required
+        />
+        <TextInput
+          {...{ name: 'code', label: code, description: codeHow, autoComplete: 'one-time-code' }}
+          inputMode="numeric"
+        />
+        <Button type="submit" loading={isGoing}>
+          {label}
+        </Button>
+      </Stack>
+    </form>
   )
 }

@@ -40,7 +40,6 @@ import {
   principalFrom,
   proxyTies,
   RoleChangeShape,
-  subjectTag,
   tagsOf,
   withDelegation,
   withFactor,
@@ -128,11 +127,6 @@ export class People {
   /** Whoever has this login name, if anybody has. */
   async ofLogin(login: string): Promise<Person | undefined> {
     return (await this.#people.tagged(loginTag(login.toLowerCase())))?.value
-  }
-
-  /** Whoever another provider of identity knows by this name. */
-  async ofSubject(issuer: string, subject: string): Promise<Person | undefined> {
-    return (await this.#people.tagged(subjectTag({ issuer, subject })))?.value
   }
 
   /** A page in the order of identifiers. */
@@ -324,9 +318,7 @@ export class People {
       person,
       (now) => ({
         ...now,
-        factors: now.factors.map((one) =>
-          one.id === factor && one.kind === 'totp' ? { ...one, proven: true } : one,
-        ),
+        factors: now.factors.map((one) => (one.id === factor ? { ...one, proven: true } : one)),
       }),
       { by: person, what: 'factor-proven', detail: factor },
     )

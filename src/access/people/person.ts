@@ -68,18 +68,7 @@ const TotpShape = Exactly({
   since: Time,
 })
 
-const PasskeyShape = Exactly({
-  kind: Type.Literal('passkey'),
-  id: UuidText,
-  /** As the authenticator calls it. */
-  credential: Text(1024, 1),
-  publicKey: Octets(1, 8192),
-  counter: Whole(0),
-  transports: Type.Array(Text(32, 1), { maxItems: 8 }),
-  since: Time,
-})
-
-const FactorShape = Type.Union([TotpShape, PasskeyShape])
+const FactorShape = TotpShape
 export type SecondFactor = Static<typeof FactorShape>
 
 /** A person as kept. */
@@ -98,8 +87,6 @@ export const PersonShape = Exactly({
   employment: OneOf('active', 'suspended', 'ended', 'none'),
   delegations: Type.Array(DelegationShape, { maxItems: 32 }),
   proxies: Type.Array(ProxyShape, { maxItems: 32 }),
-  /** Under which names other providers of identity know this person. */
-  subjects: Type.Array(Exactly({ issuer: Text(512, 1), subject: Text(256, 1) }), { maxItems: 8 }),
   password: Type.Optional(PasswordShape),
   factors: Type.Array(FactorShape, { maxItems: 8 }),
   since: Time,
@@ -146,7 +133,7 @@ export function newPerson(wish: NewPerson, about: { id: string; at: EpochMs }): 
     roles: rolesByKind(kind, references),
     clearances: [],
     employment: kind === 'person' ? 'active' : 'none',
-    ...{ delegations: [], proxies: [], subjects: [], factors: [], epoch: 0 },
+    ...{ delegations: [], proxies: [], factors: [], epoch: 0 },
   }
 }
 
@@ -308,15 +295,9 @@ export const proxyTies = ({ id, proxies }: Person): readonly Relationship[] =>
   }))
 
 /** What a person is found by. */
-export const tagsOf = ({ login, subjects }: Person): string[] => [
-  loginTag(login),
-  ...subjects.map(subjectTag),
-]
+export const tagsOf = ({ login }: Person): string[] => [loginTag(login)]
 
 export const loginTag = (login: string): string => `login ${login}`
-
-export const subjectTag = ({ issuer, subject }: { issuer: string; subject: string }): string =>
-  `subject ${JSON.stringify([issuer, subject])}`
 
 const invalid = (message: string): AccessRefusal =>
   new AccessRefusal('ACCESS_PERSON_INVALID', message)

@@ -68,7 +68,7 @@ export class SignIn {
     const isRight = await isPassword(password, person?.password)
     if (person === undefined || !isRight || !mayEnter(person)) throw await this.#denied(person)
     const at = this.#input.clock.now()
-    const hasFactor = person.factors.some(isProven)
+    const hasFactor = person.factors.some(({ proven }) => proven)
     const isShown = code !== '' && (await this.#takeCode(person, code))
     if ((hasFactor || code !== '') && !isShown) throw await this.#denied(person)
     this.#throttle.succeeded(counted)
@@ -106,11 +106,11 @@ export class SignIn {
   async #takeCode(person: Person, code: string): Promise<boolean> {
     const { people, once, clock } = this.#input
     for (const factor of person.factors) {
-      const step = factor.kind === 'totp' ? stepOf(code, factor.secret, clock.now()) : undefined
+      const step = stepOf(code, factor.secret, clock.now())
       if (step === undefined) continue
       const name = `totp ${person.id} ${factor.id} ${step}`
       if (!(await once.take(name, endOfStep(step)))) return false
-      if (!isProven(factor)) await people.proveFactor(person.id, factor.id)
+      if (!factor.proven) await people.proveFactor(person.id, factor.id)
       return true
     }
     return false
@@ -133,7 +133,3 @@ export class SignIn {
 
 const mayEnter = ({ employment }: Person): boolean =>
   employment === 'active' || employment === 'none'
-
-/** A factor that was shown once is needed from then on. */
-const isProven = (factor: Person['factors'][number]): boolean =>
-  factor.kind === 'passkey' || factor.proven
