@@ -41,20 +41,12 @@ try {
     .click()
   await page.getByRole('img', { name: /Quantum bit error rate/ }).waitFor()
   await take(page, 'link')
-  // Of a network with places: the way to the site that was sent to last, and what lies on it.
+  // What the site that was sent to last would know, were it compromised.
   await page.goto(new URL('/transfers', url).href)
   await page.getByRole('row').nth(1).waitFor()
   const told = await page.getByRole('row').nth(1).getByRole('cell').nth(1).innerText()
   const peer = told.split(' ').at(-1) ?? ''
-  await page.goto(new URL(`/ways/${peer}`, url).href)
-  await page.getByRole('heading', { level: 1 }).waitFor()
-  await take(page, 'way')
-  const nodes = await page
-    .getByText(/In clear at|Nobody between/)
-    .first()
-    .innerText()
-  const node = /In clear at ([\w-]+)/.exec(nodes)?.[1] ?? peer
-  await page.goto(new URL(`/exposure?nodes=${node}`, url).href)
+  await page.goto(new URL(`/exposure?nodes=${peer}`, url).href)
   await page.getByRole('columnheader', { name: 'Keys of sessions' }).waitFor()
   await take(page, 'exposure')
   await page.goto(new URL('/audit?kind=transfer', url).href)

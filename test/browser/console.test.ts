@@ -131,6 +131,8 @@ test(
       await page.getByText(HOSTILE.department).waitFor()
       await page.getByRole('combobox', { name: 'Roles' }).fill('nurse')
       await page.keyboard.press('Enter')
+      await page.keyboard.press('Escape')
+      await page.getByRole('listbox').waitFor({ state: 'hidden' })
       await page.getByRole('group', { name: 'The change' }).getByText('+ nurse').waitFor()
       await expectAccessible(page)
       assert.equal(await page.evaluate('window.touched'), undefined)

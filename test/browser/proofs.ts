@@ -45,7 +45,7 @@ export async function expectRewriteFound(page: Page): Promise<void> {
     await page.reload()
     await page
       .getByRole('alert')
-      .getByText(/does not continue the one/)
+      .filter({ hasText: /does not continue the one/ })
       .waitFor()
   }
 }

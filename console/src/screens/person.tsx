@@ -75,7 +75,14 @@ function Roles({ view }: { readonly view: PersonView }) {
         {words.change}
       </Title>
       <Stack gap="xs" maw={640}>
-        <TagsInput label={words.roles} value={roles} onChange={setRoles} data={[...ROLES]} />
+        <TagsInput
+          label={words.roles}
+          value={roles}
+          onChange={setRoles}
+          data={[...ROLES]}
+          withScrollArea={false}
+          comboboxProps={{ withinPortal: false }}
+        />
         <TagsInput
           label={words.clearances}
           description={words.clearancesHow}
