@@ -103,6 +103,7 @@ const UNMASK: Operation = { name: 'unmask', definition: 'urn:photonward:operatio
 /** Operations on types, beside `$validate` on all. */
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
   Patient: [
+    { name: 'break-glass', definition: 'urn:photonward:operation:break-glass' },
     { name: 'everything', definition: `${R4}/Patient-everything` },
     { name: 'summary', definition: 'http://hl7.org/fhir/uv/ips/OperationDefinition/summary' },
     { name: 'match', definition: `${R4}/Patient-match` },

@@ -29,6 +29,7 @@ import { merge, unmerge } from './merging.ts'
 import { checkAccepted, preferenceOf } from './negotiation.ts'
 import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
+import { breakGlass } from './glass.ts'
 import { read, unmask, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { tracked } from './showing.ts'
@@ -149,6 +150,7 @@ const INTERACTIONS: Readonly<
   read,
   vread,
   unmask,
+  'break-glass': breakGlass,
   update,
   'update-conditional': conditionalUpdate,
   patch,

@@ -21,6 +21,7 @@ export type Interaction =
   | 'read'
   | 'vread'
   | 'unmask'
+  | 'break-glass'
   | 'update'
   | 'patch'
   | 'delete'
@@ -96,6 +97,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '[type]/_history', interaction: 'history-type', parameters: HISTORY },
   { method: 'POST', path: '[type]/$validate', interaction: 'validate' },
   { method: 'GET', path: '[type]/[id]', interaction: 'read', parameters: PART_PARAMETERS },
+  { method: 'POST', path: 'Patient/[id]/$break-glass', interaction: 'break-glass' },
   { method: 'GET', path: '[type]/[id]/$unmask', interaction: 'unmask' },
   { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
   { method: 'PATCH', path: '[type]/[id]', interaction: 'patch' },

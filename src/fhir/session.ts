@@ -8,13 +8,22 @@
  * @module
  */
 
+import type { EpochMs, Uuid } from '#base'
 import type { Obligation } from '#access'
 import type { Account } from '#audit'
 import type { JsonObject } from '#health'
 
 /** What is done with a resource. */
 export type Action =
-  'read' | 'history' | 'search' | 'create' | 'update' | 'delete' | 'export' | 'unmask'
+  | 'read'
+  | 'history'
+  | 'search'
+  | 'create'
+  | 'update'
+  | 'delete'
+  | 'export'
+  | 'unmask'
+  | 'break-glass'
 
 /** What is known when a decision is asked for. */
 export interface DecisionFacts {
@@ -42,4 +51,19 @@ export interface Session {
   /** Whose doing it is, as log and events tell it; its `actor` is no name of a person. */
   readonly account: Account
   decide(facts: DecisionFacts): Decision | Promise<Decision>
+  /** Breaks the glass over a patient, once `decide` permits it. Left out, nobody can. */
+  breakGlass?(
+    patient: string,
+    wish: { readonly reason: string; readonly text: string },
+  ): Promise<GlassBroken>
 }
+
+/** A grant, or why there is none: nothing of the patient. */
+export type GlassBroken =
+  | {
+      readonly kind: 'done'
+      readonly grant: Uuid
+      readonly expiresAt: EpochMs
+      readonly reviewDueAt: EpochMs
+    }
+  | { readonly kind: 'refused'; readonly why: string }

@@ -9,9 +9,10 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { epochMs, HOUR_MS, SecretBytes, siteId, utf8 } from '#base'
 import {
+  accessMigrations,
+  openGlassKeeper,
   openPolicyEngine,
   PURPOSES,
-  type BreakGlassState,
   type Caller,
   type PolicySources,
   type Role,
@@ -69,7 +70,12 @@ export interface AskOptions {
 /** A server that `as(principal)` asks as somebody, and `his` as a trusted system. */
 export async function newDecidedServer() {
   const disk = new MemoryDisk()
-  const store = new MemoryStore([...auditMigrations, ...vaultMigrations, ...fhirMigrations])
+  const store = new MemoryStore([
+    ...auditMigrations,
+    ...vaultMigrations,
+    ...fhirMigrations,
+    ...accessMigrations,
+  ])
   const time = new SimulatedTime()
   const clock = time.view()
   const random = seededRandom(1, 'fhir')
@@ -89,12 +95,13 @@ export async function newDecidedServer() {
     verifiersOf: () => [verifierOf(signer)],
     acceptOnlySynthetic: false,
   })
-  let grants: BreakGlassState = []
+  const glassKey = SecretBytes.copyOf(new Uint8Array(32).fill(9))
+  const glassInput = { site: HERE, store, random, clock, audit: log, key: glassKey }
   engine ??= openPolicyEngine(policySources())
   const deciding: Deciding = {
     ...{ site: HERE, clock, engine, patients: patientsOf(vault, clock) },
+    ...{ glass: await openGlassKeeper(glassInput), random },
     impliedPurposes: PURPOSES.filter((one) => one !== 'HRESCH' && one !== 'HMARKT'),
-    grants: () => grants,
   }
   const desk = clientDesk([{ name: 'bristol.his', may: 'write' }], { site: HERE, clock })
   let session: Session | undefined
@@ -133,8 +140,8 @@ export async function newDecidedServer() {
   })
   return {
     ...{ vault, store, time, clock, log, deciding },
-    setGrants: (next: BreakGlassState) => (grants = next),
     his: asking((request) => desk.of(request)),
+    glassAgain: () => openGlassKeeper(glassInput),
     as: (principal: Caller['principal']) => asking((_, more) => callerFor(principal, more)),
     callerFor,
   }

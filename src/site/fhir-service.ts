@@ -13,6 +13,7 @@ import {
   AccessRefusal,
   openPolicyEngine,
   type Caller,
+  type GlassKeeper,
   type PolicyEngine,
   type PolicySources,
 } from '#access'
@@ -40,6 +41,8 @@ export interface FhirServiceInput {
   readonly version: string
   /** Roles and guards, as text. */
   readonly policies: PolicySources | undefined
+  /** Grants of broken glass. */
+  readonly glass: GlassKeeper
   /** Further ways to be known, asked before certificates. */
   readonly desks?: readonly Desk[]
   /** A name of this site's own that stands for another. */
@@ -71,7 +74,7 @@ export function newFhir(input: FhirServiceInput): FhirService {
   engine.catch(() => undefined)
   const deciding: Deciding = {
     ...{ site, clock, engine, impliedPurposes, patients: patientsOf(vault, clock) },
-    grants: () => [],
+    ...{ glass: input.glass, random: ports.random },
   }
   const desk = clientDesk(clients, { site, clock })
   const desks = [...more, desk.of]

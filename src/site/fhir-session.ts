@@ -10,22 +10,23 @@
  * @module
  */
 
-import type { Clock, SiteId } from '#base'
+import { newUuid, type Clock, type RandomSource, type SiteId } from '#base'
 import {
   classOf,
   forPatients,
   resourceFacts,
   type AccessContext,
   type AccessRequest,
-  type BreakGlassState,
+  BREAK_GLASS_REASONS,
   type Caller,
+  type GlassKeeper,
   type Decision as AccessDecision,
   type PolicyEngine,
   type Purpose,
   type ResourceFacts,
 } from '#access'
 import type { Account } from '#audit'
-import type { Action, Decision, Session } from '#fhir'
+import type { Action, Decision, GlassBroken, Session } from '#fhir'
 import { ownershipOf, type JsonObject } from '#health'
 import type { Survey } from '#vault'
 import type { PatientFacts } from './fhir-patients.ts'
@@ -40,19 +41,44 @@ export interface Deciding {
   /** Purposes for which consent is taken as given. */
   readonly impliedPurposes: readonly Purpose[]
   /** Grants of broken glass. */
-  readonly grants: () => BreakGlassState
+  readonly glass: GlassKeeper
+  readonly random: RandomSource
 }
 
 /** A session for a caller, for one request. */
 export function sessionFor(deciding: Deciding, caller: Caller): Session {
   const asking = new Asking(deciding, caller)
+  // Whoever breaks the glass does so for that, whatever the request says.
+  const breaking = new Asking(deciding, { ...caller, purpose: 'BTG' })
+  const askingFor = (action: Action): Asking => (action === 'break-glass' ? breaking : asking)
   return {
     account: accountFor(caller),
     decide: async ({ action, type, resource }) =>
       resource === undefined
-        ? await asking.gate(action, type)
-        : decisionOf(await asking.about(action, resource)),
+        ? await askingFor(action).gate(action, type)
+        : decisionOf(await askingFor(action).about(action, resource)),
+    breakGlass: (patient, wish) => broken(deciding, caller, { patient, ...wish }),
   }
+}
+
+async function broken(
+  { glass, random, clock }: Deciding,
+  { principal, secondFactorAt }: Caller,
+  wish: { readonly patient: string; readonly reason: string; readonly text: string },
+): Promise<GlassBroken> {
+  const { patient, text } = wish
+  const reason = BREAK_GLASS_REASONS.find((one) => one === wish.reason)
+  if (reason === undefined) {
+    return { kind: 'refused', why: `Expected a reason among ${BREAK_GLASS_REASONS.join(', ')}` }
+  }
+  const [id, at] = [newUuid(random), clock.now()]
+  const input = { id, by: principal.id, patient, reason, text, secondFactorAt, at }
+  const outcome = await glass.open(input)
+  if (outcome.kind === 'refused') {
+    return { kind: 'refused', why: `The glass was not broken: ${outcome.why}` }
+  }
+  const { expiresAt, reviewDueAt } = outcome.grant
+  return { kind: 'done', grant: id, expiresAt, reviewDueAt }
 }
 
 /** A caller as the log and its events tell it. */
@@ -124,14 +150,14 @@ export class Asking {
   }
 
   #request(action: Action, patients: readonly PatientFacts[]): Omit<AccessRequest, 'resource'> {
-    const { site, clock, impliedPurposes, grants } = this.#deciding
+    const { site, clock, impliedPurposes, glass } = this.#deciding
     const { principal, token, purpose, secondFactorAt, flows = [] } = this.#caller
     const context: AccessContext = {
       ...{ at: clock.now(), site, token, purpose, impliedPurposes, assurance: 'local' },
       ...(secondFactorAt === undefined ? {} : { secondFactorAt }),
       relationships: [...flows, ...patients.flatMap(({ relationships }) => relationships)],
       consents: patients.flatMap(({ directives }) => directives),
-      grants: grants(),
+      grants: glass.state,
     }
     return { principal, action: ACTIONS[action], context }
   }
@@ -178,6 +204,7 @@ export function decisionOf(decision: AccessDecision): Decision {
 const ACTIONS = {
   ...{ read: 'view', history: 'view', search: 'search' },
   ...{ create: 'create', update: 'update', delete: 'delete', export: 'export', unmask: 'unmask' },
+  'break-glass': 'break-glass',
 } as const satisfies Readonly<Record<Action, AccessRequest['action']>>
 /** Steps that are the same for everything of a type. */
 const GATES: readonly string[] = ['token', 'role', 'scope']

@@ -12,7 +12,7 @@ import { siteId, type HttpResponse, type SiteId, utf8 } from '#base'
 import type { AuditLog } from '#audit'
 import { hmac, type DualVerifier } from '#crypto'
 import { Exchange } from '#exchange'
-import type { Bearer } from '#access'
+import { openGlassKeeper, type Bearer } from '#access'
 import type { FhirRequest } from '#fhir'
 import type { SiteStatement } from '#pki'
 import { openVault, type Vault } from '#vault'
@@ -82,6 +82,9 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ site: configuration.site, ports, audit },
     key: keyFor(root, 'people'),
   })
+  const glassKey = keyFor(root, 'glass')
+  const own = { site: siteId(configuration.site), store, random, clock, audit }
+  const glass = await openGlassKeeper({ ...own, key: glassKey })
   const names = keyFor(root, 'pseudonyms')
   const pseudonymOf = (name: string): string =>
     hmac('sha256', names.reveal(), utf8(name)).slice(0, PSEUDONYM_OCTETS).toHex()
@@ -91,7 +94,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
   const { knock = noKnock } = options
   const hookKey = keyFor(root, 'fhir')
   const { fhir, ready } = newFhir({
-    ...{ configuration, ports, version, vault, policies, pseudonymOf, knock, hookKey },
+    ...{ configuration, ports, version, vault, policies, pseudonymOf, glass, knock, hookKey },
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
   const { log } = ports
@@ -112,6 +115,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
         fhir[Symbol.dispose]()
         names[Symbol.dispose]()
         hookKey[Symbol.dispose]()
+        glassKey[Symbol.dispose]()
       },
       errorBody: fhirErrorBody,
       errorType: FHIR_TYPE,
