@@ -150,8 +150,9 @@ export class NetworkMap {
     this.#finder.hopFailed(from, to)
   }
 
-  /** What keeping these nodes out would cut, beside what is kept out already. */
+  /** What keeping these nodes out would cut, beside what is kept out already: as links are now. */
   isolationWithout(nodes: readonly SiteId[]): Isolation {
+    if (this.#input.network.links.length > 0) this.#say()
     return isolationWithout(this.#topology, nodes, this.#input.declarations.avoided('all'))
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { siteId } from '#base'
+import { linkId, siteId } from '#base'
 import type { ExposureView } from '#contract'
 import { NO_FAULTS, type World } from '#world'
 import { live } from './support/life.ts'
@@ -153,6 +153,15 @@ test('after London is declared, keys in two shares are whole, and ways lead roun
     during: async (life) => {
       const { world } = life
       await sendOne(life, 0, 2)
+      const keystore = world.site('bristol').serving?.parts.keystore
+      assert(keystore !== undefined)
+      const link = linkId('bristol-oxford')
+      await world.passing(keystore.quarantine({ link, cause: 'planted' }))
+      // At once, before the map has looked at its links again.
+      await assert.rejects(declare(world, 'bristol', ['london']), { code: 'NETWORK_WOULD_ISOLATE' })
+      await world.passing(keystore.release(link, 'planted'))
+      await world.run({ minutes: 1 })
+
       const report = await declare(world, 'bristol', ['london'])
       assert.deepEqual(report.isolated, [])
       assert.equal(poolsWith(report, 'cambridge'), 0)
