@@ -59,6 +59,9 @@ const ACTING: readonly string[] = [
   ...['person second-factor add', 'person second-factor prove', 'person second-factor remove'],
   ...['person suspend', 'person resume', 'person end', 'person delegate'],
   ...['app add', 'app remove'],
+  ...['patient hold', 'patient release', 'patient erase', 'root-key protect', 'site-key rotate'],
+  // These need what others have made: an erasure, and a proof in a file.
+  ...['patient erasure', 'audit verify-proof'],
 ]
 
 test('every command has a help that says what it does, and stands in the reference', () => {
@@ -227,6 +230,8 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['record', 'find'], input: nhsNumbersIn(bundle)[0] },
     { args: ['record', 'show', patient], lines: true },
     { args: ['record', 'get', patient], person: false },
+    { args: ['patient', 'held', patient] },
+    { args: ['root-key', 'status'] },
     { args: ['transfer', 'list'] },
     { args: ['transfer', 'show', transfer] },
     { args: ['person', 'list'] },
