@@ -67,11 +67,10 @@ test('a site that cannot run does not start, and says why', async (t) => {
       [serve, bristol.northPort],
       [serveFibre, portOf(fibreFile)],
     ] as const) {
-      const server = createServer().listen(port, '127.0.0.1')
+      await using server = createServer().listen(port, '127.0.0.1')
       await once(server, 'listening')
       const wanted = { what: 'port', args, status: 69, code: 'ADDRESS_IN_USE' }
       await assertRefused(sites.folder, { ...wanted, says: new RegExp(`127\\.0\\.0\\.1:${port}`) })
-      server.close()
     }
   })
 
