@@ -37,9 +37,11 @@ const ENGINES: readonly string[] = [
 /** Long suites of many processes, which `npm run test:more` runs. */
 const MORE: readonly string[] = [
   'test/process/demo.test.ts',
+  'test/process/fhir-postgres.test.ts',
   'test/process/killed-relay.test.ts',
   'test/process/network-up.test.ts',
   'test/process/postgres.test.ts',
+  'test/process/rooms-on-postgres.test.ts',
   'test/process/several-daemons.test.ts',
   'test/process/vendor-kme.test.ts',
 ]
