@@ -111,10 +111,11 @@ test('daemons killed at named moments lose and double no key', { timeout: 280_00
     assert.equal(await keyAt(cambridge, early[0]), early[1], 'it waits while its master is gone')
     given.delete(early[0])
     await bristol.daemon.start()
-    const [rest] = [...ahead].filter((id) => !given.has(id)).slice(-1)
-    await settled(bristol, rest)
-    for (const [id, key] of given) assert.equal(await keyAt(cambridge, id), key)
     const stories = await storiesOf(bristol)
+    // Where all were issued before the kill, nothing is left to be withdrawn.
+    const rest = [...ahead].findLast((id) => stories.get(id)?.includes('key.issued') !== true)
+    if (rest !== undefined) await settled(bristol, rest)
+    for (const [id, key] of given) assert.equal(await keyAt(cambridge, id), key)
     for (const id of ahead) {
       // Issued, whether or not the answer came, or withdrawn.
       const isIssued = stories.get(id)?.includes('key.issued') === true
