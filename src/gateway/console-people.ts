@@ -8,17 +8,13 @@
  * @module
  */
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { door, Exactly, Text, type HttpRequest, type HttpResponse } from '#base'
 import type { ConsoleSessionView } from '#contract'
 import type { Holder, HolderView } from '#site'
 import type { ConsoleSession } from './console-sessions.ts'
 import { GatewayRefusal } from './refusal.ts'
-
-/** A request for FHIR, with its headers. */
-export interface ConsoleFhirRequest extends HttpRequest {
-  readonly header: (name: string) => string | undefined
-}
+import { requestOf, send, type WebRequest } from './web-request.ts'
 
 /** What the site knows of people: `SignedInPeople`. */
 export interface ConsolePeople {
@@ -30,7 +26,7 @@ export interface ConsolePeople {
   }): Promise<Holder>
   again(holder: Holder, shown: { readonly code: string; readonly source: string }): Promise<Holder>
   standing(holder: Holder): Promise<HolderView | undefined>
-  fhirFor(holder: Holder, request: ConsoleFhirRequest): Promise<HttpResponse>
+  fhirFor(holder: Holder, request: WebRequest & HttpRequest): Promise<HttpResponse>
 }
 
 /** What a page is told of its session. @param view   of the person who holds it */
@@ -61,35 +57,12 @@ export function serveFhir(
     if (holder === undefined) {
       return await send(reply, { status: 403, headers: { 'content-type': FHIR }, body: OPERATOR })
     }
-    return await send(reply, await people.fhirFor(holder, requestOf(request)))
+    return await send(
+      reply,
+      await people.fhirFor(holder, { ...requestOf(request), client: undefined }),
+    )
   })
 }
-
-function requestOf({ raw, body }: FastifyRequest): ConsoleFhirRequest {
-  const [path, ...query] = (raw.url ?? '/').split('?')
-  return {
-    method: raw.method ?? 'GET',
-    path,
-    query: new URLSearchParams(query.join('?')),
-    contentType: raw.headers['content-type'],
-    body: body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(0),
-    client: undefined,
-    header: (name) => {
-      const value = raw.headers[name]
-      return typeof value === 'string' ? value : undefined
-    },
-  }
-}
-
-function send(reply: FastifyReply, { status, headers, body }: HttpResponse): FastifyReply {
-  reply.code(status).headers({ ...headers })
-  return body.length === 0
-    ? reply.send()
-    : reply.send(typeof body === 'string' ? body : bufferOf(body))
-}
-
-const bufferOf = (octets: Uint8Array): Buffer =>
-  Buffer.from(octets.buffer, octets.byteOffset, octets.length)
 
 /** What somebody types to sign in. @throws ShapeRefusal */
 export const openSignIn = door(

@@ -12,7 +12,6 @@
  */
 
 import { createServer, type Server } from 'node:https'
-import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientCertificate, HttpRequest, HttpResponse, Log } from '#base'
@@ -28,18 +27,12 @@ import {
   type TlsSession,
 } from './tls.ts'
 import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb, type WebOptions } from './web.ts'
+import { requestOf, send, type StreamedResponse, type WebRequest } from './web-request.ts'
 
 /** A request and what protected it on its way. */
-export interface NorthRequest extends HttpRequest {
+export interface NorthRequest extends WebRequest, HttpRequest {
   /** The session of its connection: whether key exchange was hybrid, among others. */
   readonly session: TlsSession
-  /** A header by its lower-case name. */
-  readonly header: (name: string) => string | undefined
-}
-
-/** An answer that goes on: texts, sent as they come. */
-export interface StreamedResponse extends Omit<HttpResponse, 'body'> {
-  readonly stream: AsyncIterable<string>
 }
 
 export interface HttpOptions {
@@ -200,7 +193,7 @@ export class HttpListener implements AsyncDisposable {
       const headers = { 'content-type': errorType }
       return send(reply, { status: 503, headers, body: errorBody(503, BUSY) })
     }
-    const { socket } = client
+    const { socket, certificate, session } = client
     if (!this.#admitted.begin(socket)) return reply.hijack()
     this.#underWay++
     let isEndless = false
@@ -210,7 +203,11 @@ export class HttpListener implements AsyncDisposable {
       if (!isEndless) this.#admitted.done(socket)
       if (this.#underWay === 0) this.#idle?.resolve()
     })
-    const answer = await this.#options.handler(requestOf(request, client))
+    const answer = await this.#options.handler({
+      ...requestOf(request),
+      client: certificate,
+      session,
+    })
     isEndless = 'stream' in answer
     if (isEndless) this.#admitted.done(socket)
     return send(reply, answer)
@@ -238,39 +235,6 @@ function newServer(
   })
   server.maxConnections = CONNECTIONS_MAX
   return server
-}
-
-function requestOf({ raw, body }: FastifyRequest, { certificate, session }: Client): NorthRequest {
-  const [path, ...query] = (raw.url ?? '/').split('?')
-  return {
-    method: raw.method ?? 'GET',
-    path,
-    query: new URLSearchParams(query.join('?')),
-    contentType: raw.headers['content-type'],
-    body: body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(0),
-    client: certificate,
-    address: raw.socket.remoteAddress,
-    session,
-    header: (name) => {
-      const value = raw.headers[name]
-      return typeof value === 'string' ? value : undefined
-    },
-  }
-}
-
-function send(reply: FastifyReply, answer: HttpResponse | StreamedResponse): FastifyReply {
-  const { status, headers } = answer
-  reply.code(status)
-  if ('stream' in answer) {
-    for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
-    return reply.send(Readable.from(answer.stream))
-  }
-  const { body } = answer
-  if (typeof body === 'string') reply.type(JSON_TYPE)
-  for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
-  if (body.length === 0) return reply.send()
-  if (typeof body === 'string') return reply.send(body)
-  return reply.send(Buffer.from(body.buffer, body.byteOffset, body.length))
 }
 
 const JSON_ERRORS: Pick<WebOptions, 'errorBody' | 'errorType'> = {
