@@ -17,6 +17,7 @@ export const groups: Groups = {
   keys: () => import('./keys.ts'),
   envelope: () => import('./envelope.ts'),
   vault: () => import('./vault.ts'),
+  console: () => import('./console.ts'),
 }
 
 /** @returns whether every bar was met, or undefined if a group is unknown */

@@ -31,10 +31,25 @@ export interface Live {
 
 let live: Live = { links: [], series: new Map(), heardAt: 0, isOpen: false }
 const listeners = new Set<() => void>()
+/** Curves, which draw every sample. */
+const curves = new Set<() => void>()
 let source: EventSource | undefined
+let toldAt = 0
+let waiting: ReturnType<typeof setTimeout> | undefined
 
 function tell(next: Live): void {
   live = next
+  for (const draw of curves) draw()
+  // Nobody reads figures that change faster, and to lay them out takes longer than to draw.
+  const due = toldAt + FIGURES_MS - Date.now()
+  if (due <= 0) tellFigures()
+  else waiting ??= setTimeout(tellFigures, due)
+}
+
+function tellFigures(): void {
+  clearTimeout(waiting)
+  waiting = undefined
+  toldAt = Date.now()
   for (const listener of listeners) listener()
 }
 
@@ -80,11 +95,20 @@ function subscribe(listener: () => void): () => void {
   }
 }
 
-/** The links of the site, as they are now. */
+/** The links of the site, as they are now; told twice a second at most. */
 export const useLive = (): Live => useSyncExternalStore(subscribe, () => live)
+
+/** What has come of a link, sample by sample. @returns ends it */
+export function followSamples(link: string, draw: (samples: readonly Sample[]) => void) {
+  const follow = (): void => draw(live.series.get(link) ?? [])
+  follow()
+  curves.add(follow)
+  return () => void curves.delete(follow)
+}
 
 /** Five minutes. */
 const SAMPLES_MAX = 300
 const REOPEN_MS = 2000
+const FIGURES_MS = 500
 /** Without news for so long, what is shown is stale. */
 export const STALE_MS = 5000

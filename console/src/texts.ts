@@ -56,6 +56,7 @@ export const texts = {
     peer: 'To',
     state: 'State',
     qber: 'QBER',
+    minutes: 'Last minutes, 0 to 12 %',
     rate: 'Secret key rate',
     pool: 'Keys ready',
     blocks: 'Blocks',

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
-import { chromium, type BrowserContext, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 
 const CHROMIUM = '/usr/bin/chromium'
 /** The bundled pages. */
@@ -24,14 +24,17 @@ export const needsChromium: string | false = !existsSync(CHROMIUM)
 
 /** A browser with nothing in it, which ends with the test; what it complains of fails the test. */
 export async function newBrowser(t: TestContext): Promise<BrowserContext> {
-  const browser = await chromium.launch({
+  const browser = await openChromium()
+  t.after(() => browser.close())
+  return browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' })
+}
+
+export const openChromium = (): Promise<Browser> =>
+  chromium.launch({
     executablePath: CHROMIUM,
     // Under root there is no sandbox; pages are ours.
     args: ['--no-sandbox', '--disable-gpu'],
   })
-  t.after(() => browser.close())
-  return browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' })
-}
 
 /** Complaints of a page: errors, refusals of the content security policy, foreign requests. */
 export function watchPage(page: Page, origin: string): readonly string[] {
@@ -51,10 +54,29 @@ export function watchPage(page: Page, origin: string): readonly string[] {
 
 /** Fails on any violation that axe finds on the page as it stands. */
 export async function expectAccessible(page: Page): Promise<void> {
+  assert.deepEqual(await violationsOn(page), [], page.url())
+}
+
+/** What axe finds on the page as it stands. */
+export async function violationsOn(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source)
   const { violations } = await page.evaluate<AxeResults>('axe.run()')
-  const told = violations.flatMap(({ id, nodes }) =>
+  return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary ?? ''}`),
   )
-  assert.deepEqual(told, [], page.url())
+}
+
+/** Waits until everything that the screen has asked is answered, or refused. */
+export async function hasAnswers(page: Page): Promise<void> {
+  const asking = page.getByRole('status', { name: 'Asking the site …' })
+  while ((await asking.count()) > 0) await asking.first().waitFor({ state: 'detached' })
+}
+
+/** What a network tells its sites: where they stand, so that a map is drawn. */
+export const PLACED = {
+  nodes: [
+    { site: 'bristol', kind: 'hospital', place: { latitude: 51.45, longitude: -2.59 } },
+    { site: 'cambridge', kind: 'hospital', place: { latitude: 52.21, longitude: 0.12 } },
+  ],
+  links: [{ link: 'bristol-cambridge', a: 'bristol', b: 'cambridge' }],
 }

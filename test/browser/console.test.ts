@@ -12,7 +12,7 @@ import { makeTwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
 import { expectProvenEntry, expectProvenOffline, expectRewriteFound } from './proofs.ts'
 import { freePorts } from '#cli'
-import { expectAccessible, needsChromium, newBrowser, watchPage } from './browser.ts'
+import { expectAccessible, needsChromium, newBrowser, PLACED, watchPage } from './browser.ts'
 
 const SCREENS = [
   'Network',
@@ -214,18 +214,9 @@ const HOSTILE = {
   department: 'javascript:window.touched=1 "><svg onload=window.touched=1>',
 } as const
 
-/** What a network tells its sites: where they stand. */
-const PLACED = {
-  nodes: [
-    { site: 'bristol', kind: 'hospital', place: { latitude: 51.45, longitude: -2.59 } },
-    { site: 'cambridge', kind: 'hospital', place: { latitude: 52.21, longitude: 0.12 } },
-  ],
-  links: [{ link: 'bristol-cambridge', a: 'bristol', b: 'cambridge' }],
-}
-
 /** Keys ready, in the row of the link. */
 async function numberIn(page: Page): Promise<number> {
   const cells = page.getByRole('row', { name: /bristol-cambridge/ }).getByRole('cell')
-  const text = await cells.nth(5).innerText()
+  const text = await cells.nth(6).innerText()
   return Number(text.replaceAll(/\D/g, ''))
 }

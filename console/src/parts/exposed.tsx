@@ -9,7 +9,7 @@ import type { ExposureView } from '#contract'
 import { grouped, timeOf } from '../format.ts'
 import { filled, texts } from '../texts.ts'
 import { AnchorLink } from './anchor-link.tsx'
-import { Wide } from './wide.tsx'
+import { Figure, Wide } from './wide.tsx'
 
 const words = texts.exposure
 const AMOUNTS = ['nothing', 'shares', 'wrapped', 'key'] as const
@@ -62,9 +62,7 @@ function Sums({ view }: { readonly view: ExposureView }) {
             <Table.Th scope="row">{words.amount[amount]}</Table.Th>
             {[pooled(amount), view.given[amount], view.sessionKeys.counts[amount]].map(
               (count, at) => (
-                <Table.Td key={at} ta="right" className="figure">
-                  {grouped(count)}
-                </Table.Td>
+                <Figure key={at}>{grouped(count)}</Figure>
               ),
             )}
           </Table.Tr>

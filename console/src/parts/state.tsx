@@ -5,6 +5,7 @@
  */
 
 import { Badge } from '@mantine/core'
+import { memo } from 'react'
 
 type Tone = 'good' | 'busy' | 'bad' | 'quiet'
 
@@ -37,7 +38,12 @@ const COLOURS: Readonly<Record<Tone, string>> = {
   quiet: 'gray.7',
 }
 
-export function State({ state, reason }: { readonly state: string; readonly reason?: string }) {
+interface Standing {
+  readonly state: string
+  readonly reason?: string
+}
+
+export const State = memo(({ state, reason }: Standing) => {
   const tone = TONES[state] ?? 'quiet'
   return (
     <Badge
@@ -53,4 +59,5 @@ export function State({ state, reason }: { readonly state: string; readonly reas
       {reason === undefined || reason === '' ? '' : ` · ${reason}`}
     </Badge>
   )
-}
+})
+State.displayName = 'State'

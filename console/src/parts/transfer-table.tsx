@@ -10,7 +10,7 @@ import { grouped, scaled, timeOf } from '../format.ts'
 import { texts } from '../texts.ts'
 import { AnchorLink } from './anchor-link.tsx'
 import { State } from './state.tsx'
-import { Wide } from './wide.tsx'
+import { Figure, Wide } from './wide.tsx'
 
 const words = texts.transfers
 
@@ -49,12 +49,10 @@ function Row(one: TransferView) {
       <Table.Td>
         <State state={one.state} reason={one.reason} />
       </Table.Td>
-      <Table.Td ta="right" className="figure">
+      <Figure>
         {grouped(one.itemsDone)} / {grouped(one.items)}
-      </Table.Td>
-      <Table.Td ta="right" className="figure">
-        {scaled(one.octets, 'B')}
-      </Table.Td>
+      </Figure>
+      <Figure>{scaled(one.octets, 'B')}</Figure>
       <Table.Td>{one.mode}</Table.Td>
       <Table.Td>
         {protection === null ? '–' : `${protection.used}, ${protection.keySource}`}

@@ -5,7 +5,7 @@
  */
 
 import { Table } from '@mantine/core'
-import type { ReactNode } from 'react'
+import { memo, type ReactNode } from 'react'
 
 export const Wide = ({
   least,
@@ -18,3 +18,11 @@ export const Wide = ({
     <Table highlightOnHover>{children}</Table>
   </Table.ScrollContainer>
 )
+
+/** A cell with a figure: digits of one width, on the right, so that rows compare. */
+export const Figure = memo(({ children }: { readonly children: ReactNode }) => (
+  <Table.Td ta="right" className="figure">
+    {children}
+  </Table.Td>
+))
+Figure.displayName = 'Figure'

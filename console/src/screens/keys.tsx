@@ -12,6 +12,7 @@ import { ask } from '../api.ts'
 import { grouped } from '../format.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Empty, Page } from '../parts/page.tsx'
+import { Figure } from '../parts/wide.tsx'
 import { texts } from '../texts.ts'
 
 const words = texts.keys
@@ -42,12 +43,8 @@ export function Keys(): ReactNode {
                 {all.map(({ peer, availableKeys, heldBlocks, serving }) => (
                   <Table.Tr key={peer}>
                     <Table.Td>{peer}</Table.Td>
-                    <Table.Td ta="right" className="figure">
-                      {grouped(availableKeys)}
-                    </Table.Td>
-                    <Table.Td ta="right" className="figure">
-                      {grouped(heldBlocks)}
-                    </Table.Td>
+                    <Figure>{grouped(availableKeys)}</Figure>
+                    <Figure>{grouped(heldBlocks)}</Figure>
                     <Table.Td>{serving ? words.serving : words.waiting}</Table.Td>
                   </Table.Tr>
                 ))}

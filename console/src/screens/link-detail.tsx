@@ -18,6 +18,7 @@ import { LinkCharts } from '../parts/link-charts.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { RangePicker, useRangeMs } from '../parts/range.tsx'
 import { State } from '../parts/state.tsx'
+import { Figure } from '../parts/wide.tsx'
 import { texts } from '../texts.ts'
 
 const words = texts.link
@@ -118,9 +119,7 @@ function Explanation({ view }: { readonly view: ExplanationView }) {
               {terms.map(({ name, value, meaning }) => (
                 <Table.Tr key={name}>
                   <Table.Th scope="row">{name}</Table.Th>
-                  <Table.Td ta="right" className="figure">
-                    {Number.isInteger(value) ? grouped(value) : value.toPrecision(6)}
-                  </Table.Td>
+                  <Figure>{Number.isInteger(value) ? grouped(value) : value.toPrecision(6)}</Figure>
                   <Table.Td>{meaning}</Table.Td>
                 </Table.Tr>
               ))}

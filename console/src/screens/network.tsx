@@ -6,7 +6,7 @@
 
 import { Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { memo, type ReactNode } from 'react'
 import type { LinkView, NetworkView, PoolView } from '#contract'
 import { ask } from '../api.ts'
 import { durationOf, grouped, percent, scaled } from '../format.ts'
@@ -17,8 +17,9 @@ import { Answer } from '../parts/answer.tsx'
 import { Forecast } from '../parts/forecast.tsx'
 import { Pictured } from '../parts/network-view.tsx'
 import { Empty, Page } from '../parts/page.tsx'
+import { Sparkline } from '../parts/sparkline.tsx'
 import { State } from '../parts/state.tsx'
-import { Wide } from '../parts/wide.tsx'
+import { Figure, Wide } from '../parts/wide.tsx'
 import { linkOf, noteLevel, poolOf, stockGrowth } from '../pool-levels.ts'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
@@ -76,13 +77,14 @@ function Links(about: {
     )
   }
   return (
-    <Wide least={720}>
+    <Wide least={860}>
       <Table.Thead>
         <Table.Tr>
           <Table.Th>{words.link}</Table.Th>
           <Table.Th>{words.peer}</Table.Th>
           <Table.Th>{words.state}</Table.Th>
           <Table.Th ta="right">{words.qber}</Table.Th>
+          <Table.Th>{words.minutes}</Table.Th>
           <Table.Th ta="right">{words.rate}</Table.Th>
           <Table.Th ta="right">{words.pool}</Table.Th>
           <Table.Th>{texts.forecast.title}</Table.Th>
@@ -102,37 +104,40 @@ function LinkRow(about: { readonly link: LinkView; readonly pool: PoolView | und
   const { link: one, pool } = about
   return (
     <Table.Tr>
-      <Table.Td>
-        <AnchorLink to="/links/$link" params={{ link: one.link }}>
-          {one.link}
-        </AnchorLink>
-      </Table.Td>
-      <Table.Td>
-        <AnchorLink to="/ways/$peer" params={{ peer: one.peer }}>
-          {one.peer}
-        </AnchorLink>
-      </Table.Td>
+      <Names link={one.link} peer={one.peer} />
       <Table.Td>
         <State state={one.state} reason={one.reason} />
       </Table.Td>
-      <Table.Td ta="right" className="figure">
-        {one.qber === null ? '–' : percent(one.qber)}
+      <Figure>{one.qber === null ? '–' : percent(one.qber)}</Figure>
+      <Table.Td>
+        <Sparkline link={one.link} />
       </Table.Td>
-      <Table.Td ta="right" className="figure">
-        {scaled(one.secretBitsPerSecond, 'b/s')}
-      </Table.Td>
-      <Table.Td ta="right" className="figure">
-        {grouped(pool?.availableKeys ?? 0)}
-      </Table.Td>
+      <Figure>{scaled(one.secretBitsPerSecond, 'b/s')}</Figure>
+      <Figure>{grouped(pool?.availableKeys ?? 0)}</Figure>
       <Table.Td className="figure">
         <Forecast bits={pool?.availableBits ?? 0} growth={stockGrowth(poolOf(one.peer))} />
       </Table.Td>
-      <Table.Td ta="right" className="figure">
-        {grouped(one.blocksDistilled)}
-      </Table.Td>
+      <Figure>{grouped(one.blocksDistilled)}</Figure>
     </Table.Tr>
   )
 }
+
+/** What stays while figures change. */
+const Names = memo(({ link, peer }: { readonly link: string; readonly peer: string }) => (
+  <>
+    <Table.Td>
+      <AnchorLink to="/links/$link" params={{ link }}>
+        {link}
+      </AnchorLink>
+    </Table.Td>
+    <Table.Td>
+      <AnchorLink to="/ways/$peer" params={{ peer }}>
+        {peer}
+      </AnchorLink>
+    </Table.Td>
+  </>
+))
+Names.displayName = 'Names'
 
 /** Links that end elsewhere, as their sites say. */
 function Further({ edges }: { readonly edges: readonly Edge[] }) {
@@ -162,15 +167,9 @@ function Further({ edges }: { readonly edges: readonly Edge[] }) {
               <Table.Td>
                 <State state={one.state} />
               </Table.Td>
-              <Table.Td ta="right" className="figure">
-                {one.qber === null ? '–' : percent(one.qber)}
-              </Table.Td>
-              <Table.Td ta="right" className="figure">
-                {scaled(one.secretBitsPerSecond, 'b/s')}
-              </Table.Td>
-              <Table.Td ta="right" className="figure">
-                {one.freeBits === null ? '–' : scaled(one.freeBits, 'b')}
-              </Table.Td>
+              <Figure>{one.qber === null ? '–' : percent(one.qber)}</Figure>
+              <Figure>{scaled(one.secretBitsPerSecond, 'b/s')}</Figure>
+              <Figure>{one.freeBits === null ? '–' : scaled(one.freeBits, 'b')}</Figure>
               <Table.Td className="figure">
                 <Forecast bits={one.freeBits} growth={stockGrowth(linkOf(one.link))} />
               </Table.Td>
@@ -218,9 +217,7 @@ function Relayed({ pairs }: NetworkView) {
                 <Table.Td>
                   <State state={state} reason={reason ?? ''} />
                 </Table.Td>
-                <Table.Td ta="right" className="figure">
-                  {grouped(availableBits / 256)}
-                </Table.Td>
+                <Figure>{grouped(availableBits / 256)}</Figure>
                 <Table.Td>{ways.map((way) => way.join(' → ')).join('; ') || '–'}</Table.Td>
               </Table.Tr>
             ))}

@@ -11,7 +11,7 @@ import { grouped, timeOf } from '../format.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Command, Page } from '../parts/page.tsx'
-import { Wide } from '../parts/wide.tsx'
+import { Figure, Wide } from '../parts/wide.tsx'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
 
@@ -113,9 +113,7 @@ function Peers({ view }: { readonly view: StatusView }) {
               <Table.Tr key={site}>
                 <Table.Td>{site}</Table.Td>
                 <Table.Td>{connected ? words.connected : words.away}</Table.Td>
-                <Table.Td ta="right" className="figure">
-                  {grouped(cosigned.get(site) ?? 0)}
-                </Table.Td>
+                <Figure>{grouped(cosigned.get(site) ?? 0)}</Figure>
               </Table.Tr>
             ))}
           </Table.Tbody>
