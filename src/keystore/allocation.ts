@@ -18,6 +18,7 @@
 import {
   assert,
   concat,
+  epochMs,
   keyId,
   newUuid,
   type KeyId,
@@ -42,7 +43,16 @@ import {
   type Reservation,
 } from './parts.ts'
 import { KeystoreRefusal } from './refusal.ts'
-import { floorOctets, leaf, linksTo, nowOf, type KeyUse, type Part, type Room } from './room.ts'
+import {
+  floorOctets,
+  leaf,
+  linksTo,
+  nowOf,
+  type Allotment,
+  type KeyUse,
+  type Part,
+  type Room,
+} from './room.ts'
 import type { Piece } from './segments.ts'
 import { isUsable, placeOf, segmentsOf, type Block, type Link } from './state.ts'
 import { setAllocated } from './tables.ts'
@@ -119,7 +129,10 @@ export async function issue(
   carriers: readonly Reservation[] = [],
 ): Promise<readonly DeliveredKey[]> {
   const own = partsOf(room, reservation)
-  assert(!own.some(({ ahead }) => ahead), 'keys that are issued by and by are not issued at once')
+  assert(
+    !own.some(({ ahead }) => ahead !== undefined),
+    'keys that are issued by and by are not issued at once',
+  )
   const pads = carriers.flatMap((carrier) => partsOf(room, carrier))
   const parts = [...own, ...pads]
   if (!parts.every((part) => blocksOf(part).every(isUsable))) {
@@ -260,7 +273,7 @@ function take(
   const keyIds = parts.flatMap((part) => part.keyIds)
   const statements: Statement[] = parts.flatMap(({ id, message, ahead }) => [
     insertReservation(room.site, { id, peer, message, at }),
-    ...(ahead ? [insertAhead(room.site, id)] : []),
+    ...(ahead === undefined ? [] : [insertAhead(room.site, id)]),
   ])
   for (const { link, pieces } of drafts) statements.push(...advance(room, link, pieces))
   const facts = { peer, slaves, sizeBits, keyIds, links: drafts.map(({ link }) => link.link) }
@@ -346,10 +359,15 @@ function partOf(
     origins: originsDigest(pieces.map(({ block }) => block)),
     carried: carried && masked(carried, from * keyOctets, material),
   })
-  const { ahead = false } = request
+  const ahead = request.ahead === true ? newAllotment() : undefined
   const progress = { ahead, taken: 0, withdrawnFrom: undefined }
   return { id, link, keyIds, keyOctets, ranges, message, material, ...progress }
 }
+
+const newAllotment = (): Allotment => ({
+  ...{ allotted: 0, runs: [], answers: new Set(), given: 0, told: 0 },
+  ...{ since: epochMs(0), telling: undefined },
+})
 
 /** What both ends must agree on about where bits come from. */
 export function originsDigest(blocks: readonly Block[]): Uint8Array {

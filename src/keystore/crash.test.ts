@@ -201,6 +201,23 @@ async function history(ends: Ends, ledger: Ledger): Promise<void> {
   for (const end of [a, b]) await survive(ends, () => end.keys.tend())
 }
 
+/** The log of each end tells once of each key that its master had, and of no other such a thing. */
+async function assertTold({ a, b }: Ends, ledger: Ledger): Promise<void> {
+  const had = { issued: new Set<string>(), voided: new Set<string>() }
+  for (const { kind, facts } of [...(await a.events()), ...(await b.events())]) {
+    if (!OF_MASTERS.includes(kind)) continue
+    const { keyIds } = JSON.parse(facts) as { keyIds?: readonly string[] }
+    const into = kind === 'key.voided' ? had.voided : had.issued
+    for (const id of keyIds ?? []) {
+      assert(kind === 'key.voided' || !into.has(id), `${id} was given out twice, by the log`)
+      into.add(id)
+    }
+  }
+  for (const id of ledger.masters.keys()) {
+    assert(had.issued.has(id) && !had.voided.has(id), `the log does not tell that ${id} was had`)
+  }
+}
+
 /** What must hold once everything has come to rest. */
 async function assertAtRest(ends: Ends): Promise<void> {
   const { a, b, time } = ends
@@ -239,6 +256,7 @@ async function assertAtRest(ends: Ends): Promise<void> {
   assert.equal(a.keys.pool(b.site).availableBits, 0)
 }
 
+const OF_MASTERS: readonly string[] = ['key.issued', 'key.perhaps-issued', 'key.voided']
 const LATE: readonly string[] = ['KEYSTORE_EXHAUSTED', 'KEYSTORE_SOURCE_UNKNOWN']
 
 /** Alarms that belong to the history, and the one of a store that refuses. */
@@ -258,6 +276,7 @@ test('the history runs through undisturbed', async () => {
   assert(ledger.masters.size >= 11)
   assert.equal(ledger.slaves.size, 15)
   await assertAtRest(ends)
+  await assertTold(ends, ledger)
 })
 
 for (const done of [false, true]) {
@@ -276,6 +295,7 @@ for (const done of [false, true]) {
           if (!fuse.dead) break
           deaths++
           await assertAtRest(ends)
+          await assertTold(ends, ledger)
         } catch (error) {
           throw new Error(`Died ${when} effect ${at} of ${who}`, { cause: error })
         }
@@ -302,6 +322,7 @@ test('a store that refuses now and then never makes the ends disagree', async ()
       await flaky.open()
       await reconnect(ends)
       await assertAtRest(ends)
+      await assertTold(ends, ledger)
     } catch (error) {
       throw new Error(`${flaky.site} refused effects ${at} and ${at + 2}`, { cause: error })
     }

@@ -108,16 +108,16 @@ export const deleteReservation = (
 ): Statement => bind(DELETE_RESERVATION, site, id, state)
 
 const INSERT_AHEAD = statement(
-  db.insertInto('keystore_ahead').values({ site_id: '', reservation: '', taken: 0 }),
+  db.insertInto('keystore_ahead').values({ site_id: '', reservation: '', taken: 0, told: 0 }),
 )
 /** Notes that the keys of a reservation are issued one after the other, and none is yet. */
 export const insertAhead = (site: string, reservation: string): Statement =>
-  bind(INSERT_AHEAD, site, reservation, 0)
+  bind(INSERT_AHEAD, site, reservation, 0, 0)
 
 const SELECT_AHEAD = statement(
   db.selectFrom('keystore_ahead').selectAll().where('site_id', '=', ''),
 )
-/** How far all such reservations are issued. */
+/** How far all such reservations have come. */
 export const selectAhead = (site: string): Statement => bind(SELECT_AHEAD, site)
 
 const TAKE_AHEAD = statement(
@@ -129,28 +129,27 @@ const TAKE_AHEAD = statement(
     .where('taken', '=', 0),
   1,
 )
-/** Issues the next keys of a reservation; conflicts unless those before are issued, and only those. */
+/** Allots the next keys of a reservation; conflicts unless those before are, and only those. */
 export const takeAhead = (
   site: string,
   change: { readonly reservation: string; readonly from: number; readonly to: number },
 ): Statement => bind(TAKE_AHEAD, change.to, site, change.reservation, change.from)
 
-const END_AHEAD = statement(
+const TELL_AHEAD = statement(
   db
-    .deleteFrom('keystore_ahead')
+    .updateTable('keystore_ahead')
+    .set({ told: 0 })
     .where('site_id', '=', '')
-    .where('reservation', '=', '')
-    .where('taken', '=', 0),
-  1,
+    .where('reservation', '=', ''),
 )
-/** Issues the last keys of a reservation; conflicts as `takeAhead`. */
-export const endAhead = (site: string, reservation: string, from: number): Statement =>
-  bind(END_AHEAD, site, reservation, from)
+/** Notes of how many keys of a reservation the log says that they were given out. */
+export const tellAhead = (site: string, reservation: string, told: number): Statement =>
+  bind(TELL_AHEAD, told, site, reservation)
 
 const DROP_AHEAD = statement(
   db.deleteFrom('keystore_ahead').where('site_id', '=', '').where('reservation', '=', ''),
 )
-/** From this commit on no key of a reservation is issued any more, however many were. */
+/** From this commit on no key of a reservation is allotted any more, however many were. */
 export const dropAhead = (site: string, reservation: string): Statement =>
   bind(DROP_AHEAD, site, reservation)
 

@@ -62,6 +62,7 @@ import { Segments } from './segments.ts'
 import type { Link } from './state.ts'
 import { keysOfBlock, survey } from './survey.ts'
 import { selectLatest, wholeOf } from './tables.ts'
+import { tellAll } from './telling.ts'
 import { pendingVoids, settleVoid, storeOrphans } from './withdrawals.ts'
 
 /** One quantum link that ends at this site. Both ends must be told the same. */
@@ -168,12 +169,13 @@ function facesOf(room: Room) {
 }
 
 /**
- * The work between requests: expires keys, stores what the store refused before, destroys what is
- * used up, forgets old tombstones. The host calls it about once a second.
+ * The work between requests: expires keys, enters in the log which were given out, stores what the
+ * store refused before, destroys what is used up, forgets old tombstones. The host calls it about once a second.
  */
 async function tend(room: Room): Promise<void> {
   checkOpen(room)
   await expire(room)
+  await tellAll(room)
   await storeOrphans(room)
   await destroy(room)
   await purge(room)
@@ -186,6 +188,8 @@ async function tend(room: Room): Promise<void> {
 async function close(room: Room): Promise<void> {
   if (room.closed) return
   room.closed = true
+  // What the store does not take now, the next opening tells as well as it can.
+  await tellAll(room).catch(() => undefined)
   await room.wiping
   for (const { material } of room.parts.values()) material[Symbol.dispose]()
   room.segments[Symbol.dispose]()
@@ -216,6 +220,7 @@ async function newRoom(options: KeystoreOptions): Promise<Room> {
     lots: new Map(),
     voids: new Map(),
     orphans: [],
+    untold: new Set(),
     rowFaults: [],
     storingOrphans: undefined,
     keys: new Map(),

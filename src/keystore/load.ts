@@ -3,13 +3,26 @@
  * left half done.
  *
  * What was reserved and not issued is given up: nobody knows whether the peer has heard of it, or
- * whether the keys prepared of it are wanted any more. What was used up and not destroyed is destroyed. Slot files without a block are removed. A block whose
- * row cannot be read is voided, with an alarm; it never keeps a site from starting.
+ * whether the keys prepared of it are wanted any more. What was allotted stays as if it were issued,
+ * and the log names it as such. What was used up and not destroyed is destroyed. Slot files without a
+ * block are removed. A block whose row cannot be read is voided, with an alarm; it never keeps a site
+ * from starting.
  *
  * @module
  */
 
-import { AssertionFailure, keyId, saeId, siteId, uuid, type LinkId, type Row } from '#base'
+import {
+  AssertionFailure,
+  keyId,
+  saeId,
+  siteId,
+  uuid,
+  type KeyId,
+  type LinkId,
+  type Row,
+  type SiteId,
+  type Statement,
+} from '#base'
 import { trimReserves } from './authentication.ts'
 import { carriedIn, forgetDeposits, loadDeposits } from './deposits.ts'
 import { destroy, doom, doomAll, doomIfSpent } from './destruction.ts'
@@ -30,6 +43,7 @@ import {
   type Link,
 } from './state.ts'
 import {
+  deleteReservation,
   dropAhead,
   selectAhead,
   selectReservations,
@@ -282,28 +296,44 @@ function countRange(
 async function giveUpReservations(room: Room): Promise<void> {
   const { site, store } = room
   const rows = await store.read(selectAhead(site))
-  const issued = new Map(rows.map((row) => [textIn(row['reservation']), wholeOf(row['taken'])]))
+  const ahead = new Map(rows.map((row) => [textIn(row['reservation']), progressOf(row)]))
   for (const row of await store.read(selectReservations(site))) {
     const id = uuid(textIn(row['reservation']))
     const peer = siteId(textIn(row['peer']))
     const activation = octetsOf(row['message'])
     const { link, keyIds: reserved } = readWithdrawal(activation)
-    const taken = issued.get(id) ?? 0
-    // No such row says that all are issued: what says so is damaged, and nobody knows which are.
-    const from = taken < reserved.length ? taken : 0
-    const keyIds = reserved.slice(from)
+    const { taken, told } = ahead.get(id) ?? NOTHING_ISSUED
+    // More than there are: what says so is damaged, and nobody knows which were.
+    const from = taken <= reserved.length ? taken : 0
+    const about = { link, peer, cause: 'restart' }
+    const entries = [
+      ...entryOfKeys(room, 'key.perhaps-issued', { ...about, keyIds: reserved.slice(told, from) }),
+      ...entryOfKeys(room, 'key.voided', { ...about, keyIds: reserved.slice(from) }),
+    ]
+    if (row['state'] === 'reserved' && from === reserved.length) {
+      await store.commit([
+        deleteReservation(site, id, 'reserved'),
+        ...[dropAhead(site, id), ...entries],
+      ])
+      continue
+    }
     const pending = { id, peer, link, message: restOctets(activation, { from }) }
     if (row['state'] === 'reserved') {
-      const facts = { link, peer, keyIds, cause: 'restart' }
-      await store.commit([
-        voidingRow(room, pending),
-        dropAhead(site, id),
-        leaf(room, 'key.voided', peer, facts),
-      ])
+      await store.commit([voidingRow(room, pending), dropAhead(site, id), ...entries])
     }
     addVoid(room, pending)
   }
 }
+
+const progressOf = (row: Row) => ({ taken: wholeOf(row['taken']), told: wholeOf(row['told']) })
+const NOTHING_ISSUED = { taken: 0, told: 0 }
+
+const entryOfKeys = (
+  room: Room,
+  kind: string,
+  facts: { readonly link: LinkId; readonly peer: SiteId; readonly keyIds: readonly KeyId[] },
+): readonly Statement[] =>
+  facts.keyIds.length === 0 ? [] : [leaf(room, kind, facts.peer, { ...facts })]
 
 /** Counts what the block's own half has spent, and dooms what is over. */
 function finishBlock(room: Room, block: Block): void {

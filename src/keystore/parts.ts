@@ -68,7 +68,8 @@ export function spendKeys(room: Room, part: Part, { from, to }: Stretch): void {
 export function orphanOf(part: Part): Orphan {
   const { id, link, taken } = part
   const message = restOctets(part.message, { from: taken })
-  return { pending: { id, peer: link.peer, link: link.link, message }, blocks: blocksOf(part) }
+  const pending = { id, peer: link.peer, link: link.link, message }
+  return { pending, blocks: blocksOf(part), part }
 }
 
 /** The blocks that octets of a part lie in, as far as they are remembered. */

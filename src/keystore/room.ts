@@ -45,6 +45,8 @@ export interface KeystoreLimits {
   readonly criticalBits: number
   /** Bits above those that only emergencies may have. */
   readonly emergencyBits: number
+  /** Keys made ahead that one commit allots. */
+  readonly runKeys: number
 }
 
 /**
@@ -69,6 +71,7 @@ export const KEYSTORE_LIMITS: KeystoreLimits = {
   tombstoneMs: 120_000,
   criticalBits: 0,
   emergencyBits: 0,
+  runKeys: 32,
 }
 
 /** What an operator may have to hear of. */
@@ -131,12 +134,36 @@ export interface Part {
   /** What is sent to the peer. */
   readonly message: Uint8Array
   readonly material: SecretBytes
-  /** Whether its keys are issued one after the other; see `ahead.ts`. */
-  readonly ahead: boolean
+  /** How far its keys are issued, where they are one after the other; see `ahead.ts`. */
+  readonly ahead: Allotment | undefined
   /** Keys that were taken to be issued: all before this one. */
   taken: number
   /** Keys from here on are withdrawn; undefined while none are. */
   withdrawnFrom: number | undefined
+}
+
+/** How far keys made ahead have come; counted from the first of their part. */
+export interface Allotment {
+  /** Keys that may be given out: all before this one, durably. */
+  allotted: number
+  /** Commits under way that allot more, each after the one before. */
+  readonly runs: AllottedRun[]
+  /** Answers that wait for one of those; they settle, whatever comes of them. */
+  readonly answers: Set<Promise<unknown>>
+  /** Keys that were given out: all before this one. */
+  given: number
+  /** Keys of which the log says so: all before this one. */
+  told: number
+  /** When the first was given out of which it does not. */
+  since: EpochMs
+  /** Set while that is being made durable. */
+  telling: Promise<void> | undefined
+}
+
+/** A commit that allots keys: all before this one, once it stands. */
+export interface AllottedRun {
+  readonly to: number
+  readonly done: Promise<void>
 }
 
 /** A withdrawal that the peer has not confirmed. */
@@ -180,6 +207,8 @@ export interface Room {
   readonly voids: Map<SiteId, Map<Uuid, PendingVoid>>
   /** Withdrawals that the store has not taken yet; see `withdrawals.ts`. */
   readonly orphans: Orphan[]
+  /** Parts of which keys were given out that the log does not say so of yet; see `telling.ts`. */
+  readonly untold: Set<Part>
   /** Rows that could not be read at the opening; scrubbing names them. */
   readonly rowFaults: RowFault[]
   storingOrphans: Promise<void> | undefined
@@ -212,6 +241,8 @@ export interface Orphan {
   readonly pending: PendingVoid
   /** Blocks whose allocation the store has not noted. */
   readonly blocks: readonly Block[]
+  /** What it is the rest of, where its keys were issued one after the other. */
+  readonly part?: Part
 }
 
 /** Time for rows and leaves: never before the latest time the store knew when it was opened. */

@@ -72,8 +72,10 @@ interface ReservationTable {
 interface AheadTable {
   site_id: string
   reservation: string
-  /** Keys of the reservation that are issued: all before this one, counted from 0. */
+  /** Keys of the reservation that may have been given out: all before this one, from 0. */
   taken: number
+  /** Keys of which the log says that they were: all before this one. */
+  told: number
 }
 
 interface KeyTable {
@@ -209,6 +211,14 @@ export const keystoreMigrations: readonly Migration[] = [
       `CREATE TABLE keystore_ahead (
         site_id TEXT NOT NULL, reservation TEXT NOT NULL, taken BIGINT NOT NULL,
         PRIMARY KEY (site_id, reservation))`,
+    ],
+  },
+  {
+    id: 'keystore-6',
+    statements: [
+      'ALTER TABLE keystore_ahead ADD COLUMN told BIGINT NOT NULL DEFAULT 0',
+      // Until then each was in the log as given out before it was.
+      'UPDATE keystore_ahead SET told = taken',
     ],
   },
 ]

@@ -234,7 +234,7 @@ export async function twoEnds(
   } = {},
 ) {
   const time = new SimulatedTime()
-  const limits = { segmentOctets: 64, ...options.limits }
+  const limits = { segmentOctets: 64, runKeys: 2, ...options.limits }
   const reserveOctets = options.reserveOctets ?? 64
   const a = new End({ time, site: bristol, peer: cambridge, limits, reserveOctets })
   const b = new End({ time, site: cambridge, peer: bristol, limits, reserveOctets })

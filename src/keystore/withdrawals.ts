@@ -11,8 +11,9 @@
 import type { SiteId, Statement, Uuid } from '#base'
 import { alarm, leaf, nowOf, type Orphan, type PendingVoid, type Room } from './room.ts'
 import { placeOf } from './state.ts'
-import { deleteReservation, dropAhead, putVoiding } from './key-rows.ts'
+import { deleteReservation, putVoiding } from './key-rows.ts'
 import { setAllocated } from './tables.ts'
+import { atRest, isAhead, lastTold, tellWith } from './telling.ts'
 
 /** What the peer did with a withdrawal. */
 export type WithdrawalOutcome =
@@ -73,8 +74,7 @@ export async function giveUp(
   others: readonly Statement[],
 ): Promise<void> {
   try {
-    await room.store.commit([...orphans.flatMap((orphan) => rowsOf(room, orphan)), ...others])
-    for (const { pending } of orphans) addVoid(room, pending)
+    await storeSome(room, orphans, others)
   } catch {
     room.orphans.push(...orphans)
   }
@@ -95,10 +95,26 @@ async function storeAll(room: Room): Promise<void> {
     const leaves = some.map(({ pending: { peer, link, id } }) =>
       leaf(room, 'key.voided', peer, { link, peer, reservation: id, cause: 'store failed' }),
     )
-    await room.store.commit([...some.flatMap((orphan) => rowsOf(room, orphan)), ...leaves])
+    await storeSome(room, some, leaves)
     room.orphans.splice(0, some.length)
-    for (const { pending } of some) addVoid(room, pending)
   }
+}
+
+async function storeSome(
+  room: Room,
+  orphans: readonly Orphan[],
+  others: readonly Statement[],
+): Promise<void> {
+  const parts = [...new Set(orphans.map(({ part }) => part))].filter(isAhead)
+  // What was given out of a part can only be told together with the end of its row.
+  if (parts.length > 0) await atRest(parts)
+  const commit = room.store.commit([
+    ...orphans.flatMap((orphan) => rowsOf(room, orphan)),
+    ...parts.flatMap((part) => lastTold(room, part)),
+    ...others,
+  ])
+  await Promise.all([commit, ...parts.map((part) => tellWith(room, part, commit))])
+  for (const { pending } of orphans) addVoid(room, pending)
 }
 
 function rowsOf(room: Room, { pending, blocks }: Orphan): readonly Statement[] {
@@ -109,7 +125,6 @@ function rowsOf(room: Room, { pending, blocks }: Orphan): readonly Statement[] {
       return { sql, parameters }
     }),
     voidingRow(room, pending),
-    dropAhead(room.site, pending.id),
   ]
 }
 
