@@ -6,6 +6,7 @@ import { seededRandom } from '#world/ports'
 import {
   closeGlass,
   GRANT_MS,
+  NOTE_CHARACTERS_MAX,
   OPEN_MAX,
   openGlass,
   openGrant,
@@ -79,10 +80,9 @@ test('one person has few grants open, and one for each patient', () => {
   assert.equal(openGlass(state, asked({ at: later, secondFactorAt: later })).kind, 'done')
 })
 
-test('a grant that is closed permits nothing more, and only its holder closes it', () => {
+test('a grant that is closed permits nothing more, whoever closed it', () => {
   const { state, grant } = done(openGlass([], asked()))
   const close = { grant: grant.id, by: 'person-1', at: after(1000) }
-  assert.equal(whyNot(closeGlass(state, { ...close, by: 'person-2' })), 'not-own-grant')
   assert.equal(whyNot(closeGlass(state, { ...close, at: after(GRANT_MS) })), 'already-closed')
   assert.equal(whyNot(closeGlass([], close)), 'unknown-grant')
   const closed = done(closeGlass(state, close)).state
@@ -90,6 +90,9 @@ test('a grant that is closed permits nothing more, and only its holder closes it
   assert.equal(openGrant(closed, { ...mine, at: after(1000) }), undefined)
   assert.equal(openGrant(closed, { ...mine, at: after(999) })?.id, grant.id)
   assert.equal(whyNot(closeGlass(closed, { ...close, at: after(2000) })), 'already-closed')
+  const other = done(closeGlass(state, { ...close, by: 'person-2' }))
+  assert.equal(openGrant(other.state, { ...mine, at: after(1000) }), undefined)
+  assert.equal(other.record.by, 'person-2')
 })
 
 test('a second person reviews a grant, once, after it has ended', () => {
@@ -98,47 +101,56 @@ test('a second person reviews a grant, once, after it has ended', () => {
     grant: grant.id,
     by: 'person-2',
     at: after(GRANT_MS),
-    outcome: 'justified' as const,
+    finding: 'justified' as const,
+    note: 'The ward confirms it',
   }
   assert.equal(whyNot(reviewGlass(state, { ...review, by: 'person-1' })), 'own-grant')
   assert.equal(whyNot(reviewGlass(state, { ...review, at: after(1) })), 'still-open')
   assert.equal(whyNot(reviewGlass([], review)), 'unknown-grant')
+  assert.equal(whyNot(reviewGlass(state, { ...review, note: ' fine    ' })), 'note-too-short')
+  const long = 'x'.repeat(NOTE_CHARACTERS_MAX + 1)
+  assert.equal(whyNot(reviewGlass(state, { ...review, note: long })), 'note-too-long')
   const { state: reviewed, record } = done(reviewGlass(state, review))
-  assert.deepEqual(record.facts, { grant: grant.id, outcome: 'justified', late: false })
+  assert.deepEqual(record.facts, { grant: grant.id, finding: 'justified', late: false })
   assert.equal(whyNot(reviewGlass(reviewed, review)), 'already-reviewed')
 })
 
-test('a review is overdue after three days, until it is made', () => {
+test('a review is overdue after three days, or the term of the site, until it is made', () => {
   const { state, grant } = done(openGlass([], asked()))
   assert.deepEqual(overdueReviews(state, after(REVIEW_MS)), [])
   assert.deepEqual(overdueReviews(state, after(REVIEW_MS + 1)), [grant])
+  const sooner = done(openGlass([], asked({ reviewMs: GRANT_MS })))
+  assert.deepEqual(overdueReviews(sooner.state, after(GRANT_MS + 1)), [sooner.grant])
   const late = done(
     reviewGlass(state, {
       grant: grant.id,
       by: 'person-2',
       at: after(REVIEW_MS + 1),
-      outcome: 'unjustified',
+      finding: 'misuse',
+      note: 'Nobody knows of a visit',
     }),
   )
   assert.equal(late.record.facts['late'], true)
   assert.deepEqual(overdueReviews(late.state, after(2 * REVIEW_MS)), [])
 })
 
-test('what is logged and notified names the grant, and nobody', () => {
+test('facts of the log name the grant, and nobody', () => {
   const { state, grant, record } = done(openGlass([], asked()))
   const at = after(GRANT_MS)
   const reviewed = done(
-    reviewGlass(state, { grant: grant.id, by: 'person-2', at, outcome: 'escalated' }),
+    reviewGlass(state, {
+      ...{ grant: grant.id, by: 'person-2', at },
+      ...{ finding: 'misuse', note: 'No papers were there' },
+    }),
   )
   const closed = done(closeGlass(state, { grant: grant.id, by: 'person-1', at: after(1) }))
   for (const said of [record, reviewed.record, closed.record]) {
-    const text = JSON.stringify(said)
+    const text = JSON.stringify(said.facts)
     for (const secret of ['person-1', 'person-2', 'p1', 'papers']) {
       assert(!text.includes(secret), `${secret} in ${text}`)
     }
     assert(text.includes(grant.id))
   }
-  assert.deepEqual(record.notice, { grant: grant.id, dueAt: after(REVIEW_MS) })
 })
 
 test('whatever happens, nobody reads without an open grant and nobody reviews an own one', () => {
@@ -162,7 +174,13 @@ test('whatever happens, nobody reads without an open grant and nobody reviews an
             ? openGlass(state, asked({ by, at, secondFactorAt: at, patient: `Patient/${pick}` }))
             : act === 'close'
               ? closeGlass(state, { grant: id, by, at })
-              : reviewGlass(state, { grant: id, by, at, outcome: 'justified' })
+              : reviewGlass(state, {
+                  grant: id,
+                  by,
+                  at,
+                  finding: 'justified',
+                  note: 'Seen and fine',
+                })
         if (outcome.kind === 'done') state = outcome.state
         for (const one of state) {
           assert.notEqual(one.review?.by, one.by)

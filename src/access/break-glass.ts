@@ -3,11 +3,11 @@
  *
  * Pure functions over a list of grants, which the host keeps durably. Nothing here needs a network,
  * a key or another site, so that an emergency never waits. Each grant is for one person and one
- * patient, ends after an hour, and is due for review by somebody else within three days.
+ * patient, ends after an hour, and is due for review by somebody else, within three days unless the host says else.
  *
  * What a grant permits is said by policies (`role.break-glass.…`, `break-glass.…`): reading, and
- * never psychotherapy notes. What is logged and notified names the grant, never people; who and
- * whom it was about stands in the sealed state alone. Does not judge whether the reason was true.
+ * never psychotherapy notes. What is logged names the grant and whose act it was, by our own id; whom
+ * it was about, and why, stands in the sealed state alone. Does not judge whether the reason was true.
  *
  * @module
  */
@@ -44,22 +44,28 @@ export interface BreakGlassGrant {
   readonly review?: BreakGlassReview
 }
 
+/** What a review may find. */
+export const REVIEW_FINDINGS = ['justified', 'misuse'] as const
+export type ReviewFinding = (typeof REVIEW_FINDINGS)[number]
+
 /** What a second person found. */
 export interface BreakGlassReview {
   readonly by: string
   readonly at: EpochMs
-  readonly outcome: 'justified' | 'unjustified' | 'escalated'
+  readonly finding: ReviewFinding
+  /** In that person's own words; kept sealed, as the reason is. */
+  readonly note: string
 }
 
 /** All grants that are open or await review; the host removes reviewed ones as it pleases. */
 export type BreakGlassState = readonly BreakGlassGrant[]
 
-/** What the host performs after a change: an entry of the log, perhaps a notice. */
+/** What the host performs after a change: an entry of the log. */
 export interface BreakGlassRecord {
   readonly kind: 'break-glass.opened' | 'break-glass.closed' | 'break-glass.reviewed'
+  /** Who did it, by our own id. */
+  readonly by: string
   readonly facts: Readonly<Record<string, EventFact>>
-  /** What the privacy office is told, at once: a reference, and until when to look at it. */
-  readonly notice?: { readonly grant: Uuid; readonly dueAt: EpochMs }
 }
 
 export type BreakGlassRefused =
@@ -69,8 +75,9 @@ export type BreakGlassRefused =
   | 'too-many-open'
   | 'already-open'
   | 'unknown-grant'
-  | 'not-own-grant'
   | 'own-grant'
+  | 'note-too-short'
+  | 'note-too-long'
   | 'already-closed'
   | 'still-open'
   | 'already-reviewed'
@@ -100,9 +107,11 @@ export function openGlass(
     readonly text: string
     readonly secondFactorAt: EpochMs | undefined
     readonly at: EpochMs
+    /** Until the review is late. */
+    readonly reviewMs?: number
   },
 ): BreakGlassOutcome {
-  const { id, by, patient, reason, at } = input
+  const { id, by, patient, reason, at, reviewMs = REVIEW_MS } = input
   const text = input.text.trim()
   if (!isStepUp(input.secondFactorAt, at)) return refused('second-factor-stale')
   if (text.length < TEXT_CHARACTERS_LEAST) return refused('text-too-short')
@@ -118,12 +127,12 @@ export function openGlass(
     text,
     openedAt: at,
     expiresAt: (at + GRANT_MS) as EpochMs,
-    reviewDueAt: (at + REVIEW_MS) as EpochMs,
+    reviewDueAt: (at + reviewMs) as EpochMs,
   }
   const record: BreakGlassRecord = {
     kind: 'break-glass.opened',
+    by,
     facts: { grant: id, reason, expiresAt: grant.expiresAt, reviewDueAt: grant.reviewDueAt },
-    notice: { grant: id, dueAt: grant.reviewDueAt },
   }
   return { kind: 'done', state: [...state, grant], grant, record }
 }
@@ -135,19 +144,18 @@ export const openGrant = (
 ): BreakGlassGrant | undefined =>
   state.find((grant) => grant.by === by && grant.patient === patient && isOpen(grant, at))
 
-/** Ends a grant before its time; only whoever opened it needs to. */
+/** Ends a grant before its time: whoever opened it is done, or whoever reviews it has seen enough. */
 export function closeGlass(
   state: BreakGlassState,
   { grant: id, by, at }: { readonly grant: Uuid; readonly by: string; readonly at: EpochMs },
 ): BreakGlassOutcome {
   const grant = state.find((one) => one.id === id)
   if (grant === undefined) return refused('unknown-grant')
-  if (grant.by !== by) return refused('not-own-grant')
   if (!isOpen(grant, at)) return refused('already-closed')
   return changed(
     state,
     { ...grant, closedAt: at },
-    { kind: 'break-glass.closed', facts: { grant: id } },
+    { kind: 'break-glass.closed', by, facts: { grant: id } },
   )
 }
 
@@ -156,17 +164,20 @@ export function reviewGlass(
   state: BreakGlassState,
   input: { readonly grant: Uuid } & BreakGlassReview,
 ): BreakGlassOutcome {
-  const { grant: id, by, at, outcome } = input
+  const { grant: id, by, at, finding } = input
+  const note = input.note.trim()
   const grant = state.find((one) => one.id === id)
   if (grant === undefined) return refused('unknown-grant')
   if (grant.by === by) return refused('own-grant')
   if (grant.review !== undefined) return refused('already-reviewed')
   if (isOpen(grant, at)) return refused('still-open')
+  if (note.length < TEXT_CHARACTERS_LEAST) return refused('note-too-short')
+  if (note.length > NOTE_CHARACTERS_MAX) return refused('note-too-long')
   const late = at > grant.reviewDueAt
   return changed(
     state,
-    { ...grant, review: { by, at, outcome } },
-    { kind: 'break-glass.reviewed', facts: { grant: id, outcome, late } },
+    { ...grant, review: { by, at, finding, note } },
+    { kind: 'break-glass.reviewed', by, facts: { grant: id, finding, late } },
   )
 }
 
@@ -197,9 +208,11 @@ const refused = (why: BreakGlassRefused): BreakGlassOutcome => ({ kind: 'refused
 export const STEP_UP_MS = 5 * MINUTE_MS
 /** How long a grant lasts. */
 export const GRANT_MS = HOUR_MS
-/** Until when a grant is to be reviewed. */
+/** Until when a grant is to be reviewed, where the host says nothing else. */
 export const REVIEW_MS = 3 * DAY_MS
 /** Grants that one person may have open: an emergency is rarely more than these patients. */
 export const OPEN_MAX = 3
 const TEXT_CHARACTERS_LEAST = 10
 const TEXT_CHARACTERS_MAX = 500
+/** Characters of what a reviewer notes. */
+export const NOTE_CHARACTERS_MAX = 2000

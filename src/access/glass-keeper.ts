@@ -11,7 +11,10 @@ import { Exactly, OneOf, Text, Type, UuidText, Whole, type Clock } from '#base'
 import type { AuditTrail } from '#audit'
 import {
   BREAK_GLASS_REASONS,
+  closeGlass,
+  NOTE_CHARACTERS_MAX,
   openGlass,
+  REVIEW_FINDINGS,
   reviewGlass,
   type BreakGlassGrant,
   type BreakGlassOutcome,
@@ -22,7 +25,12 @@ import { SealedRows, type Kept, type RowsInput } from './sealed-rows.ts'
 export interface GlassInput extends RowsInput {
   readonly clock: Clock
   readonly audit: AuditTrail
+  /** Until when grants are to be reviewed, after they were opened. */
+  readonly reviewMs?: number
 }
+
+/** Told of every change, once it is durable; what it throws is its own affair. */
+export type GlassListener = (grant: BreakGlassGrant) => void
 
 /** The grants of one site. Use `openGlassKeeper`. */
 export class GlassKeeper {
@@ -32,6 +40,7 @@ export class GlassKeeper {
   readonly #kept = new Map<string, Kept<BreakGlassGrant>>()
   /** The end of the queue of changes: two must not count the same open grants. */
   #turn: Promise<unknown> = Promise.resolve()
+  #listener: GlassListener | undefined
 
   constructor(input: GlassInput, rows: Rows, kept: readonly Kept<BreakGlassGrant>[]) {
     this.#input = input
@@ -44,14 +53,36 @@ export class GlassKeeper {
     return [...this.#kept.values()].map(({ value }) => value)
   }
 
+  /** Who is told of changes: one at a time. */
+  onChange(listener: GlassListener): void {
+    this.#listener = listener
+  }
+
   /** Breaks the glass, durably. @throws PortRefusal */
-  open(input: Parameters<typeof openGlass>[1]): Promise<BreakGlassOutcome> {
-    return this.#change(() => openGlass(this.state, input))
+  open(input: Omit<Parameters<typeof openGlass>[1], 'reviewMs'>): Promise<BreakGlassOutcome> {
+    const { reviewMs } = this.#input
+    const term = reviewMs === undefined ? {} : { reviewMs }
+    return this.#change(() => openGlass(this.state, { ...input, ...term }))
+  }
+
+  /** Ends a grant before its time, durably. */
+  close(input: Parameters<typeof closeGlass>[1]): Promise<BreakGlassOutcome> {
+    return this.#change(() => closeGlass(this.state, input))
   }
 
   /** What a second person found, durably; the grant is then not in the state any more. */
   review(input: Parameters<typeof reviewGlass>[1]): Promise<BreakGlassOutcome> {
     return this.#change(() => reviewGlass(this.state, input))
+  }
+
+  /** One grant, reviewed ones too. @throws AccessRefusal `ACCESS_ROW_DAMAGED` */
+  async named(grant: string): Promise<BreakGlassGrant | undefined> {
+    return (await this.#rows.get(grant))?.value as BreakGlassGrant | undefined
+  }
+
+  /** All grants there ever were, in the order of their ids, after one of these. */
+  async list(page: { readonly after?: string; readonly limit: number }) {
+    return (await this.#rows.list(page)).map(({ value }) => value as BreakGlassGrant)
   }
 
   #change(decide: () => BreakGlassOutcome): Promise<BreakGlassOutcome> {
@@ -67,19 +98,20 @@ export class GlassKeeper {
     const before = this.#kept.get(grant.id)
     const row =
       before === undefined ? this.#rows.insert(grant.id, grant) : this.#rows.replace(before, grant)
-    const actor = grant.review?.by ?? grant.by
-    const event = { kind: record.kind, at: clock.now(), actor, facts: record.facts }
+    const { kind, by: actor, facts } = record
+    const event = { kind, at: clock.now(), actor, facts }
     await store.commit([...row, audit.append(event)])
     if (grant.review !== undefined) this.#kept.delete(grant.id)
     else
       this.#kept.set(grant.id, { id: grant.id, version: (before?.version ?? 0) + 1, value: grant })
+    this.#listener?.(grant)
     return outcome
   }
 }
 
 /** The grants of a site, as they were left. @throws AccessRefusal `ACCESS_ROW_DAMAGED` */
 export async function openGlassKeeper(input: GlassInput): Promise<GlassKeeper> {
-  const rows: Rows = new SealedRows(input, { kind: 'glass', shape: GrantShape, octetsMax: 4096 })
+  const rows: Rows = new SealedRows(input, { kind: 'glass', shape: GrantShape, octetsMax: 16_384 })
   const kept: Kept<BreakGlassGrant>[] = []
   for (let after: string | undefined; ;) {
     const page = await rows.list({ limit: PAGE, ...(after !== undefined && { after }) })
@@ -107,7 +139,8 @@ const GrantShape = Exactly({
     Exactly({
       by: Text(256, 1),
       at: Time,
-      outcome: OneOf('justified', 'unjustified', 'escalated'),
+      finding: OneOf(...REVIEW_FINDINGS),
+      note: Text(NOTE_CHARACTERS_MAX),
     }),
   ),
 })

@@ -46,6 +46,10 @@ export type AccessRefusalCode =
   | 'ACCESS_SIGN_IN_TRY_AGAIN'
   /** Too many people sign in at this moment. */
   | 'ACCESS_SIGN_IN_BUSY'
+  /** No broken glass of that name. */
+  | 'ACCESS_GRANT_UNKNOWN'
+  /** A review of broken glass by somebody who may not make it, or of what cannot be reviewed now. */
+  | 'ACCESS_REVIEW_FORBIDDEN'
   /** A purpose of use that is none, or that the token or the client's configuration leaves out. */
   | 'ACCESS_PURPOSE_INVALID'
 

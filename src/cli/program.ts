@@ -13,6 +13,7 @@ import { Command, CommanderError } from 'commander'
 import { addAppCommands } from './commands/app.ts'
 import { addAttackCommands } from './commands/attack.ts'
 import { addAuditCommands } from './commands/audit.ts'
+import { addBreakGlassCommands } from './commands/break-glass.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addKeyCommands } from './commands/key.ts'
@@ -69,6 +70,7 @@ export function newProgram(powers: Powers): Command {
   addPersonCommands(program, powers)
   addAppCommands(program)
   addAuditCommands(program, powers)
+  addBreakGlassCommands(program, powers)
   addAttackCommands(program)
   addNetworkCommands(program, powers)
   addExposureCommands(program)

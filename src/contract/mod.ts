@@ -7,6 +7,7 @@
  */
 
 export * from './attacks.ts'
+export * from './break-glass.ts'
 export * from './checks.ts'
 export * from './erasure.ts'
 export * from './exposure.ts'

@@ -74,7 +74,7 @@ export const RoleChangeViewShape = Exactly({
 export type RoleChangeView = Static<typeof RoleChangeViewShape>
 
 /** What a second person shows where no session says who it is. */
-const Proof = Exactly({ login: Text(64, 1), password: Text(256, 1), code: Text(16) })
+export const Proof = Exactly({ login: Text(64, 1), password: Text(256, 1), code: Text(16) })
 
 /** Who is logged in at the console: the operator by a one-time link, or a person. */
 export const ConsoleSessionShape = Exactly({

@@ -5,6 +5,7 @@
  */
 
 import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
+import { glassRoutes } from './break-glass.ts'
 import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
 import { LinkHistoryShape } from './link-history.ts'
@@ -332,6 +333,7 @@ export const siteRoutes = {
   }),
   ...peopleRoutes,
   ...trailRoutes,
+  ...glassRoutes,
   consoleLink: route({
     method: 'POST',
     path: '/v1/console/link',

@@ -13,7 +13,7 @@ import {
   type Json,
   type JsonObject,
 } from '#health'
-import { FHIR_BASE, type Answer, type Call } from './context.ts'
+import { FHIR_BASE, newCallLog, type Answer, type Call } from './context.ts'
 import { resourceIn } from './incoming.ts'
 import { FhirRefusal } from './refusal.ts'
 import { httpStatus } from './status.ts'
@@ -114,7 +114,7 @@ function callOf(
     }
     const header = (name: string): string | undefined => headers.get(name)
     const asked = { ...call.request, method, path: `${FHIR_BASE}/${path}`, query, header }
-    return { ...call, ...routed, request: asked, sent: resource, log: { isTold: false } }
+    return { ...call, ...routed, request: asked, sent: resource, log: newCallLog() }
   } catch (error) {
     if (!(error instanceof FhirRefusal) || error.code === 'FHIR_BUNDLE_INVALID') throw error
     const { code, message } = error

@@ -19,6 +19,7 @@ import type { Act } from '#audit'
 import type { Asked, Told, Vault } from '#vault'
 import type { BulkJobs } from './bulk/jobs.ts'
 import type { HookOptions, Hooks } from './hooks/hooks.ts'
+import { Marking } from './marking.ts'
 import { FHIR_JSON, type Preference } from './negotiation.ts'
 import { FhirRefusal } from './refusal.ts'
 import type { Routed } from './routes.ts'
@@ -82,13 +83,21 @@ export interface Call extends Routed {
   readonly bulk: BulkJobs
   /** Name of the request, the client's own or one of ours. */
   readonly requestId: string
-  /** Set once the log says that something was withheld: what looks absent is told once. */
-  readonly log: { isTold: boolean }
+  readonly log: CallLog
   /** Subscriptions of this server, where it takes any in. */
   readonly hooks: Hooks | undefined
   /** What came with an entry of a Bundle, in the place of a body. */
   readonly sent?: JsonObject | undefined
 }
+
+/** What the log is told of a call, as it becomes known. */
+export interface CallLog {
+  /** Set once the log says that something was withheld: what looks absent is told once. */
+  isTold: boolean
+  readonly marking: Marking
+}
+
+export const newCallLog = (): CallLog => ({ isTold: false, marking: new Marking() })
 
 /** An answer before it becomes octets. */
 export interface Answer {
@@ -112,7 +121,7 @@ export interface Teller {
   readonly session: Session
   readonly request?: Pick<FhirRequest, 'address'>
   readonly requestId?: string
-  readonly log?: { isTold: boolean }
+  readonly log: CallLog
 }
 
 /**
@@ -124,20 +133,22 @@ export const askedBy = (call: Teller, action: Action, act: Act, query?: string):
   actor: call.session.account.actor,
   act,
   told: toldBy(call, query),
-  judge: async ({ type, value }) => {
+  judge: async ({ type, value, holders }) => {
     const { permit } = await call.session.decide({ action, type, resource: value })
     // What single versions are shown to the judge is logged; of a search, its end is.
-    if (call.log !== undefined && !SEARCHES.includes(act)) call.log.isTold = true
+    if (!SEARCHES.includes(act)) call.log.isTold = true
+    call.log.marking.note(value, holders)
     return permit
   },
 })
 
 /** What the events of a call tell of it. */
-export function toldBy({ session, request, requestId }: Teller, query?: string): Told {
+export function toldBy({ session, request, requestId, log }: Teller, query?: string): Told {
   const { account } = session
   const address = request?.address
   return {
     account: address === undefined ? account : { ...account, address },
+    marked: (holder) => log.marking.of(holder),
     ...(requestId !== undefined && { request: requestId }),
     ...(query !== undefined && { query }),
   }

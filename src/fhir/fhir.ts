@@ -15,6 +15,7 @@ import { BulkJobs } from './bulk/jobs.ts'
 import { capabilityStatement } from './capability.ts'
 import {
   FHIR_BASE,
+  newCallLog,
   responseOf,
   type Answer,
   type Call,
@@ -106,7 +107,7 @@ async function answerTo(
   const session = tracked(known, options)
   const preference = preferenceOf(request.header('prefer'))
   const about = { options, bulk, hooks, session, request, base, preference, requestId }
-  const call: Call = { ...routed, ...about, log: { isTold: false } }
+  const call: Call = { ...routed, ...about, log: newCallLog() }
   if (routed.interaction !== 'bundle') return await told(call)
   try {
     return await bundle(call, (entry) => perform(entry))

@@ -36,13 +36,14 @@ export async function unmask(call: Call): Promise<Answer> {
   await checkAllowed(call, 'unmask', type)
   const { session, options } = call
   let refused: string | undefined
-  const judge = async ({ value }: Opened): Promise<boolean> => {
+  const judge = async ({ value, holders }: Opened): Promise<boolean> => {
     const read = await session.decide({ action: 'read', type, resource: value })
     if (!read.permit) return false
     const decision = await session.decide({ action: 'unmask', type, resource: value })
     if (!decision.permit) refused = decision.reason
     // The vault logs what it shows to this judge, and what it then withholds.
     call.log.isTold = true
+    call.log.marking.note(value, holders)
     return decision.permit
   }
   const asked = { ...askedBy(call, 'unmask', 'bare'), judge }

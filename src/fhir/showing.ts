@@ -19,6 +19,7 @@ import { hides, shown, type ShownAs } from '#privacy'
 import type { Act } from '#audit'
 import type { Asked } from '#vault'
 import { askedBy, type Teller } from './context.ts'
+import { noteMarks } from './marking.ts'
 import { FhirRefusal } from './refusal.ts'
 import type { Action, Decision, DecisionFacts, Session } from './session.ts'
 
@@ -34,6 +35,7 @@ export function tracked(session: Session, { clock, pseudonymOf = nameless }: Sho
   const by = { today: isoTime(clock.now()).slice(0, 'YYYY-MM-DD'.length), pseudonymOf }
   const note = (resource: JsonObject, decision: Decision): void => {
     if (!decision.permit) return
+    noteMarks(resource, decision)
     const as = shownAs(decision.obligations ?? [])
     ways.set(resource, { as, show: (served) => shown(served, as, by) })
   }
@@ -43,6 +45,8 @@ export function tracked(session: Session, { clock, pseudonymOf = nameless }: Sho
     if (resource === undefined || !decision.permit) return decision
     if (WRITING.includes(action)) {
       note(resource, await session.decide({ action: 'read', type, resource }))
+      // What the change was permitted by is what is told of it.
+      noteMarks(resource, decision)
     } else note(resource, decision)
     return decision
   }
@@ -84,8 +88,9 @@ export async function askedForSearch(
   }
   return {
     ...askedBy(call, 'search', act, text),
-    judge: async ({ type, value }) => {
+    judge: async ({ type, value, holders }) => {
       const decision = await session.decide({ action: 'search', type, resource: value })
+      call.log.marking.note(value, holders)
       return decision.permit && !isHidden(elements, type, decision)
     },
   }

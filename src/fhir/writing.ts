@@ -146,7 +146,11 @@ export async function writeAll(
   const { options, session, hooks } = call
   const written = await options.vault.write({
     ...{ ...unit, actor: session.account.actor, told: toldBy(call) },
-    plan: async (view) => withOwners(call, await unit.plan(view)),
+    plan: async (view) => {
+      const changes = withOwners(call, await unit.plan(view))
+      for (const one of changes) if (one.kind === 'put') call.log.marking.note(one.value)
+      return changes
+    },
   })
   if (written.some(({ type }) => type === 'Subscription')) hooks?.changed()
   return written
@@ -171,11 +175,12 @@ export async function putting(
 
 /** The change that removes what is there, if it may be seen and removed. */
 export async function removing(
-  { session, request }: Call,
+  { session, request, log }: Call,
   current: Opened | undefined,
 ): Promise<Change | undefined> {
   if (current === undefined || current.isGone || !(await maySee(session, current))) return undefined
   await checkMay(session, 'delete', current.value, current)
+  log.marking.note(current.value, current.holders)
   const expect = expectedIn(request.header('if-match'), undefined)
   const { type, id } = current
   return { kind: 'remove', type, id, ...(expect !== undefined && { expect }) }

@@ -40,6 +40,7 @@ import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
 import { byOf, demoHolder, peopleHandlers, type Asker } from './people.ts'
 import { noteKeysOf, proofText } from './proof.ts'
+import { glassHandlers } from './glass-admin.ts'
 import { trailHandlers } from './trail-admin.ts'
 import type { Records } from './records.ts'
 import type { SiteParts } from './site.ts'
@@ -60,6 +61,13 @@ export const adminHandlers = (
     ...logHandlers(parts),
     ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
     ...trailHandlers({ ...parts, vault: () => vaultOf(parts), actor: by }),
+    ...glassHandlers(
+      () => {
+        const { glass, desk: people, vault } = recordsOf(parts)
+        return { glass, people, vault }
+      },
+      { asker, clock: ports.clock },
+    ),
   }
 }
 

@@ -261,6 +261,11 @@ export const SiteConfigurationShape = Exactly({
   partners: Type.Array(PartnerShape, { maxItems: 64, default: [] }),
   /** Where clients of FHIR R4 read and write records; left out, nowhere. */
   fhir: Type.Optional(FhirShape),
+  /** Reading in an emergency: until when somebody else has to look at it. */
+  breakGlass: Type.Object(
+    { reviewHours: WholeOr(72, 1, 8760) },
+    { additionalProperties: false, default: { reviewHours: 72 } },
+  ),
   /** Where SDN controllers read and steer (ETSI GS QKD 015 over RESTCONF); left out, nowhere. */
   restconfListener: Type.Optional(Address),
   /** Controllers by the names in their certificates, and whether they may change anything. */

@@ -23,6 +23,7 @@ import { createFhir, fhirMigrations, type FhirRequest, type Session } from '#fhi
 import { readJson, type Json, type JsonObject } from '#health'
 import { openVault, vaultMigrations } from '#vault'
 import { MemoryDisk, MemoryLog, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
+import { alarmMigrations } from './alarms.ts'
 import { clientDesk } from './fhir-clients.ts'
 import { patientsOf } from './fhir-patients.ts'
 import { sessionFor, type Deciding } from './fhir-session.ts'
@@ -75,6 +76,7 @@ export async function newDecidedServer() {
     ...vaultMigrations,
     ...fhirMigrations,
     ...accessMigrations,
+    ...alarmMigrations,
   ])
   const time = new SimulatedTime()
   const clock = time.view()
@@ -139,7 +141,7 @@ export async function newDecidedServer() {
     ...more,
   })
   return {
-    ...{ vault, store, time, clock, log, deciding },
+    ...{ vault, store, time, clock, log, random, deciding },
     his: asking((request) => desk.of(request)),
     glassAgain: () => openGlassKeeper(glassInput),
     as: (principal: Caller['principal']) => asking((_, more) => callerFor(principal, more)),

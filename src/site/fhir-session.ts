@@ -15,6 +15,7 @@ import {
   classOf,
   forPatients,
   resourceFacts,
+  rolesGroup,
   type AccessContext,
   type AccessRequest,
   BREAK_GLASS_REASONS,
@@ -23,6 +24,7 @@ import {
   type Decision as AccessDecision,
   type PolicyEngine,
   type Purpose,
+  type Relationship,
   type ResourceFacts,
 } from '#access'
 import type { Account } from '#audit'
@@ -155,11 +157,25 @@ export class Asking {
     const context: AccessContext = {
       ...{ at: clock.now(), site, token, purpose, impliedPurposes, assurance: 'local' },
       ...(secondFactorAt === undefined ? {} : { secondFactorAt }),
-      relationships: [...flows, ...patients.flatMap(({ relationships }) => relationships)],
+      relationships: [
+        ...flows,
+        ...patients.flatMap(({ relationships }) => relationships),
+        ...this.#reviews(),
+      ],
       consents: patients.flatMap(({ directives }) => directives),
       grants: glass.state,
     }
     return { principal, action: ACTIONS[action], context }
+  }
+
+  /** Whoever reviews broken glass sees what it was about, while the review waits. */
+  #reviews(): Relationship[] {
+    const { id } = this.#caller.principal
+    return this.#deciding.glass.state
+      .filter(({ by }) => by !== id)
+      .map(({ patient }) => ({
+        ...{ kind: 'reviewed-grant', patient, with: rolesGroup('privacy-officer') },
+      }))
   }
 
   async #gate(action: Action, type: string | undefined): Promise<Decision> {

@@ -169,7 +169,7 @@ const appView = ({ client, name, scope, since, jwks = '' }: App): AppView => ({
  * The person who agrees: whoever the console has signed in, with a second factor shown lately, or
  * who proves it with the request.
  */
-async function secondOf(
+export async function secondOf(
   { signIn }: PeopleDesk,
   asker: Asker,
   as: { readonly login: string; readonly password: string; readonly code: string } | undefined,

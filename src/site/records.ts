@@ -8,15 +8,16 @@
  * @module
  */
 
-import { siteId, type HttpResponse, type SiteId, utf8 } from '#base'
+import { HOUR_MS, siteId, type HttpResponse, type SiteId, utf8 } from '#base'
 import type { AuditLog } from '#audit'
 import { hmac, type DualVerifier } from '#crypto'
 import { Exchange } from '#exchange'
-import { openGlassKeeper, type Bearer } from '#access'
+import { openGlassKeeper, type Bearer, type GlassKeeper } from '#access'
 import type { FhirRequest } from '#fhir'
 import type { SiteStatement } from '#pki'
 import { openVault, type Vault } from '#vault'
 import { bearerDesk, SignedInDesk } from './fhir-desks.ts'
+import { GlassWatch } from './glass-watch.ts'
 import { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE, newFhir } from './fhir-service.ts'
 import { formerKeysOf, type FormerStatement } from './known-sites.ts'
 import type { Alarms } from './alarms.ts'
@@ -35,6 +36,9 @@ export interface Records {
   readonly exchange: Exchange
   readonly fhir: FhirDesk
   readonly desk: PeopleDesk
+  readonly glass: GlassKeeper
+  /** Alarms of broken glass. */
+  readonly glassWatch: GlassWatch
   /** Resolves once requests can be decided; rejects if they never will. */
   readonly ready: Promise<unknown>
 }
@@ -82,9 +86,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ site: configuration.site, ports, audit },
     key: keyFor(root, 'people'),
   })
-  const glassKey = keyFor(root, 'glass')
-  const own = { site: siteId(configuration.site), store, random, clock, audit }
-  const glass = await openGlassKeeper({ ...own, key: glassKey })
+  const { glass, glassWatch, glassKey } = await openGlass(options, input)
   const names = keyFor(root, 'pseudonyms')
   const pseudonymOf = (name: string): string =>
     hmac('sha256', names.reveal(), utf8(name)).slice(0, PSEUDONYM_OCTETS).toHex()
@@ -100,7 +102,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
   const { log } = ports
   const scrub = new ScrubKeeper({ clock, log, alarms: input.alarms, scrub: () => vault.scrub() })
   return {
-    ...{ vault, scrub },
+    ...{ vault, scrub, glass, glassWatch },
     exchange,
     desk,
     ready,
@@ -122,6 +124,19 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
       bodyOctetsMax: FHIR_BODY_OCTETS_MAX,
     },
   }
+}
+
+/** Broken glass, and its alarms. */
+async function openGlass(
+  { configuration, ports, root }: SiteOptions,
+  { audit, alarms }: Pick<RecordsInput, 'audit' | 'alarms'>,
+) {
+  const { store, random, clock, log } = ports
+  const key = keyFor(root, 'glass')
+  const own = { site: siteId(configuration.site), store, random, clock, audit, key }
+  const reviewMs = configuration.breakGlass.reviewHours * HOUR_MS
+  const glass = await openGlassKeeper({ ...own, reviewMs })
+  return { glass, glassKey: key, glassWatch: new GlassWatch({ clock, log, alarms, glass }) }
 }
 
 /** Where the host brings no way out, nobody answers. */

@@ -58,6 +58,11 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   accesses: ['privacy-officer', 'auditor'],
   eventProof: ['privacy-officer', 'auditor'],
   proofKeys: WATCHES,
+  // These name patients too; whoever watches sees, and privacy officers alone judge.
+  glasses: ['privacy-officer', 'auditor'],
+  glass: ['privacy-officer', 'auditor'],
+  closeGlass: ['privacy-officer'],
+  reviewGlass: ['privacy-officer'],
   alarms: [...RUNS, 'privacy-officer'],
   erase: NOBODY,
   erasure: NOBODY,

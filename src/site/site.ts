@@ -185,6 +185,7 @@ export class Site {
     this.parts.control.start()
     records?.exchange.start()
     records?.scrub.start()
+    records?.glassWatch.start()
     await records?.ready
     this.#tend()
   }
@@ -200,6 +201,7 @@ export class Site {
     records?.fhir.close()
     await records?.exchange.stop()
     await records?.scrub.stop()
+    await records?.glassWatch.stop()
     map.stop()
     await relay.stop()
     await couriers.stop()

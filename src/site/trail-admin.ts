@@ -38,7 +38,7 @@ export const trailHandlers = (desk: TrailDesk): Handlers<typeof trailRoutes> => 
       {
         ...{ patient: patient === undefined ? undefined : uuid(patient), actor },
         ...{ since: timeOf(since), until: timeOf(until), before: wholeOf(before) },
-        limit: Math.min(Math.max(1, wholeOf(limit) ?? PAGE), PAGE_MAX),
+        limit: limitOf(limit),
       },
       { actor: desk.actor, act: 'find', told: { account: accountOf(desk.actor) } },
     )
@@ -70,8 +70,8 @@ async function eventAt(desk: TrailDesk, index: number): Promise<TrailEvent | und
   return (await desk.vault().events({ index, limit: 1 }, deed)).events.at(0)
 }
 
-/** An event as the operator is shown it. */
-function accessView(event: TrailEvent): AccessView {
+/** An event as whoever may ask is shown it. */
+export function accessView(event: TrailEvent): AccessView {
   const { index, at, kind, actor, facts, about, general, particular } = event
   const { account, act, outcome, reason = null, peer = null } = facts
   const { person = null, client = null, roles, purpose } = account
@@ -94,6 +94,10 @@ function wholeOf(text: string | undefined): number | undefined {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new TrailRefusal('QUERY_INVALID', 'Expected a whole number of at most 15 digits')
 }
+
+/** How many are asked for, 100 unless said. @throws TrailRefusal `QUERY_INVALID` */
+export const limitOf = (text: string | undefined): number =>
+  Math.min(Math.max(1, wholeOf(text) ?? PAGE), PAGE_MAX)
 
 /** Accesses in one answer. */
 const PAGE = 100

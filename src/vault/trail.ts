@@ -52,6 +52,15 @@ export interface Told {
   readonly query?: string | undefined
   /** The name of the request. */
   readonly request?: string | undefined
+  /** What was special about it, for one of those whom it touched; asked when it is logged. */
+  readonly marked?: (holder: Uuid | undefined) => Marked
+}
+
+/** What an event says of how something came to be permitted. */
+export interface Marked {
+  readonly marks: readonly string[]
+  /** What gave an exceptional right: the id of a grant. */
+  readonly grant?: string
 }
 
 /** Whom or what a deed touched. */
@@ -79,7 +88,7 @@ function trailEntry(context: VaultContext, deed: Deed, touched: Touched): Statem
   const { key } = touched
   const at = clock.now()
   const particular = particularOf(deed, touched)
-  const general = generalOf(context, deed, { at, particular })
+  const general = generalOf(context, deed, { at, particular, key })
   const { commitment, inner, salts } = bindParts(random, accessEvent(general, particular))
   const id = key === undefined ? NOBODY : uuidOctets(key.holder.id)
   const kept = {
@@ -99,11 +108,18 @@ function trailEntry(context: VaultContext, deed: Deed, touched: Touched): Statem
 function generalOf(
   { site }: VaultContext,
   { actor, act, told, outcome = 'done', reason, peer }: Deed,
-  { at, particular }: { readonly at: GeneralFacts['at']; readonly particular: ParticularFacts },
+  about: {
+    readonly at: GeneralFacts['at']
+    readonly particular: ParticularFacts
+    readonly key: HolderKey | undefined
+  },
 ): GeneralFacts {
+  const { at, particular, key } = about
   const profile = profileFor(act, outcome, particular)
+  const account = told?.account ?? accountOf(actor)
   return {
-    ...{ v: 1, act, at, outcome, site, account: told?.account ?? accountOf(actor) },
+    ...{ v: 1, act, at, outcome, site },
+    account: { ...account, ...told?.marked?.(key?.holder.id) },
     ...(profile !== undefined && { profile }),
     ...(reason !== undefined && { reason }),
     ...(peer !== undefined && { peer }),

@@ -57,6 +57,7 @@ import {
   readPatient,
   readRecord,
   showItem,
+  patientKey,
   type Item,
   type OpenedRecord,
   type PatientEntry,
@@ -208,9 +209,10 @@ export class Vault implements Disposable {
     return holderNamed(this.#context, { kind: 'reference', reference })
   }
 
-  /** Logs a deed that is about no record, such as a sign-in; durable when it resolves. */
-  async tell(deed: Deed): Promise<void> {
-    await this.#context.store.commit(trailEntries(this.#context, deed, [{}]))
+  /** Logs a deed that opens no record, such as a sign-in; durable when it resolves. */
+  async tell(deed: Deed, patient?: Uuid): Promise<void> {
+    using key = patient === undefined ? undefined : await patientKey(this.#context, patient)
+    await this.#context.store.commit(trailEntries(this.#context, deed, [key ? { key } : {}]))
   }
 
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */

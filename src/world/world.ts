@@ -297,6 +297,7 @@ const SERVICE = {
   policyVersion: 1,
   saePolicies: [],
   partners: [],
+  breakGlass: { reviewHours: 72 },
   consoleFibres: [],
   daemons: [],
   leaseMs: 5000,

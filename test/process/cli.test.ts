@@ -59,6 +59,8 @@ const ACTING: readonly string[] = [
   ...['person second-factor add', 'person second-factor prove', 'person second-factor remove'],
   ...['person suspend', 'person resume', 'person end', 'person delegate'],
   ...['app add', 'app remove'],
+  // These need broken glass: src/site/glass-admin.test.ts.
+  ...['break-glass show', 'break-glass close', 'break-glass review'],
   ...['patient hold', 'patient release', 'patient erase', 'root-key protect', 'site-key rotate'],
   // These need what others have made: an erasure, and a proof in a file.
   ...['patient erasure', 'audit verify-proof'],
@@ -238,6 +240,8 @@ async function readCommands(sites: TwoSites): Promise<readonly Reading[]> {
     { args: ['person', 'show', 'reader'] },
     { args: ['person', 'changes'] },
     { args: ['app', 'list'] },
+    { args: ['break-glass', 'list'] },
+    { args: ['break-glass', 'list', '--all'] },
     { args: ['audit', 'tail'] },
     { args: ['audit', 'verify'] },
     { args: ['audit', 'prove', '0'], person: false },

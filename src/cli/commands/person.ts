@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander'
 import { siteRoutes, type BodyOf, type SiteRoutes } from '#contract'
-import { askNewSecret, askSecret, askText, confirmByName, terminalFor } from '../ask.ts'
+import { askNewSecret, confirmByName, terminalFor } from '../ask.ts'
 import { newContext, type Context } from '../context.ts'
+import { credentialsFrom, type CredentialFlags } from '../credentials.ts'
 import { CliRefusal } from '../exit.ts'
 import { peopleView, personView, roleChangesView } from '../people-views.ts'
 import type { Powers } from './setup.ts'
@@ -125,16 +126,10 @@ function addAgreement(person: Command, powers: Reading, context: () => Context):
     .requiredOption('--as <login>', 'who agrees: an administrator of users, not who asked')
     .option('--password-file <file>', 'with the password; - for stdin')
     .option('--code <code>', 'of the authenticator app')
-    .action(async (change: string, flags: { as: string; passwordFile?: string; code?: string }) => {
-      const { out, site, flags: global } = context()
-      const terminal = terminalFor(global)
-      const password =
-        flags.passwordFile === undefined
-          ? terminal && (await askSecret(terminal, `Password of ${flags.as}`))
-          : textIn(powers, flags.passwordFile)
-      const code = flags.code ?? (terminal && (await askText(terminal, { message: 'Code' })))
-      if (password === undefined || code === undefined) throw nobodyToAsk('--password-file, --code')
-      const as = { login: flags.as, password, code }
+    .action(async (change: string, flags: CredentialFlags) => {
+      const at = context()
+      const as = await credentialsFrom(powers, at, flags)
+      const { out, site } = at
       out.data(await site().call('agreeToChange', { change }, { as }), (one) => peopleView([one]))
     })
   person

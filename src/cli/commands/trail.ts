@@ -35,7 +35,7 @@ function addReports(audit: Command, context: () => Context): void {
     .option('--until <date>', 'not after it')
     .action(async (flags: ReportFlags) => {
       const at = context()
-      at.out.data(await accessesOf(at, flags), accessesView)
+      at.out.data(await accessesOf(at, flags), (accesses) => accessesView(accesses))
     })
   audit
     .command('disclosures')
@@ -135,8 +135,12 @@ function textIn(file: string): string {
   throw new CliRefusal('ARGUMENT_INVALID', message)
 }
 
-function accessesView(accesses: readonly AccessView[]): string {
-  if (accesses.length === 0) return 'Nobody, as far as the log goes back'
+/** @param none   what is said where there are none */
+export function accessesView(
+  accesses: readonly AccessView[],
+  none = 'Nobody, as far as the log goes back',
+): string {
+  if (accesses.length === 0) return none
   const rows = accesses.map((one) => [
     ...[String(one.index), dateTime(one.at), one.person ?? one.client ?? one.actor],
     ...[one.roles.join(' '), one.purpose.join(' '), one.act],

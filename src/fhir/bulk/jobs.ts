@@ -23,7 +23,7 @@ import {
 } from '#base'
 import { canonicalText, type Filter } from '#health'
 import { VaultRefusal, type Vault } from '#vault'
-import { askedBy } from '../context.ts'
+import { askedBy, newCallLog } from '../context.ts'
 import type { Session } from '../session.ts'
 import { servedResource } from '../resources.ts'
 import {
@@ -223,7 +223,7 @@ class Lines {
   }
 }
 
-const askedOf = (session: Session) => askedBy({ session }, 'export', 'bulk')
+const askedOf = (session: Session) => askedBy({ session, log: newCallLog() }, 'export', 'bulk')
 
 function filtersOf({ since }: BulkState): readonly Filter[] {
   if (since === undefined) return []

@@ -25,7 +25,7 @@ import {
 import { accountOf } from '#audit'
 import { fulfils, indexValuesOf, parseSearch, type Filter, type JsonObject } from '#health'
 import type { Opened, PastPlace } from '#vault'
-import type { FhirOptions } from '../context.ts'
+import { newCallLog, type FhirOptions } from '../context.ts'
 import { FhirRefusal } from '../refusal.ts'
 import type { Session } from '../session.ts'
 import { askedForSearch } from '../showing.ts'
@@ -141,7 +141,7 @@ export class Hooks implements Disposable {
     const fresh: Opened[] = []
     // As a search, so that nobody learns by a knock what he is shown masked.
     const about = { types: [type], filters, sort: [] }
-    const asked = await askedForSearch({ session }, about, 'past')
+    const asked = await askedForSearch({ session, log: newCallLog() }, about, 'past')
     const judge = (opened: Opened) => {
       fresh.push(opened)
       return asked.judge(opened)
