@@ -91,7 +91,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   },
   gateway: {
     opens: ['base', 'crypto', 'contract', 'optics', 'site', 'kme/client'],
-    packages: ['fastify', 'pg'],
+    packages: ['fastify', 'oidc-provider', 'pg'],
     outside: true,
   },
   world: {

@@ -31,6 +31,8 @@ export interface AccessToken {
   readonly subject: string
   readonly client: string
   readonly tokenId: string
+  /** What somebody has granted to the client, for a token in the name of a person. */
+  readonly grant?: string
   readonly list: ScopeList
   /** When a second factor was shown, if one was. */
   readonly secondFactorAt?: EpochMs
@@ -60,6 +62,8 @@ export interface TokenGrant {
   readonly scope: string
   /** `Patient/id`, for an app that was launched for one patient. */
   readonly launchPatient?: string
+  /** What the person has granted to the client; without it, a token is for no person. */
+  readonly grant?: string
   readonly secondFactorAt?: EpochMs
   readonly at: EpochMs
   readonly lifetimeMs: number
@@ -100,6 +104,7 @@ export async function verifyAccessToken(token: string, policy: TokenPolicy): Pro
     subject: claims.sub,
     client: claims.client_id,
     tokenId: claims.jti,
+    ...(claims.grant === undefined ? {} : { grant: claims.grant }),
     list,
     ...(secondFactorAt === undefined ? {} : { secondFactorAt }),
     facts: {
@@ -129,6 +134,7 @@ export async function issueAccessToken(grant: TokenGrant, signer: TokenSigner): 
     exp: Math.floor((at + lifetimeMs) / 1000),
     scope: grant.scope,
     ...(launchPatient === undefined ? {} : { patient: launchPatient.replace(/^Patient\//, '') }),
+    ...(grant.grant === undefined ? {} : { grant: grant.grant }),
     ...(secondFactorAt === undefined ? {} : { mfa_at: Math.floor(secondFactorAt / 1000) }),
   }
   return signToken(claims, signer, 'at+jwt')
@@ -155,6 +161,7 @@ const openClaims = door(
     scope: Text(8192),
     patient: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$' })),
     mfa_at: Type.Optional(seconds),
+    grant: Type.Optional(identifier),
   }),
   'access token',
 )

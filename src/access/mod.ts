@@ -44,9 +44,11 @@ export type * from './model.ts'
 export { accessMigrations } from './migrations.ts'
 export { onceOnlyIn } from './once.ts'
 export { Apps, AppShape, type App, type NewApp } from './people/apps.ts'
+export { Authorizations, GRANT, type Authorization } from './people/authorizations.ts'
 export * from './people/people.ts'
 export {
   DELEGATION_REASONS,
+  mayEnter,
   NewPersonShape,
   PERSON_KINDS,
   PERSON_STATES,

@@ -89,12 +89,20 @@ export const ConsoleSessionShape = Exactly({
 })
 export type ConsoleSessionView = Static<typeof ConsoleSessionShape>
 
-/** A backend service that may ask for tokens. */
+const AppKind = OneOf('backend', 'public', 'confidential')
+const Addresses = Type.Array(Text(1024, 1), { maxItems: 16 })
+
+/** An app that may ask for tokens: of people, or a backend service. */
 export const AppViewShape = Exactly({
   client: Text(64),
   name: Text(128),
+  kind: AppKind,
   scope: Text(8192),
-  /** The JWK Set that it registered, as text. */
+  /** Where people are sent back to; none for a backend service. */
+  redirectUris: Addresses,
+  /** Where it begins when it is launched for a patient; null if it cannot be. */
+  launchUrl: Type.Union([Text(1024), Type.Null()]),
+  /** The JWK Set that it registered, as text; empty for an app without keys. */
   jwks: Text(65_536),
   since: Time,
 })
@@ -242,7 +250,7 @@ export const peopleRoutes = {
   apps: route({
     method: 'GET',
     path: '/v1/apps',
-    summary: 'Backend services that may ask for access tokens',
+    summary: 'Apps that may ask for access tokens',
     query: Exactly({}),
     body: nothing,
     answer: Type.Array(AppViewShape),
@@ -250,21 +258,38 @@ export const peopleRoutes = {
   addApp: route({
     method: 'POST',
     path: '/v1/apps',
-    summary: 'Register a backend service that may ask for access tokens, with the most it may have',
+    summary: 'Register an app that may ask for access tokens, with the most it may have',
     query: Exactly({}),
     body: Exactly({
       client: Text(64, 1),
       name: Text(128, 1),
+      /** A backend service, unless said. */
+      kind: Type.Optional(AppKind),
       scope: Text(8192, 1),
-      /** A JWK Set as text. */
-      jwks: Text(65_536, 1),
+      redirectUris: Type.Optional(Addresses),
+      launchUrl: Type.Optional(Text(1024, 1)),
+      /** A JWK Set as text: of a backend service, and of a confidential app. */
+      jwks: Type.Optional(Text(65_536, 1)),
     }),
     answer: AppViewShape,
+  }),
+  launchApp: route({
+    method: 'POST',
+    path: '/v1/apps/:client/launches',
+    summary: 'Make an address that opens an app for one patient, good once and for ten minutes',
+    query: Exactly({ client: Text(64, 1) }),
+    body: Exactly({
+      /** Its identifier in FHIR. */
+      patient: Text(64, 1),
+      /** Who is to sign in; whoever asks, unless said. */
+      person: Type.Optional(Text(64, 1)),
+    }),
+    answer: Exactly({ url: Text(4096) }),
   }),
   removeApp: route({
     method: 'DELETE',
     path: '/v1/apps/:client',
-    summary: 'Take a backend service away; its tokens are void at once',
+    summary: 'Take an app away; its tokens are void at once',
     query: Exactly({ client: Text(64, 1) }),
     body: nothing,
     answer: Exactly({ removed: Type.Literal(true) }),

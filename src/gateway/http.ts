@@ -11,12 +11,14 @@
  * @module
  */
 
+import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientCertificate, HttpRequest, HttpResponse, Log } from '#base'
 import { AdmittedSockets } from './admitted.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
+import type { WholeRequest } from './login/server.ts'
 import {
   certificateFields,
   NORTH_TLS,
@@ -50,6 +52,11 @@ export interface HttpOptions {
    * is shown must be good all the same. `needed` unless said.
    */
   readonly certificates?: 'needed' | 'welcome'
+  /** Answers some of the requests by itself, headers and all. */
+  readonly apart?: {
+    readonly isFor: (request: IncomingMessage, body: Uint8Array) => boolean
+    readonly answer: (whole: WholeRequest) => Promise<void>
+  }
   /** Longest request body; 1 MiB unless said. */
   readonly bodyOctetsMax?: number
   /** Time from the first octet of a request to its last; 30 s unless said. */
@@ -203,11 +210,14 @@ export class HttpListener implements AsyncDisposable {
       if (!isEndless) this.#admitted.done(socket)
       if (this.#underWay === 0) this.#idle?.resolve()
     })
-    const answer = await this.#options.handler({
-      ...requestOf(request),
-      client: certificate,
-      session,
-    })
+    const asked = requestOf(request)
+    const { apart } = this.#options
+    if (apart?.isFor(request.raw, asked.body) === true) {
+      reply.hijack()
+      await apart.answer({ raw: request.raw, response: reply.raw, body: asked.body })
+      return reply
+    }
+    const answer = await this.#options.handler({ ...asked, client: certificate, session })
     isEndless = 'stream' in answer
     if (isEndless) this.#admitted.done(socket)
     return send(reply, answer)

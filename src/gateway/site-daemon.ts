@@ -33,6 +33,7 @@ import { openStreamListener, type StreamListener } from './etsi-004.ts'
 import { openHttp, type HttpListener } from './http.ts'
 import { workerCompute } from './link-compute.ts'
 import { addressText, type TcpAddress } from './listen.ts'
+import { SignOnServer } from './login/server.ts'
 import { openNetwork, type TlsNetwork } from './network.ts'
 import { openPartnerListener, openPartners, type PartnerLinks } from './partners.ts'
 import { deviceChannel, type PeerEntry } from './peer.ts'
@@ -260,13 +261,14 @@ async function openFhir(
 ): Promise<HttpListener | undefined> {
   if (configuration.fhir === undefined) return undefined
   const { listen, tokens } = configuration.fhir
-  const desk = site.fhir
+  const { fhir: desk, authorizing } = site
   if (desk === undefined) {
     throw new GatewayRefusal('CONFIG_INVALID', 'A trusted node serves no records: leave out "fhir"')
   }
   const fhir = await openHttp({
     ...{ name: 'fhir', listen, credentials, handler: desk.handle, log: ports.log },
     certificates: tokens ? 'welcome' : 'needed',
+    ...(authorizing === undefined ? {} : { apart: new SignOnServer(authorizing, ports.log) }),
     bodyOctetsMax: desk.bodyOctetsMax,
     errors: { errorBody: desk.errorBody, errorType: desk.errorType },
   })

@@ -43,6 +43,7 @@ import { noteKeysOf, proofText } from './proof.ts'
 import { glassHandlers } from './glass-admin.ts'
 import { trailHandlers } from './trail-admin.ts'
 import type { Records } from './records.ts'
+import { signOnPlaces } from './sign-on.ts'
 import type { SiteParts } from './site.ts'
 
 /** @param asker   the operator at the admin socket, unless somebody has signed in */
@@ -51,7 +52,8 @@ export const adminHandlers = (
   asker: Asker = { kind: 'operator' },
 ): Handlers<SiteRoutes> => {
   const { configuration, ports } = parts.options
-  const about = { site: configuration.site, clock: ports.clock }
+  const { clock, random } = ports
+  const about = { site: configuration.site, clock, random, places: signOnPlaces(configuration) }
   const by = byOf(asker)
   return {
     ...siteHandlers(parts, by),

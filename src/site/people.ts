@@ -8,6 +8,7 @@ import { door, epochMs, siteId, type EpochMs, type Ports, type SecretBytes } fro
 import {
   AccessRefusal,
   Apps,
+  Authorizations,
   NewPersonShape,
   onceOnlyIn,
   OPERATOR,
@@ -18,6 +19,7 @@ import {
   Tokens,
   totpUri,
   type App,
+  type NewApp,
   type AskedChange,
   type OnceOnly,
   type Person,
@@ -25,6 +27,7 @@ import {
 } from '#access'
 import type { AuditTrail } from '#audit'
 import type { AppView, Handlers, peopleRoutes, PersonView, RoleChangeView } from '#contract'
+import { launchesOf } from './launches.ts'
 import type { SignOnPlaces } from './sign-on.ts'
 
 /** Who signs in here, and the way in. */
@@ -33,6 +36,9 @@ export interface PeopleDesk {
   readonly signIn: SignIn
   readonly once: OnceOnly
   readonly apps: Apps
+  /** The keys that sign this site's tokens. */
+  readonly keys: TokenKeys
+  readonly authorizations: Authorizations
   readonly tokensFor: (places: SignOnPlaces) => Tokens
   /** Clears the key: nobody signs in any more. */
   readonly close: () => void
@@ -65,12 +71,13 @@ export function openPeople(input: {
   const once = onceOnlyIn({ store, site, now: () => clock.now() })
   const rows = { site, store, random, key, clock, audit }
   const [people, apps, keys] = [new People(rows), new Apps(rows), new TokenKeys(rows)]
+  const authorizations = new Authorizations({ ...rows, people })
   return {
-    ...{ people, once, apps },
+    ...{ people, once, apps, keys, authorizations },
     signIn: new SignIn({ people, clock, audit, once }),
     tokensFor: ({ base, issuer, tokenUrl }) =>
       new Tokens({
-        ...{ site, clock, random, audit, once, people, apps, keys },
+        ...{ site, clock, random, audit, once, people, apps, keys, authorizations },
         ...{ issuer, tokenUrl, audience: base },
       }),
     close: () => key[Symbol.dispose](),
@@ -81,7 +88,7 @@ export function openPeople(input: {
 export function peopleHandlers(
   desk: () => PeopleDesk,
   asker: Asker,
-  about: { readonly site: string; readonly clock: Ports['clock'] },
+  about: LaunchMeans & { readonly site: string },
 ) {
   const { site, clock } = about
   const by = byOf(asker)
@@ -131,7 +138,7 @@ export function peopleHandlers(
       return personView(await people.delegate(person, { reason, from: lender, ...span }, by))
     },
     ...changeHandlers(desk, asker, clock),
-    ...appHandlers(desk, by),
+    ...appHandlers(desk, asker, about),
   } satisfies Handlers<typeof peopleRoutes>
 }
 
@@ -148,12 +155,21 @@ function changeHandlers(desk: () => PeopleDesk, asker: Asker, clock: Ports['cloc
   } satisfies Partial<Handlers<typeof peopleRoutes>>
 }
 
+/** What the launch of an app takes. */
+interface LaunchMeans extends Pick<Ports, 'clock' | 'random'> {
+  /** Undefined where no tokens are issued. */
+  readonly places: SignOnPlaces | undefined
+}
+
 /** Apps that may ask for tokens. */
-function appHandlers(desk: () => PeopleDesk, by: string) {
+function appHandlers(desk: () => PeopleDesk, asker: Asker, means: LaunchMeans) {
+  const by = byOf(asker)
   return {
     apps: async () => (await desk().apps.list()).map(appView),
-    addApp: async (_query, wish) =>
-      appView(await desk().apps.add({ ...wish, kind: 'backend', redirectUris: [] }, by)),
+    addApp: async (_query, wish) => appView(await desk().apps.add(newApp(wish), by)),
+    launchApp: async ({ client }, { patient, person = by }) => ({
+      url: await launchUrl(desk(), { client, patient, person, asker }, means),
+    }),
     removeApp: async ({ client }) => {
       await desk().apps.remove(client, by)
       return { removed: true as const }
@@ -161,8 +177,47 @@ function appHandlers(desk: () => PeopleDesk, by: string) {
   } satisfies Partial<Handlers<typeof peopleRoutes>>
 }
 
-const appView = ({ client, name, scope, since, jwks = '' }: App): AppView => ({
-  ...{ client, name, scope, since, jwks },
+const newApp = ({
+  kind = 'backend',
+  redirectUris = [],
+  ...rest
+}: Parameters<Handlers<typeof peopleRoutes>['addApp']>[1]): NewApp => ({
+  ...{ ...rest, kind, redirectUris },
+})
+
+/** An address that opens an app for one patient. @throws AccessRefusal */
+async function launchUrl(
+  { apps, people, authorizations }: PeopleDesk,
+  wish: { readonly client: string; patient: string; person: string; asker: Asker },
+  { clock, random, places }: LaunchMeans,
+): Promise<string> {
+  const { client, patient, asker } = wish
+  const app = await apps.of(client)
+  if (app === undefined) {
+    throw new AccessRefusal('ACCESS_APP_UNKNOWN', 'No app of this name is registered')
+  }
+  if (places === undefined || app.launchUrl === undefined) {
+    throw new AccessRefusal('ACCESS_APP_INVALID', 'This app has no address to be launched at')
+  }
+  if (asker.kind === 'operator' && wish.person === OPERATOR) {
+    throw new AccessRefusal('ACCESS_PERSON_UNKNOWN', 'Say who is to use the app: --person')
+  }
+  const { id: person } = await people.named(wish.person)
+  if (asker.kind === 'person' && person !== asker.id) {
+    throw new AccessRefusal('ACCESS_CHANGE_FORBIDDEN', 'Nobody launches apps for somebody else')
+  }
+  const secret = random.octets(SECRET_OCTETS).toBase64({ alphabet: 'base64url', omitPadding: true })
+  const launch = { client, person, patient }
+  await launchesOf(authorizations).keep(launch, { secret, at: clock.now() })
+  const url = new URL(app.launchUrl)
+  url.searchParams.set('iss', places.base)
+  url.searchParams.set('launch', secret)
+  return url.href
+}
+
+const appView = (app: App): AppView => ({
+  ...app,
+  ...{ launchUrl: app.launchUrl ?? null, jwks: app.jwks ?? '' },
 })
 
 /**
@@ -227,6 +282,7 @@ const SOCKET = 'admin socket'
 const STALE = 'Show a second factor first, not longer than five minutes ago'
 const FRESH_MS = 5 * 60_000
 const LIMIT_MAX = 1000
+const SECRET_OCTETS = 32
 
 /** The session of somebody who has just signed in. */
 export const holderOf = ({ person, at, secondFactorAt }: SignedIn): Holder => ({

@@ -25,6 +25,11 @@ const WATCHES = ['privacy-officer', 'auditor', 'security-analyst'] as const
 const USERS = ['user-administrator'] as const
 const SEES_USERS = [...USERS, 'privacy-officer', 'auditor'] as const
 const NOBODY = [] as const
+/** Whose work is with records: launching an app for one gives no right to it. */
+const USES_RECORDS = [
+  ...['attending', 'resident', 'ed-clinician', 'nurse', 'allied', 'pharmacist'],
+  ...['radiologist', 'laboratory', 'telehealth', 'patient', 'proxy'],
+] as const satisfies readonly Role[]
 
 /** Every route, with the roles that it is open to. */
 export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
@@ -89,5 +94,6 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   refuseChange: USERS,
   apps: ['administrator', 'auditor'],
   addApp: ['administrator'],
+  launchApp: USES_RECORDS,
   removeApp: ['administrator'],
 }

@@ -2,14 +2,15 @@
  * Signing on to the FHIR server: where tokens are to be had, and how.
  *
  * Stands before the FHIR server on its listener. Says where tokens are to be had, and gives them to
- * backend services; whom a token that comes back belongs to, `fhir-desks` says.
+ * backend services; to apps of people the host gives them, by what `authorizing` decides. Whom a token
+ * that comes back belongs to, `fhir-desks` says.
  *
  * @see SMART App Launch 2.2.0, Conformance and Backend Services; RFC 6749 §5; RFC 6750 §3
  * @module
  */
 
 import type { HttpResponse } from '#base'
-import type { TokenAnswer, Tokens } from '#access'
+import { ASSERTION_ALGORITHMS, type TokenAnswer, type Tokens } from '#access'
 import type { FhirRequest } from '#fhir'
 import type { SiteConfiguration } from './config.ts'
 
@@ -19,6 +20,8 @@ export interface SignOnPlaces {
   readonly base: string
   readonly issuer: string
   readonly tokenUrl: string
+  /** Where an app sends people to sign in and to grant. */
+  readonly authorizeUrl: string
 }
 
 /** Where tokens are to be had, if the configuration says that there are any. */
@@ -28,7 +31,7 @@ export function signOnPlaces({ fhir }: Pick<SiteConfiguration, 'fhir'>): SignOnP
   const named = host.includes(':') ? `[${host}]` : host
   const base = fhir.base ?? `https://${named}:${port}/fhir`
   const issuer = `${new URL(base).origin}${AUTH}`
-  return { base, issuer, tokenUrl: `${issuer}/token` }
+  return { base, issuer, tokenUrl: `${issuer}/token`, authorizeUrl: `${issuer}/authorize` }
 }
 
 /** Answers what is about signing on; undefined for what is for the FHIR server. */
@@ -56,15 +59,28 @@ export const challenged = (answer: HttpResponse): HttpResponse =>
     ? { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Bearer' } }
     : answer
 
-const smartConfiguration = ({ issuer, tokenUrl }: SignOnPlaces) => ({
+const smartConfiguration = ({ issuer, tokenUrl, authorizeUrl }: SignOnPlaces) => ({
   issuer,
+  jwks_uri: `${issuer}/jwks`,
+  authorization_endpoint: authorizeUrl,
   token_endpoint: tokenUrl,
-  token_endpoint_auth_methods_supported: ['private_key_jwt'],
-  token_endpoint_auth_signing_alg_values_supported: ['ES384', 'RS384', 'ML-DSA-65', 'ML-DSA-87'],
-  grant_types_supported: ['client_credentials'],
-  scopes_supported: ['system/*.cruds', 'system/*.rs'],
+  revocation_endpoint: `${issuer}/revoke`,
+  token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
+  token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+  grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+  response_types_supported: ['code'],
+  scopes_supported: [
+    ...['openid', 'fhirUser', 'profile', 'launch', 'launch/patient'],
+    ...['offline_access', 'online_access'],
+    ...['patient/*.cruds', 'user/*.cruds', 'system/*.cruds'],
+  ],
   code_challenge_methods_supported: ['S256'],
-  capabilities: ['client-confidential-asymmetric', 'permission-v1', 'permission-v2'],
+  capabilities: [
+    ...['launch-ehr', 'launch-standalone', 'client-public', 'client-confidential-asymmetric'],
+    ...['sso-openid-connect', 'context-ehr-patient', 'context-standalone-patient'],
+    ...['permission-offline', 'permission-online', 'permission-patient', 'permission-user'],
+    ...['permission-v1', 'permission-v2'],
+  ],
 })
 
 function answerOf(answer: TokenAnswer): HttpResponse {

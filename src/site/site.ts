@@ -57,6 +57,7 @@ import { PreShared } from './pre-shared-store.ts'
 import { type NetworkMap } from './network-map.ts'
 import { policyOf } from './policy.ts'
 import type { Records, RecordsInput } from './records.ts'
+import { authorizingOf, type Authorizing } from './authorizing.ts'
 import type { Holder } from './people.ts'
 import { SignedInPeople } from './signed-in.ts'
 import { relayLinksOf, relayPairsOf } from './relaying.ts'
@@ -130,6 +131,8 @@ export class Site {
   readonly admin: Handlers<SiteRoutes>
   /** For people who sign in at the console; none at a trusted node. */
   readonly people: SignedInPeople | undefined
+  /** For the authorization server that apps of people ask; none where no tokens are issued. */
+  readonly authorizing: Authorizing | undefined
   /** ETSI GS QKD 014, for the north listener. */
   readonly north: HttpHandler
   /** FHIR R4, for its listener; none at a trusted node. */
@@ -149,6 +152,7 @@ export class Site {
     this.parts = parts
     this.admin = adminHandlers(parts)
     this.people = parts.records && new SignedInPeople(parts)
+    this.authorizing = authorizingOf(parts, this.people)
     this.north = (request) => parts.kme.handle(request)
     const { configuration, ports } = parts.options
     this.fhir = parts.records?.fhir

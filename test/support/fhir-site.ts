@@ -78,8 +78,11 @@ export function fetchAs(
       answer.once('error', reject)
       answer.once('end', () => {
         const status = answer.statusCode ?? 0
-        const told = Object.entries(answer.headersDistinct).map(
-          ([name, values]): [string, string] => [name, (values ?? []).join(', ')],
+        const told = Object.entries(answer.headersDistinct).flatMap(
+          ([name, values = []]): [string, string][] =>
+            name === 'set-cookie'
+              ? values.map((value) => [name, value])
+              : [[name, values.join(', ')]],
         )
         const text = status === 204 || status === 304 ? null : Buffer.concat(parts)
         resolve(new Response(text, { status, headers: told }))

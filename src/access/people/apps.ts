@@ -1,9 +1,10 @@
 /**
  * Apps that ask for tokens: registered by the operator, each with the scopes it may have at most.
  *
- * A backend service proves itself with a key of its own (`private_key_jwt`); an app that people use
- * is public, proves itself by PKCE alone, and is sent back to addresses that were registered. An app
- * has no secret here: there is none to steal.
+ * A backend service proves itself with a key of its own (`private_key_jwt`), and so does an app of
+ * people that runs on a server, `confidential`; one that runs where people can look into it is
+ * `public` and proves itself by PKCE alone. Both send people back to addresses that were registered.
+ * No app has a secret here: there is none to steal.
  *
  * @see SMART App Launch 2.2.0, Backend Services; RFC 7517 (JWK); RFC 8252 (native apps)
  * @module
@@ -32,7 +33,7 @@ import type { TokenKey } from '../signed-tokens.ts'
 
 const ClientId = Type.String({ pattern: '^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$' })
 /** An address on this machine, or one that is encrypted; never one with a fragment. */
-const RedirectUri = Type.String({
+const AppUrl = Type.String({
   pattern:
     '^(?:https://[^\\s#]{1,1000}|http://(?:127\\.0\\.0\\.1|\\[::1\\]|localhost)(?::[0-9]{1,5})?/[^\\s#]{0,1000})$',
 })
@@ -41,11 +42,14 @@ export const AppShape = Exactly({
   client: ClientId,
   /** As people are asked about it. */
   name: Text(128, 1),
-  kind: OneOf('backend', 'public'),
+  kind: OneOf('backend', 'public', 'confidential'),
   /** The most that it may ask for. */
   scope: Text(8192, 1),
-  redirectUris: Type.Array(RedirectUri, { maxItems: 16 }),
-  /** A JWK Set as text, of a backend service. */
+  /** Where people are sent back to, exactly. */
+  redirectUris: Type.Array(AppUrl, { maxItems: 16 }),
+  /** Where it begins when it is launched for a patient. */
+  launchUrl: Type.Optional(AppUrl),
+  /** A JWK Set as text, of whoever proves itself by a key. */
   jwks: Type.Optional(Text(65_536, 1)),
   since: Whole(0),
 })
@@ -106,7 +110,7 @@ export class Apps {
   }
 }
 
-/** The keys by which a backend service may sign, each for the one algorithm that it is for. */
+/** The keys by which an app may sign, each for the one algorithm that it is for. */
 export function keysOf({ jwks }: App): readonly TokenKey[] {
   if (jwks === undefined) return []
   const { keys } = openJwks(readJson(utf8(jwks)))
@@ -132,19 +136,27 @@ export function keysOf({ jwks }: App): readonly TokenKey[] {
 }
 
 function checked(app: App): App {
-  const { kind, scope, redirectUris, jwks } = openApp(app)
+  const { kind, scope, redirectUris, launchUrl, jwks } = openApp(app)
   const { scopes, unknown } = readScopes(scope)
   if (unknown.length > 0) throw invalid(`Not understood: ${unknown.join(' ')}`)
   const isSystem = scopes.map(({ level }) => level === 'system')
   if (kind === 'backend') {
-    const isWhole = jwks !== undefined && redirectUris.length === 0 && isSystem.every(Boolean)
+    const hasAddress = redirectUris.length > 0 || launchUrl !== undefined
+    const isWhole = jwks !== undefined && !hasAddress && isSystem.every(Boolean)
     if (!isWhole) throw invalid('A backend service has keys, system scopes and no addresses')
-    const kids = keysOf(app).map(({ kid }) => kid)
-    if (new Set(kids).size < kids.length) throw invalid('Two keys of the app have one name')
-    return app
+    return withKeys(app)
   }
-  const isWhole = jwks === undefined && redirectUris.length > 0 && !isSystem.some(Boolean)
-  if (!isWhole) throw invalid('An app for people has addresses, and neither keys nor system scopes')
+  const isWhole = redirectUris.length > 0 && !isSystem.some(Boolean)
+  if (!isWhole) throw invalid('An app for people has addresses, and no system scopes')
+  if ((kind === 'confidential') !== (jwks !== undefined)) {
+    throw invalid('A confidential app has keys, and a public one has none')
+  }
+  return withKeys(app)
+}
+
+function withKeys(app: App): App {
+  const kids = keysOf(app).map(({ kid }) => kid)
+  if (new Set(kids).size < kids.length) throw invalid('Two keys of the app have one name')
   return app
 }
 

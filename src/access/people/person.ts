@@ -193,6 +193,10 @@ export function withRoles(person: Person, { add, remove, clear, unclear }: RoleC
 export const PERSON_STATES = ['active', 'suspended', 'ended'] as const
 export type PersonState = (typeof PERSON_STATES)[number]
 
+/** Whether somebody may sign in at all: patients and services are employed by nobody. */
+export const mayEnter = ({ employment }: Pick<Person, 'employment'>): boolean =>
+  employment === 'active' || employment === 'none'
+
 /** A person in another state. Who has ended keeps nothing by which to come back. */
 export function withState(person: Person, state: PersonState): Person {
   const { kind, employment } = person

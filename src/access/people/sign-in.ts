@@ -15,7 +15,7 @@ import type { OnceOnly } from '../client-assertion.ts'
 import { AccessRefusal } from '../refusal.ts'
 import { isPassword } from './password.ts'
 import type { People } from './people.ts'
-import type { Person } from './person.ts'
+import { mayEnter, type Person } from './person.ts'
 import { Throttle } from './throttle.ts'
 import { endOfStep, stepOf } from './totp.ts'
 
@@ -130,6 +130,3 @@ export class SignIn {
     return new AccessRefusal('ACCESS_SIGN_IN_DENIED', 'Name, password or code are not right')
   }
 }
-
-const mayEnter = ({ employment }: Person): boolean =>
-  employment === 'active' || employment === 'none'

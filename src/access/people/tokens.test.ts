@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
 import { test } from 'node:test'
 import { CompactSign } from 'jose'
-import { DAY_MS, siteId, utf8 } from '#base'
+import { DAY_MS, epochMs, siteId, utf8 } from '#base'
 import { issueAccessToken, type TokenGrant } from '../access-token.ts'
 import type { TokenSigner } from '../signed-tokens.ts'
 import { Apps, type NewApp } from './apps.ts'
+import { Authorizations, GRANT } from './authorizations.ts'
 import { newPeople, SITE, staff } from './fixture.test.ts'
 import { TokenKeys } from './token-keys.ts'
 import { Tokens } from './tokens.ts'
@@ -35,8 +36,9 @@ async function newTokens() {
   const [apps, keys] = [new Apps(about), new TokenKeys(about)]
   await apps.add(backend, 'operator')
   await apps.add(portal, 'operator')
+  const authorizations = new Authorizations({ ...site.rows, ...site })
   const tokens = new Tokens({
-    ...{ ...about, people: site.people, once: site.once, apps, keys },
+    ...{ ...about, people: site.people, once: site.once, apps, keys, authorizations },
     ...{ issuer: ISSUER, audience: AUDIENCE, tokenUrl: TOKEN_URL },
   })
   const seconds = () => Math.floor(site.clock.now() / 1000)
@@ -53,7 +55,14 @@ async function newTokens() {
         ...more,
       }),
     )
-  return { ...site, apps, keys, tokens, assertion, ask, about }
+  /** What a person has granted to an app, for a day. */
+  const granted = async (person: string, client: string) => {
+    const grant = randomUUID()
+    const endsAt = epochMs(site.clock.now() + DAY_MS)
+    await authorizations.keep(GRANT, grant, { payload: '{}', endsAt, person, client })
+    return grant
+  }
+  return { ...site, apps, keys, tokens, authorizations, granted, assertion, ask, about }
 }
 
 test('a backend service gets what it asked for and registered, once for each assertion', async () => {
@@ -112,13 +121,15 @@ test('an assertion that is nearly right gives no token', async () => {
 })
 
 test('a token that is not exactly ours, for here and now, is nobody’s', async () => {
-  const { tokens, keys, clock, people, ...site } = await newTokens()
+  const { tokens, keys, clock, people, granted, authorizations, ...site } = await newTokens()
   const ada = await staff({ people }, 'ada', { add: ['nurse'] })
   const [signer] = await keys.all()
   const grant: TokenGrant = {
     ...{ issuer: ISSUER, audience: AUDIENCE, site: SITE, client: 'portal', subject: ada.id },
     ...{ tokenId: 't1', scope: 'user/*.rs', at: clock.now(), lifetimeMs: 300_000 },
+    grant: await granted(ada.id, 'portal'),
   }
+  const bob = await staff({ people }, 'bob', { add: ['nurse'] })
   const issue = (more: Partial<TokenGrant>, by: TokenSigner = signer) =>
     issueAccessToken({ ...grant, ...more }, by)
   const good = await issue({})
@@ -150,6 +161,9 @@ test('a token that is not exactly ours, for here and now, is nobody’s', async 
     'a client that is not registered': await issue({ client: 'unknown' }),
     'a person nobody knows': await issue({ subject: randomUUID() }),
     'a service in the name of somebody': await issue({ client: 'his', subject: ada.id }),
+    'a grant that nobody gave': await issue({ grant: randomUUID() }),
+    'a grant of somebody else': await issue({ subject: bob.id }),
+    'a grant to another app': await issue({ grant: await granted(ada.id, 'other') }),
     'nothing at all': '',
     'three dots': '...',
   }
@@ -158,10 +172,18 @@ test('a token that is not exactly ours, for here and now, is nobody’s', async 
   }
   const bearer = await tokens.bearerOf(good)
   assert.deepEqual([bearer.principal.id, bearer.principal.roles], [ada.id, ['nurse']])
+  const other = await issue({ grant: await granted(ada.id, 'portal') })
+  await tokens.bearerOf(other)
+  await authorizations.forget(GRANT, String(grant.grant))
+  await assert.rejects(tokens.bearerOf(good), INVALID, 'the grant is gone')
   await people.setState(ada.id, 'suspended', 'operator')
-  assert.equal((await tokens.bearerOf(good)).principal.employment, 'suspended')
+  await assert.rejects(tokens.bearerOf(other), INVALID, 'suspended')
+  await people.setState(ada.id, 'active', 'operator')
+  await assert.rejects(tokens.bearerOf(other), INVALID, 'what was granted before')
+  const again = await issue({ grant: await granted(ada.id, 'portal') })
+  await tokens.bearerOf(again)
   await site.time.advance(300_000)
-  await assert.rejects(tokens.bearerOf(good), INVALID, 'expired')
+  await assert.rejects(tokens.bearerOf(again), INVALID, 'expired')
 })
 
 test('keys change each quarter, and a token of the last one stays good for its hour', async () => {
@@ -198,6 +220,9 @@ test('an app is registered whole, or not at all', async () => {
     ['addresses', { redirectUris: ['https://a.example/'] }, backend],
     ['no address', { redirectUris: [] }, portal],
     ['an address in clear', { redirectUris: ['http://portal.example/back'] }, portal],
+    ['keys', { jwks: jwksOf(p384.publicKey) }, portal],
+    ['no keys of its own', { kind: 'confidential' }, portal],
+    ['a launch in clear', { launchUrl: 'http://portal.example/launch' }, portal],
     ['an address with a fragment', { redirectUris: ['https://portal.example/#x'] }, portal],
     ['scopes of systems', { scope: 'system/*.rs' }, portal],
   ]

@@ -3,7 +3,8 @@
  *
  * Who may do what is looked up when a token is used, not written into it: whoever is suspended, and
  * an app that is taken away, is out at once. A bearer token is good for whoever holds it: it travels
- * under TLS alone, lives for five minutes where a service can ask for another, and is in no log.
+ * under TLS alone, lives for five minutes where a service can ask for another, and is in no log. One
+ * in the name of a person is good as long as what the person has granted stands.
  *
  * @see SMART App Launch 2.2.0, Backend Services; RFC 6749 §4.4; RFC 7523; RFC 6750
  * @module
@@ -20,6 +21,7 @@ import { ANYBODY } from '../relations.ts'
 import { narrowScopes, readScopes, scopeText } from '../scopes.ts'
 import { peekToken } from '../signed-tokens.ts'
 import { keysOf, type App, type Apps } from './apps.ts'
+import type { Authorizations } from './authorizations.ts'
 import type { People } from './people.ts'
 import type { TokenKeys } from './token-keys.ts'
 
@@ -32,6 +34,8 @@ export interface TokensInput {
   readonly people: People
   readonly apps: Apps
   readonly keys: TokenKeys
+  /** What people have granted to apps. */
+  readonly authorizations: Authorizations
   /** As tokens name this site's authorization server. */
   readonly issuer: string
   /** What tokens are for: the base URL of the FHIR server. */
@@ -93,7 +97,7 @@ export class Tokens {
    * @throws AccessRefusal `ACCESS_TOKEN_INVALID`
    */
   async bearerOf(text: string): Promise<Bearer> {
-    const { site, clock, keys, issuer, audience, people, apps } = this.#input
+    const { site, clock, keys, issuer, audience, people, apps, authorizations } = this.#input
     const own = await keys.all()
     const issuers = new Map([[issuer, own]])
     const token = await verifyAccessToken(text, { issuers, audience, site, at: clock.now() })
@@ -106,7 +110,11 @@ export class Tokens {
       const flows = [{ kind: 'declared-flow', patient: ANYBODY, with: client } as const]
       return { principal, token: facts, flows, actor: client, who: { client } }
     }
-    const principal = await this.#principalOf(token.subject)
+    const { grant, subject } = token
+    if (grant === undefined || !(await authorizations.stands(grant, { person: subject, client }))) {
+      throw withdrawn('grant')
+    }
+    const principal = await this.#principalOf(subject)
     const person = principal.references.at(0)
     return {
       ...{ principal, token: facts, flows: await people.tiesOf(principal.id) },

@@ -1,0 +1,216 @@
+/**
+ * The steps at which somebody is asked: sign in, choose a patient, grant.
+ *
+ * A form is taken only from our own pages: it brings back a token of the sign-in under way, in a
+ * request of our own origin, with a cookie that no other page can send. What was chosen is looked at
+ * again when it counts: the patient is read once more as the person who grants.
+ *
+ * @module
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Interaction, Login, Provider } from 'oidc-provider/lib/provider.js'
+import { epochMs, noteOf } from '#base'
+import type { Authorizing, Holder, PatientChoice } from '#site'
+import { keepContext } from './launch-context.ts'
+import { consentPage, errorPage, patientPage, signInPage, type Form } from './pages.ts'
+import { scopeLines } from './scope-words.ts'
+
+/** A request for one step. */
+export interface Step {
+  readonly provider: Provider
+  readonly authorizing: Authorizing
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** What a form brought; undefined for a page that is looked at. */
+  readonly form: URLSearchParams | undefined
+  /** Where it comes from, for the count of failures. */
+  readonly source: string
+}
+
+/** A page to show; undefined where the answer has been sent. */
+export type StepPage =
+  | {
+      readonly status: number
+      readonly body: string
+      /** Where its forms may lead on to, besides this origin. */
+      readonly leadsTo?: string
+    }
+  | undefined
+
+interface Under extends Step {
+  readonly interaction: Interaction
+  readonly app: NonNullable<Awaited<ReturnType<Authorizing['appOf']>>>
+}
+
+/** Answers a step. Rejects if no sign-in is under way for this browser. */
+export async function answerStep(step: Step): Promise<StepPage> {
+  const { provider, authorizing, request, response, form } = step
+  const interaction = await provider.interactionDetails(request, response)
+  const app = await authorizing.appOf(interaction.params['client_id'] ?? '')
+  const isOurs =
+    request.url?.split('?')[0]?.endsWith(`/${interaction.uid}`) === true && app !== undefined
+  if (!isOurs) return refused('This sign-in is over')
+  const under = { ...step, interaction, app }
+  if (form !== undefined) {
+    const isSent = form.get('form') === authorizing.memory.formToken(interaction.uid)
+    if (!isSent) return refused('This form is not ours')
+    if (form.get('act') === 'deny') return await deny(under)
+  }
+  const page = interaction.prompt.name === 'login' ? await signIn(under) : await consent(under)
+  const leadsTo = URL.parse(interaction.params['redirect_uri'] ?? '')?.origin
+  return page === undefined || leadsTo === undefined ? page : { ...page, leadsTo }
+}
+
+async function signIn(under: Under): Promise<StepPage> {
+  const { authorizing, form, source, interaction } = under
+  const login = form?.get('login') ?? interaction.params['login_hint'] ?? ''
+  if (form?.get('act') !== 'sign-in') return shown(signInPage(formOf(under), login.slice(0, 64)))
+  const [password, code] = [form.get('password') ?? '', form.get('code') ?? '']
+  if ([login, password, code].some(({ length }) => length > FIELD_MAX)) {
+    return refused('This form is not ours')
+  }
+  let holder
+  try {
+    holder = await authorizing.signIn({ login, password, code, source })
+  } catch (error) {
+    const { code: why, message } = noteOf(error)
+    if (!SAID.includes(why)) throw error
+    return { status: 403, body: signInPage(formOf(under, message), login) }
+  }
+  const { session } = interaction
+  if (session?.accountId !== undefined && session.accountId !== holder.id) {
+    // Somebody else's: nothing that the other one began may go on under this name.
+    await (await under.provider.Session.findByUid(session.uid ?? ''))?.destroy()
+    return refused('Somebody else was signed in here and is signed out now')
+  }
+  const amr = ['pwd', ...(holder.secondFactorAt === undefined ? [] : ['otp', SECOND_FACTOR])]
+  const ts = Math.floor(holder.beganAt / 1000)
+  const result = { login: { accountId: holder.id, ts, amr, remember: false } satisfies Login }
+  return await finish(under, result, false)
+}
+
+async function consent(under: Under): Promise<StepPage> {
+  const { authorizing, interaction, form, app } = under
+  const holder = await holderOf(under)
+  if (holder === undefined) return refused('This sign-in is over')
+  const granted = authorizing.granted(app, interaction.params['scope'] ?? '')
+  const act = form?.get('act')
+  const launch = interaction.params['launch']
+  const isLaunched = granted.words.includes('launch') && launch !== undefined
+  const needsPatient = isLaunched || granted.words.includes('launch/patient')
+  let patient: PatientChoice | undefined
+  if (needsPatient) {
+    const step = isLaunched
+      ? await launchedFor(under, { holder, launch, isLast: act === 'allow' })
+      : await chosen(under, holder)
+    if ('page' in step) return step.page
+    patient = step.patient
+  }
+  if (act !== 'allow') {
+    const person = (await authorizing.personOf(holder.id))?.name ?? ''
+    const host = URL.parse(interaction.params['redirect_uri'] ?? '')?.host ?? ''
+    return shown(consentPage(formOf(under), { person, patient, lines: scopeLines(granted), host }))
+  }
+  return await grant(under, { holder, patient: patient?.patient })
+}
+
+/** The patient of a launch from the record, if it is one of this person and app. */
+async function launchedFor(
+  { authorizing, app }: Under,
+  { holder, launch, isLast }: { holder: Holder; launch: string; isLast: boolean },
+): Promise<Found> {
+  const of = { client: app.client, person: holder.id }
+  const id = isLast
+    ? await authorizing.takeLaunch(launch, of)
+    : await authorizing.seenLaunch(launch, of)
+  const patient = id === undefined ? undefined : await authorizing.patient(holder, id)
+  if (patient !== undefined) return { patient }
+  return { page: refused('This launch is over, or is not yours') }
+}
+
+type Found = { readonly patient: PatientChoice } | { readonly page: StepPage }
+
+/** The patient that somebody chose; the page on which to choose one until then. */
+async function chosen(under: Under, holder: Holder): Promise<Found> {
+  const { authorizing, form } = under
+  const [act, id] = [form?.get('act'), form?.get('patient') ?? '']
+  if ((act === 'choose' || act === 'allow') && id !== '') {
+    const patient = await authorizing.patient(holder, id)
+    if (patient !== undefined) return { patient }
+  }
+  const own = await authorizing.patients(holder, '')
+  const only = own.length === 1 ? own.at(0) : undefined
+  // A patient's own account is for that patient.
+  if (only !== undefined) return { patient: only }
+  const text = act === 'find' ? (form?.get('text') ?? '').slice(0, TEXT_MAX).trim() : ''
+  const found = text === '' ? own : await authorizing.patients(holder, text)
+  const alert = act === 'choose' || act === 'allow' ? 'This record is not open to you' : undefined
+  const asked = { text, maySearch: own.length === 0 }
+  return { page: shown(patientPage(formOf(under, alert), found, asked)) }
+}
+
+/** Makes the grant, and sends the person on to where the code is given out. */
+async function grant(
+  under: Under,
+  about: { readonly holder: Holder; readonly patient: string | undefined },
+): Promise<StepPage> {
+  const { provider, authorizing, app, interaction } = under
+  const { holder, patient } = about
+  const made = new provider.Grant({ accountId: holder.id, clientId: app.client })
+  const { words } = authorizing.granted(app, interaction.params['scope'] ?? '')
+  const all = authorizing.grantedText(app, interaction.params['scope'] ?? '').split(' ')
+  const scopes = all.filter((one) => !words.includes(one))
+  if (words.length > 0) made.addOIDCScope(words.join(' '))
+  if (scopes.length > 0) made.addResourceScope(authorizing.places.base, scopes.join(' '))
+  const grantId = await made.save()
+  if (patient !== undefined) await keepContext(authorizing, grantId, { patient })
+  const facts = { app: app.client, scopes: all.length }
+  await authorizing.note('app.granted', holder.id, facts)
+  return await finish(under, { consent: { grantId } }, true)
+}
+
+/** Whoever has signed in here, as the site knows holders of sessions. */
+async function holderOf({ authorizing, interaction }: Under): Promise<Holder | undefined> {
+  const id = interaction.session?.accountId
+  const login = interaction.lastSubmission?.login
+  const person = id === undefined ? undefined : await authorizing.personOf(id)
+  if (person === undefined) return undefined
+  const beganAt = login === undefined ? authorizing.now() : epochMs(login.ts * 1000)
+  const isShown = login?.amr.includes(SECOND_FACTOR) === true
+  const shown = isShown ? { secondFactorAt: beganAt } : {}
+  return { id: person.id, epoch: person.epoch, beganAt, ...shown }
+}
+
+const deny = (under: Under): Promise<StepPage> =>
+  finish(under, { error: 'access_denied', error_description: 'The person said no' }, false)
+
+async function finish(
+  { provider, request, response }: Under,
+  result: Readonly<Record<string, unknown>>,
+  mergeWithLastSubmission: boolean,
+): Promise<StepPage> {
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission })
+  return undefined
+}
+
+const formOf = ({ authorizing, interaction, app }: Under, alert?: string): Form => ({
+  action: `/auth/sign-in/${interaction.uid}`,
+  token: authorizing.memory.formToken(interaction.uid),
+  ...{ app: app.name, alert },
+})
+
+const shown = (body: string): StepPage => ({ status: 200, body })
+
+const refused = (why: string): StepPage => ({ status: 400, body: errorPage('access_denied', why) })
+
+/** A code of an authenticator app, or a passkey, beside the password (RFC 8176). */
+export const SECOND_FACTOR = 'mfa'
+/** What a person is told of a sign-in that failed. */
+const SAID: readonly string[] = [
+  'ACCESS_SIGN_IN_DENIED',
+  'ACCESS_SIGN_IN_TRY_AGAIN',
+  'ACCESS_SIGN_IN_BUSY',
+]
+const FIELD_MAX = 256
+const TEXT_MAX = 128
