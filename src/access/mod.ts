@@ -35,7 +35,7 @@ export { openPolicyEngine, type PolicyEngine, type Question, type Verdict } from
 export { GlassKeeper, openGlassKeeper, type GlassInput } from './glass-keeper.ts'
 export { resourceFacts } from './facts.ts'
 export { tiesIn, TIE_SEARCHES } from './ties.ts'
-export { ANYBODY, rolesGroup } from './relations.ts'
+export { ANYBODY, rolesGroup, tiesBetween } from './relations.ts'
 export { gridDiff, gridOf, needsText, type Cell, type Grid } from './grid.ts'
 export { gridPage } from './grid-page.ts'
 export { breachesOf, INVARIANTS, type Breach, type Invariant } from './invariants.ts'

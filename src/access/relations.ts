@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AccessContext, Principal } from './model.ts'
+import type { AccessContext, Principal, Relationship } from './model.ts'
 import { RELATIONS, type Relation, type Role } from './vocabulary.ts'
 
 /** In the place of a patient: a declared flow reaches everybody, also whom nobody knows. */
@@ -45,6 +45,16 @@ export function relationsOf(
   }
   return RELATIONS.filter((relation) => found.has(relation))
 }
+
+/** The ties that count between a principal and a patient at this moment, for explanations. */
+export const tiesBetween = (
+  principal: Principal,
+  patient: string,
+  { at, relationships }: Pick<AccessContext, 'at' | 'relationships'>,
+): readonly Relationship[] =>
+  relationships.filter((tie) =>
+    relationsOf(principal, patient, { at, relationships: [tie] }).includes(tie.kind),
+  )
 
 /**
  * By which names records may tie this principal. The organisation somebody works for is none of

@@ -10,6 +10,7 @@
  */
 
 import { Command, CommanderError } from 'commander'
+import { addAccessCommands } from './commands/access.ts'
 import { addAppCommands } from './commands/app.ts'
 import { addAttackCommands } from './commands/attack.ts'
 import { addAuditCommands } from './commands/audit.ts'
@@ -71,6 +72,7 @@ export function newProgram(powers: Powers): Command {
   addAppCommands(program)
   addAuditCommands(program, powers)
   addBreakGlassCommands(program, powers)
+  addAccessCommands(program)
   addAttackCommands(program)
   addNetworkCommands(program, powers)
   addExposureCommands(program)

@@ -6,6 +6,7 @@
  * @module
  */
 
+export * from './access.ts'
 export * from './attacks.ts'
 export * from './break-glass.ts'
 export * from './checks.ts'

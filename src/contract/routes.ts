@@ -5,6 +5,7 @@
  */
 
 import { Exactly, OneOf, Text, Type, UuidText, Whole } from '#base'
+import { accessRoutes } from './access.ts'
 import { glassRoutes } from './break-glass.ts'
 import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
@@ -334,6 +335,7 @@ export const siteRoutes = {
   ...peopleRoutes,
   ...trailRoutes,
   ...glassRoutes,
+  ...accessRoutes,
   consoleLink: route({
     method: 'POST',
     path: '/v1/console/link',

@@ -12,6 +12,8 @@ export class AdminRefusal extends Refusal<
   | 'BLOCK_PENDING'
   | 'KEY_UNKNOWN'
   | 'NODE_DECLARED'
+  | 'CLIENT_UNKNOWN'
+  | 'RESOURCE_UNKNOWN'
   | 'ERASURE_UNKNOWN'
   /** A trusted node has no vault. */
   | 'SITE_KEEPS_NO_RECORDS'

@@ -40,6 +40,7 @@ import { itemView, protectionIn } from './item-view.ts'
 import { Judge, keyOriginView } from './judgement.ts'
 import { byOf, demoHolder, peopleHandlers, type Asker } from './people.ts'
 import { noteKeysOf, proofText } from './proof.ts'
+import { accessHandlers } from './access-admin.ts'
 import { glassHandlers } from './glass-admin.ts'
 import { trailHandlers } from './trail-admin.ts'
 import type { Records } from './records.ts'
@@ -63,6 +64,14 @@ export const adminHandlers = (
     ...logHandlers(parts),
     ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
     ...trailHandlers({ ...parts, vault: () => vaultOf(parts), actor: by }),
+    ...accessHandlers(
+      () => {
+        const { deciding, clientNamed, desk: people, vault } = recordsOf(parts)
+        const { schema = '' } = parts.options.policies ?? {}
+        return { deciding, clientNamed, people, vault, schema }
+      },
+      { by, clock: ports.clock, site: parts.site },
+    ),
     ...glassHandlers(
       () => {
         const { glass, desk: people, vault } = recordsOf(parts)

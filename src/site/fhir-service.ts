@@ -29,7 +29,7 @@ import {
 import { canonicalText, JSON_OCTETS_MAX } from '#health'
 import type { Vault } from '#vault'
 import type { SiteConfiguration } from './config.ts'
-import { clientDesk } from './fhir-clients.ts'
+import { clientDesk, type ClientDesk } from './fhir-clients.ts'
 import type { Desk } from './fhir-desks.ts'
 import { patientsOf } from './fhir-patients.ts'
 import { sessionFor, type Deciding } from './fhir-session.ts'
@@ -57,6 +57,8 @@ export interface FhirServiceInput {
 export interface FhirService {
   readonly fhir: Fhir
   readonly deciding: Deciding
+  /** A client of the configuration as a caller, by its name. */
+  readonly clientNamed: ClientDesk['named']
   /** Rejects if the policies do not load: nothing may be served then. */
   readonly ready: Promise<unknown>
 }
@@ -93,7 +95,12 @@ export function newFhir(input: FhirServiceInput): FhirService {
     },
   })
   // A site without a listener for FHIR or people serves nothing that would have to be decided.
-  return { fhir, deciding, ready: serves(configuration) ? engine : Promise.resolve() }
+  return {
+    fhir,
+    deciding,
+    clientNamed: desk.named,
+    ready: serves(configuration) ? engine : Promise.resolve(),
+  }
 }
 
 const serves = ({ fhir, consoleListener }: FhirServiceInput['configuration']): boolean =>

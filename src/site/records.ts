@@ -18,6 +18,8 @@ import type { SiteStatement } from '#pki'
 import { openVault, type Vault } from '#vault'
 import { bearerDesk, SignedInDesk } from './fhir-desks.ts'
 import { GlassWatch } from './glass-watch.ts'
+import type { ClientDesk } from './fhir-clients.ts'
+import type { Deciding } from './fhir-session.ts'
 import { fhirErrorBody, FHIR_BODY_OCTETS_MAX, FHIR_TYPE, newFhir } from './fhir-service.ts'
 import { formerKeysOf, type FormerStatement } from './known-sites.ts'
 import type { Alarms } from './alarms.ts'
@@ -36,6 +38,9 @@ export interface Records {
   readonly exchange: Exchange
   readonly fhir: FhirDesk
   readonly desk: PeopleDesk
+  /** What requests are decided with. */
+  readonly deciding: Deciding
+  readonly clientNamed: ClientDesk['named']
   readonly glass: GlassKeeper
   /** Alarms of broken glass. */
   readonly glassWatch: GlassWatch
@@ -95,14 +100,14 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
   const signedIn = new SignedInDesk(clock)
   const { knock = noKnock } = options
   const hookKey = keyFor(root, 'fhir')
-  const { fhir, ready } = newFhir({
+  const { fhir, ready, deciding, clientNamed } = newFhir({
     ...{ configuration, ports, version, vault, policies, pseudonymOf, glass, knock, hookKey },
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
   const { log } = ports
   const scrub = new ScrubKeeper({ clock, log, alarms: input.alarms, scrub: () => vault.scrub() })
   return {
-    ...{ vault, scrub, glass, glassWatch },
+    ...{ vault, scrub, glass, glassWatch, deciding, clientNamed },
     exchange,
     desk,
     ready,

@@ -37,8 +37,14 @@ test('clinical roles, patients and services reach nothing here: their way is FHI
 test('who administers users does not read the log, and who reads it judges broken glass at most', () => {
   assert.equal(mayCall('entries', ['user-administrator']), false)
   const acts = (role: Role) => reach(role).filter((route) => acting.includes(route))
-  assert.deepEqual(acts('auditor'), ['verify'])
-  assert.deepEqual(acts('privacy-officer'), ['verify', 'closeGlass', 'reviewGlass'])
+  assert.deepEqual(acts('auditor'), ['verify', 'explainAccess', 'accessGridDiff'])
+  assert.deepEqual(acts('privacy-officer'), [
+    'verify',
+    'explainAccess',
+    'accessGridDiff',
+    'closeGlass',
+    'reviewGlass',
+  ])
 })
 
 test('links are steered by their operators alone', () => {

@@ -24,6 +24,7 @@ const KEYS = [...LINKS, 'crypto-officer-a', 'crypto-officer-b'] as const
 const WATCHES = ['privacy-officer', 'auditor', 'security-analyst'] as const
 const USERS = ['user-administrator'] as const
 const SEES_USERS = [...USERS, 'privacy-officer', 'auditor'] as const
+const SEES_RIGHTS = [...SEES_USERS, 'administrator', 'security-analyst'] as const
 const NOBODY = [] as const
 /** Whose work is with records: launching an app for one gives no right to it. */
 const USES_RECORDS = [
@@ -64,6 +65,9 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   eventProof: ['privacy-officer', 'auditor'],
   proofKeys: WATCHES,
   // These name patients too; whoever watches sees, and privacy officers alone judge.
+  explainAccess: ['privacy-officer', 'auditor'],
+  accessGrid: SEES_RIGHTS,
+  accessGridDiff: SEES_RIGHTS,
   glasses: ['privacy-officer', 'auditor'],
   glass: ['privacy-officer', 'auditor'],
   closeGlass: ['privacy-officer'],

@@ -61,6 +61,8 @@ const ACTING: readonly string[] = [
   ...['app add', 'app launch', 'app remove'],
   // These need broken glass: src/site/glass-admin.test.ts.
   ...['break-glass show', 'break-glass close', 'break-glass review'],
+  // These need a site that decides: test/process/fhir-access.test.ts.
+  ...['access explain', 'access grid'],
   ...['patient hold', 'patient release', 'patient erase', 'root-key protect', 'site-key rotate'],
   // These need what others have made: an erasure, and a proof in a file.
   ...['patient erasure', 'audit verify-proof'],
