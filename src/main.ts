@@ -37,12 +37,13 @@ const powers: Powers = {
     (await gateway()).publish(authority, folders, passphrase),
   openKme: async (options) => new (await import('#gateway/client')).KmeConnection(options),
   showRootKey: async (folder) => (await gateway()).showRootKey(folder),
-  changePassphrase: async (folder, phrases) => (await gateway()).changePassphrase(folder, phrases),
+  changeRootKeyForm: async (folder, change) => (await gateway()).changeRootKeyForm(folder, change),
+  changeRootKey: async (folder, change) => (await gateway()).changeRootKey(folder, change),
   addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
   inspect: async (path) => (await gateway()).inspect(path),
   joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),
   serve: async (folder, about, ready) => {
-    const daemon = await (await gateway()).startSite({ folder, ...about, version })
+    const daemon = await (await gateway()).startSite({ folder, ...about, version, onFacts: ready })
     ready(daemon.facts)
     await daemon.ended
   },

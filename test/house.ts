@@ -22,7 +22,11 @@ export interface Room {
 
 export const rooms: Readonly<Partial<Record<string, Room>>> = {
   base: { opens: [], packages: ['cborg', '@sinclair/typebox'] },
-  crypto: { opens: ['base'], builtins: ['node:crypto', 'node:v8'] },
+  crypto: {
+    opens: ['base'],
+    packages: ['shamir-secret-sharing'],
+    builtins: ['node:crypto', 'node:v8'],
+  },
   audit: { opens: ['base', 'crypto'] },
   pki: {
     opens: ['base', 'crypto', 'audit'],

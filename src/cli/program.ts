@@ -24,6 +24,7 @@ import { addPatientCommands } from './commands/patient.ts'
 import { addPersonCommands } from './commands/person.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addRootKeyCommands } from './commands/root-key.ts'
+import { addSealCommands } from './commands/seal.ts'
 import { addSetupCommands, type Powers } from './commands/setup.ts'
 import { addSiteKeyCommands } from './commands/site-key.ts'
 import { addSiteCommands } from './commands/site.ts'
@@ -67,6 +68,7 @@ export function newProgram(powers: Powers): Command {
   addRecordCommands(program, powers)
   addPatientCommands(program)
   addRootKeyCommands(program, powers)
+  addSealCommands(program, powers)
   addSiteKeyCommands(program)
   addPersonCommands(program, powers)
   addAppCommands(program)

@@ -11,6 +11,7 @@ import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
 import { LinkHistoryShape } from './link-history.ts'
 import { ConsoleSessionShape, peopleRoutes } from './people.ts'
+import { sealRoutes } from './seal.ts'
 import { trailRoutes } from './trail.ts'
 import { rawBody, route } from './route.ts'
 import {
@@ -333,6 +334,7 @@ export const siteRoutes = {
     answer: Type.Array(AlarmShape),
   }),
   ...peopleRoutes,
+  ...sealRoutes,
   ...trailRoutes,
   ...glassRoutes,
   ...accessRoutes,

@@ -75,6 +75,8 @@ export interface SiteFacts {
   readonly northAddress: string
   readonly adminSocket: string
   readonly rootFingerprint: string
+  /** What opens it, where it is sealed; left out where it is open. */
+  readonly sealed?: string
 }
 
 /** What the daemon of a fibre says of itself once it serves. */

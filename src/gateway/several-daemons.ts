@@ -13,7 +13,7 @@
  */
 
 import { newUuid, noteOf, siteId, type PortRefusal, type SiteId } from '#base'
-import { chainCheckOf, credentialsIn, Follower, Lead, leadOf, Presence, readRootKey } from '#site'
+import { chainCheckOf, credentialsIn, Follower, Lead, leadOf, Presence } from '#site'
 import { openDisk } from './disk.ts'
 import { openStreamListener } from './etsi-004.ts'
 import { openHttp } from './http.ts'
@@ -155,11 +155,9 @@ async function openFollowing(
   seat: Seat,
   shutdown: Shutdown,
 ): Promise<ReturnType<typeof factsOf>> {
-  const { folder, configuration, options } = assembly
+  const { folder, configuration, root } = assembly
   const { clock, log } = assembly.ports
   const disk = openDisk(folder)
-  const root = await readRootKey(disk, options.passphrase)
-  shutdown.add('close', 'root key', () => root[Symbol.dispose]())
   const trust = { material: await materialOf(assembly, disk, root) }
   const { peer, north } = credentialsIn(trust.material)
   const network = await openNetwork({

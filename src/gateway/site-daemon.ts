@@ -5,7 +5,7 @@
  */
 
 import { join } from 'node:path'
-import { linkId, siteId, type LinkId, type Ports, type SecretBytes, type SiteId } from '#base'
+import { linkId, siteId, type LinkId, type Ports, type SiteId } from '#base'
 import { labRoutes, siteRoutes, type SiteFacts } from '#contract'
 import { remoteReceiver, remoteTransmitter } from '#optics'
 import {
@@ -15,14 +15,15 @@ import {
   mayCall,
   openSite,
   readMaterial,
-  readRootKey,
   TrustAlarms,
   YANG_JSON,
   type Devices,
   type Material,
+  type RootKey,
   type Site,
   type SiteConfiguration,
   type Surroundings,
+  type Unsealed,
 } from '#site'
 import { openAdmin } from './admin.ts'
 import { labHandlers } from './console-lab.ts'
@@ -50,7 +51,10 @@ export interface DaemonOptions {
   readonly folder: string
   /** Which of several daemons of the site this one is; none where there is one. */
   readonly as?: string | undefined
+  /** Or enough shares, one a line. Left out where they are given later, to the sealed daemon. */
   readonly passphrase: Uint8Array | undefined
+  /** Told when a daemon that was sealed has opened. */
+  readonly onFacts?: (facts: SiteFacts) => void
   readonly version: string
 }
 
@@ -66,7 +70,14 @@ export interface Assembly {
   readonly options: DaemonOptions
   readonly folder: string
   readonly configuration: SiteConfiguration
+  /** Ends what this opens, when the daemon ends or is sealed. */
   readonly shutdown: Shutdown
+  /** Disposed when `shutdown` has run. */
+  readonly root: RootKey
+  /** How it was given, where people gave it to the sealed daemon. */
+  readonly unsealed?: Pick<Unsealed, 'form' | 'refused'> | undefined
+  /** Asked to forget the root key. @param north   by which listeners say that it is sealed */
+  readonly onSeal: (north: Credentials) => void
   readonly ports: Pick<Ports, 'clock' | 'log' | 'random'>
 }
 
@@ -90,8 +101,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     if (refusal !== undefined) void shutdown.run(`store failed: ${refusal.code}`).then(exitFailed)
   })
   sweepPending(folder)
-  const root = await readRootKey(disk, options.passphrase)
-  shutdown.add('close', 'root key', () => root[Symbol.dispose]())
+  const { root, unsealed } = assembly
   const material = await materialOf(assembly, disk, root)
   const { peer, north } = credentialsIn(material)
   const trust = { material }
@@ -129,6 +139,8 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
       listeners: listenersOf({ network, ...open }),
     }),
     onStop: () => void stop('asked by the operator'),
+    onSeal: () => assembly.onSeal(credentialsIn(trust.material).north),
+    unsealed,
     newConsoleLink: (holder) => open.console?.newLink(holder),
   })
   shutdown.add('timers', 'site', () => site.stop())
@@ -294,11 +306,10 @@ async function openOperatorConsole(
   if (listen === undefined) return undefined
   const sessions = new ConsoleSessions(ports)
   const { log } = ports
-  const pages = join(import.meta.dirname, '../../console/dist')
   const lab = labHandlers(folder, profile === 'demo' ? consoleFibres : [])
   const { people } = site
   const console = await openConsole({
-    ...{ listen, pages, sessions, log, people },
+    ...{ listen, pages: CONSOLE_PAGES, sessions, log, people },
     table: { ...siteRoutes, ...labRoutes },
     handlersFor: (asker, route) => {
       if (asker === undefined) return { ...site.admin, ...lab }
@@ -317,7 +328,7 @@ async function openOperatorConsole(
 export const materialOf = (
   { configuration, ports }: Pick<Assembly, 'configuration' | 'ports'>,
   disk: Ports['disk'],
-  root: SecretBytes,
+  root: RootKey,
 ): Promise<Material> =>
   readMaterial(
     disk,
@@ -337,7 +348,7 @@ function followTrust(
   assembly: Assembly,
   held: {
     disk: Ports['disk']
-    root: SecretBytes
+    root: RootKey
     network: TlsNetwork
     http?: HttpListener
     streams?: StreamListener | undefined
@@ -431,6 +442,8 @@ const textOf = (address: { host: string; port: number } | undefined): string =>
 
 export const CONFIG_FILE = 'photonward.json'
 export const ADMIN_SOCKET = 'admin.sock'
+/** Folder of the console's pages, built. */
+export const CONSOLE_PAGES = join(import.meta.dirname, '../../console/dist')
 /** Error tags of RFC 8040 §7 for what no handler answers. */
 const ERROR_TAGS: Readonly<Partial<Record<number, string>>> = {
   400: 'malformed-message',

@@ -8,15 +8,13 @@ import { join } from 'node:path'
 import { SiteConfigurationShape, type SiteConfiguration } from '#site'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
-import { startAmongSeveral } from './several-daemons.ts'
-import { openDisk } from './disk.ts'
 import { openFolder } from './folder.ts'
 import { FileSink, JsonLog } from './log.ts'
 import { testedRandom } from './random.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { Shutdown } from './shutdown.ts'
-import { assemble, CONFIG_FILE, type Daemon, type DaemonOptions } from './site-daemon.ts'
-import { openSiteStore } from './store-open.ts'
+import { CONFIG_FILE, type Daemon, type DaemonOptions } from './site-daemon.ts'
+import { startInTurns } from './turns.ts'
 
 /**
  * Starts the daemon of a site.
@@ -35,15 +33,7 @@ export async function startSite(options: DaemonOptions): Promise<Daemon> {
   shutdown.add('close', 'clock', () => clock[Symbol.dispose]())
   try {
     const ports = { clock, log, random: testedRandom() }
-    const assembly = { options, folder, configuration, shutdown, ports }
-    const { as } = options
-    const daemon =
-      as === undefined
-        ? await assemble(assembly, {
-            store: await openSiteStore(folder, configuration, clock),
-            disk: openDisk(folder),
-          })
-        : await startAmongSeveral(assembly, as)
+    const daemon = await startInTurns({ options, folder, configuration, shutdown, ports })
     shutdown.onSignals()
     return daemon
   } catch (error) {

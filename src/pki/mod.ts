@@ -76,6 +76,7 @@ export {
 } from './lists.ts'
 export { chainOfPeer, clientCertificateOf, fingerprintOf, type PeerCertificate } from './peer.ts'
 export { PkiRefusal, type PkiRefusalCode } from './refusal.ts'
+export { selfMadeCredentials } from './self-made.ts'
 export { newSiteKeys, openSiteKeys, sealSiteKeys, type SiteKeys } from './site-keys.ts'
 export {
   cosignerVerifierOf,

@@ -34,7 +34,8 @@ import { open, seal } from '#crypto'
 import type { KeystoreLink } from '#keystore'
 import type { SiteConfiguration } from './config.ts'
 import { openFromCourier, sealForCourier } from './courier-seal.ts'
-import { checkPassphrase, keyFor } from './root-key.ts'
+import { checkPassphrase } from './root-key/forms.ts'
+import { keyFor, type RootKey } from './root-key/root-key.ts'
 
 export type CourierRefusalCode =
   /** The configuration of this site names no courier to that site. */
@@ -84,7 +85,7 @@ export const courierKeystoreLinks = ({
 export interface CourierMeans {
   readonly disk: Disk
   readonly random: RandomSource
-  readonly root: SecretBytes
+  readonly root: RootKey
   readonly configuration: SiteConfiguration
   readonly now: EpochMs
 }
@@ -198,7 +199,7 @@ export async function emptyBlock(disk: Disk, name: CourierName): Promise<void> {
 }
 
 /** The key under which blocks lie in the folder. The owner disposes it. */
-export const courierKey = (root: SecretBytes): SecretBytes => keyFor(root, 'courier')
+export const courierKey = (root: RootKey): SecretBytes => keyFor(root, 'courier')
 
 async function keep(
   { disk, random, root }: CourierMeans,

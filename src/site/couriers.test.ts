@@ -13,6 +13,7 @@ import {
 } from './courier.ts'
 import { Couriers } from './couriers.ts'
 import type { PeerHandler } from './peers.ts'
+import { RootKey } from './root-key/root-key.ts'
 
 const passphrase = utf8('carried by two people')
 const DAY_MS = 24 * 3600 * 1000
@@ -21,7 +22,7 @@ const DAY_MS = 24 * 3600 * 1000
 class Place {
   readonly name: string
   readonly configuration: SiteConfiguration
-  readonly root: SecretBytes
+  readonly root: RootKey
   readonly disk = new MemoryDisk()
   readonly store = new MemoryStore(keystoreMigrations)
   readonly random: ReturnType<typeof seededRandom>
@@ -36,7 +37,7 @@ class Place {
     this.name = name
     this.time = time
     this.configuration = { site: name, couriers: [{ peer }] } as unknown as SiteConfiguration
-    this.root = SecretBytes.take(new Uint8Array(32).fill(name.length))
+    this.root = new RootKey(SecretBytes.take(new Uint8Array(32).fill(name.length)))
     this.random = seededRandom(1, name)
   }
 
@@ -74,7 +75,7 @@ class Place {
         commit: (statements) => writing(() => this.store.commit(statements)),
       },
       audit: { append: (): Statement => ({ sql: 'select 1', parameters: [] }) },
-      wrappingRoot: SecretBytes.copyOf(this.root.reveal()),
+      wrappingRoot: SecretBytes.copyOf(this.root.secret.reveal()),
       links: courierKeystoreLinks(this.configuration),
     })
     this.writesLeft = writes

@@ -39,6 +39,7 @@ import {
   type CourierName,
 } from './courier.ts'
 import type { Peers } from './peers.ts'
+import type { RootKey } from './root-key/root-key.ts'
 
 export interface CouriersInput {
   readonly site: SiteId
@@ -49,7 +50,7 @@ export interface CouriersInput {
   readonly clock: Clock
   readonly log: Log
   /** Stays the caller's. */
-  readonly root: SecretBytes
+  readonly root: RootKey
   readonly ask: (peer: SiteId, payload: Uint8Array) => Promise<Uint8Array>
 }
 

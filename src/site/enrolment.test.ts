@@ -18,7 +18,7 @@ import {
   revokeSerial,
 } from './enrolment.ts'
 import { chainCheckOf, credentialsIn, readDeviceCredentials, readMaterial } from './material.ts'
-import { readRootKey } from './root-key.ts'
+import { readRootKey } from './root-key/root-key.ts'
 
 const namesOf = (site: string) => ({
   federation: 'photonward',

@@ -8,15 +8,7 @@
  * @module
  */
 
-import {
-  saeId,
-  siteId,
-  type Clock,
-  type Disk,
-  type EpochMs,
-  type RandomSource,
-  type SecretBytes,
-} from '#base'
+import { saeId, siteId, type Clock, type Disk, type EpochMs, type RandomSource } from '#base'
 import type { AuditEvent } from '#audit'
 import {
   anchorsOf,
@@ -64,7 +56,7 @@ import {
   type Lists,
 } from './material.ts'
 import { isDaemonSae } from './config.ts'
-import { createRootKey, keyFor, readRootKey } from './root-key.ts'
+import { createRootKey, keyFor, readRootKey, type RootKey } from './root-key/root-key.ts'
 
 /** What acting on folders needs of the world. */
 export interface Means {
@@ -295,7 +287,7 @@ const listsOf = ({ sites, north }: Authority): Lists => ({
 async function storeAuthority(
   disk: Disk,
   { authority, events }: { authority: Authority; events: readonly AuditEvent[] },
-  root: SecretBytes,
+  root: RootKey,
   random: RandomSource,
 ): Promise<void> {
   await noteActs(disk, events)
@@ -305,10 +297,10 @@ async function storeAuthority(
 }
 
 /** With lists of today: those it signed last may be over, and whoever is granted them could not start. */
-const freshAuthority = async (disk: Disk, root: SecretBytes, clock: Clock): Promise<Authority> =>
+const freshAuthority = async (disk: Disk, root: RootKey, clock: Clock): Promise<Authority> =>
   refreshCrls(await readAuthority(disk, root), clock.now())
 
-async function readAuthority(disk: Disk, root: SecretBytes): Promise<Authority> {
+async function readAuthority(disk: Disk, root: RootKey): Promise<Authority> {
   const octets = await needed(disk, 'authority.sealed', 'AUTHORITY_MISSING', 'an authority')
   using key = keyFor(root, 'authority')
   return openAuthority(octets, key.reveal())

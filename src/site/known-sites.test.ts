@@ -10,6 +10,7 @@ import {
   knownSiteMigrations,
   rememberStatements,
 } from './known-sites.ts'
+import { RootKey } from './root-key/root-key.ts'
 
 const [bristol, cambridge] = [siteId('bristol'), siteId('cambridge')]
 
@@ -37,7 +38,7 @@ class Place {
   readonly log = new MemoryLog()
 
   async start(current: readonly SiteStatement[], root = 7) {
-    using key = SecretBytes.take(new Uint8Array(32).fill(root))
+    using key = new RootKey(SecretBytes.take(new Uint8Array(32).fill(root)))
     const random = seededRandom(1, 'known')
     const { store, log } = this
     return await rememberStatements({ site: bristol, store, log, random, root: key }, current)

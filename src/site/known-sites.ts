@@ -37,7 +37,7 @@ import {
 import type { NoteVerifier } from '#audit'
 import { open, seal, type DualVerifier } from '#crypto'
 import type { SiteStatement } from '#pki'
-import { keyFor } from './root-key.ts'
+import { keyFor, type RootKey } from './root-key/root-key.ts'
 
 /** What is kept of a statement. */
 export interface FormerStatement {
@@ -61,7 +61,7 @@ export async function rememberStatements(
     readonly store: Store
     readonly random: RandomSource
     readonly log: Log
-    readonly root: SecretBytes
+    readonly root: RootKey
   },
   current: readonly SiteStatement[],
 ): Promise<readonly FormerStatement[]> {

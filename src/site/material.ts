@@ -16,7 +16,6 @@ import {
   Type,
   type Clock,
   type Disk,
-  type SecretBytes,
 } from '#base'
 import {
   acceptGrant,
@@ -36,7 +35,7 @@ import {
   type SiteKeys,
   type SiteStatement,
 } from '#pki'
-import { keyFor } from './root-key.ts'
+import { keyFor, type RootKey } from './root-key/root-key.ts'
 
 export type EnrolmentRefusalCode =
   | 'AUTHORITY_MISSING'
@@ -76,7 +75,7 @@ export type Lists = Readonly<Record<HierarchyName, readonly Uint8Array[]>>
  */
 export async function readMaterial(
   disk: Disk,
-  about: { readonly site: string; readonly kme: string; readonly root: SecretBytes },
+  about: { readonly site: string; readonly kme: string; readonly root: RootKey },
   { clock, report }: { clock: Clock; report: (peer: string, reason: string) => void },
 ): Promise<Material> {
   using identity = keyFor(about.root, 'identity')

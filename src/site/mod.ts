@@ -72,14 +72,19 @@ export {
   PSK_FILE_OCTETS_MAX,
 } from './pre-shared.ts'
 export { padsFrom, relayLinksOf } from './relaying.ts'
+export { protectRootKey, rekeyRoot } from './root-key/changing.ts'
+export { rootKeyForm, type RootKeyForm } from './root-key/forms.ts'
+export { RootKeyRefusal } from './root-key/refusal.ts'
 export {
-  createRootKey,
-  keyFor,
-  protectRootKey,
-  readRootKey,
-  RootKeyRefusal,
-  rootKeyProtection,
-} from './root-key.ts'
+  rootFingerprintIn,
+  sealedCredentials,
+  sealedHandlers,
+  sealedKeys,
+  sealedRecords,
+  SealRefusal,
+} from './root-key/sealed-site.ts'
+export { openUnsealing, type Unsealed, type Unsealing } from './root-key/unsealing.ts'
+export { createRootKey, keyFor, readRootKey, type RootKey } from './root-key/root-key.ts'
 export { REMEDY_WORDS, TrustAlarms, type TrustAlarmsInput } from './trust-alarms.ts'
 export {
   inspectLogHead,

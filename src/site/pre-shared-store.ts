@@ -32,6 +32,7 @@ import {
   PreSharedRefusal,
   pskKey,
 } from './pre-shared.ts'
+import type { RootKey } from './root-key/root-key.ts'
 
 /** How far one key is used, as one end knows durably. */
 export interface PskMark {
@@ -54,7 +55,7 @@ export interface PreSharedInput {
   readonly clock: Clock
   readonly audit: AuditTrail
   /** Stays the caller's. */
-  readonly root: SecretBytes
+  readonly root: RootKey
 }
 
 /** The pre-shared keys of one site. Owns the key that they are sealed under. */

@@ -21,6 +21,7 @@ import type { AuditTrail } from '#audit'
 import { MemoryDisk, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
 import { createPreShared, endsOf, importPreShared, type LinkEnds } from './pre-shared.ts'
 import { PreShared, preSharedMigrations } from './pre-shared-store.ts'
+import { RootKey } from './root-key/root-key.ts'
 
 const link = linkId('bristol-cambridge')
 const ENDS: LinkEnds = { link, transmitter: 'bristol', receiver: 'cambridge' }
@@ -38,7 +39,7 @@ const tables = [...preSharedMigrations, { id: 'leaf-1', statements: ['create tab
 /** One site of the link, with a folder and a store that outlive its daemon. */
 class End {
   readonly disk = new MemoryDisk()
-  readonly root = SecretBytes.take(new Uint8Array(32).fill(9))
+  readonly root = new RootKey(SecretBytes.take(new Uint8Array(32).fill(9)))
   readonly random
   readonly site
   store = new MemoryStore(tables)

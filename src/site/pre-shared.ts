@@ -35,7 +35,8 @@ import { open, seal } from '#crypto'
 import type { AuthenticationSource, PadRun, Role } from '#qkd'
 import type { LinkConfiguration } from './config.ts'
 import { openFromCourier, sealForCourier } from './courier-seal.ts'
-import { checkPassphrase, keyFor } from './root-key.ts'
+import { checkPassphrase } from './root-key/forms.ts'
+import { keyFor, type RootKey } from './root-key/root-key.ts'
 
 export type PreSharedRefusalCode =
   /** The configuration of this site has no such link. */
@@ -88,7 +89,7 @@ export function endsOf(
 interface Means {
   readonly disk: Disk
   readonly random: RandomSource
-  readonly root: SecretBytes
+  readonly root: RootKey
   /** This site. */
   readonly site: string
 }
@@ -195,7 +196,7 @@ async function keep(means: Means, name: PskName, octets: Uint8Array): Promise<vo
 }
 
 /** The key under which a site's chunks are sealed. The owner disposes it. */
-export const pskKey = (root: SecretBytes): SecretBytes => keyFor(root, 'link-psk')
+export const pskKey = (root: RootKey): SecretBytes => keyFor(root, 'link-psk')
 
 /** Opens one chunk as this end uses it. @throws PreSharedRefusal `PSK_DAMAGED` */
 export function openChunk(

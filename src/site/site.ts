@@ -63,7 +63,8 @@ import { SignedInPeople } from './signed-in.ts'
 import { relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
 import type { KmeLink } from './kme-link.ts'
-import { keyFor } from './root-key.ts'
+import { keyFor, type RootKey } from './root-key/root-key.ts'
+import type { Unsealed } from './root-key/unsealing.ts'
 import { newKme, type PartnerAccess } from './key-service.ts'
 import { noteOwnPolicy, Sessions } from './sessions.ts'
 
@@ -80,7 +81,7 @@ export interface SiteOptions {
   /** The way to other operators, where some are configured. */
   readonly partners?: PartnerAccess | undefined
   /** Stays the caller's. */
-  readonly root: SecretBytes
+  readonly root: RootKey
   readonly version: string
   /** Roles and guards of the FHIR server, as text; left out, it permits nothing. */
   readonly policies?: PolicySources
@@ -88,6 +89,10 @@ export interface SiteOptions {
   readonly surroundings: () => Surroundings
   /** Asked to end the process in good order. */
   readonly onStop: () => void
+  /** Asked to forget the root key; left out where the host cannot. */
+  readonly onSeal?: (() => void) | undefined
+  /** How the root key was given, where people gave it while the site was sealed. */
+  readonly unsealed?: Readonly<Pick<Unsealed, 'form' | 'refused'>> | undefined
   /** A one-time link to the console, perhaps for somebody; left out where there is none. */
   readonly newConsoleLink?: (holder?: Holder) => string | undefined
 }
@@ -180,6 +185,12 @@ export class Site {
     const { version, configuration } = options
     const facts = { version, profile: configuration.profile, role: configuration.role }
     await audit.record({ kind: 'site.started', at: startedAt, actor: site, facts })
+    const { unsealed } = options
+    if (unsealed !== undefined) {
+      const { form, refused } = unsealed
+      const at = options.ports.clock.now()
+      await audit.record({ kind: 'site.unsealed', at, actor: site, facts: { form, refused } })
+    }
     keeper.start()
     await this.parts.compromise.resume()
     for (const link of [...links, ...kmeLinks]) link.start()

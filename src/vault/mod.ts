@@ -36,6 +36,7 @@ export type { Item, OpenedRecord, PatientEntry, PatientPage } from './records.ts
 export { VaultRefusal, type VaultRefusalCode } from './refusal.ts'
 export type { Rotated } from './rotating.ts'
 export type { SearchAsked, SearchPage } from './search.ts'
+export { resealSiteKeyFiles } from './site-keys.ts'
 export { SUBJECTS_MAX } from './subjects.ts'
 export type { Survey, SurveyPlan } from './survey.ts'
 export { vaultMigrations } from './tables.ts'

@@ -53,7 +53,7 @@ export class SiteKeyFiles implements Disposable {
   /** Makes a key and its file, durable when it resolves. The caller owns the key. */
   async make(version: number, random: RandomSource): Promise<SiteKey> {
     const key = random.octets(KEY_OCTETS)
-    await this.#write(version, key, random)
+    await this.#disk.write(pathOf(version), this.#fileOf(version, key, random))
     return new SiteKey(this.#site, SecretBytes.take(key), version)
   }
 
@@ -70,14 +70,7 @@ export class SiteKeyFiles implements Disposable {
         'The key of this store is not in the folder: the store is from before the key was changed'
       throw new VaultRefusal('VAULT_KEY_GONE', message, { facts: { version } })
     }
-    try {
-      const { nonce, sealed } = openFile(octets)
-      const key = SecretBytes.take(open('aes-256-gcm-siv', this.#input(version, nonce), sealed))
-      return new SiteKey(this.#site, key, version)
-    } catch (cause) {
-      const message = 'This root key does not open the store of this site'
-      throw new VaultRefusal('VAULT_ROOT_WRONG', message, { cause })
-    }
+    return new SiteKey(this.#site, this.#opened(version, octets), version)
   }
 
   /** Overwrites and removes the file of a version; nothing where there is none. */
@@ -91,10 +84,36 @@ export class SiteKeyFiles implements Disposable {
     return paths.map((path) => Number(path.slice(FOLDER.length + 1))).filter(Number.isSafeInteger)
   }
 
-  async #write(version: number, key: Uint8Array, random: RandomSource): Promise<void> {
+  /**
+   * All files as they are to lie under another root key, by their paths; nothing is written.
+   *
+   * @throws VaultRefusal `VAULT_ROOT_WRONG`
+   */
+  async resealed(to: SiteKeyFiles, random: RandomSource): Promise<Map<string, Uint8Array>> {
+    const files = new Map<string, Uint8Array>()
+    for (const version of await this.versions()) {
+      const octets = await this.#disk.read(pathOf(version))
+      if (octets === undefined) continue
+      using key = this.#opened(version, octets)
+      files.set(pathOf(version), to.#fileOf(version, key.reveal(), random))
+    }
+    return files
+  }
+
+  #opened(version: number, octets: Uint8Array): SecretBytes {
+    try {
+      const { nonce, sealed } = openFile(octets)
+      return SecretBytes.take(open('aes-256-gcm-siv', this.#input(version, nonce), sealed))
+    } catch (cause) {
+      const message = 'This root key does not open the store of this site'
+      throw new VaultRefusal('VAULT_ROOT_WRONG', message, { cause })
+    }
+  }
+
+  #fileOf(version: number, key: Uint8Array, random: RandomSource): Uint8Array {
     const nonce = random.octets(NONCE_OCTETS)
     const sealed = seal('aes-256-gcm-siv', this.#input(version, nonce), key)
-    await this.#disk.write(pathOf(version), toCbor({ v: 1, nonce, sealed }))
+    return toCbor({ v: 1, nonce, sealed })
   }
 
   #input(version: number, nonce: Uint8Array) {
@@ -105,6 +124,22 @@ export class SiteKeyFiles implements Disposable {
   [Symbol.dispose](): void {
     this.#slot[Symbol.dispose]()
   }
+}
+
+/**
+ * The site keys of a folder as they are to lie under another root key, by their paths.
+ *
+ * @param keys   the keys for the vault of the old and the new root; stay with their owner
+ * @throws VaultRefusal `VAULT_ROOT_WRONG`
+ */
+export async function resealSiteKeyFiles(
+  about: { readonly site: SiteId; readonly disk: Disk },
+  keys: { readonly from: SecretBytes; readonly to: SecretBytes },
+  random: RandomSource,
+): Promise<Map<string, Uint8Array>> {
+  using from = new SiteKeyFiles(about, keys.from)
+  using to = new SiteKeyFiles(about, keys.to)
+  return await from.resealed(to, random)
 }
 
 async function destroyFile(disk: Disk, path: string): Promise<void> {

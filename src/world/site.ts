@@ -14,7 +14,6 @@ import {
   type LinkId,
   type LogLevel,
   type SeededRandom,
-  type SecretBytes,
   type SiteId,
 } from '#base'
 import { remoteReceiver, remoteTransmitter } from '#optics'
@@ -23,6 +22,7 @@ import {
   openSite,
   readMaterial,
   readRootKey,
+  type RootKey,
   siteMigrations,
   type Devices,
   type Site,
@@ -243,7 +243,7 @@ export class WorldSite {
     trace.add(time.elapsedMs, `${this.id} serves`)
   }
 
-  async #openSite(ports: Incarnation['ports'], root: SecretBytes): Promise<Site> {
+  async #openSite(ports: Incarnation['ports'], root: RootKey): Promise<Site> {
     const { configuration } = this.#input
     const { site, kme } = configuration
     const material = await readMaterial(

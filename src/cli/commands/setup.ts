@@ -28,6 +28,7 @@ import { addPkiCommands, type PkiPowers } from './pki.ts'
 import type { CourierPowers } from './courier.ts'
 import type { PskPowers } from './psk.ts'
 import type { RootKeyPowers } from './root-key.ts'
+import type { SealPowers } from './seal.ts'
 import type { StudyPowers } from './study.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -53,6 +54,7 @@ export interface Powers
     DoctorPowers,
     PkiPowers,
     RootKeyPowers,
+    SealPowers,
     PskPowers,
     CourierPowers,
     KmePowers,
@@ -117,7 +119,10 @@ export function addSetupCommands(program: Command, powers: Powers): void {
   program
     .command('serve')
     .description('Run the daemon of a site until it is stopped')
-    .option('--passphrase-file <file>', 'passphrase of the root key; - for stdin')
+    .option(
+      '--passphrase-file <file>',
+      'passphrase of the root key, or shares one a line; - for stdin. Without: sealed',
+    )
     .option(
       '--as <daemon>',
       'which of several daemons of the site, as its configuration names them',
@@ -257,8 +262,15 @@ const siteScreen = (facts: SiteFacts): string =>
     ['keys', `${facts.northAddress}/api/v1/keys (ETSI GS QKD 014, client certificates)`],
     ['root', `SHA-256 ${facts.rootFingerprint}`],
     ['folder', facts.folder],
-    ['next', `photonward --site ${facts.folder} status`],
+    ...(facts.sealed === undefined
+      ? [['next', `photonward --site ${facts.folder} status`] as const]
+      : ([
+          ['sealed', `opened by ${facts.sealed}`],
+          ['next', `photonward --site ${facts.folder} unseal${asOf(facts)}`],
+        ] as const)),
   ])
+
+const asOf = ({ daemon }: SiteFacts): string => (daemon === undefined ? '' : ` --as ${daemon}`)
 
 const fibreScreen = (facts: FibreFacts): string =>
   listing([
@@ -282,5 +294,5 @@ ${style.bold('Examples')}
   photonward init bristol/ --name bristol --demo  for simulated links and synthetic patients
 
 Without a passphrase the root key lies in the folder, readable by its owner only: whoever copies the
-folder can open it. With one, the daemon asks for it at each start.
+folder can open it. With one, the daemon starts sealed until photonward unseal is given it.
 `
