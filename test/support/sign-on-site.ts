@@ -49,8 +49,11 @@ export async function standing(t: TestContext) {
     ada: { login: 'ada', password: PASSWORD },
     pat: { login: 'pat', password: PASSWORD },
     newVisitor: () => new Visitor(bare, origin),
-    authorize: (wish: Readonly<Record<string, string>>, client = 'growth') =>
-      authorize({ base, origin, bare }, { client, wish }),
+    authorize: (
+      wish: Readonly<Record<string, string>>,
+      client = 'growth',
+      proof: openid.ClientAuth = openid.None(),
+    ) => authorize({ base, origin, bare }, { client, wish, proof }),
   }
 }
 
@@ -83,11 +86,16 @@ async function recordsOf(t: TestContext, { base, credentials }: FhirSite) {
 /** An authorization request of the app, made by `openid-client`, and what the app does after. */
 async function authorize(
   { base, origin, bare }: { readonly base: string; origin: string; bare: typeof fetch },
-  { client, wish }: { readonly client: string; wish: Readonly<Record<string, string>> },
+  about: {
+    readonly client: string
+    readonly wish: Readonly<Record<string, string>>
+    readonly proof: openid.ClientAuth
+  },
 ) {
+  const { client, wish, proof } = about
   const server = new URL(`${origin}/auth`)
   const options = { [openid.customFetch]: bare as openid.CustomFetch }
-  const config = await openid.discovery(server, client, undefined, openid.None(), options)
+  const config = await openid.discovery(server, client, undefined, proof, options)
   const verifier = openid.randomPKCECodeVerifier()
   const [state, nonce] = [openid.randomState(), openid.randomNonce()]
   const isOpenId = wish['scope'].split(' ').includes('openid')

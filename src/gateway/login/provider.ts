@@ -187,7 +187,7 @@ const FIXED = {
     ...['openid', 'fhirUser', 'profile', 'launch', 'launch/patient'],
     ...['offline_access', 'online_access'],
   ],
-  claims: { openid: ['sub'], fhirUser: ['fhirUser'], profile: ['name'] },
+  claims: { openid: ['sub', 'amr', 'auth_time'], fhirUser: ['fhirUser'], profile: ['name'] },
   responseTypes: ['code'],
   pkce: { required: () => true },
   enableHttpPostMethods: false,

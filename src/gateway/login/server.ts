@@ -14,6 +14,7 @@ import type { Provider } from 'oidc-provider/lib/provider.js'
 import { noteOf, type Log } from '#base'
 import type { Authorizing } from '#site'
 import { answerStep, type StepPage } from './interaction.ts'
+import { Pace } from './pace.ts'
 import { errorPage, STYLE } from './pages.ts'
 
 /** A request that a listener has taken in whole. */
@@ -27,6 +28,7 @@ export interface WholeRequest {
 export class SignOnServer {
   readonly #authorizing: Authorizing
   readonly #log: Log
+  readonly #pace = new Pace(BEGINNINGS_MAX)
   #provider: { readonly kids: string; readonly provider: Provider } | undefined
 
   constructor(authorizing: Authorizing, log: Log) {
@@ -70,6 +72,11 @@ export class SignOnServer {
       const why = 'Codes come back in the query alone'
       return { status: 400, body: errorPage('unsupported_response_mode', why) }
     }
+    const source = raw.socket.remoteAddress ?? 'unknown'
+    const begins = path === `${PREFIX}authorize`
+    if (begins && !this.#pace.allows(source, this.#authorizing.now())) {
+      return { status: 429, body: errorPage('slow_down', 'Too many begin to sign in just now') }
+    }
     const provider = await this.#current()
     const request = await this.#insider(raw, body)
     if (!path.startsWith(`${PREFIX}sign-in/`)) {
@@ -81,7 +88,6 @@ export class SignOnServer {
       return { status: 403, body: errorPage('access_denied', 'This form is not ours') }
     }
     const form = isForm ? new URLSearchParams(new TextDecoder().decode(body)) : undefined
-    const source = raw.socket.remoteAddress ?? 'unknown'
     const authorizing = this.#authorizing
     try {
       return await answerStep({ provider, authorizing, request, response, form, source })
@@ -157,6 +163,8 @@ const securityPolicy = (leadsTo = ''): string =>
   `default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' ${leadsTo}`
 
 const PREFIX = '/auth/'
+/** Of one address in a minute. */
+const BEGINNINGS_MAX = 300
 const HTML_TYPE = { 'content-type': 'text/html; charset=utf-8' }
 const SERVICE = 'client_credentials'
 const HEADERS: Readonly<Record<string, string>> = {
