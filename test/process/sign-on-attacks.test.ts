@@ -12,6 +12,7 @@ import { test } from 'node:test'
 import { text } from 'node:stream/consumers'
 import * as openid from 'openid-client'
 import { standing } from '../support/sign-on-site.ts'
+import { until } from '../support/until.ts'
 
 const OFFLINE = { scope: 'openid user/Patient.r offline_access' }
 const denied = (error: string) => (thrown: unknown) =>
@@ -174,6 +175,12 @@ test('what is tried against signing in for apps gains nothing', async (t) => {
     await admin.call('removeApp', { client: 'growth' }, null)
     assert.equal(await read(tokens.access_token), 401)
     await assert.rejects(app.refresh(String(tokens.refresh_token)), denied('invalid_client'))
+    // Times are told in whole seconds.
+    const second = Math.floor(Date.now() / 1000)
+    await until('the next second', () => Math.floor(Date.now() / 1000) > second)
+    await admin.call('addApp', {}, site.app)
+    assert.equal(await read(tokens.access_token), 401, 'another app of this name')
+    await assert.rejects(app.refresh(String(tokens.refresh_token)), denied('invalid_grant'))
   })
 })
 

@@ -44,7 +44,7 @@ export async function standing(t: TestContext) {
   await admin.call('addApp', {}, app)
   const origin = new URL(base).origin
   return {
-    ...{ site, admin, base, origin, bare, person, ca: ward.ca },
+    ...{ site, admin, app, base, origin, bare, person, ca: ward.ca },
     ...records,
     ada: { login: 'ada', password: PASSWORD },
     pat: { login: 'pat', password: PASSWORD },

@@ -102,7 +102,10 @@ export class Tokens {
     const issuers = new Map([[issuer, own]])
     const token = await verifyAccessToken(text, { issuers, audience, site, at: clock.now() })
     const app = await apps.of(token.client)
-    if (app === undefined) throw withdrawn('client')
+    // One of this name that was taken away, and is there again, is another app.
+    if (app === undefined || token.facts.notBefore < wholeSeconds(app.since)) {
+      throw withdrawn('client')
+    }
     const { facts, secondFactorAt, client } = token
     if (app.kind === 'backend') {
       if (token.subject !== client) throw withdrawn('subject')
@@ -182,6 +185,9 @@ const withdrawn = (why: string): AccessRefusal =>
   new AccessRefusal('ACCESS_TOKEN_INVALID', 'The access token is not valid here', {
     facts: { why },
   })
+
+/** Tokens say times in whole seconds. */
+const wholeSeconds = (at: number): number => Math.floor(at / 1000) * 1000
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const SERVICE_MS = 5 * 60_000

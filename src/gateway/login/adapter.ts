@@ -31,8 +31,11 @@ export function adapterFor(sort: string, authorizing: Authorizing): Adapter {
         ...(uid === undefined || sort !== 'Session' ? {} : { uid }),
       })
     },
-    find: async (id) =>
-      sort === 'Client' ? await clientOf(id, authorizing) : read(await memory.find(sort, id)),
+    async find(id) {
+      if (sort === 'Client') return await clientOf(id, authorizing)
+      const payload = read(await memory.find(sort, id))
+      return payload !== undefined && (await isOfApp(payload, authorizing)) ? payload : undefined
+    },
     findByUid: async (uid) => read(await memory.findByUid(sort, uid)),
     // There is no device flow.
     findByUserCode: () => Promise.resolve(undefined),
@@ -55,6 +58,16 @@ export function adapterFor(sort: string, authorizing: Authorizing): Adapter {
       await memory.forget('Grant', grantId)
     },
   }
+}
+
+/** Whether an app is the one it was: one that was taken away and is there again holds nothing. */
+async function isOfApp(
+  { clientId, iat }: AdapterPayload,
+  authorizing: Authorizing,
+): Promise<boolean> {
+  if (clientId === undefined || iat === undefined) return true
+  const app = await authorizing.appOf(clientId)
+  return app !== undefined && Math.floor(app.since / 1000) <= iat
 }
 
 /** An app as the library knows clients; none for a backend service. */

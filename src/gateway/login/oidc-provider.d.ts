@@ -14,6 +14,8 @@ declare module 'oidc-provider/lib/provider.js' {
   export interface AdapterPayload {
     readonly accountId?: string
     readonly clientId?: string
+    /** When it was made, in seconds since 1970. */
+    readonly iat?: number
     readonly grantId?: string
     readonly uid?: string
     readonly kind?: string
