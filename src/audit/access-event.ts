@@ -119,6 +119,13 @@ export function profileFor(
   return patient === undefined ? profile : `Patient${profile}`
 }
 
+/** The profiles of BALP that events follow. */
+export const eventProfiles = (): readonly string[] => {
+  const names = Object.values<ActMeaning>(ACTS).flatMap(({ profile }) => profile ?? [])
+  const both = names.flatMap((one) => (one.includes('.') ? [one] : [one, `Patient${one}`]))
+  return [...new Set(both)].map((name) => PROFILES + name)
+}
+
 function agentsOf({ act, account, site, peer }: GeneralFacts): readonly object[] {
   const { flow }: ActMeaning = ACTS[act]
   const [client, server, user] = FLOWS[flow]

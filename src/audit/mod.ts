@@ -14,6 +14,7 @@
 
 export {
   accessEvent,
+  eventProfiles,
   accountOf,
   eventOfParts,
   profileFor,

@@ -6,6 +6,7 @@
  */
 
 import { isoTime } from '#base'
+import { eventProfiles } from '#audit'
 import { RESOURCE_TYPES, searchParametersOf, type JsonObject } from '#health'
 import type { FhirOptions } from './context.ts'
 import { ROUTES, type Interaction } from './routes.ts'
@@ -43,6 +44,7 @@ function resourceOf(type: string): JsonObject {
   const operations = [VALIDATE, GRAPHQL, UNMASK, ...(OPERATIONS[type] ?? [])]
   return {
     type,
+    ...(type === 'AuditEvent' && EVENTS),
     interaction: codesOf(BY_TYPE),
     ...{ versioning: 'versioned-update', readHistory: true, updateCreate: true },
     conditionalCreate: true,
@@ -56,6 +58,14 @@ function resourceOf(type: string): JsonObject {
     })),
     operation: operations.map(operationOf),
   }
+}
+
+/** What the log of the site says of accesses: see `events`. */
+const EVENTS = {
+  supportedProfile: [...eventProfiles()],
+  documentation:
+    'GET AuditEvent finds accesses in the log of this site, read-only, newest first, with ids log-[n]. ' +
+    'What other systems file is found by Patient/[id]/AuditEvent.',
 }
 
 const has = (interaction: Interaction): boolean =>

@@ -47,6 +47,8 @@ export interface FhirOptions {
     | 'walk'
     | 'referencesIndexed'
     | 'tellRefused'
+    | 'events'
+    | 'patientNamed'
   >
   readonly store: Store
   readonly disk: Disk

@@ -31,6 +31,7 @@ import { checkAccepted, preferenceOf } from './negotiation.ts'
 import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
 import { breakGlass } from './glass.ts'
+import { readEvent, searchEvents } from './events.ts'
 import { read, unmask, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { tracked } from './showing.ts'
@@ -148,7 +149,7 @@ const INTERACTIONS: Readonly<
   'history-type': history,
   'history-instance': instanceHistory,
   create,
-  read,
+  read: async (call) => (await readEvent(call)) ?? (await read(call)),
   vread,
   unmask,
   'break-glass': breakGlass,
@@ -160,7 +161,7 @@ const INTERACTIONS: Readonly<
   'delete-conditional': conditionalDelete,
   validate,
   'search-system': search,
-  'search-type': search,
+  'search-type': async (call) => (await searchEvents(call)) ?? (await search(call)),
   'search-compartment': searchCompartment,
   everything,
   summary,

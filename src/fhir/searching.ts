@@ -113,7 +113,7 @@ export async function namedBy(call: Call, matches: readonly Opened[]) {
 type Parameters = readonly (readonly [name: string, value: string])[]
 
 /** Parameters of the query, and of the form of a `_search`. */
-function parametersIn({ request }: Call): Parameters {
+export function parametersIn({ request }: Call): Parameters {
   const isForm = request.method === 'POST' && request.body.length > 0
   if (isForm) checkSent(request.contentType, [FORM])
   if (request.body.length > FORM_OCTETS_MAX) {
@@ -123,7 +123,8 @@ function parametersIn({ request }: Call): Parameters {
   return [...request.query, ...form].filter(([name]) => !FORMAT.includes(name))
 }
 
-const queryOf = ({ options, base, type }: Call, parameters: Parameters): SearchQuery =>
+/** A search as it was asked. @throws HealthRefusal */
+export const queryOf = ({ options, base, type }: Call, parameters: Parameters): SearchQuery =>
   parseSearch({ type, parameters, now: options.clock.now(), bases: [base] })
 
 function bundleOf(
@@ -131,7 +132,25 @@ function bundleOf(
   query: SearchQuery,
   { matches, included, total, next }: SearchPage,
 ): Answer {
-  const { base, request, options } = call
+  const { base } = call
+  const entry = [
+    ...matches.map((match) => entryOf(base, match, 'match', query)),
+    ...included.map((one) => entryOf(base, one, 'include', query)),
+  ]
+  return searchset(call, query, { entry, next, ...(query.total !== 'none' && { total }) })
+}
+
+/** A page of a search as its answer. */
+export function searchset(
+  { base, request, options }: Call,
+  query: SearchQuery,
+  page: {
+    readonly entry: readonly JsonObject[]
+    readonly total?: number
+    readonly next: string | undefined
+  },
+): Answer {
+  const { entry, total, next } = page
   const below = request.path.slice(FHIR_BASE.length).replace(/\/_search$/, '')
   const url = (more: readonly (readonly [string, string])[]): string => {
     const asked = [...query.understood, ...more].map(([name, value]) => [name, value])
@@ -141,15 +160,11 @@ function bundleOf(
   }
   const link = [{ relation: 'self', url: url([]) }]
   if (next !== undefined) link.push({ relation: 'next', url: url([['_page', next]]) })
-  const entry = [
-    ...matches.map((match) => entryOf(base, match, 'match', query)),
-    ...included.map((one) => entryOf(base, one, 'include', query)),
-  ]
   const resource = {
     ...{ resourceType: 'Bundle', type: 'searchset' },
     meta: { lastUpdated: isoTime(options.clock.now()) },
-    ...(query.total !== 'none' && { total }),
-    ...{ link, ...(entry.length > 0 && { entry }) },
+    ...(total !== undefined && { total }),
+    ...{ link, ...(entry.length > 0 && { entry: [...entry] }) },
   }
   return { status: 200, resource }
 }

@@ -17,7 +17,7 @@ import type { Obligation } from '#access'
 import type { Filter, JsonObject, SearchParameter, SearchQuery } from '#health'
 import { hides, shown, type ShownAs } from '#privacy'
 import type { Act } from '#audit'
-import type { Asked } from '#vault'
+import type { Asked, Opened } from '#vault'
 import { askedBy, type Teller } from './context.ts'
 import { noteMarks } from './marking.ts'
 import { FhirRefusal } from './refusal.ts'
@@ -69,13 +69,16 @@ export function isWhole(value: JsonObject): boolean {
   return as !== undefined && as.masked.size === 0 && as.form === undefined
 }
 
+/** Whether something may be found; noted for the events of the call. */
+export type Finding = (found: Pick<Opened, 'type' | 'value' | 'holders'>) => Promise<boolean>
+
 /** How the vault is asked for a search: neither what is hidden, nor what only a masked element finds. */
 export async function askedForSearch(
   call: Teller,
   query: Pick<SearchQuery, 'types' | 'filters' | 'sort'>,
   act: Act,
   text?: string,
-): Promise<Asked> {
+): Promise<Asked & { readonly judge: Finding }> {
   const { session } = call
   const elements = elementsIn(query)
   for (const type of elements.keys()) {

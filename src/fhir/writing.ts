@@ -20,6 +20,7 @@ import { checkValid, idIn, resourceIn, typeIn } from './incoming.ts'
 import { outcomeOf } from './outcome.ts'
 import { nameIn, versionHeaders } from './reading.ts'
 import { checkReferences } from './references.ts'
+import { checkNotLogged } from './events.ts'
 import { FhirRefusal, notFound } from './refusal.ts'
 import { servedResource, storedResource, versionInTag } from './resources.ts'
 import type { Action, Session } from './session.ts'
@@ -166,6 +167,7 @@ export async function putting(
   },
 ): Promise<Change> {
   const { value, before, view } = about
+  checkNotLogged(value)
   await checkMay(session, before === undefined ? 'create' : 'update', value, before)
   await checkReferences(options, [value], view)
   const expect = expectedIn(request.header('if-match'), request.header('if-none-match'))
