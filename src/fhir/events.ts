@@ -12,7 +12,7 @@
  * @module
  */
 
-import { epochMs, isoTime, type EpochMs } from '#base'
+import { epochMs, isoTime } from '#base'
 import { eventOfParts } from '#audit'
 import {
   fulfils,
@@ -113,7 +113,7 @@ async function pageOf(call: Call, wanted: Wanted, judge: Finding) {
     const { events, next } = await eventsOf(call, { ...query, before, limit }, 'find')
     for (const event of events) {
       const served = servedEvent(event)
-      if (!isFitting(filters, served, event.at)) continue
+      if (!isFitting(filters, event, served)) continue
       const about = decidedAs(event, patient)
       if (!(await judge({ type: TYPE, value: about, holders: [] }))) continue
       found.push({ id: idOf(event), shown: shownFrom(about, served) })
@@ -159,15 +159,14 @@ function decidedAs(event: TrailEvent, patient?: string): JsonObject {
   return {
     ...{ resourceType: TYPE, id: idOf(event), recorded: isoTime(event.at) },
     ...(isPersonal && { entity: [{ what: { type: 'Patient', ...(what ?? unknown) } }] }),
-  } as JsonObject
+  }
 }
 
 const idOf = ({ index }: Pick<TrailEvent, 'index'>): string => `log-${index}`
 
-const isFitting = (filters: readonly Filter[], value: JsonObject, at: EpochMs): boolean => {
+const isFitting = (filters: readonly Filter[], event: TrailEvent, value: JsonObject): boolean => {
   if (filters.length === 0) return true
-  const id = String(value['id'])
-  const entry = { type: TYPE, id, lastUpdated: at, values: indexValuesOf(value) }
+  const entry = { type: TYPE, id: idOf(event), lastUpdated: event.at, values: indexValuesOf(value) }
   return filters.every((filter) => fulfils(entry, filter, NOTHING))
 }
 

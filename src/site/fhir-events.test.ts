@@ -25,6 +25,10 @@ async function newWatched() {
 
 const eventsIn = ({ body }: Answered): readonly JsonObject[] =>
   ((body['entry'] ?? []) as JsonObject[]).map(({ resource }) => resource as JsonObject)
+const idIn = ({ id }: JsonObject): string => {
+  assert(typeof id === 'string')
+  return id
+}
 const actionsIn = (answer: Answered) => eventsIn(answer).map(({ action }) => action)
 const nextOf = ({ body }: Answered): string | undefined => {
   const link = (body['link'] as { relation: string; url: string }[]).find(
@@ -75,10 +79,10 @@ test('pages end, hold each event once, and go on from their links', async () => 
 test('one event is read by its id, as its entry binds it', async () => {
   const { watch, log } = await newWatched()
   const [event] = eventsIn(await watch('GET /AuditEvent?patient=p1&action=R'))
-  const answer = await watch(`GET /AuditEvent/${String(event['id'])}`)
+  const answer = await watch(`GET /AuditEvent/${idIn(event)}`)
   assert.equal(answer.status, 200, answer.text)
   assert.deepEqual(answer.body, event)
-  const index = Number(String(event['id']).slice('log-'.length))
+  const index = Number(idIn(event).slice('log-'.length))
   const entry = (await log.entries({ after: index - 1 }, 1)).at(0)
   assert.equal(entry?.event.kind, 'vault.opened')
   assert.equal((await watch('GET /AuditEvent/log-999999')).status, 404)
@@ -94,13 +98,13 @@ test('a patient finds who looked at the own record, and nothing about others', a
   const everything = eventsIn(await self('GET /AuditEvent'))
   for (const event of everything) assert(JSON.stringify(event).includes('Patient/p1'))
   const [other] = eventsIn(await watch('GET /AuditEvent?patient=p2&action=U'))
-  assert.equal((await self(`GET /AuditEvent/${String(other['id'])}`)).status, 404)
+  assert.equal((await self(`GET /AuditEvent/${idIn(other)}`)).status, 404)
 })
 
 test('whoever may see no events finds none, and nobody writes them or is shown masked ones', async () => {
   const { as, watch, his } = await newWatched()
   const [event] = eventsIn(await watch('GET /AuditEvent?patient=p1&action=R'))
-  const name = `AuditEvent/${String(event['id'])}`
+  const name = `AuditEvent/${idIn(event)}`
   for (const role of ['nurse', 'resident', 'billing', 'administrator'] as const) {
     const somebody = as(staff(role))
     assert.equal((await somebody(`GET /${name}`)).status >= 403, true, role)
@@ -124,7 +128,7 @@ test('whoever may see no events finds none, and nobody writes them or is shown m
 test('looking is an access of its own, refused looks too', async () => {
   const { watch, as, vault } = await newWatched()
   const [event] = eventsIn(await watch('GET /AuditEvent?patient=p2'))
-  await as(staff('nurse'))(`GET /AuditEvent/${String(event['id'])}`)
+  await as(staff('nurse'))(`GET /AuditEvent/${idIn(event)}`)
   const { events } = await vault.events({ limit: 4 }, { actor: 'tester', act: 'find' })
   const told = events.map(({ kind, actor, facts }) => `${kind} ${actor} ${facts.outcome}`)
   assert(
