@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -28,8 +28,23 @@ import {
   type Credentials,
   type TlsSession,
 } from './tls.ts'
-import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb, type WebOptions } from './web.ts'
-import { requestOf, send, type StreamedResponse, type WebRequest } from './web-request.ts'
+import {
+  HEADER_OCTETS_MAX,
+  JSON_TYPE,
+  newWeb,
+  noteFailure,
+  wordsFor,
+  type WebOptions,
+} from './web.ts'
+import {
+  isPlain,
+  plainRequestOf,
+  requestOf,
+  send,
+  sendPlain,
+  type StreamedResponse,
+  type WebRequest,
+} from './web-request.ts'
 
 /** A request and what protected it on its way. */
 export interface NorthRequest extends WebRequest, HttpRequest {
@@ -114,6 +129,7 @@ export class HttpListener implements AsyncDisposable {
       bodyOctetsMax,
       log,
       ...errors,
+      direct: (request, response) => this.#serveDirectly(request, response),
     })
     this.#web.removeAllContentTypeParsers()
     this.#web.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -194,33 +210,65 @@ export class HttpListener implements AsyncDisposable {
   }
 
   async #serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const client = this.#clients.get(request.raw.socket)
-    if (client === undefined || this.#underWay >= REQUESTS_MAX) {
-      const { errorBody, errorType = JSON_TYPE } = this.#options.errors ?? JSON_ERRORS
-      const headers = { 'content-type': errorType }
-      return send(reply, { status: 503, headers, body: errorBody(503, BUSY) })
-    }
+    const ways = { read: () => requestOf(request), leave: () => reply.hijack() }
+    const answer = await this.#answer(request.raw, reply.raw, ways)
+    return answer === undefined ? reply : send(reply, answer)
+  }
+
+  /** Answers what needs nothing of Fastify, which is most of what is asked. */
+  #serveDirectly(request: IncomingMessage, response: ServerResponse): boolean {
+    if (!isPlain(request)) return false
+    const ways = { read: () => plainRequestOf(request), leave: () => undefined }
+    this.#answer(request, response, ways).then(
+      (answer) => {
+        if (answer !== undefined) sendPlain(response, answer)
+      },
+      (error: unknown) => {
+        noteFailure(this.#options, error)
+        if (response.headersSent) response.destroy()
+        else sendPlain(response, this.#refusal(500, wordsFor(500)))
+      },
+    )
+    return true
+  }
+
+  /** @returns undefined if nothing is to be sent, which `leave` was told before */
+  async #answer(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    { read, leave }: { readonly read: () => WebRequest; readonly leave: () => void },
+  ): Promise<HttpResponse | StreamedResponse | undefined> {
+    const client = this.#clients.get(raw.socket)
+    if (client === undefined || this.#underWay >= REQUESTS_MAX) return this.#refusal(503, BUSY)
     const { socket, certificate, session } = client
-    if (!this.#admitted.begin(socket)) return reply.hijack()
+    if (!this.#admitted.begin(socket)) {
+      leave()
+      return undefined
+    }
     this.#underWay++
     let isEndless = false
     // Not at the end of this function: the answer is under way until its last octet has left.
-    reply.raw.once('close', () => {
+    response.once('close', () => {
       this.#underWay--
       if (!isEndless) this.#admitted.done(socket)
       if (this.#underWay === 0) this.#idle?.resolve()
     })
-    const asked = requestOf(request)
-    const { apart } = this.#options
-    if (apart?.isFor(request.raw, asked.body) === true) {
-      reply.hijack()
-      await apart.answer({ raw: request.raw, response: reply.raw, body: asked.body })
-      return reply
+    const asked = read()
+    const { apart, handler } = this.#options
+    if (apart?.isFor(raw, asked.body) === true) {
+      leave()
+      await apart.answer({ raw, response, body: asked.body })
+      return undefined
     }
-    const answer = await this.#options.handler({ ...asked, client: certificate, session })
+    const answer = await handler({ ...asked, client: certificate, session })
     isEndless = 'stream' in answer
     if (isEndless) this.#admitted.done(socket)
-    return send(reply, answer)
+    return answer
+  }
+
+  #refusal(status: number, words: string): HttpResponse {
+    const { errorBody, errorType = JSON_TYPE } = this.#options.errors ?? JSON_ERRORS
+    return { status, headers: { 'content-type': errorType }, body: errorBody(status, words) }
   }
 }
 

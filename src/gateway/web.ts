@@ -30,18 +30,23 @@ export interface WebOptions {
   readonly errorBody: (status: number, message: string) => string
   /** Its content type; JSON unless said. */
   readonly errorType?: string
+  /** Answers a request without Fastify; false leaves it to Fastify. */
+  readonly direct?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
 
 /** A Fastify instance over a server of ours; the server is listened on and closed by its owner. */
 export function newWeb(options: WebOptions): FastifyInstance {
-  const { server, bodyOctetsMax, log, name, errorBody, errorType = JSON_TYPE } = options
+  const { server, bodyOctetsMax, log, name, errorBody, errorType = JSON_TYPE, direct } = options
   const refuse = (reply: FastifyReply, status: number): FastifyReply =>
     reply
       .code(status)
       .type(errorType)
       .send(errorBody(status, wordsFor(status, bodyOctetsMax)))
   const web = fastify({
-    serverFactory: (handler) => server.on('request', handler),
+    serverFactory: (handler) =>
+      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+        if (direct?.(request, response) !== true) handler(request, response)
+      }),
     bodyLimit: bodyOctetsMax,
     exposeHeadRoutes: false,
     // RFC 9112 §3.2.2: a server takes the absolute form of a target as well.
@@ -81,12 +86,17 @@ export function newWeb(options: WebOptions): FastifyInstance {
     const status = error.statusCode ?? 500
     if (status === 413) linger(request, reply)
     if (status < 500) return refuse(reply, status)
-    // Ours, not the client's: the log says which, the answer does not.
-    const code = error instanceof Refusal ? noteOf(error).code : error.name
-    log.write('error', 'http-failed', { listener: name, code })
+    noteFailure(options, error)
     return refuse(reply, 500)
   })
   return web
+}
+
+/** Ours, not the client's: the log says which, the answer does not. */
+export function noteFailure({ log, name }: Pick<WebOptions, 'log' | 'name'>, error: unknown): void {
+  const other = error instanceof Error ? error.name : 'unknown'
+  const code = error instanceof Refusal ? noteOf(error).code : other
+  log.write('error', 'http-failed', { listener: name, code })
 }
 
 /**
@@ -135,7 +145,8 @@ const rawHeaders = (body: string, type: string): Readonly<Record<string, string>
   ...SECURITY_HEADERS,
 })
 
-function wordsFor(status: number, bodyOctetsMax: number): string {
+/** What an answer of a status says that no handler made. */
+export function wordsFor(status: number, bodyOctetsMax = 0): string {
   if (status === 413) return `The body of a request has at most ${bodyOctetsMax} octets`
   return WORDS[status] ?? 'The request was refused'
 }
@@ -159,7 +170,7 @@ const RAW_STATUS: Readonly<Record<string, number>> = {
 }
 
 /** For an API: nothing is to be stored, sniffed, framed or run. */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
