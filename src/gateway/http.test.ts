@@ -185,6 +185,64 @@ test('an answer has the status, headers and octets of the handler, and our heade
   }
 })
 
+/** Ways to ask for a path: as it is, and so that it has to be decoded, or comes with an empty body. */
+const ASKED: readonly ((path: string) => readonly [string, Call])[] = [
+  (path) => [path, {}],
+  (path) => [path.replace('/', '/%2E'), {}],
+  (path) => [path, { headers: { 'content-length': '0' } }],
+]
+
+test('plain requests are answered in the same words as those that Fastify reads', async (t) => {
+  const answers: Readonly<Record<string, HttpResponse>> = {
+    text: { status: 200, body: '{"é":1}' },
+    octets: { status: 201, headers: { 'Content-Type': 'application/x-own' }, body: utf8('abc') },
+    none: { status: 204, body: '' },
+    same: { status: 304, headers: { etag: 'W/"1"' }, body: '' },
+    empty: { status: 404, body: '' },
+    kept: { status: 200, headers: { 'cache-control': 'private' }, body: 'x' },
+  }
+  const served = await serve(t, ({ path }) => {
+    const name = path.replace(/^\/(?:%2E)?/, '')
+    return name in answers ? Promise.resolve(answers[name]) : Promise.reject(new Error('none'))
+  })
+  for (const name of [...Object.keys(answers), 'fails']) {
+    const [plain, ...others] = await Promise.all(
+      ASKED.map(async (asked) => {
+        const { headers, ...rest } = await call(served, ...asked(`/${name}`))
+        return { ...rest, headers: { ...headers, date: undefined } }
+      }),
+    )
+    for (const other of others) assert.deepEqual(plain, other, name)
+  }
+  const queries = ['?a=1&b=&a=2', '?', '?a=b=c', '']
+  for (const query of queries) await call(served, `/text${query}`)
+  const seen = served.seen.slice(-queries.length).map((one) => [one.path, one.query.toString()])
+  assert.deepEqual(seen, [
+    ['/text', 'a=1&b=&a=2'],
+    ['/text', ''],
+    ['/text', 'a=b%3Dc'],
+    ['/text', ''],
+  ])
+})
+
+test('an answer that goes on is sent as it comes, and ends its connection if it fails', async (t) => {
+  const served = await serve(t, undefined, {
+    handler: ({ path }) => Promise.resolve({ status: 200, stream: parts(path === '/cut') }),
+  })
+  assert.equal((await call(served, '/whole')).body, 'one two')
+  const socket = await raw(served)
+  socket.write('GET /cut HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  const text = await rest(socket)
+  assert(text.endsWith('\r\none \r\n'), text)
+})
+
+async function* parts(isCut: boolean): AsyncGenerator<string> {
+  yield 'one '
+  await new Promise((resume) => setImmediate(resume))
+  if (isCut) throw new Error('no more')
+  yield 'two'
+}
+
 test('each request says whether its key exchange was hybrid; both kinds are served', async (t) => {
   const served = await serve(t)
   await call(served, '/')
