@@ -34,7 +34,7 @@ import { KeystoreRefusal } from './refusal.ts'
 import { checkOpen, leaf, type AllottedRun, type Room } from './room.ts'
 import { isUsable } from './state.ts'
 import { isAhead, noteGiven, type PartAhead } from './telling.ts'
-import { rangesOfKeys, restOctets } from './wire.ts'
+import { restOctets } from './wire.ts'
 
 /**
  * Hands out the octets of the next keys of standing reservations, once they are allotted durably.
@@ -70,15 +70,16 @@ interface Claim extends Stretch {
 function partsLeft(room: Room, { parts }: Reservation): readonly PartAhead[] {
   return parts
     .map((id) => room.parts.get(id))
-    .filter(isAhead)
-    .filter((part) => isWhole(part, { from: part.taken, to: part.keyIds.length }))
+    .filter((part): part is PartAhead => isAhead(part) && isWhole(part))
 }
 
-/** Whether the bits of keys may be used now. A block that is forgotten is over. */
-function isWhole(part: PartAhead, { from, to }: Stretch): boolean {
-  const ranges = rangesOfKeys(part, from, to)
-  const blocks = blocksOf({ link: part.link, ranges })
-  return blocks.length === ranges.length && blocks.every(isUsable)
+/** Whether the bits of all keys that are left may be used now. */
+function isWhole({ taken, keyOctets, ranges, blocks }: PartAhead): boolean {
+  let before = 0
+  return ranges.every(({ octets }, at) => {
+    before += octets
+    return before <= taken * keyOctets || isUsable(blocks[at])
+  })
 }
 
 /** Which keys would be next; changes nothing. */

@@ -361,7 +361,8 @@ function partOf(
   })
   const ahead = request.ahead === true ? newAllotment() : undefined
   const progress = { ahead, taken: 0, withdrawnFrom: undefined }
-  return { id, link, keyIds, keyOctets, ranges, message, material, ...progress }
+  const blocks = pieces.map(({ block }) => block)
+  return { id, link, keyIds, keyOctets, ranges, blocks, message, material, ...progress }
 }
 
 const newAllotment = (): Allotment => ({

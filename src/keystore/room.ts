@@ -129,6 +129,8 @@ export interface Part {
   readonly id: Uuid
   readonly link: Link
   readonly ranges: readonly Range[]
+  /** In which block each range lies. */
+  readonly blocks: readonly Block[]
   readonly keyIds: readonly KeyId[]
   readonly keyOctets: number
   /** What is sent to the peer. */
