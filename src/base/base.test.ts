@@ -128,6 +128,26 @@ test('length-prefixed lists never collide', () => {
   assert(!sameOctets(lengthPrefixed(utf8('')), lengthPrefixed()))
 })
 
+test('whole numbers are the octets that a view writes, and a list is its lengths and parts', () => {
+  const { concat, lengthPrefixed, uint32, uint64 } = base
+  fc.assert(
+    fc.property(fc.nat({ max: 2 ** 32 - 1 }), fc.maxSafeNat(), (small, large) => {
+      const view = new DataView(new ArrayBuffer(12))
+      view.setUint32(0, small)
+      view.setBigUint64(4, BigInt(large))
+      const expected = new Uint8Array(view.buffer)
+      assert.deepEqual(concat(uint32(small), uint64(large)), expected)
+    }),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 }), (parts) => {
+      const expected = concat(...parts.flatMap((part) => [uint32(part.length), part]))
+      assert.deepEqual(lengthPrefixed(...parts), expected)
+    }),
+  )
+  assert.throws(() => uint64(2 ** 53), RangeError)
+})
+
 test('map keys of any script are in the one order of their encodings', () => {
   const key = fc.oneof(
     fc.string(),

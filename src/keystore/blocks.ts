@@ -12,10 +12,10 @@
  */
 
 import { assert, type Bits, type LinkId } from '#base'
-import { sameSecret } from '#crypto'
+import { sameSecret, sha256 } from '#crypto'
 import { trimReserves } from './authentication.ts'
 import { layoutOf, segmentSpan } from './layout.ts'
-import { originDigest, originOctets, originOf, type Origin } from './provenance.ts'
+import { originOctets, originOf, type Origin } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import { leaf, linkOf, nowOf, type Room } from './room.ts'
 import {
@@ -158,6 +158,7 @@ export async function beginEpoch(room: Room, name: LinkId, epoch: number): Promi
 async function ingestOne(room: Room, link: Link, input: IngestedBlock): Promise<IngestOutcome> {
   const { key, epoch, sequence } = input
   const origin = originOf(input.provenance)
+  const told = originOctets(origin)
   const { reserveOctets } = link
   const { segmentOctets } = room.limits
   const layout = layoutOf({ bits: key.length, reserveOctets, segmentOctets })
@@ -166,7 +167,7 @@ async function ingestOne(room: Room, link: Link, input: IngestedBlock): Promise<
     sequence,
     layout,
     origin,
-    originDigest: originDigest(origin),
+    originDigest: sha256(told),
     state: 'held',
   })
   const known = link.blocks.get(placeKey(input))
@@ -175,7 +176,7 @@ async function ingestOne(room: Room, link: Link, input: IngestedBlock): Promise<
   const sealed = { place: placeOf(block), layout, originDigest: block.originDigest }
   const { slots, rows } = room.segments.seal(sealed, key)
   await room.segments.writeSlots(placeOf(block), slots)
-  const row = { bits: key.length, origin: originOctets(origin), at: nowOf(room) }
+  const row = { bits: key.length, origin: told, at: nowOf(room) }
   const facts = { link: link.link, epoch, sequence, bits: key.length, source: origin.source }
   await room.store.commit([
     insertBlock(room.site, placeOf(block), row),
