@@ -62,6 +62,20 @@ test('the system source gives what was asked for and never the same twice', () =
   assert(!heads.has('0'.repeat(16)))
 })
 
+test('a simulated source gives the same octets in whatever portions they are drawn', () => {
+  const whole = simulatedRandom(new Uint8Array(32)).octets(6000)
+  const portioned = simulatedRandom(new Uint8Array(32))
+  let at = 0
+  for (const size of [1, 0, 12, 32, 979, 3, 1500, 1024, 700, 1025, 16]) {
+    const drawn = portioned.octets(size)
+    assert.equal(drawn.length, size)
+    assert.deepEqual(drawn, whole.slice(at, at + size))
+    // What a caller does with his octets changes none that are still to come.
+    drawn.fill(255)
+    at += size
+  }
+})
+
 test('a simulated source says so, and repeats itself for its seed', () => {
   const [one, two] = [simulatedRandom(new Uint8Array(32)), simulatedRandom(new Uint8Array(32))]
   assert.equal(one.kind, 'simulated')

@@ -5,7 +5,7 @@
  */
 
 import { createCipheriv, randomFillSync, type Cipheriv } from 'node:crypto'
-import { assert, type RandomSource } from '#base'
+import { assert, concat, type RandomSource } from '#base'
 import { plain } from './octets.ts'
 
 /**
@@ -80,7 +80,20 @@ export class Keystream {
 export function simulatedRandom(seed: Uint8Array): RandomSource {
   assert(seed.length === 32, 'a simulated random source has a seed of 32 octets')
   const cipher = createCipheriv('aes-256-ctr', seed, new Uint8Array(16))
-  return { kind: 'simulated', octets: (size) => plain(cipher.update(new Uint8Array(size))) }
+  const more = (size: number) => plain(cipher.update(new Uint8Array(size)))
+  // Small draws come from a stock: the octets are the same, and a call costs some µs whatever its size.
+  let stock: Uint8Array = new Uint8Array(0)
+  return {
+    kind: 'simulated',
+    octets: (size) => {
+      const taken = stock.slice(0, size)
+      stock = stock.subarray(taken.length)
+      if (taken.length === size) return taken
+      const fresh = more(Math.max(size - taken.length, SIMULATED_OCTETS))
+      stock = fresh.subarray(size - taken.length)
+      return concat(taken, fresh.subarray(0, size - taken.length))
+    },
+  }
 }
 
 function newCipher(source: RandomSource): Cipheriv {
@@ -91,4 +104,5 @@ function newCipher(source: RandomSource): Cipheriv {
 }
 
 const STOCKED_OCTETS_MAX = 64
+const SIMULATED_OCTETS = 1024
 const REKEY_OCTETS = 2 ** 30
