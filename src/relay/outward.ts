@@ -55,6 +55,8 @@ export class Outward {
   #octets = 0
   #failures = 0
   #running = false
+  /** Something has changed while a run was under way. */
+  #isKicked = false
   #stopped = false
   #cancel: (() => void) | undefined
   #ended: Promise<void> = Promise.resolve()
@@ -78,8 +80,9 @@ export class Outward {
 
   /** Looks whether there is something to do; to be called when keys have gone, or links come. */
   kick(): void {
+    this.#isKicked = true
     if (this.#running || this.#stopped || this.#failures > 0) return
-    this.#go()
+    if (this.#open === undefined || this.#isWanted()) this.#go()
   }
 
   async stop(): Promise<void> {
@@ -91,15 +94,21 @@ export class Outward {
 
   #go(): void {
     this.#running = true
+    this.#isKicked = false
     this.#cancel?.()
     this.#ended = this.#run().finally(() => {
       this.#running = false
       if (this.#stopped) return
-      // To look for a way costs nobody anything, so it is looked for again soon.
-      const most = this.#reason === 'RELAY_NO_WAY' ? NO_WAY_PAUSE_MS_MAX : PAUSE_MS_MAX
-      const afterMs = Math.min(most, PAUSE_MS * 2 ** this.#failures)
-      this.#cancel = this.#options.clock.after(afterMs, () => this.#go())
+      this.#cancel = this.#options.clock.after(this.#pauseMs(), () => this.#go())
     })
+  }
+
+  #pauseMs(): number {
+    // Whoever takes keys tells; what was told while a run ended may have come too late for it.
+    if (this.#state === 'full') return this.#isKicked ? PAUSE_MS : PAUSE_MS_MAX
+    // To look for a way costs nobody anything, so it is looked for again soon.
+    const most = this.#reason === 'RELAY_NO_WAY' ? NO_WAY_PAUSE_MS_MAX : PAUSE_MS_MAX
+    return Math.min(most, PAUSE_MS * 2 ** this.#failures)
   }
 
   async #run(): Promise<void> {

@@ -218,6 +218,43 @@ test('without pads a pair waits and says why; with the next block of the fibre i
   assert.deepEqual([later.state, later.reason], ['full', undefined])
 })
 
+test('a full pool is left alone until somebody takes from it, and is restocked at once then', async () => {
+  const net = await square({ targetBits: 8192 })
+  await relayed(net)
+  const { keystore, relay } = net.site('bristol')
+  const { pool } = keystore
+  let looks = 0
+  Object.assign(keystore, {
+    pool: (peer: SiteId) => {
+      looks++
+      return pool(peer)
+    },
+  })
+  await net.time.advance(300_000)
+  assert(looks <= 20, `${looks} looks in five quiet minutes`)
+  await keysBetween(net, 'bristol', 'cambridge', 4)
+  assert(pool(cambridge).availableBits < 8192)
+  relay.kick()
+  assert.equal(relay.views()[0].state, 'relaying')
+  await net.time.advance(300)
+  const [{ state, blocks }] = relay.views()
+  assert.deepEqual([state, blocks], ['full', 2])
+})
+
+test('keys that go while a run of the relay ends are seen a moment later', async () => {
+  const net = await square()
+  net.wire = async ({ method }, deliver) => {
+    const answer = await deliver()
+    if (method === 'relay/confirm') net.site('bristol').relay.kick()
+    return answer
+  }
+  await relayed(net, 'bristol', 100)
+  assert.equal(net.site('bristol').relay.views()[0].state, 'full')
+  await keysBetween(net, 'bristol', 'cambridge', 4)
+  await net.time.advance(1000)
+  assert.equal(net.site('bristol').relay.views()[0].blocks, 2)
+})
+
 test('without a way a pair waits, and spends nothing', async () => {
   const net = await square()
   net.ways.clear()
