@@ -4,8 +4,8 @@
  * A run is the real key store, the real KME (GS QKD 014 and its peering), the real relay, and the
  * way finder, declarations and alarms of a real site, wired as `openSite` wires them. Without a
  * vault, an exchange, sessions and a log: the secret of a wrap is drawn and told to the other end,
- * and audit leaves go to the accounts. All sites share one database, as every table has the site in
- * its key.
+ * and audit leaves go to the accounts. Many sites share a database, as every table has the site in its
+ * key.
  *
  * A run dies between two simulated moments; deaths inside a commit are for `world.ts`.
  *
@@ -250,7 +250,7 @@ export class NetworkNode {
     }
   }
 
-  /** The common database; to a dead run it never answers. */
+  /** The database; to a dead run it never answers. */
   #storeOf(life: Life): Store {
     const { store } = this.input
     const never = <T>(): Promise<T> => new Promise<T>(() => undefined)

@@ -32,7 +32,8 @@ export interface PopulationInput {
   readonly seed: number
   readonly time: SimulatedTime
   readonly accounts: Accounts
-  readonly store: Store
+  /** The sites are spread over them. */
+  readonly stores: readonly Store[]
   readonly wires: Wires
   readonly picture: Picture
   readonly tamper: NodeInput['tamper']
@@ -40,17 +41,24 @@ export interface PopulationInput {
 
 /** All sites, none started. */
 export function newNodes(input: PopulationInput): ReadonlyMap<SiteId, NetworkNode> {
-  const { scenario } = input
+  const { scenario, stores } = input
   const { network } = scenario
   const sites = network.nodes.map(({ site }) => site)
   const directory = directoryOf(sites)
   const linksAt = linksBySite(network)
   const pairs = relayedPairs(scenario)
   return new Map(
-    sites.map((site) => {
+    sites.map((site, at) => {
+      const store = stores[at % stores.length]
       const fibres = (linksAt.get(site) ?? []).map((at) => fibreOf(network, at, site))
       const own = pairs.filter(({ a, b }) => a === site || b === site)
-      const about = { directory, network, fibres, pairs: own.map((pair) => pairAt(site, pair)) }
+      const about = {
+        store,
+        directory,
+        network,
+        fibres,
+        pairs: own.map((pair) => pairAt(site, pair)),
+      }
       return [site, new NetworkNode({ ...input, ...about, site })] as const
     }),
   )

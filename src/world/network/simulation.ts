@@ -55,7 +55,7 @@ class NetworkSimulation {
   readonly #options: NetworkSimulationOptions
   readonly #time = new SimulatedTime()
   readonly #accounts = new Accounts()
-  readonly #store = new MemoryStore(MIGRATIONS)
+  readonly #stores: readonly MemoryStore[]
   readonly #chance: SeededRandom
   readonly #wires: Wires
   readonly #picture: Picture
@@ -66,7 +66,9 @@ class NetworkSimulation {
 
   constructor(options: NetworkSimulationOptions) {
     const { scenario, seed } = options
-    const [time, accounts, store] = [this.#time, this.#accounts, this.#store]
+    const number = Math.ceil(scenario.network.nodes.length / SITES_PER_STORE)
+    this.#stores = Array.from({ length: number }, () => new MemoryStore(MIGRATIONS))
+    const [time, accounts, stores] = [this.#time, this.#accounts, this.#stores]
     const chance = new SeededRandom(seed)
     this.#options = options
     this.#chance = chance
@@ -80,7 +82,7 @@ class NetworkSimulation {
       seed,
       time,
       accounts,
-      store,
+      stores,
       wires: this.#wires,
       picture: this.#picture,
     }
@@ -120,13 +122,13 @@ class NetworkSimulation {
 
   close(): void {
     for (const node of this.#nodes.values()) node.kill()
-    this.#store[Symbol.dispose]()
+    for (const store of this.#stores) store[Symbol.dispose]()
   }
 
   async #open() {
     const { scenario, seed } = this.#options
     const { network, pairs } = scenario
-    const [time, accounts, store] = [this.#time, this.#accounts, this.#store]
+    const [time, accounts, [store]] = [this.#time, this.#accounts, this.#stores]
     for (const node of this.#nodes.values()) await node.start()
     this.#picture.renew()
     const operators = await Operators.open({
@@ -218,6 +220,8 @@ function isBusy({ keystore, relay, declarations }: Running): boolean {
 
 /** Nobody here keeps records. */
 const MIGRATIONS = await siteMigrations('trusted-node')
+/** The larger a database is, the more a commit costs; each has prepared statements of its own. */
+const SITES_PER_STORE = 32
 /** Blocks of a minute come in so many handfuls. */
 const TICKS = 20
 /** Minutes between looks for sites that are cut off, and between the small works of key stores. */

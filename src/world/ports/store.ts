@@ -31,6 +31,7 @@ export class MemoryStore implements Store, Disposable {
   constructor(migrations: readonly Migration[] = []) {
     this.#elsewhere = MemoryStore.elsewhere?.(migrations)
     if (this.#elsewhere !== undefined) return
+    this.#database.exec(`pragma page_size = ${PAGE_OCTETS}`)
     for (const { statements } of migrations) for (const sql of statements) this.#database.exec(sql)
   }
 
@@ -60,14 +61,14 @@ export class MemoryStore implements Store, Disposable {
   }
 
   #commit(statements: readonly Statement[]): readonly (readonly Row[])[] {
-    this.#database.exec('begin immediate')
+    this.#rows(BEGIN)
     try {
       const results = statements.map((statement) => this.#perform(statement))
-      this.#database.exec('commit')
+      this.#rows(COMMIT)
       this.#commits++
       return results
     } catch (error) {
-      this.#database.exec('rollback')
+      this.#rows(ROLLBACK)
       throw error instanceof PortRefusal ? error : storeFailure(error)
     }
   }
@@ -75,7 +76,7 @@ export class MemoryStore implements Store, Disposable {
   #perform(statement: Statement): readonly Row[] {
     const rows = this.#rows(statement)
     if (statement.expectChanges === undefined) return rows
-    const [{ changes }] = this.#rows({ sql: 'select changes() as changes', parameters: [] })
+    const [{ changes }] = this.#rows(CHANGES)
     if (changes !== statement.expectChanges) {
       throw new PortRefusal('STORE_CONFLICT', 'The rows were not as the transaction expected', {
         facts: { expected: statement.expectChanges, changed: Number(changes) },
@@ -109,8 +110,17 @@ function boundValue(value: SqlValue): SqlValue {
   return BigInt(value)
 }
 
+const plainly = (sql: string): Statement => ({ sql, parameters: [] })
+const BEGIN = plainly('begin immediate')
+const COMMIT = plainly('commit')
+const ROLLBACK = plainly('rollback')
+const CHANGES = plainly('select changes() as changes')
+
 const unstorable = (what: string): PortRefusal =>
   new PortRefusal('STORE_FAILED', `A ${what} of a statement cannot be stored as it is`)
+
+/** What a commit in memory costs grows with the number of pages that there are. */
+const PAGE_OCTETS = 16_384
 
 const storeFailure = (cause: unknown): PortRefusal =>
   new PortRefusal('STORE_FAILED', 'The database refused a statement', { cause })
