@@ -297,6 +297,8 @@ export const SiteConfigurationShape = Exactly({
    * over that node. Both ends of a link should say the same.
    */
   lastPath: Choice(LAST_PATHS, 'wait'),
+  /** For how long a link may be without its other end before an alarm says so. */
+  linkDownMs: WholeOr(30_000, 1000, 86_400_000),
   /** All sites and links of the network; needed where keys are relayed. */
   network: Type.Optional(NetworkShape),
   /** Applications that may ask for keys, and the site each one is at. */

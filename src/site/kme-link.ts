@@ -112,6 +112,11 @@ export class KmeLink {
     if (enabled) this.kick()
   }
 
+  /** Whether keys are wanted, and the vendor's KME or the other end does not answer. */
+  get isAway(): boolean {
+    return this.#enabled && this.#failure !== undefined && this.#failure !== EXHAUSTED
+  }
+
   get history(): LinkHistory {
     return this.#input.history
   }

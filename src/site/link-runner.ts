@@ -168,6 +168,11 @@ export class LinkRunner {
     this.#lookAgain()
   }
 
+  /** Whether keys may grow, and there is no session or no device. */
+  get isAway(): boolean {
+    return this.#enabled && !(this.#open && this.#hasDevice())
+  }
+
   /** What became of the last block; undefined before the first. */
   get lastReport(): BlockReport | undefined {
     return this.#lastReport

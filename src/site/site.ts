@@ -63,6 +63,7 @@ import { SignedInPeople } from './signed-in.ts'
 import { relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
 import type { KmeLink } from './kme-link.ts'
+import { DownWatch } from './down-watch.ts'
 import { keyFor, type RootKey } from './root-key/root-key.ts'
 import type { Unsealed } from './root-key/unsealing.ts'
 import { newKme, type PartnerAccess } from './key-service.ts'
@@ -150,6 +151,7 @@ export class Site {
   readonly restconf: (request: ControlRequest) => Promise<ControlAnswer>
   /** Answers the other daemons of this site, where it has some. */
   readonly #followers: Followers | undefined
+  readonly #downWatch: DownWatch
   #tending: Cancel | undefined
   #stopped = false
 
@@ -160,6 +162,14 @@ export class Site {
     this.authorizing = authorizingOf(parts, this.people)
     this.north = (request) => parts.kme.handle(request)
     const { configuration, ports } = parts.options
+    const { alarms, links, kmeLinks } = parts
+    const patienceMs = configuration.linkDownMs
+    this.#downWatch = new DownWatch({
+      ...ports,
+      alarms,
+      links: [...links, ...kmeLinks],
+      patienceMs,
+    })
     this.fhir = parts.records?.fhir
     this.partners = (request) => parts.kme.handlePartner(request)
     this.streams = (call) => parts.kme.stream(call)
@@ -194,6 +204,7 @@ export class Site {
     keeper.start()
     await this.parts.compromise.resume()
     for (const link of [...links, ...kmeLinks]) link.start()
+    this.#downWatch.start()
     couriers.start()
     map.start()
     relay.start()
@@ -220,6 +231,7 @@ export class Site {
     map.stop()
     await relay.stop()
     await couriers.stop()
+    this.#downWatch.stop()
     for (const link of [...links, ...kmeLinks]) await link.stop()
     await kme.giveBack()
     const at = this.parts.options.ports.clock.now()

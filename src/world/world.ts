@@ -294,6 +294,7 @@ function configurationOf(
 
 /** What no test has asked otherwise of yet. */
 const SERVICE = {
+  linkDownMs: 30_000,
   policyVersion: 1,
   saePolicies: [],
   partners: [],
