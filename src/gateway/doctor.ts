@@ -17,8 +17,10 @@ import { SiteConfigurationShape, type SiteConfiguration } from '#site'
 import { answers, line } from './check.ts'
 import { readConfigurationFile } from './config.ts'
 import { logCheck } from './doctor-log.ts'
+import { clockCheck, memoryChecks } from './doctor-machine.ts'
 import { outsideChecks } from './doctor-outside.ts'
 import { trustChecks } from './doctor-trust.ts'
+import { LOCK_FILE } from './folder.ts'
 import { listenersOf } from './explain-network.ts'
 import { configurationChecks } from './explain.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
@@ -34,6 +36,7 @@ export interface DoctorOptions {
 /** Looks at everything, one thing after the other. */
 export async function* examine({ folder, passphrase }: DoctorOptions): AsyncGenerator<CheckView> {
   yield* machineChecks()
+  yield* clockCheck()
   const place = resolve(folder)
   yield* folderChecks(place)
   const configuration = configurationIn(place)
@@ -50,6 +53,7 @@ export async function* examine({ folder, passphrase }: DoctorOptions): AsyncGene
   yield running
     ? line('daemon', 'ok', 'it runs')
     : line('daemon', 'warn', 'it does not run', `photonward serve --site ${place}`)
+  yield* memoryChecks(join(realpathSync(place), LOCK_FILE))
   for (const [member, address] of Object.entries(listenersOf(configuration))) {
     if (address === undefined) continue
     yield await portCheck(PORTS[member as keyof typeof PORTS], address, running)
