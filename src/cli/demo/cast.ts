@@ -12,10 +12,10 @@
 
 /** In this order: Bristol, London, Cambridge, Ipswich. London passes on keys, and has no records. */
 export const SITES = [
-  { site: 'bristol', kind: 'hospital' },
-  { site: 'london', kind: 'trusted-node' },
-  { site: 'cambridge', kind: 'hospital' },
-  { site: 'ipswich', kind: 'hospital' },
+  { site: 'bristol', kind: 'hospital', place: { latitude: 51.4545, longitude: -2.5879 } },
+  { site: 'london', kind: 'trusted-node', place: { latitude: 51.5072, longitude: -0.1276 } },
+  { site: 'cambridge', kind: 'hospital', place: { latitude: 52.2053, longitude: 0.1218 } },
+  { site: 'ipswich', kind: 'hospital', place: { latitude: 52.0567, longitude: 1.1482 } },
 ] as const
 
 /** What every link of the demo is like. */
