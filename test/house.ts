@@ -43,7 +43,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   health: { opens: ['base'], packages: ['@medplum/core', '@medplum/fhirtypes'] },
   access: {
     opens: ['base', 'crypto', 'pki', 'audit', 'health'],
-    packages: ['@cedar-policy/cedar-wasm', 'jose'],
+    packages: ['@cedar-policy/cedar-wasm', '@simplewebauthn/server', 'jose'],
     builtins: ['node:crypto'],
   },
   privacy: { opens: ['base', 'crypto', 'health'] },

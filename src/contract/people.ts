@@ -41,7 +41,7 @@ export const PersonShape = Exactly({
   factors: Type.Array(
     Exactly({
       factor: UuidText,
-      kind: Type.Literal('totp'),
+      kind: OneOf('totp', 'passkey'),
       proven: Type.Boolean(),
       since: Time,
     }),

@@ -19,6 +19,7 @@ import {
   type App,
   type Authorizations,
   type Credentials,
+  type PasskeyPlace,
   type Person,
   type Scope,
 } from '#access'
@@ -80,9 +81,39 @@ export class Authorizing {
     }
   }
 
-  /** @throws AccessRefusal as `SignIn.withPassword` */
-  signIn(credentials: Credentials): Promise<Holder> {
-    return this.#people.signIn(credentials)
+  /**
+   * @param passkey   what a browser brought instead of a code; empty for none
+   * @throws AccessRefusal as `SignIn.withPassword`
+   */
+  signIn(credentials: Omit<Credentials, 'passkey'>, passkey: string): Promise<Holder> {
+    const place = this.#passkeyPlace
+    const isShown = passkey !== '' && place !== undefined
+    const shown = isShown ? { passkey: { response: passkey, place } } : {}
+    return this.#people.signIn({ ...credentials, ...shown })
+  }
+
+  /** Where passkeys are shown; undefined where the site is called by a bare address. */
+  get #passkeyPlace(): PasskeyPlace | undefined {
+    const { origin, hostname: rpId } = new URL(this.places.issuer)
+    return BARE_ADDRESS.test(rpId) ? undefined : { origin, rpId }
+  }
+
+  /** What a browser is asked for where somebody signs in, if it can be. */
+  async passkeyAsked(): Promise<object | undefined> {
+    const place = this.#passkeyPlace
+    return place && (await this.#desk.passkeys.asked(place))
+  }
+
+  /** What a browser is asked for to make a passkey of this person, if it can be. */
+  async passkeyOffered(id: string): Promise<object | undefined> {
+    const [place, person] = [this.#passkeyPlace, await this.personOf(id)]
+    return place && person && (await this.#desk.passkeys.offered(person, place))
+  }
+
+  /** Keeps a passkey that was made. @throws AccessRefusal as `Passkeys.add` */
+  async addPasskey(id: string, response: string): Promise<void> {
+    const place = this.#passkeyPlace
+    if (place !== undefined) await this.#desk.passkeys.add(id, { response, place })
   }
 
   /**
@@ -200,5 +231,7 @@ function nameText({ text, given, family }: JsonObject): string {
 
 const FHIR_ID = /^[A-Za-z0-9.-]{1,64}$/
 const PATIENT = 'Patient/'
+/** IPv4, or IPv6 in brackets. */
+const BARE_ADDRESS = /^(?:[0-9.]+|\[.*\])$/
 const CHOICES_MAX = '20'
 const CLIENT_CHARACTERS_MAX = 64

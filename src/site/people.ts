@@ -12,6 +12,7 @@ import {
   NewPersonShape,
   onceOnlyIn,
   OPERATOR,
+  Passkeys,
   People,
   RoleChangeShape,
   SignIn,
@@ -39,6 +40,7 @@ export interface PeopleDesk {
   /** The keys that sign this site's tokens. */
   readonly keys: TokenKeys
   readonly authorizations: Authorizations
+  readonly passkeys: Passkeys
   readonly tokensFor: (places: SignOnPlaces) => Tokens
   /** Clears the key: nobody signs in any more. */
   readonly close: () => void
@@ -71,10 +73,12 @@ export function openPeople(input: {
   const once = onceOnlyIn({ store, site, now: () => clock.now() })
   const rows = { site, store, random, key, clock, audit }
   const [people, apps, keys] = [new People(rows), new Apps(rows), new TokenKeys(rows)]
+  const passkeys = new Passkeys({ site, people, once, clock, random, key })
   const authorizations = new Authorizations({ ...rows, people })
   return {
     ...{ people, once, apps, keys, authorizations },
-    signIn: new SignIn({ people, clock, audit, once }),
+    passkeys,
+    signIn: new SignIn({ people, clock, audit, once, passkeys }),
     tokensFor: ({ base, issuer, tokenUrl }) =>
       new Tokens({
         ...{ site, clock, random, audit, once, people, apps, keys, authorizations },

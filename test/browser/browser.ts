@@ -15,25 +15,33 @@ const CHROMIUM = '/usr/bin/chromium'
 /** The bundled pages. */
 export const PAGES = resolve(import.meta.dirname, '../../console/dist')
 
-/** Why a test of the browser cannot run here, or false. */
-export const needsChromium: string | false = !existsSync(CHROMIUM)
-  ? 'Debian’s chromium is not installed'
+/** Why a test of a browser cannot run here, or false. */
+export const noChromium: string | false = existsSync(CHROMIUM)
+  ? false
+  : 'Debian’s chromium is not installed'
+
+/** Why a test of the console cannot run here, or false. */
+export const needsChromium: string | false = noChromium
+  ? noChromium
   : existsSync(join(PAGES, 'index.html'))
     ? false
     : 'the console has not been bundled: npm test does it'
 
 /** A browser with nothing in it, which ends with the test; what it complains of fails the test. */
-export async function newBrowser(t: TestContext): Promise<BrowserContext> {
-  const browser = await openChromium()
+export async function newBrowser(
+  t: TestContext,
+  more: readonly string[] = [],
+): Promise<BrowserContext> {
+  const browser = await openChromium(more)
   t.after(() => browser.close())
   return browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' })
 }
 
-export const openChromium = (): Promise<Browser> =>
+export const openChromium = (more: readonly string[] = []): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM,
     // Under root there is no sandbox; pages are ours.
-    args: ['--no-sandbox', '--disable-gpu'],
+    args: ['--no-sandbox', '--disable-gpu', ...more],
   })
 
 /** Complaints of a page: errors, refusals of the content security policy, foreign requests. */

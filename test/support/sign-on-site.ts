@@ -15,11 +15,16 @@ const WARD = 'bristol.ward'
 const PASSWORD = 'correct horse battery'
 const REDIRECT = 'https://app.example/back'
 
-/** A running site, its people by what they type, and its patients by their identifiers. */
-export async function standing(t: TestContext) {
+/**
+ * A running site, its people by what they type, and its patients by their identifiers.
+ *
+ * @param host   as the site is called
+ */
+export async function standing(t: TestContext, host = '127.0.0.1') {
   const made = await makeFhirSite(t, { clients: { [WARD]: 'write' } })
-  const { site, base, credentials } = made
-  site.configure((value) => Object.assign(value['fhir'] as object, { tokens: true }))
+  const { site, credentials } = made
+  const base = made.base.replace('127.0.0.1', host)
+  site.configure((value) => Object.assign(value['fhir'] as object, { tokens: true, base }))
   await site.daemon.start()
   const { admin } = site
   const ward = credentials(WARD)

@@ -10,6 +10,7 @@ import { newSigningKeyPair } from '#crypto'
 import { MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
 import { onceMigrations, onceOnlyIn } from '../once.ts'
 import { SealedRows, sealedRowMigrations, type RowKind, type RowsInput } from '../sealed-rows.ts'
+import { Passkeys } from './passkeys.ts'
 import { People } from './people.ts'
 import type { Person, RoleChange } from './person.ts'
 import { SignIn } from './sign-in.ts'
@@ -31,9 +32,10 @@ export async function newPeople() {
   const rows: RowsInput = { site: SITE, store, random, key }
   const once = onceOnlyIn({ store, site: SITE, now: () => clock.now() })
   const people = new People({ ...rows, clock, audit })
-  const signIn = new SignIn({ people, clock, audit, once })
+  const passkeys = new Passkeys({ site: SITE, people, once, clock, random, key })
+  const signIn = new SignIn({ people, clock, audit, once, passkeys })
   return {
-    ...{ store, time, clock, audit, rows, people, signIn, once },
+    ...{ store, time, clock, audit, rows, people, signIn, passkeys, once },
     /** The same people, as after a restart. */
     reopened: () => new People({ ...rows, clock, audit }),
     rowsOf: <S extends TSchema>(kind: RowKind<S>, key?: SecretBytes) =>

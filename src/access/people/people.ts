@@ -318,7 +318,9 @@ export class People {
       person,
       (now) => ({
         ...now,
-        factors: now.factors.map((one) => (one.id === factor ? { ...one, proven: true } : one)),
+        factors: now.factors.map((one) =>
+          one.id === factor ? { ...one, proven: true as const } : one,
+        ),
       }),
       { by: person, what: 'factor-proven', detail: factor },
     )

@@ -68,7 +68,23 @@ const TotpShape = Exactly({
   since: Time,
 })
 
-const FactorShape = TotpShape
+const PasskeyShape = Exactly({
+  kind: Type.Literal('passkey'),
+  id: UuidText,
+  /** Base64url, as the authenticator names it. */
+  credential: Text(1400, 1),
+  /** COSE. */
+  publicKey: Octets(16, 1024),
+  /** How often it was used, as far as the authenticator counts. */
+  counter: Whole(0),
+  /** The host name that it answers for. */
+  rpId: Text(253, 1),
+  proven: Type.Literal(true),
+  since: Time,
+})
+export type Passkey = Static<typeof PasskeyShape>
+
+const FactorShape = Type.Union([TotpShape, PasskeyShape])
 export type SecondFactor = Static<typeof FactorShape>
 
 /** A person as kept. */

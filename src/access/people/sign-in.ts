@@ -14,6 +14,7 @@ import type { AuditTrail } from '#audit'
 import type { OnceOnly } from '../client-assertion.ts'
 import { AccessRefusal } from '../refusal.ts'
 import { isPassword } from './password.ts'
+import type { Passkeys, ShownPasskey } from './passkeys.ts'
 import type { People } from './people.ts'
 import { mayEnter, type Person } from './person.ts'
 import { Throttle } from './throttle.ts'
@@ -25,6 +26,8 @@ export interface Credentials {
   readonly password: string
   /** Of the authenticator app; left out or empty by whoever has none. */
   readonly code?: string
+  /** Instead of a code. */
+  readonly passkey?: ShownPasskey
   /** Where the attempt comes from, as far as it is known: counted, and kept nowhere. */
   readonly source: string
 }
@@ -43,6 +46,7 @@ export interface SignInInput {
   readonly audit: AuditTrail
   /** Remembers codes that were used. */
   readonly once: OnceOnly
+  readonly passkeys: Passkeys
 }
 
 /** Owns the count of failures. */
@@ -61,16 +65,21 @@ export class SignIn {
    * @throws AccessRefusal `ACCESS_SIGN_IN_DENIED`, `ACCESS_SIGN_IN_TRY_AGAIN` with the fact `waitMs`,
    *   `ACCESS_SIGN_IN_BUSY`
    */
-  async withPassword({ login, password, code = '', source }: Credentials): Promise<SignedIn> {
-    const { people } = this.#input
+  async withPassword(credentials: Credentials): Promise<SignedIn> {
+    const { login, password, code = '', passkey, source } = credentials
+    const { people, passkeys } = this.#input
     const counted = this.#begin(login, source)
     const person = await people.ofLogin(login)
     const isRight = await isPassword(password, person?.password)
     if (person === undefined || !isRight || !mayEnter(person)) throw await this.#denied(person)
     const at = this.#input.clock.now()
     const hasFactor = person.factors.some(({ proven }) => proven)
-    const isShown = code !== '' && (await this.#takeCode(person, code))
-    if ((hasFactor || code !== '') && !isShown) throw await this.#denied(person)
+    const isAsked = hasFactor || code !== '' || passkey !== undefined
+    const isShown =
+      passkey === undefined
+        ? code !== '' && (await this.#takeCode(person, code))
+        : await passkeys.isShown(person, passkey)
+    if (isAsked && !isShown) throw await this.#denied(person)
     this.#throttle.succeeded(counted)
     return await this.#signedIn(person, at, isShown)
   }
@@ -106,6 +115,7 @@ export class SignIn {
   async #takeCode(person: Person, code: string): Promise<boolean> {
     const { people, once, clock } = this.#input
     for (const factor of person.factors) {
+      if (factor.kind !== 'totp') continue
       const step = stepOf(code, factor.secret, clock.now())
       if (step === undefined) continue
       const name = `totp ${person.id} ${factor.id} ${step}`

@@ -65,18 +65,21 @@ export async function answerStep(step: Step): Promise<StepPage> {
 async function signIn(under: Under): Promise<StepPage> {
   const { authorizing, form, source, interaction } = under
   const login = form?.get('login') ?? interaction.params['login_hint'] ?? ''
-  if (form?.get('act') !== 'sign-in') return shown(signInPage(formOf(under), login.slice(0, 64)))
+  const page = async (alert?: string) =>
+    signInPage(formOf(under, alert), login.slice(0, 64), await authorizing.passkeyAsked())
+  if (form?.get('act') !== 'sign-in') return shown(await page())
   const [password, code] = [form.get('password') ?? '', form.get('code') ?? '']
+  const passkey = form.get('passkey') ?? ''
   if ([login, password, code].some(({ length }) => length > FIELD_MAX)) {
     return refused('This form is not ours')
   }
   let holder
   try {
-    holder = await authorizing.signIn({ login, password, code, source })
+    holder = await authorizing.signIn({ login, password, code, source }, passkey)
   } catch (error) {
     const { code: why, message } = noteOf(error)
     if (!SAID.includes(why)) throw error
-    return { status: 403, body: signInPage(formOf(under, message), login) }
+    return { status: 403, body: await page(message) }
   }
   const { session } = interaction
   if (session?.accountId !== undefined && session.accountId !== holder.id) {
@@ -84,7 +87,8 @@ async function signIn(under: Under): Promise<StepPage> {
     await (await under.provider.Session.findByUid(session.uid ?? ''))?.destroy()
     return refused('Somebody else was signed in here and is signed out now')
   }
-  const amr = ['pwd', ...(holder.secondFactorAt === undefined ? [] : ['otp', SECOND_FACTOR])]
+  const shownBy = passkey === '' ? 'otp' : 'pop'
+  const amr = ['pwd', ...(holder.secondFactorAt === undefined ? [] : [shownBy, SECOND_FACTOR])]
   const ts = Math.floor(holder.beganAt / 1000)
   const result = { login: { accountId: holder.id, ts, amr, remember: false } satisfies Login }
   return await finish(under, result, false)
@@ -108,11 +112,34 @@ async function consent(under: Under): Promise<StepPage> {
     patient = step.patient
   }
   if (act !== 'allow') {
+    const more = await withPasskey(under, holder)
     const person = (await authorizing.personOf(holder.id))?.name ?? ''
     const host = URL.parse(interaction.params['redirect_uri'] ?? '')?.host ?? ''
-    return shown(consentPage(formOf(under), { person, patient, lines: scopeLines(granted), host }))
+    return shown(
+      consentPage(
+        { ...formOf(under), ...more.said },
+        { person, patient, lines: scopeLines(granted), host, passkey: more.passkey },
+      ),
+    )
   }
   return await grant(under, { holder, patient: patient?.patient })
+}
+
+/** A passkey is added by whoever has shown another second factor at this sign-in. */
+async function withPasskey({ authorizing, form }: Under, holder: Holder) {
+  if (holder.secondFactorAt === undefined) return { passkey: undefined, said: {} }
+  const said: { alert?: string; done?: string } = {}
+  if (form?.get('act') === 'add-passkey') {
+    try {
+      await authorizing.addPasskey(holder.id, form.get('passkey') ?? '')
+      said.done = 'The passkey is kept. From now on it will do instead of a code.'
+    } catch (error) {
+      const { code, message } = noteOf(error)
+      if (!NOT_ADDED.includes(code)) throw error
+      said.alert = message
+    }
+  }
+  return { passkey: await authorizing.passkeyOffered(holder.id), said }
 }
 
 /** The patient of a launch from the record, if it is one of this person and app. */
@@ -135,7 +162,8 @@ type Found = { readonly patient: PatientChoice } | { readonly page: StepPage }
 async function chosen(under: Under, holder: Holder): Promise<Found> {
   const { authorizing, form } = under
   const [act, id] = [form?.get('act'), form?.get('patient') ?? '']
-  if ((act === 'choose' || act === 'allow') && id !== '') {
+  const isChosen = act === 'choose' || act === 'allow' || act === 'add-passkey'
+  if (isChosen && id !== '') {
     const patient = await authorizing.patient(holder, id)
     if (patient !== undefined) return { patient }
   }
@@ -145,7 +173,7 @@ async function chosen(under: Under, holder: Holder): Promise<Found> {
   if (only !== undefined) return { patient: only }
   const text = act === 'find' ? (form?.get('text') ?? '').slice(0, TEXT_MAX).trim() : ''
   const found = text === '' ? own : await authorizing.patients(holder, text)
-  const alert = act === 'choose' || act === 'allow' ? 'This record is not open to you' : undefined
+  const alert = isChosen ? 'This record is not open to you' : undefined
   const asked = { text, maySearch: own.length === 0 }
   return { page: shown(patientPage(formOf(under, alert), found, asked)) }
 }
@@ -212,5 +240,6 @@ const SAID: readonly string[] = [
   'ACCESS_SIGN_IN_TRY_AGAIN',
   'ACCESS_SIGN_IN_BUSY',
 ]
+const NOT_ADDED: readonly string[] = ['ACCESS_SECOND_FACTOR_DENIED', 'ACCESS_PERSON_INVALID']
 const FIELD_MAX = 256
 const TEXT_MAX = 128

@@ -1,5 +1,5 @@
 /**
- * The pages on which people sign in and grant: made here, without script.
+ * The pages on which people sign in and grant: made here, with one script, for passkeys alone.
  *
  * Nothing of a patient stands in an address, and nothing is kept by a browser. What apps and people
  * have written is escaped wherever it stands.
@@ -20,10 +20,12 @@ export interface Form {
   readonly app: string
   /** What went wrong the last time. */
   readonly alert?: string | undefined
+  /** What went well. */
+  readonly done?: string | undefined
 }
 
 /** Name, password and code. */
-export const signInPage = (form: Form, login: string): string =>
+export const signInPage = (form: Form, login: string, passkey: object | undefined): string =>
   page(
     'Sign in',
     html`<p>to go on to <strong>${form.app}</strong></p>
@@ -60,7 +62,8 @@ export const signInPage = (form: Form, login: string): string =>
             aria-describedby="code-hint"
           />
           <p class="hint" id="code-hint">Leave it empty if you have none.</p>
-          ${button('sign-in', 'Sign in')}`,
+          ${button('sign-in', 'Sign in')}
+          ${passkeyFields('Sign in with a passkey instead of a code', passkey)}`,
       )}
       ${formOf(form, button('deny', 'Go back to the app', 'quiet'))}`,
   )
@@ -90,6 +93,8 @@ export const consentPage = (
     readonly patient: PatientChoice | undefined
     readonly lines: readonly string[]
     readonly host: string
+    /** What a browser is asked for to make a passkey; undefined for whoever may not now. */
+    readonly passkey: object | undefined
   },
 ): string =>
   page(
@@ -106,8 +111,32 @@ export const consentPage = (
         html`<input type="hidden" name="patient" value="${asked.patient?.patient ?? ''}" />
           ${button('allow', 'Allow')}`,
       )}
-      ${formOf(form, button('deny', 'Do not allow', 'quiet'))}`,
+      ${formOf(form, button('deny', 'Do not allow', 'quiet'))}
+      ${asked.passkey === undefined ? html`` : addPasskey(form, asked.passkey, asked.patient)}`,
   )
+
+const addPasskey = (form: Form, passkey: object, patient: PatientChoice | undefined): Html =>
+  formOf(
+    form,
+    html`<input type="hidden" name="patient" value="${patient?.patient ?? ''}" />
+      <button name="act" value="add-passkey" hidden>Keep the passkey</button>
+      ${passkeyFields('Add a passkey of this device', passkey, true)}`,
+  )
+
+/** Hidden until the script has found that the browser knows passkeys. */
+const passkeyFields = (text: string, options: object | undefined, make = false): Html =>
+  options === undefined
+    ? html``
+    : html`<input type="hidden" name="passkey" value="" />
+        <button
+          type="button"
+          class="quiet"
+          hidden
+          data-passkey="${JSON.stringify({ options, make })}"
+        >
+          ${text}
+        </button>
+        <p role="status" data-says></p>`
 
 /** Why it does not go on. */
 export const errorPage = (error: string, description = ''): string =>
@@ -145,8 +174,9 @@ const choiceFields = ({ patient, name, birthDate }: PatientChoice): Html =>
 const patientLine = ({ name, birthDate }: PatientChoice): Html =>
   html`<p>for the patient <strong>${name}</strong>, born ${birthDate || 'on a day not known'}.</p>`
 
-const alertOf = ({ alert }: Form): Html =>
-  alert === undefined ? html`` : html`<p role="alert">${alert}</p>`
+const alertOf = ({ alert, done }: Form): Html =>
+  html`${alert === undefined ? html`` : html`<p role="alert">${alert}</p>`}
+  ${done === undefined ? html`` : html`<p role="status">${done}</p>`}`
 
 const formOf = ({ action, token }: Form, fields: Html): Html =>
   html`<form method="post" action="${action}">
@@ -164,6 +194,7 @@ const page = (title: string, body: Html): string =>
         <meta name="viewport" content="width=device-width,initial-scale=1" />
         <title>${title} · PhotonWard</title>
         <link rel="stylesheet" href="/auth/style.css" />
+        <script src="/auth/passkey.js" defer></script>
       </head>
       <body>
         <main>

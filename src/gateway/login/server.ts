@@ -3,8 +3,8 @@
  * backend services, which the site gives out itself.
  *
  * Each request is bounded by the listener. The host name that a client claims is never believed:
- * addresses are made from the configuration. Pages hold no script and may not be framed; their
- * forms go to this origin, and on to where the app has registered.
+ * addresses are made from the configuration. Pages run one script of ours and may not be framed;
+ * their forms go to this origin, and on to where the app has registered.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import type { Authorizing } from '#site'
 import { answerStep, type StepPage } from './interaction.ts'
 import { Pace } from './pace.ts'
 import { errorPage, STYLE } from './pages.ts'
+import { PASSKEY_SCRIPT } from './passkey-script.ts'
 
 /** A request that a listener has taken in whole. */
 export interface WholeRequest {
@@ -51,7 +52,7 @@ export class SignOnServer {
     try {
       const page = await this.#answer(whole)
       if (page === undefined) return
-      response.setHeader('content-security-policy', securityPolicy(page.leadsTo))
+      response.setHeader('content-security-policy', this.#policyFor(page))
       response.writeHead(page.status, HTML_TYPE).end(page.body)
     } catch (error) {
       this.#log.write('error', 'sign-on-failed', { code: noteOf(error).code })
@@ -65,6 +66,11 @@ export class SignOnServer {
     const path = pathOf(raw.url ?? '/')
     if (path === `${PREFIX}style.css`) {
       response.writeHead(200, { 'content-type': 'text/css; charset=utf-8' }).end(STYLE)
+      return undefined
+    }
+    if (path === `${PREFIX}passkey.js`) {
+      const headers = { 'content-type': 'text/javascript; charset=utf-8' }
+      response.writeHead(200, headers).end(PASSKEY_SCRIPT)
       return undefined
     }
     const mode = new URLSearchParams(raw.url?.split('?')[1]).get('response_mode') ?? 'query'
@@ -95,6 +101,13 @@ export class SignOnServer {
       if (!(error instanceof Error) || error.name !== 'SessionNotFound') throw error
       return { status: 400, body: errorPage('session_over', 'This sign-in is over') }
     }
+  }
+
+  /** One script of ours, no frame; forms that go here, and over a redirection to the app. */
+  #policyFor({ leadsTo = '' }: NonNullable<StepPage>): string {
+    const { origin } = new URL(this.#authorizing.places.issuer)
+    const script = `script-src ${origin}${PREFIX}passkey.js`
+    return `${POLICY}; ${script}; form-action 'self' ${leadsTo}`
   }
 
   /** Whether a browser says that a form was sent by a page of ours. */
@@ -158,9 +171,7 @@ const pathOf = (url: string): string => url.split('?')[0] ?? '/'
 const grantTypeOf = (body: Uint8Array): string | null =>
   new URLSearchParams(new TextDecoder().decode(body)).get('grant_type')
 
-/** No script, no frame; forms that go here, and over a redirection to the app. */
-const securityPolicy = (leadsTo = ''): string =>
-  `default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' ${leadsTo}`
+const POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 const PREFIX = '/auth/'
 /** Of one address in a minute. */
@@ -169,7 +180,7 @@ const HTML_TYPE = { 'content-type': 'text/html; charset=utf-8' }
 const SERVICE = 'client_credentials'
 const HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
-  'content-security-policy': securityPolicy(),
+  'content-security-policy': `${POLICY}; form-action 'self'`,
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   // Not `no-referrer`: forms would come from the origin "null".
