@@ -74,8 +74,8 @@ export function uuidOf(octets: Uint8Array): Uuid {
 
 function spell(octets: Uint8Array): Uuid {
   const digits = octets.toHex()
-  const groups = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16)]
-  return [...groups, digits.slice(16, 20), digits.slice(20)].join('-') as Uuid
+  const [a, b, c] = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16)]
+  return `${a}-${b}-${c}-${digits.slice(16, 20)}-${digits.slice(20)}` as Uuid
 }
 
 function checked(text: string, pattern: RegExp, what: string): string {
