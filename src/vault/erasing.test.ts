@@ -23,7 +23,7 @@ import {
   type TestSite,
 } from './fixture.test.ts'
 import { seededRandom } from '#world/ports'
-import { HolderKey } from './keyring.ts'
+import { newHolderKey, type HolderKey } from './holder-key.ts'
 import type { SiteKey } from './keys.ts'
 import { derivedSiteKey, holderOf } from './keys.ts'
 import { octetsOf } from './rows.ts'
@@ -67,7 +67,7 @@ async function opensWith(from: TestSite, keys: readonly SiteKey[]): Promise<Set<
           { ...holderOf(row), kek: siteKey.version },
           octetsOf(row, 'wrapped'),
         )
-        holders.push(new HolderKey({ ...holderOf(row), site: from.site }, key))
+        holders.push(newHolderKey({ ...holderOf(row), site: from.site }, key))
       } catch {
         // This site key does not open the row.
       }

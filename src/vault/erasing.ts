@@ -27,7 +27,7 @@ import {
 import { blobPath } from './blobs.ts'
 import { storedVerifiersOf, type VaultContext } from './context.ts'
 import { requireUnheldBy } from './holds.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { everyObjectOf, holdersOfObject, isErased, objectById, STONE } from './objects.ts'
 import { part } from './parting.ts'
 import { patientKey } from './records.ts'

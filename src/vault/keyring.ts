@@ -1,8 +1,8 @@
 /**
  * Holder keys: made, wrapped, found again.
  *
- * Keys are unwrapped for one task and cleared after it; nothing is cached but the counts of how
- * often each has wrapped.
+ * A holder's row is read whenever its key is asked for. What was unwrapped from that very row stays for
+ * some minutes (see `holder-key.ts`), and so do the counts of how often each key has wrapped.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import {
   present,
   statement,
   uuidOctets,
+  type Clock,
   type EpochMs,
   type RandomSource,
   type Row,
@@ -24,17 +25,10 @@ import {
   type Store,
   type Uuid,
 } from '#base'
-import { WrapCounter, WrappingKey } from '#envelope'
-import { ChartKey } from './chart-key.ts'
+import { WrapCounter } from '#envelope'
+import { KeptKeys, newHolderKey, type HolderKey } from './holder-key.ts'
 import type { SiteKey } from './keys.ts'
-import {
-  chartKeyOf,
-  HOLDER_KINDS,
-  holderOf,
-  traceKeyOf,
-  type Holder,
-  type HolderKind,
-} from './keys.ts'
+import { HOLDER_KINDS, holderOf, traceKeyOf, type Holder, type HolderKind } from './keys.ts'
 import type { Fault } from './findings.ts'
 import { Kinds } from './kinds.ts'
 import { damaged } from './refusal.ts'
@@ -44,38 +38,6 @@ import { Places } from './search-place.ts'
 import { FIRST_VERSION, type SiteKeyFiles } from './site-keys.ts'
 import { Tags } from './tags.ts'
 import { TrailKey } from './trail-key.ts'
-
-/** A holder with its key at work. Whoever got it disposes it. */
-export class HolderKey implements Disposable {
-  readonly holder: Holder
-  /** Wraps and opens the data keys of the holder's versions. */
-  readonly wrapping: WrappingKey
-  /** Seals and opens the index of the holder's resources. */
-  readonly chart: ChartKey
-  /** Seals and tags what the log keeps about the holder. */
-  readonly trail: TrailKey
-
-  /**
-   * @param key       not kept, stays with its owner
-   * @param counter   left out where the key only opens
-   */
-  constructor(
-    { site, ...holder }: Holder & { readonly site: SiteId },
-    key: SecretBytes,
-    counter?: WrapCounter,
-  ) {
-    this.holder = holder
-    this.wrapping = new WrappingKey({ id: holder.id, key, ...(counter && { counter }) })
-    this.chart = new ChartKey(site, holder.id, chartKeyOf(key))
-    this.trail = new TrailKey(site, traceKeyOf(key))
-  }
-
-  [Symbol.dispose](): void {
-    this.wrapping[Symbol.dispose]()
-    this.chart[Symbol.dispose]()
-    this.trail[Symbol.dispose]()
-  }
-}
 
 /** What finds records, and pages of them. Whoever got it disposes each. */
 export interface IndexKeys {
@@ -93,14 +55,13 @@ export class Keyring implements Disposable {
   readonly #siteKeys: Map<number, SiteKey>
   /** Wraps made under each holder's key, at least; read from the store when first needed. */
   readonly #counters = new Map<Uuid, WrapCounter>()
+  readonly #kept: KeptKeys
 
   /** @param siteKeys   at least one; this object's from now on */
-  constructor(
-    { site, store }: { readonly site: SiteId; readonly store: Store },
-    siteKeys: readonly SiteKey[],
-  ) {
-    this.#site = site
-    this.#store = store
+  constructor(at: Pick<KeyringPorts, 'site' | 'store' | 'clock'>, siteKeys: readonly SiteKey[]) {
+    this.#site = at.site
+    this.#store = at.store
+    this.#kept = new KeptKeys(at)
     this.#siteKeys = new Map(siteKeys.map((key) => [key.version, key]))
   }
 
@@ -139,9 +100,10 @@ export class Keyring implements Disposable {
     return { kek, wrapped: this.#siteKey(kek).wrap({ ...holder, kek }, key, random) }
   }
 
-  /** Forgets how often a holder's key has wrapped: the holder is no more. */
+  /** Forgets a holder's key and how often it has wrapped: the holder is no more. */
   forget(id: Uuid): void {
     this.#counters.delete(id)
+    this.#kept.forget(id)
   }
 
   #siteKey(version: number): SiteKey {
@@ -165,12 +127,16 @@ export class Keyring implements Disposable {
   }
 
   async #keyOf(id: Uuid, counter?: WrapCounter): Promise<HolderKey | undefined> {
-    const site = this.#site
-    const found = await this.#store.read(bind(SELECT_HOLDER, site, uuidOctets(id)))
-    if (found.length === 0) return undefined
-    const holder = holderOf(found[0])
-    using key = this.#unwrap(holder, octetsOf(found[0], 'wrapped'))
-    return new HolderKey({ ...holder, site }, key, counter)
+    const row = (await this.#store.read(bind(SELECT_HOLDER, this.#site, uuidOctets(id)))).at(0)
+    if (row === undefined) {
+      this.#kept.forget(id)
+      return undefined
+    }
+    const open = () => {
+      const holder = holderOf(row)
+      return { holder, key: this.#unwrap(holder, octetsOf(row, 'wrapped')) }
+    }
+    return this.#kept.lend(id, row, { counter, open })
   }
 
   /** The only holder of a kind that the site has one of. @throws VaultRefusal `VAULT_DAMAGED` */
@@ -205,7 +171,7 @@ export class Keyring implements Disposable {
     const { id, kind, origin, since } = holder
     const row = [site, uuidOctets(id), HOLDER_KINDS[kind], origin, since, kek, wrapped]
     const made = {
-      key: new HolderKey({ ...holder, site }, key, counter),
+      key: newHolderKey({ ...holder, site }, key, counter),
       statement: bind(INSERT_HOLDER, ...row),
     }
     key[Symbol.dispose]()
@@ -255,6 +221,7 @@ export class Keyring implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#kept[Symbol.dispose]()
     for (const siteKey of this.#siteKeys.values()) siteKey[Symbol.dispose]()
   }
 }
@@ -263,6 +230,7 @@ export class Keyring implements Disposable {
 export interface KeyringPorts {
   readonly site: SiteId
   readonly store: Store
+  readonly clock: Clock
   readonly random: RandomSource
   readonly files: SiteKeyFiles
 }

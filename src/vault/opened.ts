@@ -14,7 +14,7 @@ import { ownershipOf, type JsonObject } from '#health'
 import { isGone, resourceOf, type Body } from './body.ts'
 import type { ResourceName } from './changes.ts'
 import type { VaultContext } from './context.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import {
   holdersOfObject,
   isErased,

@@ -36,7 +36,7 @@ import {
   type GroupStatement,
 } from './group.ts'
 import { indexStatements, type Indexed } from './indexing.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { holdersOfObject, isErased, objectById, versionOf, type StoredObject } from './objects.ts'
 import { keepForeign, noteOrigin, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
 import { erased, VaultRefusal } from './refusal.ts'

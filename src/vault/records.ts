@@ -13,7 +13,7 @@ import { bind, hex, statement, uuidOctets, type EpochMs, type SiteId, type Uuid 
 import { identifiersOf, NHS_NUMBER_SYSTEM } from '#health'
 import { isGone, resourceOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { HOLDER_KINDS } from './keys.ts'
 import {
   everyObjectOf,

@@ -11,7 +11,7 @@ import { isGone, likenessOf, resourceOf, type Body } from './body.ts'
 import { storedVerifiersOf, type VaultContext, type VerifiersOf } from './context.ts'
 import { faultOf, type Fault } from './findings.ts'
 import { isProven, isSigned, type GroupProof } from './group.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { Rolls } from './kinds.ts'
 import {
   everyObjectOf,

@@ -8,7 +8,7 @@ import { newUuid } from '#base'
 import { containerHash, newDataKey, seal } from '#envelope'
 import { CONTENT_FHIR_R4, encodeBody, likenessOf, type Body } from './body.ts'
 import type { VaultContext } from './context.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import type { StoredObject } from './objects.ts'
 import type { NewVersion } from './writing.ts'
 

@@ -29,7 +29,7 @@ import {
   type Subject,
 } from '#health'
 import type { VaultContext } from './context.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { holdersOfObject } from './objects.ts'
 import { damaged, erased, VaultRefusal } from './refusal.ts'
 import { idIn, octetsOf } from './rows.ts'

@@ -5,7 +5,7 @@
  */
 
 import { isObject, isSynthetic, type JsonObject, type Ownership } from '#health'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { VaultRefusal } from './refusal.ts'
 import type { Holders, Owned } from './subjects.ts'
 

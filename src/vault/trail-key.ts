@@ -31,6 +31,9 @@ export type TrailPart = 'general' | 'particular'
 export class TrailKey implements Disposable {
   readonly #site: SiteId
   readonly #keys: SecretBytes
+  /** Tags of one day, by their texts: whoever reads a chart reads it more than once. */
+  readonly #tags = new Map<string, Uint8Array>()
+  #day = -1
 
   /** @param key   32 octets; stays with its owner */
   constructor(site: SiteId, key: Uint8Array) {
@@ -41,10 +44,18 @@ export class TrailKey implements Disposable {
 
   /** The tag of these texts on the day of a time, 16 octets: rows of a day lie side by side. */
   tag(at: EpochMs, ...texts: readonly string[]): Uint8Array {
-    const day = uint32(dayOf(at))
     const key = this.#keys.reveal().subarray(0, KEY_OCTETS)
-    const tag = hmac('sha256', key, lengthPrefixed(day, ...texts.map(utf8)))
-    return concat(day, tag.subarray(0, TAG_OCTETS))
+    const number = dayOf(at)
+    if (number !== this.#day || this.#tags.size >= TAGS_MAX) this.#tags.clear()
+    this.#day = number
+    const name = JSON.stringify(texts)
+    const known = this.#tags.get(name)
+    if (known !== undefined) return known
+    const day = uint32(number)
+    const mac = hmac('sha256', key, lengthPrefixed(day, ...texts.map(utf8)))
+    const tag = concat(day, mac.subarray(0, TAG_OCTETS))
+    this.#tags.set(name, tag)
+    return tag
   }
 
   seal(part: TrailPart, commitment: Uint8Array, octets: Uint8Array, random: RandomSource) {
@@ -65,6 +76,7 @@ export class TrailKey implements Disposable {
 
   [Symbol.dispose](): void {
     this.#keys[Symbol.dispose]()
+    this.#tags.clear()
   }
 }
 
@@ -74,4 +86,6 @@ export const dayOf = (at: number): number => Math.floor(at / DAY_MS)
 const KEY_OCTETS = 32
 const NONCE_OCTETS = 12
 const TAG_OCTETS = 12
+/** Tags of a day that are kept at hand. */
+const TAGS_MAX = 1000
 const TRAIL_KEYS = utf8('photonward/trail-keys@v1')

@@ -26,7 +26,7 @@ import {
 } from '#audit'
 import type { Ownership } from '#health'
 import type { VaultContext } from './context.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 
 /** What was done, by whom: the same for all whom it touched. */
 export interface Deed {
