@@ -11,6 +11,7 @@ import type { Steps } from '#health'
 import type { Charts } from './charts.ts'
 import type { Groups } from './groups.ts'
 import type { SiteHolders } from './holders.ts'
+import type { KeptVersions } from './kept-versions.ts'
 import type { Keyring } from './keyring.ts'
 import type { Kinds } from './kinds.ts'
 import type { Places } from './search-place.ts'
@@ -65,6 +66,7 @@ export interface VaultContext extends VaultPorts {
   readonly trail: TrailKey
   readonly groups: Groups
   readonly charts: Charts
+  readonly versions: KeptVersions
   readonly siteHolders: SiteHolders
   readonly surveys: Surveys
 }

@@ -217,7 +217,7 @@ async function bury(
   key: HolderKey,
   { tomb, actor }: { tomb: Tomb; actor: string },
 ): Promise<void> {
-  const { site, store, disk, keyring, charts, surveys } = context
+  const { site, store, disk, keyring, charts, versions, surveys } = context
   const { id } = key.holder
   const body = readTomb(tomb)
   // Of a database from before the erasure, what is the patient's alone now.
@@ -233,6 +233,7 @@ async function bury(
     ...trailEntries(context, { kind: 'vault.erased', actor, act: 'erase', facts }, [{ key }]),
   ])
   charts.forget(id)
+  versions.forget(id)
   surveys.forget(id)
   keyring.forget(id)
   for (const path of files) await disk.remove(path)

@@ -19,10 +19,19 @@ import {
   holdersOfObject,
   isErased,
   objectByIdentity,
+  versionOf,
   versionsOf,
   type StoredObject,
 } from './objects.ts'
-import { openersOf, openVersion, readVersion, type VerifiedVersion } from './reading.ts'
+import { valueOf, type KeptVersion } from './kept-versions.ts'
+import {
+  openersOf,
+  openVersion,
+  placeOf,
+  readVersion,
+  verifyVersion,
+  type VerifiedVersion,
+} from './reading.ts'
 import { damaged, erased } from './refusal.ts'
 import { identityOf } from './tags.ts'
 import { tombOf } from './tombs.ts'
@@ -199,21 +208,36 @@ export async function openAt(
   object: StoredObject,
   version = object.newest,
 ): Promise<Opening> {
-  const verified = await readVersion(context, object, version)
+  const row = await versionOf(context, object.id, version)
+  if (row === undefined) throw damaged(placeOf(object.id, version), 'the row is missing')
+  const kept = context.versions.of(object, row, await context.groups.verified(row.group))
+  if (kept !== undefined) {
+    return new Opening(openedFrom(object, kept), await keyFor(context, kept.verified))
+  }
+  const verified = await verifyVersion(context, object, row)
   const key = await keyFor(context, verified)
   try {
     const body = openVersion(verified, key)
-    const value = isGone(body) ? await lastValue(context, object, version) : resourceOf(body)
-    const opened = {
-      ...body,
-      ...{ object: object.id, version, at: verified.storedAt, origin: object.origin },
-      ...{ isNewest: version === object.newest, isGone: isGone(body), value },
-      holders: openersOf(verified),
-    }
-    return new Opening(opened, key)
+    const content = isGone(body) ? await lastValue(context, object, version) : resourceOf(body)
+    const found = { verified, body, content, holders: openersOf(verified) }
+    // What a resource said before it was gone lies in another row.
+    if (!isGone(body)) context.versions.keep(row, found)
+    return new Opening(openedFrom(object, found), key)
   } catch (error) {
     key[Symbol.dispose]()
     throw error
+  }
+}
+
+function openedFrom(
+  { newest, origin }: StoredObject,
+  { verified, body, content, holders }: KeptVersion,
+): Opened {
+  const { object, version, storedAt: at } = verified
+  return {
+    ...body,
+    ...{ object, version, at, origin, isNewest: version === newest, isGone: isGone(body) },
+    ...{ value: valueOf(content), holders },
   }
 }
 

@@ -77,7 +77,8 @@ export const openersOf = ({ parsed }: Pick<VerifiedVersion, 'parsed'>): readonly
 export const placeOf = (object: string, version: number): string =>
   `vault_edition ${object} ${version}`
 
-async function verifyVersion(
+/** What a row holds, verified. @throws VaultRefusal `VAULT_DAMAGED` */
+export async function verifyVersion(
   context: VaultContext,
   object: StoredObject,
   row: StoredVersion,

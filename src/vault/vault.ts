@@ -34,6 +34,7 @@ import { holdOf, putHold, releaseHold, type Hold, type HoldCause } from './holds
 import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
 import { siteHolders } from './holders.ts'
 import { referencesIndexed } from './indexed.ts'
+import { KeptVersions } from './kept-versions.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
 import {
@@ -96,7 +97,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     const charts = new Charts(ports, keyring)
     const own = await siteHolders(ports)
     const surveys = new Surveys()
-    const parts = { keyring, siteKeyFiles, groups, charts, siteHolders: own, surveys }
+    const versions = new KeptVersions(ports.clock)
+    const parts = { keyring, siteKeyFiles, groups, charts, versions, siteHolders: own, surveys }
     const context = { ...ports, ...index, ...parts }
     await finishRotation(context, site)
     await finishErasures(context)
@@ -370,6 +372,7 @@ export class Vault implements Disposable {
     this.#context.siteKeyFiles[Symbol.dispose]()
     this.#context.tags[Symbol.dispose]()
     this.#context.charts[Symbol.dispose]()
+    this.#context.versions[Symbol.dispose]()
     this.#context.places[Symbol.dispose]()
     this.#context.kinds[Symbol.dispose]()
     this.#context.trail[Symbol.dispose]()
