@@ -38,6 +38,8 @@ export class GlassKeeper {
   readonly #rows: Rows
   /** By grant; as stored. Owned by this. */
   readonly #kept = new Map<string, Kept<BreakGlassGrant>>()
+  /** `#kept` as a list, once somebody has asked for it. */
+  #state: BreakGlassState | undefined
   /** The end of the queue of changes: two must not count the same open grants. */
   #turn: Promise<unknown> = Promise.resolve()
   #listener: GlassListener | undefined
@@ -48,9 +50,9 @@ export class GlassKeeper {
     for (const one of kept) this.#kept.set(one.id, one)
   }
 
-  /** Grants that are open or await review. */
+  /** Grants that are open or await review: the same list until one of them changes. */
   get state(): BreakGlassState {
-    return [...this.#kept.values()].map(({ value }) => value)
+    return (this.#state ??= [...this.#kept.values()].map(({ value }) => value))
   }
 
   /** Who is told of changes: one at a time. */
@@ -101,6 +103,7 @@ export class GlassKeeper {
     const { kind, by: actor, facts } = record
     const event = { kind, at: clock.now(), actor, facts }
     await store.commit([...row, audit.append(event)])
+    this.#state = undefined
     if (grant.review !== undefined) this.#kept.delete(grant.id)
     else
       this.#kept.set(grant.id, { id: grant.id, version: (before?.version ?? 0) + 1, value: grant })

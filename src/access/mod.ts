@@ -79,6 +79,7 @@ export {
   type ScopeLevel,
   type ScopeList,
 } from './scopes.ts'
+export { steadyUntil } from './steady.ts'
 export { SealedRows, type Kept, type RowKind, type RowsInput } from './sealed-rows.ts'
 export {
   SIGNATURE_ALGORITHMS,

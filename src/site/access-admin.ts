@@ -33,7 +33,7 @@ import type { AccessExplanation, AccessQuestion, accessRoutes, Handlers } from '
 import { isResourceId, isResourceType, ownershipOf, type JsonObject } from '#health'
 import type { Vault } from '#vault'
 import { AdminRefusal } from './admin-refusal.ts'
-import { Asking, type Deciding } from './fhir-session.ts'
+import { Asking, type Deciding } from './fhir-asking.ts'
 import type { PeopleDesk } from './people.ts'
 
 /** What these routes stand on. */

@@ -44,18 +44,27 @@ export function clientDesk(
   { site, clock }: { readonly site: SiteId; readonly clock: Clock },
 ): ClientDesk {
   const known = new Map(clients.map((client) => [client.name, declared(client)] as const))
+  /** As they were made lately, by name and purpose: the same caller is decided about once. */
+  const lately = new Map<string, Caller>()
   const callerNamed = (name: string | undefined, purpose?: string): Caller | undefined => {
     const client = name === undefined ? undefined : known.get(name)
     if (client === undefined) return undefined
     const { principal, scopes, purposes } = client
     const at = clock.now()
+    const claimed = purposeOf(principal.roles, purpose, purposes)
+    const key = `${claimed} ${principal.id}`
+    const before = lately.get(key)
+    const since = before?.token.notBefore ?? Infinity
+    if (before !== undefined && since <= at && at < since + LATELY_MS) return before
     // The listener has verified the certificate for this connection: it stands for the request.
     const token = { site, notBefore: at, expiresAt: epochMs(at + REQUEST_MS), scopes }
-    return {
+    const caller: Caller = {
       ...{ principal, token, actor: principal.id, who: { client: principal.id } },
-      purpose: purposeOf(principal.roles, purpose, purposes),
+      purpose: claimed,
       flows: [{ kind: 'declared-flow', patient: ANYBODY, with: principal.id }],
     }
+    lately.set(key, caller)
+    return caller
   }
   return {
     of: ({ client, header }) => callerNamed(callerOf(client), header(PURPOSE_HEADER)),
@@ -91,5 +100,7 @@ const invalid = (message: string): AccessRefusal =>
   new AccessRefusal('ACCESS_SCOPE_INVALID', message)
 
 /** Longer than any request may take, or an export that is asked for in one. */
-const REQUEST_MS = DAY_MS
+const REQUEST_MS = 2 * DAY_MS
+/** How long a caller is taken for the same as before. */
+const LATELY_MS = DAY_MS
 const SHORTHANDS = { read: 'system/*.rs', write: 'system/*.cruds' } as const

@@ -24,9 +24,10 @@ import { readJson, type Json, type JsonObject } from '#health'
 import { openVault, vaultMigrations } from '#vault'
 import { MemoryDisk, MemoryLog, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
 import { alarmMigrations } from './alarms.ts'
+import { DecisionMemory, type Deciding } from './fhir-asking.ts'
 import { clientDesk } from './fhir-clients.ts'
 import { patientsOf } from './fhir-patients.ts'
-import { sessionFor, type Deciding } from './fhir-session.ts'
+import { sessionFor } from './fhir-session.ts'
 
 export const HERE = siteId('bristol')
 
@@ -102,7 +103,7 @@ export async function newDecidedServer() {
   engine ??= openPolicyEngine(policySources())
   const deciding: Deciding = {
     ...{ site: HERE, clock, engine, patients: patientsOf(vault, clock) },
-    ...{ glass: await openGlassKeeper(glassInput), random },
+    ...{ glass: await openGlassKeeper(glassInput), random, memory: new DecisionMemory() },
     impliedPurposes: PURPOSES.filter((one) => one !== 'HRESCH' && one !== 'HMARKT'),
   }
   const desk = clientDesk([{ name: 'bristol.his', may: 'write' }], { site: HERE, clock })

@@ -29,10 +29,11 @@ import {
 import { canonicalText, JSON_OCTETS_MAX } from '#health'
 import type { Vault } from '#vault'
 import type { SiteConfiguration } from './config.ts'
+import { DecisionMemory, type Deciding } from './fhir-asking.ts'
 import { clientDesk, type ClientDesk } from './fhir-clients.ts'
 import type { Desk } from './fhir-desks.ts'
 import { patientsOf } from './fhir-patients.ts'
-import { sessionFor, type Deciding } from './fhir-session.ts'
+import { sessionFor } from './fhir-session.ts'
 
 export interface FhirServiceInput {
   readonly configuration: Pick<SiteConfiguration, 'fhir' | 'site' | 'consoleListener'>
@@ -76,7 +77,7 @@ export function newFhir(input: FhirServiceInput): FhirService {
   engine.catch(() => undefined)
   const deciding: Deciding = {
     ...{ site, clock, engine, impliedPurposes, patients: patientsOf(vault, clock) },
-    ...{ glass: input.glass, random: ports.random },
+    ...{ glass: input.glass, random: ports.random, memory: new DecisionMemory() },
   }
   const desk = clientDesk(clients, { site, clock })
   const desks = [...more, desk.of]
