@@ -175,10 +175,11 @@ function facesOf(room: Room) {
 async function tend(room: Room): Promise<void> {
   checkOpen(room)
   await expire(room)
-  await tellAll(room)
   await storeOrphans(room)
   await destroy(room)
   await purge(room)
+  // Last, for it takes space, and what comes before frees some.
+  await tellAll(room)
 }
 
 /**

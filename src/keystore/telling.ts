@@ -31,7 +31,8 @@ export function noteGiven(room: Room, part: PartAhead, to: number): void {
 
 /** Enters what was given out since the last time. Rejects while the store refuses. */
 export async function tellAll(room: Room): Promise<void> {
-  for (const part of room.untold) if (isAhead(part)) await tell(room, part)
+  // What is given out meanwhile is for the next time.
+  await Promise.all([...room.untold].filter(isAhead).map((part) => tell(room, part)))
 }
 
 /** Entry and rows of what was given out of a part that is given up: for the commit that does so. */
