@@ -78,7 +78,7 @@ export function openPeople(input: {
   return {
     ...{ people, once, apps, keys, authorizations },
     passkeys,
-    signIn: new SignIn({ people, clock, audit, once, passkeys }),
+    signIn: new SignIn({ ...rows, people, once, passkeys }),
     tokensFor: ({ base, issuer, tokenUrl }) =>
       new Tokens({
         ...{ site, clock, random, audit, once, people, apps, keys, authorizations },

@@ -33,9 +33,11 @@ export async function newPeople() {
   const once = onceOnlyIn({ store, site: SITE, now: () => clock.now() })
   const people = new People({ ...rows, clock, audit })
   const passkeys = new Passkeys({ site: SITE, people, once, clock, random, key })
-  const signIn = new SignIn({ people, clock, audit, once, passkeys })
+  const newSignIn = () => new SignIn({ ...rows, people, clock, audit, once, passkeys })
+  const signIn = newSignIn()
   return {
     ...{ store, time, clock, audit, rows, people, signIn, passkeys, once },
+    newSignIn,
     /** The same people, as after a restart. */
     reopened: () => new People({ ...rows, clock, audit }),
     rowsOf: <S extends TSchema>(kind: RowKind<S>, key?: SecretBytes) =>

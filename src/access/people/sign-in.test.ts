@@ -77,6 +77,27 @@ test('failures make the account wait longer, and never for more than five minute
   ])
 })
 
+test('whoever has failed waits over a restart as well, and starts anew after a good end', async () => {
+  const { site, attempt } = await ada()
+  for (let count = 0; count < 6; count++) {
+    const source = `192.0.2.${count}`
+    await assert.rejects(attempt('wrong', '', 'ada', source), DENIED)
+    if (count >= 3) await site.time.advance(delayMs(count + 1))
+  }
+  await assert.rejects(attempt('wrong', '', 'ada', '192.0.2.8'), DENIED)
+  const restarted = site.newSignIn()
+  const again = (password: string) =>
+    restarted.withPassword({ login: 'ada', password, source: '192.0.2.9' })
+  await assert.rejects(again(PASSWORD), { code: 'ACCESS_SIGN_IN_TRY_AGAIN' })
+  await site.time.advance(delayMs(7))
+  await again(PASSWORD)
+  const fresh = site.newSignIn()
+  for (let count = 0; count < 3; count++) {
+    const failing = fresh.withPassword({ login: 'ada', password: 'x', source: `192.0.2.${count}` })
+    await assert.rejects(failing, DENIED)
+  }
+})
+
 test('a source that tries many names has to wait as well', async () => {
   const { site, attempt } = await ada()
   for (const name of ['a', 'b', 'c', 'd']) await assert.rejects(attempt('x', '', name), DENIED)

@@ -9,10 +9,12 @@
  * @module
  */
 
-import type { Clock, EpochMs } from '#base'
-import type { AuditTrail } from '#audit'
+import { refusedWith, type Clock, type EpochMs, type Statement } from '#base'
+import type { AuditEvent, AuditTrail } from '#audit'
 import type { OnceOnly } from '../client-assertion.ts'
 import { AccessRefusal } from '../refusal.ts'
+import type { RowsInput } from '../sealed-rows.ts'
+import { Failures } from './failures.ts'
 import { isPassword } from './password.ts'
 import type { Passkeys, ShownPasskey } from './passkeys.ts'
 import type { People } from './people.ts'
@@ -40,7 +42,7 @@ export interface SignedIn {
   readonly secondFactorAt?: EpochMs
 }
 
-export interface SignInInput {
+export interface SignInInput extends RowsInput {
   readonly people: People
   readonly clock: Clock
   readonly audit: AuditTrail
@@ -53,9 +55,11 @@ export interface SignInInput {
 export class SignIn {
   readonly #input: SignInInput
   readonly #throttle: Throttle
+  readonly #failures: Failures
 
   constructor(input: SignInInput) {
     this.#input = input
+    this.#failures = new Failures(input)
     this.#throttle = new Throttle(input.clock)
   }
 
@@ -68,8 +72,8 @@ export class SignIn {
   async withPassword(credentials: Credentials): Promise<SignedIn> {
     const { login, password, code = '', passkey, source } = credentials
     const { people, passkeys } = this.#input
-    const counted = this.#begin(login, source)
     const person = await people.ofLogin(login)
+    const counted = await this.#begin({ login, source, person })
     const isRight = await isPassword(password, person?.password)
     if (person === undefined || !isRight || !mayEnter(person)) throw await this.#denied(person)
     const at = this.#input.clock.now()
@@ -91,15 +95,19 @@ export class SignIn {
    */
   async again(id: string, { code, source }: { readonly code: string; source: string }) {
     const person = await this.#input.people.named(id)
-    const counted = this.#begin(person.login, source)
+    const counted = await this.#begin({ login: person.login, source, person })
     if (!mayEnter(person) || !(await this.#takeCode(person, code))) throw await this.#denied(person)
     this.#throttle.succeeded(counted)
     const secondFactorAt = this.#input.clock.now()
     return { ...(await this.#signedIn(person, secondFactorAt, true)), secondFactorAt }
   }
 
-  #begin(login: string, source: string): { readonly account: string; readonly source: string } {
-    const counted = { account: `account ${login.toLowerCase()}`, source: `source ${source}` }
+  async #begin(who: { readonly login: string; source: string; person: Person | undefined }) {
+    const counted = { account: accountOf(who.login), source: `source ${who.source}` }
+    if (who.person !== undefined && this.#throttle.failuresOf(counted.account) === undefined) {
+      const kept = await this.#failures.of(who.person.id)
+      if (kept !== undefined) this.#throttle.recall(counted.account, kept)
+    }
     const names = Object.values(counted)
     const waitMs = this.#throttle.waitMs(names)
     if (waitMs > 0) {
@@ -128,15 +136,37 @@ export class SignIn {
 
   async #signedIn(person: Person, at: EpochMs, isShown: boolean): Promise<SignedIn> {
     const facts = { secondFactor: isShown }
-    await this.#input.audit.record({ kind: 'people.signed-in', at, actor: person.id, facts })
+    const event = { kind: 'people.signed-in', at, actor: person.id, facts }
+    await this.#tell(event, await this.#failures.keeping(person.id, undefined))
     return { person, at, ...(isShown ? { secondFactorAt: at } : {}) }
+  }
+
+  /** An entry of the log, with what is kept beside it. */
+  async #tell(event: AuditEvent, kept: readonly Statement[]): Promise<void> {
+    const { audit, store } = this.#input
+    if (kept.length === 0) {
+      await audit.record(event)
+      return
+    }
+    try {
+      await store.commit([...kept, audit.append(event)])
+    } catch (error) {
+      // Two at one time: the other has kept its count, which is as good.
+      if (!refusedWith(error, 'STORE_CONFLICT')) throw error
+      await audit.record(event)
+    }
   }
 
   /** Says nothing of what was wrong; the log says of whom, where that is known. */
   async #denied(person: Person | undefined): Promise<AccessRefusal> {
     const at = this.#input.clock.now()
     const facts = { who: person?.id ?? 'nobody' }
-    await this.#input.audit.record({ kind: 'people.sign-in-denied', at, actor: 'sign-in', facts })
+    const event = { kind: 'people.sign-in-denied', at, actor: 'sign-in', facts }
+    const failures = person && this.#throttle.failuresOf(accountOf(person.login))
+    const isKept = person !== undefined && failures !== undefined
+    await this.#tell(event, isKept ? await this.#failures.keeping(person.id, { failures, at }) : [])
     return new AccessRefusal('ACCESS_SIGN_IN_DENIED', 'Name, password or code are not right')
   }
 }
+
+const accountOf = (login: string): string => `account ${login.toLowerCase()}`

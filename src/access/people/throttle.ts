@@ -5,7 +5,7 @@
  * clinician from a patient at anybody's will. An attempt counts when it begins, so that many at once
  * are no way around; one that succeeds is taken back.
  *
- * Lives in memory: a daemon that starts anew has forgotten.
+ * Lives in memory: what is to outlast a restart, `failures.ts` keeps.
  *
  * @module
  */
@@ -35,6 +35,17 @@ export class Throttle {
       return count === undefined ? 0 : count.lastMs + delayMs(count.failures) - now
     })
     return Math.max(0, ...waits)
+  }
+
+  /** How often this one has failed, as far as it is counted. */
+  failuresOf(name: string): number | undefined {
+    return this.#counts.get(name)?.failures
+  }
+
+  /** Goes on with a count from before a restart. */
+  recall(name: string, { failures, agoMs }: { readonly failures: number; agoMs: number }): void {
+    const lastMs = this.#clock.monotonicMs() - agoMs
+    this.#counts.set(name, { failures, lastMs })
   }
 
   /** Counts an attempt of each of these. */
