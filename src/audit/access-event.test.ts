@@ -27,7 +27,7 @@ const golden = JSON.parse(
 const ACTS: readonly Act[] = [
   ...(['open', 'older', 'past', 'all', 'bare', 'list', 'bulk', 'find', 'match', 'new'] as const),
   ...(['next', 'mend', 'end', 'many', 'batch', 'join', 'erase', 'hold', 'free', 'other'] as const),
-  ...(['sent', 'taken', 'enter', 'leave'] as const),
+  ...(['sent', 'taken', 'enter', 'leave', 'grade'] as const),
 ]
 
 for (const { name, general, particular, texts } of golden) {

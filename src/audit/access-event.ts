@@ -221,6 +221,7 @@ const CODES = {
   export: { system: SYSTEMS.dcm, code: '110106' },
   import: { system: SYSTEMS.dcm, code: '110107' },
   signIn: { system: SYSTEMS.dcm, code: '110114' },
+  security: { system: SYSTEMS.dcm, code: '110113' },
 } as const
 const ENTITY = {
   person: { system: `${TERMINOLOGY}/audit-entity-type`, code: '1' },
@@ -325,5 +326,7 @@ const ACTS = {
     profile: 'PrivacyDisclosure.Recipient',
   },
   enter: { type: 'signIn', subtype: [['dcm', '110122']], action: 'E', flow: 'enter' },
+  /** What somebody may, or proves it by, was changed. */
+  grade: { type: 'security', subtype: [['dcm', '110137']], action: 'U', flow: 'enter' },
   leave: { type: 'signIn', subtype: [['dcm', '110123']], action: 'E', flow: 'enter' },
 } as const satisfies Record<string, ActMeaning>

@@ -60,7 +60,7 @@ export interface AuditTrail {
    */
   append(event: AuditEvent, kept?: KeptBeside): Statement
   /** Appends one event by itself; durable when it resolves. @returns its index */
-  record(event: AuditEvent): Promise<number>
+  record(event: AuditEvent, kept?: KeptBeside): Promise<number>
 }
 
 /** One entry of the log. */
@@ -135,8 +135,9 @@ export class AuditLog implements AuditTrail {
     return kept === undefined ? appendEntry(site, entry) : appendKept(site, entry, kept)
   }
 
-  async record(event: AuditEvent): Promise<number> {
-    const append = appendTelling(this.source.site, entryOf(event))
+  async record(event: AuditEvent, kept?: KeptBeside): Promise<number> {
+    const { site } = this.source
+    const append = appendTelling(site, entryOf(event), kept)
     const [[row]] = await this.source.store.commit([append])
     return wholeOf(row['ix'])
   }

@@ -100,13 +100,8 @@ export {
   type ReceiptRefusal,
 } from './receipt.ts'
 export { AuditRefusal, type AuditRefusalCode } from './refusal.ts'
-export {
-  auditMigrations,
-  forgetKept,
-  type EntryFilter,
-  type KeptBeside,
-  type KeptFilter,
-} from './tables.ts'
+export { auditMigrations, type EntryFilter, type KeptBeside, type KeptFilter } from './tables.ts'
+export { countKept, forgetKept, selectOldestKept } from './term.ts'
 export { consistencyPath, inclusionPath, rootAt } from './tree-store.ts'
 export { type LogSource, type SignedCheckpoint } from './tree-store.ts'
 export { type LogKeys } from './verify-checkpoints.ts'

@@ -57,7 +57,8 @@ interface WitnessedTable {
   readonly note: Uint8Array
 }
 
-interface AuditTables {
+/** All tables of the log. */
+export interface AuditTables {
   readonly audit_entry: EntryTable
   readonly audit_tile: TileTable
   readonly audit_checkpoint: CheckpointTable
@@ -126,6 +127,7 @@ const keeping = db.insertInto('audit_entry').values((from) => ({
 }))
 const APPEND = statement(appending)
 const APPEND_KEPT = statement(keeping)
+const KEPT_TELLING = statement(keeping.returning('ix'))
 const APPEND_TELLING = statement(appending.returning('ix'))
 
 interface NewEntry {
@@ -155,9 +157,13 @@ export function appendKept(site: string, entry: NewEntry, kept: KeptBeside): Sta
   return bind(APPEND_KEPT, site, site, at, kind, leaf, about, doer, general, particular)
 }
 
-/** The same as `appendEntry`, and returns that index as `ix`. */
-export const appendTelling = (site: string, { at, kind, leaf }: NewEntry): Statement =>
-  bind(APPEND_TELLING, site, site, at, kind, leaf)
+/** The same as `appendEntry` or `appendKept`, and returns that index as `ix`. */
+export function appendTelling(site: string, entry: NewEntry, kept?: KeptBeside): Statement {
+  const { at, kind, leaf } = entry
+  if (kept === undefined) return bind(APPEND_TELLING, site, site, at, kind, leaf)
+  const { about = null, doer, general, particular } = kept
+  return bind(KEPT_TELLING, site, site, at, kind, leaf, about, doer, general, particular)
+}
 
 const COUNT = statement(
   db
@@ -244,17 +250,6 @@ export function selectKept(site: string, filter: KeptFilter, limit: number): Sta
   if (until !== undefined) query = query.where('at', '<=', until)
   return statement(query.orderBy('ix', 'desc').limit(limit))
 }
-
-/** Forgets what is kept beside entries from before a time; the entries stay. */
-export const forgetKept = (site: string, before: number): Statement =>
-  statement(
-    db
-      .updateTable('audit_entry')
-      .set({ about: null, doer: null, who: null, whom: null })
-      .where('site_id', '=', site)
-      .where('at', '<', before)
-      .where('who', 'is not', null),
-  )
 
 const TILE = statement(
   db

@@ -25,6 +25,8 @@ export interface ConsolePeople {
     readonly source: string
   }): Promise<Holder>
   again(holder: Holder, shown: { readonly code: string; readonly source: string }): Promise<Holder>
+  /** Tells the log that a session was ended. */
+  signOut(holder: Holder): Promise<void>
   standing(holder: Holder): Promise<HolderView | undefined>
   fhirFor(holder: Holder, request: WebRequest & HttpRequest): Promise<HttpResponse>
 }

@@ -220,9 +220,11 @@ export class ConsoleListener implements AsyncDisposable {
     }
   }
 
-  #logOut(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  async #logOut(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const holder = this.#sessions.of(cookieOf(request), false)?.holder
     this.#sessions.logOut(cookieOf(request))
-    return reply
+    if (holder !== undefined) await this.#people?.signOut(holder)
+    return await reply
       .header('set-cookie', `${COOKIE}=; Max-Age=0; ${COOKIE_TERMS}`)
       .type(JSON_TYPE)
       .send('{}')

@@ -124,7 +124,7 @@ function siteHandlers(parts: SiteParts, by: string) {
     alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
     consoleLink: async (_query, wish) => {
       const { configuration, ports } = options
-      const about = { profile: configuration.profile, clock: ports.clock, audit: parts.audit }
+      const about = { profile: configuration.profile, clock: ports.clock }
       const holder = wish && (await demoHolder(recordsOf(parts).desk, wish.as, about))
       const url = options.newConsoleLink?.(holder ?? undefined)
       if (url !== undefined) return { url }

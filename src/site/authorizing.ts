@@ -167,7 +167,7 @@ export class Authorizing {
     actor: string,
     facts: Readonly<Record<string, string | number>>,
   ) {
-    await this.#parts.audit.record({ kind, at: this.now(), actor, facts })
+    await this.#desk.audit.record({ kind, at: this.now(), actor, facts })
   }
 
   async #own(holder: Holder): Promise<readonly PatientChoice[]> {

@@ -261,6 +261,8 @@ export const SiteConfigurationShape = Exactly({
   partners: Type.Array(PartnerShape, { maxItems: 64, default: [] }),
   /** Where clients of FHIR R4 read and write records; left out, nowhere. */
   fhir: Type.Optional(FhirShape),
+  /** For how long events of accesses are kept beside their entries in the log, which stay. */
+  eventYears: WholeOr(6, 1, 100),
   /** Reading in an emergency: until when somebody else has to look at it. */
   breakGlass: Type.Object(
     { reviewHours: WholeOr(72, 1, 8760) },

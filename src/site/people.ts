@@ -23,6 +23,7 @@ import {
   type NewApp,
   type AskedChange,
   type OnceOnly,
+  type PeopleTrail,
   type Person,
   type SignedIn,
 } from '#access'
@@ -39,6 +40,8 @@ export interface PeopleDesk {
   readonly apps: Apps
   /** The keys that sign this site's tokens. */
   readonly keys: TokenKeys
+  /** The log, for what is about people and apps. */
+  readonly audit: AuditTrail
   readonly authorizations: Authorizations
   readonly passkeys: Passkeys
   readonly tokensFor: (places: SignOnPlaces) => Tokens
@@ -64,7 +67,7 @@ export interface Holder {
 export function openPeople(input: {
   readonly site: string
   readonly ports: Pick<Ports, 'store' | 'clock' | 'random'>
-  readonly audit: AuditTrail
+  readonly audit: PeopleTrail
   readonly key: SecretBytes
 }): PeopleDesk {
   const { ports, audit, key } = input
@@ -76,7 +79,7 @@ export function openPeople(input: {
   const passkeys = new Passkeys({ site, people, once, clock, random, key })
   const authorizations = new Authorizations({ ...rows, people })
   return {
-    ...{ people, once, apps, keys, authorizations },
+    ...{ people, once, apps, keys, authorizations, audit },
     passkeys,
     signIn: new SignIn({ ...rows, people, once, passkeys }),
     tokensFor: ({ base, issuer, tokenUrl }) =>
@@ -300,9 +303,9 @@ export const holderOf = ({ person, at, secondFactorAt }: SignedIn): Holder => ({
  * @throws AccessRefusal `ACCESS_SIGN_IN_DENIED`, `ACCESS_PERSON_UNKNOWN`
  */
 export async function demoHolder(
-  { people }: PeopleDesk,
+  { people, audit }: PeopleDesk,
   name: string,
-  about: { readonly profile: string; readonly clock: Ports['clock']; readonly audit: AuditTrail },
+  about: { readonly profile: string; readonly clock: Ports['clock'] },
 ): Promise<Holder> {
   if (about.profile !== 'demo') {
     const why = 'Only a site of the profile demo lets anybody in without a password'
@@ -311,6 +314,6 @@ export async function demoHolder(
   const person = await people.named(name)
   const at = about.clock.now()
   const event = { kind: 'people.signed-in', at, actor: person.id, facts: { demo: true } }
-  await about.audit.record(event)
+  await audit.record(event)
   return holderOf({ person, at, secondFactorAt: at })
 }

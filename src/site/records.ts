@@ -8,7 +8,7 @@
  * @module
  */
 
-import { HOUR_MS, siteId, type HttpResponse, type SiteId, utf8 } from '#base'
+import { DAY_MS, epochMs, HOUR_MS, siteId, type HttpResponse, type SiteId, utf8 } from '#base'
 import type { AuditLog } from '#audit'
 import { hmac, type DualVerifier } from '#crypto'
 import { Exchange } from '#exchange'
@@ -17,6 +17,7 @@ import type { FhirRequest } from '#fhir'
 import type { SiteStatement } from '#pki'
 import { openVault, type Vault } from '#vault'
 import { bearerDesk, SignedInDesk } from './fhir-desks.ts'
+import { TellingTrail } from './telling.ts'
 import { GlassWatch } from './glass-watch.ts'
 import type { ClientDesk } from './fhir-clients.ts'
 import type { Deciding } from './fhir-asking.ts'
@@ -88,7 +89,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
   })
   const exchange = newExchange(options, { ...input, vault })
   const desk = openPeople({
-    ...{ site: configuration.site, ports, audit },
+    ...{ site: configuration.site, ports, audit: new TellingTrail(audit, vault) },
     key: keyFor(root, 'people'),
   })
   const { glass, glassWatch, glassKey } = await openGlass(options, input)
@@ -104,8 +105,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
     ...{ configuration, ports, version, vault, policies, pseudonymOf, glass, knock, hookKey },
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
-  const { log } = ports
-  const scrub = new ScrubKeeper({ clock, log, alarms: input.alarms, scrub: () => vault.scrub() })
+  const scrub = newScrub(options, input, vault)
   return {
     ...{ vault, scrub, glass, glassWatch, deciding, clientNamed },
     exchange,
@@ -129,6 +129,21 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
       bodyOctetsMax: FHIR_BODY_OCTETS_MAX,
     },
   }
+}
+
+/** Verifies what is stored once a day, and then forgets events whose term is over. */
+function newScrub(
+  { configuration, ports }: SiteOptions,
+  { alarms }: Pick<RecordsInput, 'alarms'>,
+  vault: Vault,
+): ScrubKeeper {
+  const { clock, log } = ports
+  return new ScrubKeeper({
+    ...{ clock, log, alarms, scrub: () => vault.scrub() },
+    besides: async () => {
+      await vault.forgetEvents(epochMs(clock.now() - configuration.eventYears * YEAR_MS))
+    },
+  })
 }
 
 /** Broken glass, and its alarms. */
@@ -176,6 +191,8 @@ function newExchange(
   return exchange
 }
 
+/** A year of 365.25 days: six of them are never a day short. */
+const YEAR_MS = 365.25 * DAY_MS
 const PSEUDONYM_OCTETS = 16
 /** 502, bad gateway. */
 const NO_ANSWER = 502

@@ -19,6 +19,7 @@ function kept(looks: readonly (readonly ScrubFinding[] | Error)[]) {
   const time = new SimulatedTime()
   const told: string[] = []
   let look = 0
+  let besides = 0
   const log = new MemoryLog()
   const keeper = new ScrubKeeper({
     ...{ clock: time.view(), log },
@@ -32,8 +33,12 @@ function kept(looks: readonly (readonly ScrubFinding[] | Error)[]) {
       if (found instanceof Error) throw found
       yield* found
     },
+    besides: () => {
+      besides++
+      return besides === 2 ? Promise.reject(new Error('full')) : Promise.resolve()
+    },
   })
-  return { time, told, keeper, log, looks: () => look }
+  return { time, told, keeper, log, looks: () => look, besides: () => besides }
 }
 
 const done = (faults: number): ScrubFinding => ({
@@ -78,5 +83,16 @@ test('a look that cannot be ended says so, and the next is made all the same', a
   assert(log.lines.some(({ event }) => event === 'scrub.not-ended'))
   await time.advance(24 * HOUR_MS)
   assert.equal(looks(), 2)
+  await keeper.stop()
+})
+
+test('what is done besides follows each look, even one that failed, and its failure ends nothing', async () => {
+  const { time, keeper, looks, log, besides } = kept([[done(0)], new Error('no')])
+  keeper.start()
+  await time.advance(7 * HOUR_MS)
+  assert.deepEqual([looks(), besides()], [1, 1])
+  await time.advance(48 * HOUR_MS)
+  assert.deepEqual([looks(), besides()], [3, 3])
+  assert(log.lines.some(({ event }) => event === 'scrub.besides-failed'))
   await keeper.stop()
 })

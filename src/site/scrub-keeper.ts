@@ -18,6 +18,8 @@ export interface ScrubKeeperInput {
   readonly alarms: Pick<Alarms, 'raise' | 'clear'>
   /** One look at everything; the last finding is `done`. */
   readonly scrub: () => AsyncIterable<ScrubFinding>
+  /** What is done once a day besides: forgetting what has had its time. */
+  readonly besides?: () => Promise<void>
 }
 
 /** What the last whole look found. */
@@ -78,6 +80,11 @@ export class ScrubKeeper {
       }
     } catch (error) {
       log.write('error', 'scrub.not-ended', logFacts(error))
+    }
+    try {
+      if (!this.#stopped) await this.#input.besides?.()
+    } catch (error) {
+      log.write('error', 'scrub.besides-failed', logFacts(error))
     }
   }
 

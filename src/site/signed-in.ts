@@ -43,6 +43,12 @@ export class SignedInPeople {
     return { ...holder, secondFactorAt }
   }
 
+  /** Tells that somebody has ended a session. */
+  async signOut({ id }: Holder): Promise<void> {
+    const at = this.#parts.options.ports.clock.now()
+    await this.#desk.audit.record({ kind: 'people.signed-out', at, actor: id, facts: {} })
+  }
+
   /** Whoever holds a session, if it still stands. */
   async standing({ id, epoch }: Holder): Promise<HolderView | undefined> {
     const person = await this.#personOf(id)

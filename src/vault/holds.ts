@@ -17,7 +17,7 @@ import {
 import type { VaultContext } from './context.ts'
 import { patientKey } from './records.ts'
 import { held } from './refusal.ts'
-import { timeIn } from './rows.ts'
+import { idIn, timeIn } from './rows.ts'
 import { db } from './tables.ts'
 import { trailEntries } from './trail.ts'
 
@@ -75,6 +75,17 @@ export async function holdOf(
   return { cause, since: timeIn(row, 'since') }
 }
 
+/** Every patient on whom a hold stands. */
+export async function everyHeld({
+  site,
+  store,
+}: {
+  readonly site: SiteId
+  readonly store: Store
+}): Promise<readonly Uuid[]> {
+  return (await store.read(bind(SELECT_HELD, site))).map((row) => idIn(row, 'holder_id'))
+}
+
 /** @param what   as what would be done: `erased`, `removed` @throws VaultRefusal `VAULT_HELD` */
 export async function requireUnheldBy(
   at: { readonly site: SiteId; readonly store: Store },
@@ -106,4 +117,7 @@ const SELECT_HOLD = statement(
     .select(['cause', 'since'])
     .where('site_id', '=', '')
     .where('holder_id', '=', blank),
+)
+const SELECT_HELD = statement(
+  db.selectFrom('vault_hold').select('holder_id').where('site_id', '=', ''),
 )

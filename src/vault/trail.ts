@@ -20,7 +20,9 @@ import {
   profileFor,
   type Account,
   type Act,
+  type AuditEvent,
   type GeneralFacts,
+  type KeptBeside,
   type Outcome,
   type ParticularFacts,
 } from '#audit'
@@ -42,7 +44,7 @@ export interface Deed {
   /** The other site, for what was sent or came. */
   readonly peer?: string
   /** What else stands in the entries, in clear. */
-  readonly facts?: Readonly<Record<string, string | number>>
+  readonly facts?: AuditEvent['facts']
 }
 
 /** What whoever asks tells of a request, for its events. */
@@ -83,7 +85,19 @@ export function trailEntries(
 }
 
 function trailEntry(context: VaultContext, deed: Deed, touched: Touched): Statement {
-  const { audit, clock, random, trail } = context
+  const { event, kept } = trailTelling(context, deed, touched)
+  return context.audit.append(event, kept)
+}
+
+/** An entry, and what is kept beside it: for whoever appends it. */
+export interface Telling {
+  readonly event: AuditEvent
+  readonly kept: KeptBeside
+}
+
+/** What the log is to say of a deed. */
+export function trailTelling(context: VaultContext, deed: Deed, touched: Touched): Telling {
+  const { clock, random, trail } = context
   const { kind, actor, act, facts } = deed
   const { key } = touched
   const at = clock.now()
@@ -98,11 +112,14 @@ function trailEntry(context: VaultContext, deed: Deed, touched: Touched): Statem
     particular: concat(salts.particular, utf8(JSON.stringify(particular))),
   }
   const event = { kind, at, actor, facts: { act, ...facts }, commitment }
-  return audit.append(event, {
-    ...kept,
-    general: trail.seal('general', commitment, kept.general, random),
-    particular: (key?.trail ?? trail).seal('particular', commitment, kept.particular, random),
-  })
+  return {
+    event,
+    kept: {
+      ...kept,
+      general: trail.seal('general', commitment, kept.general, random),
+      particular: (key?.trail ?? trail).seal('particular', commitment, kept.particular, random),
+    },
+  }
 }
 
 function generalOf(

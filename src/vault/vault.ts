@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SecretBytes, SiteId, Uuid } from '#base'
+import type { EpochMs, SecretBytes, SiteId, Uuid } from '#base'
 import type { SearchQuery } from '#health'
 import { sweepBlobs } from './blobs.ts'
 import type { ResourceName, WriteUnit, Written } from './changes.ts'
@@ -66,10 +66,11 @@ import {
 } from './records.ts'
 import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
+import { forgetEvents, type Forgotten } from './forgetting.ts'
 import { finishRotation, rotate, type Rotated } from './rotating.ts'
 import { SiteKeyFiles } from './site-keys.ts'
 import { everyTomb } from './tombs.ts'
-import { trailEntries, type Deed } from './trail.ts'
+import { trailEntries, trailTelling, type Deed, type Telling } from './trail.ts'
 import { trailPage, type TrailPage, type TrailQuery } from './trail-reading.ts'
 import { walk, type WalkQuery, type WalkStep } from './walk.ts'
 import { holderNamed, Surveys, type Survey, type SurveyPlan } from './survey.ts'
@@ -206,15 +207,25 @@ export class Vault implements Disposable {
     return trailPage(this.#context, query, deed)
   }
 
+  /** Forgets events of accesses before a time, but those about whom a hold stands on. */
+  forgetEvents(before: EpochMs): Promise<Forgotten> {
+    return forgetEvents(this.#context, before)
+  }
+
   /** The patient whom a reference of this site means, by our own id. */
   patientNamed(reference: string): Promise<Uuid | undefined> {
     return holderNamed(this.#context, { kind: 'reference', reference })
   }
 
-  /** Logs a deed that opens no record, such as a sign-in; durable when it resolves. */
-  async tell(deed: Deed, patient?: Uuid): Promise<void> {
+  /** Logs a deed that opens no record of a patient; durable when it resolves. */
+  async tell(deed: Deed, patient: Uuid | undefined): Promise<void> {
     using key = patient === undefined ? undefined : await patientKey(this.#context, patient)
     await this.#context.store.commit(trailEntries(this.#context, deed, [key ? { key } : {}]))
+  }
+
+  /** What the log is to say of a deed that touches no record: for whoever appends the entry. */
+  telling(deed: Deed): Telling {
+    return trailTelling(this.#context, deed, {})
   }
 
   /** The newest version of a resource, by its type and logical id at the site that sealed it. */

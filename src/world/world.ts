@@ -298,6 +298,7 @@ const SERVICE = {
   policyVersion: 1,
   saePolicies: [],
   partners: [],
+  eventYears: 6,
   breakGlass: { reviewHours: 72 },
   consoleFibres: [],
   daemons: [],

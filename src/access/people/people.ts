@@ -26,7 +26,7 @@ import {
   type Statement,
   type Static,
 } from '#base'
-import { bindParts, type AuditTrail } from '#audit'
+import { bindParts, type AuditEvent, type AuditTrail } from '#audit'
 import type { Principal, Relationship } from '../model.ts'
 import { AccessRefusal } from '../refusal.ts'
 import { SealedRows, type Kept, type RowsInput } from '../sealed-rows.ts'
@@ -55,9 +55,14 @@ import {
 } from './person.ts'
 import { TOTP_SECRET_OCTETS } from './totp.ts'
 
+/** The log, and who tells what it says as an event, with an entry of its own. */
+export interface PeopleTrail extends AuditTrail {
+  tell?(event: AuditEvent): Statement
+}
+
 export interface PeopleInput extends RowsInput {
   readonly clock: Clock
-  readonly audit: AuditTrail
+  readonly audit: PeopleTrail
 }
 
 /** A change of roles that waits for a second person. */
@@ -404,7 +409,8 @@ export class People {
     const id = `${person}-${String(version).padStart(10, '0')}`
     const facts = { who: person, version }
     const event = { kind: `people.${what}`, at, actor: by, facts, commitment }
-    return [...this.#history.insert(id, line), audit.append(event)]
+    const beside = audit.tell === undefined ? [] : [audit.tell(event)]
+    return [...this.#history.insert(id, line), audit.append(event), ...beside]
   }
 }
 
