@@ -17,7 +17,7 @@ import { DAY_MS, epochMs, HOUR_MS, type EpochMs } from '#base'
 import { countKept, forgetKept, selectOldestKept } from '#audit'
 import type { VaultContext } from './context.ts'
 import { everyHeld } from './holds.ts'
-import type { HolderKey } from './keyring.ts'
+import type { HolderKey } from './holder-key.ts'
 import { dayOf } from './trail-key.ts'
 
 /** What was forgotten. */
