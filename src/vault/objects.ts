@@ -74,6 +74,15 @@ export async function objectByIdentity(
   return rows.map(objectOf).at(0)
 }
 
+/** The object that has this identity tag with its newest version, in one reading; or undefined. */
+export async function heldByIdentity(
+  at: { readonly site: SiteId; readonly store: Store },
+  identity: Uint8Array,
+): Promise<HeldObject | undefined> {
+  const row = (await at.store.read(bind(SELECT_IDENTITY_HELD, at.site, identity))).at(0)
+  return row && heldOf(row)
+}
+
 /** One object, or undefined. */
 export async function objectById(
   at: { readonly site: SiteId; readonly store: Store },
@@ -160,9 +169,7 @@ export async function* objectsOfPart(
   for (;;) {
     const query = bind(SELECT_HELD, ...about, after, OBJECTS_A_PAGE)
     const rows = await store.read(query)
-    for (const row of rows) {
-      yield { object: objectOf(row), row: row['edition'] === null ? undefined : readVersion(row) }
-    }
+    for (const row of rows) yield heldOf(row)
     if (rows.length < OBJECTS_A_PAGE) return
     after = octetsOf(rows[rows.length - 1], 'object_id')
   }
@@ -220,6 +227,11 @@ const objectOf = (row: Readonly<Record<string, SqlValue>>): StoredObject => ({
   likeness: octetsOf(row, 'likeness'),
 })
 
+const heldOf = (row: Readonly<Record<string, SqlValue>>): HeldObject => ({
+  object: objectOf(row),
+  row: row['edition'] === null ? undefined : readVersion(row),
+})
+
 const readVersion = (row: Readonly<Record<string, SqlValue>>): StoredVersion => ({
   object: idIn(row, 'object_id'),
   version: numberOf(row, 'edition'),
@@ -255,6 +267,20 @@ const SELECT_IDENTITY = statement(
     .select(OBJECT_COLUMNS)
     .where('site_id', '=', '')
     .where('identity', '=', blank),
+)
+const SELECT_IDENTITY_HELD = statement(
+  db
+    .selectFrom('vault_object as object')
+    .leftJoin('vault_edition as version', (join) =>
+      join
+        .onRef('version.site_id', '=', 'object.site_id')
+        .onRef('version.object_id', '=', 'object.object_id')
+        .onRef('version.edition', '=', 'object.newest'),
+    )
+    .select(OBJECT_COLUMNS.map((column) => `object.${column}` as const))
+    .select(VERSION_COLUMNS.map((column) => `version.${column}` as const))
+    .where('object.site_id', '=', '')
+    .where('object.identity', '=', blank),
 )
 const SELECT_VERSION = statement(
   db

@@ -16,12 +16,14 @@ import type { ResourceName } from './changes.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './holder-key.ts'
 import {
+  heldByIdentity,
   holdersOfObject,
   isErased,
   objectByIdentity,
   versionOf,
   versionsOf,
   type StoredObject,
+  type StoredVersion,
 } from './objects.ts'
 import { valueOf, type KeptVersion } from './kept-versions.ts'
 import {
@@ -89,12 +91,18 @@ export async function consult(
   name: SiteResourceName & { readonly version?: number },
   asked: Asked,
 ): Promise<Opened | undefined> {
-  const object = await objectNamed(context, name)
-  if (object === undefined) return undefined
-  const { version = object.newest } = name
-  if (version !== object.newest && !(await versionsOf(context, object.id)).includes(version)) {
-    return undefined
+  const { type, id, origin = context.site, version } = name
+  const held = await heldByIdentity(context, identityOf(context.tags, origin, { type, id }))
+  if (held === undefined) return undefined
+  const { object } = held
+  if (isErased(object)) throw erased('record')
+  if (version === undefined || version === object.newest) {
+    const { row } = held
+    if (row === undefined) throw damaged(placeOf(object.id, object.newest), 'the row is missing')
+    using opening = await openRow(context, object, row)
+    return await shown(context, opening, asked)
   }
+  if (!(await versionsOf(context, object.id)).includes(version)) return undefined
   using opening = await openAt(context, object, version)
   return await shown(context, opening, asked)
 }
@@ -210,6 +218,15 @@ export async function openAt(
 ): Promise<Opening> {
   const row = await versionOf(context, object.id, version)
   if (row === undefined) throw damaged(placeOf(object.id, version), 'the row is missing')
+  return await openRow(context, object, row)
+}
+
+/** Opens the version of an object that a row holds. @throws VaultRefusal `VAULT_DAMAGED` */
+async function openRow(
+  context: VaultContext,
+  object: StoredObject,
+  row: StoredVersion,
+): Promise<Opening> {
   const kept = context.versions.of(object, row, await context.groups.verified(row.group))
   if (kept !== undefined) {
     return new Opening(openedFrom(object, kept), await keyFor(context, kept.verified))
@@ -218,7 +235,7 @@ export async function openAt(
   const key = await keyFor(context, verified)
   try {
     const body = openVersion(verified, key)
-    const content = isGone(body) ? await lastValue(context, object, version) : resourceOf(body)
+    const content = isGone(body) ? await lastValue(context, object, row.version) : resourceOf(body)
     const found = { verified, body, content, holders: openersOf(verified) }
     // What a resource said before it was gone lies in another row.
     if (!isGone(body)) context.versions.keep(row, found)

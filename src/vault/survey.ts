@@ -91,7 +91,7 @@ class KeptSurvey<T> implements Survey<T>, ChartWatch {
   }
 
   async of(patient: Subject): Promise<T> {
-    const name = JSON.stringify(patient)
+    const name = nameOf(patient)
     const kept = this.#kept.get(name)
     if (kept !== undefined && !this.#changing.has(kept.holder)) return kept.value
     const settled = this.#settled
@@ -155,6 +155,10 @@ class KeptSurvey<T> implements Survey<T>, ChartWatch {
     this.#namesOf.set(holder, names.add(name))
   }
 }
+
+/** A reference has no space before its end, an identifier one at its beginning: no two are alike. */
+const nameOf = (patient: Subject): string =>
+  patient.kind === 'reference' ? patient.reference : ` ${JSON.stringify(patient.identifier)}`
 
 /** The holder of whom a resource of this site names, as a write would find it; undefined if none. */
 export async function holderNamed(
