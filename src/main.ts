@@ -39,6 +39,15 @@ const powers: Powers = {
   showRootKey: async (folder) => (await gateway()).showRootKey(folder),
   changeRootKeyForm: async (folder, change) => (await gateway()).changeRootKeyForm(folder, change),
   changeRootKey: async (folder, change) => (await gateway()).changeRootKey(folder, change),
+  newAgeIdentity: async () => {
+    const { newIdentity, readIdentities, recipientOf } = await import('#envelope')
+    const identity = newIdentity((await gateway()).testedRandom())
+    return { identity, recipient: recipientOf(readIdentities(identity)[0]) }
+  },
+  openAge: async function* (file, identities) {
+    const { openAge, readIdentities } = await import('#envelope')
+    yield* openAge(file, readIdentities(identities))
+  },
   addSae: async (folder, sae) => (await gateway()).addSae(folder, sae),
   inspect: async (path) => (await gateway()).inspect(path),
   joinSites: async (first, second, fibre) => (await gateway()).joinSites(first, second, fibre),

@@ -53,6 +53,7 @@ export type CliRefusalCode =
   | 'INTERRUPTED'
   | 'SERIAL_UNKNOWN'
   | 'FILE_UNWRITABLE'
+  | 'FILE_TOO_LARGE'
   /** A KME answered 400, or something that ETSI GS QKD 014 does not know. */
   | 'KME_REQUEST_INVALID'
   /** A key was fetched before, has expired, or was never there. */

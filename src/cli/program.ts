@@ -22,6 +22,7 @@ import { addNetworkCommands } from './commands/network.ts'
 import { addExposureCommands } from './commands/network-exposure.ts'
 import { addPatientCommands } from './commands/patient.ts'
 import { addPersonCommands } from './commands/person.ts'
+import { addPortableCommands } from './commands/portable.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addRootKeyCommands } from './commands/root-key.ts'
 import { addSealCommands } from './commands/seal.ts'
@@ -67,6 +68,7 @@ export function newProgram(powers: Powers): Command {
   addDoctorCommand(program, powers)
   addRecordCommands(program, powers)
   addPatientCommands(program)
+  addPortableCommands(program, powers)
   addRootKeyCommands(program, powers)
   addSealCommands(program, powers)
   addSiteKeyCommands(program)

@@ -11,6 +11,7 @@ import { DeclarationShape, ExposureShape, KeyOriginShape } from './exposure.ts'
 import { ErasureCauseShape, ErasureShape, HoldCauseShape, HoldShape } from './erasure.ts'
 import { LinkHistoryShape } from './link-history.ts'
 import { ConsoleSessionShape, peopleRoutes } from './people.ts'
+import { portableRoutes } from './portable.ts'
 import { sealRoutes } from './seal.ts'
 import { trailRoutes } from './trail.ts'
 import { rawBody, route } from './route.ts'
@@ -335,6 +336,7 @@ export const siteRoutes = {
   }),
   ...peopleRoutes,
   ...sealRoutes,
+  ...portableRoutes,
   ...trailRoutes,
   ...glassRoutes,
   ...accessRoutes,

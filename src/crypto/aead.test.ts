@@ -2,10 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { gcm, gcmsiv } from '@noble/ciphers/aes.js'
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { fromHex, hex } from '#base'
 import { open, openInto, seal, sealInto, TAG_OCTETS, type AeadInput, type AeadName } from './mod.ts'
 
-const oracles = { 'aes-256-gcm': gcm, 'aes-256-gcm-siv': gcmsiv } as const
+const oracles = {
+  'aes-256-gcm': gcm,
+  'aes-256-gcm-siv': gcmsiv,
+  'chacha20-poly1305': chacha20poly1305,
+} as const
 const names = Object.keys(oracles) as AeadName[]
 const exactly = (size: number) => fc.uint8Array({ minLength: size, maxLength: size })
 const upTo = (size: number) => fc.uint8Array({ maxLength: size })

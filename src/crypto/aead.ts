@@ -1,5 +1,6 @@
 /**
- * Authenticated encryption: AES-256-GCM (SP 800-38D) and AES-256-GCM-SIV (RFC 8452).
+ * Authenticated encryption: AES-256-GCM (SP 800-38D), AES-256-GCM-SIV (RFC 8452) and, for
+ * foreign formats, ChaCha20-Poly1305 (RFC 8439).
  *
  * GCM nonces must never repeat under a key: callers use one key per message, or a counter.
  * GCM-SIV survives a repeated nonce (it then reveals equality only) and wraps keys. Neither
@@ -14,7 +15,7 @@ import { assert } from '#base'
 import { giveBack } from './octets.ts'
 import { CryptoRefusal, decryptionFailed } from './refusal.ts'
 
-export type AeadName = 'aes-256-gcm' | 'aes-256-gcm-siv'
+export type AeadName = 'aes-256-gcm' | 'aes-256-gcm-siv' | 'chacha20-poly1305'
 
 export interface AeadInput {
   /** 32 octets. */

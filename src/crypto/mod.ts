@@ -10,6 +10,7 @@
 export * from './aead.ts'
 export * from './combiner.ts'
 export * from './hash.ts'
+export * from './hybrid-kem.ts'
 export * from './kem.ts'
 export * from './merkle.ts'
 export * from './passphrase.ts'

@@ -13,6 +13,16 @@
  * @module
  */
 
+export { checkRecipients, openAge, sealAge } from './age/file.ts'
+export {
+  newIdentity,
+  readIdentities,
+  readRecipient,
+  recipientOf,
+  type AgeIdentity,
+  type AgeRecipient,
+} from './age/recipients.ts'
+export { AgeRefusal, type AgeRefusalCode } from './age/refusal.ts'
 export { CHUNK_OCTETS, openMessage, payloadOctets, sealMessage } from './cobblestone.ts'
 export type { MessageInput } from './cobblestone.ts'
 export {

@@ -42,6 +42,7 @@ import { byOf, demoHolder, peopleHandlers, type Asker } from './people.ts'
 import { noteKeysOf, proofText } from './proof.ts'
 import { accessHandlers } from './access-admin.ts'
 import { glassHandlers } from './glass-admin.ts'
+import { portableHandlers } from './portable-admin.ts'
 import { sealHandlers } from './root-key/seal-admin.ts'
 import { trailHandlers } from './trail-admin.ts'
 import type { Records } from './records.ts'
@@ -63,6 +64,7 @@ export const adminHandlers = (
     ...recordHandlers(parts),
     ...lifetimeHandlers(() => recordsOf(parts), by),
     ...sealHandlers(parts, by),
+    ...portableHandlers(() => vaultOf(parts), ports.random, by),
     ...logHandlers(parts),
     ...peopleHandlers(() => recordsOf(parts).desk, asker, about),
     ...trailHandlers({ ...parts, vault: () => vaultOf(parts), actor: by }),

@@ -74,6 +74,8 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   reviewGlass: ['privacy-officer'],
   alarms: [...RUNS, 'privacy-officer'],
   erase: NOBODY,
+  exportPatient: NOBODY,
+  importPatient: NOBODY,
   erasure: NOBODY,
   hold: NOBODY,
   holdOf: NOBODY,

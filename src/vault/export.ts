@@ -162,14 +162,17 @@ async function* given(
 }
 
 /** That the sealing site signed a version: this site, or the one it came from. */
-async function proofFor(context: VaultContext, verified: VerifiedVersion): Promise<GroupProof> {
+export async function proofFor(
+  context: VaultContext,
+  verified: VerifiedVersion,
+): Promise<GroupProof> {
   const { tenant, group, place, origin } = verified
   if (origin !== undefined) return await proofOf(context, tenant, origin)
   return proverOf(group).prove(place)
 }
 
 /** The shared object that a reference leads to; undefined if it leads elsewhere or nowhere. */
-async function sharedObject(
+export async function sharedObject(
   context: VaultContext,
   { origin, reference }: Reference,
   shared: HolderKey,
@@ -189,7 +192,7 @@ interface Reference {
 }
 
 /** References still to be followed, each once. */
-class Wanted {
+export class Wanted {
   readonly #seen = new Set<string>()
   readonly #left: Reference[] = []
 

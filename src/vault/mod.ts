@@ -31,6 +31,7 @@ export {
   type Travelled,
 } from './origins.ts'
 export type { PastPage, PastPlace, PastQuery } from './past.ts'
+export type { PortableOutcome } from './portable-import.ts'
 export { type ReceivedItem, type StagedImport } from './receive.ts'
 export { PATIENTS_A_PAGE } from './records.ts'
 export type { Item, OpenedRecord, PatientEntry, PatientPage } from './records.ts'

@@ -24,6 +24,12 @@ export type VaultRefusalCode =
   | 'VAULT_PLACE_UNKNOWN'
   /** An item from another site does not prove what it must. */
   | 'VAULT_ITEM_REFUSED'
+  /** A record is more than a file takes. */
+  | 'VAULT_EXPORT_TOO_LARGE'
+  /** What is in the file is not the history of a record. */
+  | 'VAULT_FILE_INVALID'
+  /** A resource of the file is here with another history. */
+  | 'VAULT_IMPORT_CONFLICT'
 
 /** The vault refused. Names objects and rows by our own ids, never a patient. */
 export class VaultRefusal extends Refusal<VaultRefusalCode> {

@@ -64,6 +64,8 @@ import {
   type PatientEntry,
   type PatientPage,
 } from './records.ts'
+import { portableRecord, type PortableOrder } from './portable.ts'
+import { readPortable, type PortableOutcome } from './portable-import.ts'
 import { search, type SearchAsked, type SearchPage } from './search.ts'
 import { scrub, type ScrubOptions } from './scrub.ts'
 import { forgetEvents, type Forgotten } from './forgetting.ts'
@@ -272,6 +274,34 @@ export class Vault implements Disposable {
   /** How many patients and items are here. */
   count(): Promise<{ readonly patients: number; readonly items: number }> {
     return countRecords(this.#context)
+  }
+
+  /** A patient's whole record with its past, to be sealed for somebody: see `portable.ts`. */
+  portableRecord(patient: Uuid, order: PortableOrder): AsyncGenerator<string> {
+    return portableRecord(this.#context, patient, order)
+  }
+
+  /**
+   * Takes in what `portableRecord` gave out, version by version; once more changes nothing.
+   *
+   * After a crash it is to be called again: what is here already is the beginning of the same.
+   *
+   * @throws VaultRefusal `VAULT_FILE_INVALID`, `VAULT_ITEM_REFUSED`, `VAULT_ERASED`,
+   *   `VAULT_IMPORT_CONFLICT`, and what `write` throws
+   */
+  async importPortable(
+    octets: Uint8Array,
+    { actor }: { readonly actor: string },
+  ): Promise<PortableOutcome> {
+    const { rounds, ...read } = await readPortable(this.#context, octets)
+    const patients = new Set<Uuid>()
+    let written = 0
+    for (const round of rounds) {
+      const done = await this.write({ actor, plan: () => round })
+      written += done.filter(({ deed }) => deed !== 'kept').length
+      for (const one of done) for (const patient of one.patients) patients.add(patient)
+    }
+    return { ...read, written, patients: [...patients] }
   }
 
   /** Verifies a patient's record before it leaves; nothing is given out yet: see `PreparedExport`. */

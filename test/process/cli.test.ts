@@ -64,6 +64,7 @@ const ACTING: readonly string[] = [
   // These need a site that decides: test/process/fhir-access.test.ts.
   ...['access explain', 'access grid'],
   ...['patient hold', 'patient release', 'patient erase', 'root-key protect', 'site-key rotate'],
+  ...['patient export', 'patient import', 'patient identity'],
   ...['root-key share', 'root-key rekey', 'unseal', 'seal'],
   // These need what others have made: an erasure, and a proof in a file.
   ...['patient erasure', 'audit verify-proof'],

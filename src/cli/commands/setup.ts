@@ -26,6 +26,7 @@ import type { ExplainPowers } from './explain.ts'
 import type { NetworkPowers } from './network.ts'
 import { addPkiCommands, type PkiPowers } from './pki.ts'
 import type { CourierPowers } from './courier.ts'
+import type { PortablePowers } from './portable.ts'
 import type { PskPowers } from './psk.ts'
 import type { RootKeyPowers } from './root-key.ts'
 import type { SealPowers } from './seal.ts'
@@ -55,6 +56,7 @@ export interface Powers
     PkiPowers,
     RootKeyPowers,
     SealPowers,
+    PortablePowers,
     PskPowers,
     CourierPowers,
     KmePowers,
