@@ -319,7 +319,7 @@ const CLIENTS = 8
 const PUBLISHED = 3844
 const PAIRS = 2000
 /** Until the daemons' code is compiled as well as it will be: they run for months. */
-const WARM_UP = 4000
+const WARM_UP = 8000
 /** Enough for the warm-up, five runs with either clients, and what is made ahead. */
 const KEYS = 40_000
 const MANY_KEYS = 1_000_000
