@@ -11,6 +11,7 @@ import type { CheckView } from '#contract'
 import { KmeClient, type ForeignStatus } from '#kme/client'
 import { answers, line, type ExaminedSite } from './check.ts'
 import { openPartners } from './partners.ts'
+import { SyslogWay } from './syslog.ts'
 import { postgresOf } from './store-open.ts'
 import { vendorKmesAt } from './vendor-kme.ts'
 
@@ -18,6 +19,7 @@ export async function* outsideChecks(site: ExaminedSite): AsyncGenerator<CheckVi
   yield* vendorChecks(site)
   yield* partnerChecks(site)
   yield* databaseChecks(site)
+  yield* siemChecks(site)
 }
 
 async function* vendorChecks({ folder, configuration }: ExaminedSite): AsyncGenerator<CheckView> {
@@ -60,6 +62,25 @@ async function* partnerChecks({ folder, configuration }: ExaminedSite): AsyncGen
     yield (await answers({ host, port: Number(port === '' ? 443 : port) }))
       ? line(`partner ${name}`, 'ok', `${url} can be reached`)
       : line(`partner ${name}`, 'warn', `nobody answers at ${url}`, 'correct its address, or ask')
+  }
+}
+
+/** Makes a connection, as the daemon would, and sends nothing. */
+async function* siemChecks({ folder, configuration }: ExaminedSite): AsyncGenerator<CheckView> {
+  const { siem } = configuration
+  if (siem === undefined) return
+  const way = new SyslogWay(siem, folder)
+  const place = `${siem.host}:${siem.port}`
+  try {
+    await way.send(new Uint8Array(0))
+    yield line('siem', 'ok', `a SIEM takes messages at ${place}`)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const { cause } = error
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
+    yield line('siem', 'warn', `${error.message}${why}`, 'look at "siem": host, port, authority')
+  } finally {
+    way.close()
   }
 }
 

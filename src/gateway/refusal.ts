@@ -63,6 +63,8 @@ export type GatewayRefusalCode =
   | 'FIBRE_REFUSED'
   /** A worker thread of a link failed; its session is lost, the next gets a new one. */
   | 'WORKER_FAILED'
+  /** No connection to the SIEM, or it ended before the messages were taken. */
+  | 'SIEM_UNREACHABLE'
 
 /** The outside world is not as the daemon needs it; the operator can act on `code`. */
 export class GatewayRefusal extends Refusal<GatewayRefusalCode> {

@@ -45,6 +45,7 @@ import type { OpenStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
 import { watchTrust } from './trust.ts'
 import { knock } from './knock.ts'
+import { SyslogWay } from './syslog.ts'
 import { vendorKmesAt } from './vendor-kme.ts'
 
 export interface DaemonOptions {
@@ -128,6 +129,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     compute: workerCompute,
     vendorKmes: vendorKmesAt(folder),
     knock: (url, headers) => knock(url, headers),
+    siem: configuration.siem && new SyslogWay(configuration.siem, folder),
     material,
     partners,
     root,

@@ -261,6 +261,19 @@ export const SiteConfigurationShape = Exactly({
   partners: Type.Array(PartnerShape, { maxItems: 64, default: [] }),
   /** Where clients of FHIR R4 read and write records; left out, nowhere. */
   fhir: Type.Optional(FhirShape),
+  /** Where the log is sent as it grows: syslog over TLS (RFC 5425). Nothing of a patient goes there. */
+  siem: Type.Optional(
+    Exactly({
+      host: Text(255, 1),
+      port: WholeOr(6514, 1, 65_535),
+      /** PEM file of the authority that the receiver's certificate comes from. */
+      authority: Text(1024, 1),
+      /** What is shown to the receiver: PEM files. */
+      identity: Type.Optional(Exactly({ key: Text(1024, 1), certificate: Text(1024, 1) })),
+      /** The message: an event of OCSF as JSON, or structured data alone. */
+      format: Choice(['ocsf', 'plain'] as const, 'ocsf'),
+    }),
+  ),
   /** For how long events of accesses are kept beside their entries in the log, which stay. */
   eventYears: WholeOr(6, 1, 100),
   /** Reading in an emergency: until when somebody else has to look at it. */

@@ -24,6 +24,7 @@ import { readJson, type Json, type JsonObject } from '#health'
 import { openVault, vaultMigrations } from '#vault'
 import { MemoryDisk, MemoryLog, MemoryStore, seededRandom, SimulatedTime } from '#world/ports'
 import { alarmMigrations } from './alarms.ts'
+import { siemMigrations } from './siem-keeper.ts'
 import { DecisionMemory, type Deciding } from './fhir-asking.ts'
 import { clientDesk } from './fhir-clients.ts'
 import { patientsOf } from './fhir-patients.ts'
@@ -78,6 +79,7 @@ export async function newDecidedServer() {
     ...fhirMigrations,
     ...accessMigrations,
     ...alarmMigrations,
+    ...siemMigrations,
   ])
   const time = new SimulatedTime()
   const clock = time.view()

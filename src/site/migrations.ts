@@ -19,6 +19,7 @@ import { keyMemoryMigrations } from './key-memory.ts'
 import { declarationMigrations } from './declarations.ts'
 import { networkMigrations } from './network-map.ts'
 import { preSharedMigrations } from './pre-shared-store.ts'
+import { siemMigrations } from './siem-keeper.ts'
 import { sessionMigrations } from './sessions.ts'
 
 /** The tables of a trusted node, or of a hospital, in the order in which they are made. */
@@ -29,6 +30,7 @@ export async function siteMigrations(
   return [
     ...auditMigrations,
     ...alarmMigrations,
+    ...siemMigrations,
     ...linkHistoryMigrations,
     ...keystoreMigrations,
     ...sessionMigrations,

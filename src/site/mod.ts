@@ -60,6 +60,7 @@ export {
 export type { PolicySources } from '#access'
 export { siteMigrations } from './migrations.ts'
 export { mayCall, ROUTE_ROLES, type AdminRoute } from './rights.ts'
+export type { SiemWay } from './siem-keeper.ts'
 export type { Authorizing, PatientChoice } from './authorizing.ts'
 export type { Holder } from './people.ts'
 export { SignedInPeople, type HolderView } from './signed-in.ts'

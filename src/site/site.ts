@@ -59,6 +59,7 @@ import { policyOf } from './policy.ts'
 import type { Records, RecordsInput } from './records.ts'
 import { authorizingOf, type Authorizing } from './authorizing.ts'
 import type { Holder } from './people.ts'
+import { SiemKeeper, type SiemWay } from './siem-keeper.ts'
 import { SignedInPeople } from './signed-in.ts'
 import { relayLinksOf, relayPairsOf } from './relaying.ts'
 import { kmeKeystoreLinks, newKmeLinks, type VendorKmes } from './kme-links.ts'
@@ -77,6 +78,8 @@ export interface SiteOptions {
   /** Connections to vendors' KMEs; left out, none answers. */
   readonly vendorKmes?: VendorKmes
   /** Tells endpoints of subscriptions, by HTTPS; left out, none answers. */
+  /** The way to a SIEM, where one is configured. */
+  readonly siem?: SiemWay | undefined
   readonly knock?: (url: string, headers: Readonly<Record<string, string>>) => Promise<number>
   readonly material: Material
   /** The way to other operators, where some are configured. */
@@ -152,11 +155,13 @@ export class Site {
   /** Answers the other daemons of this site, where it has some. */
   readonly #followers: Followers | undefined
   readonly #downWatch: DownWatch
+  readonly #siem: SiemKeeper | undefined
   #tending: Cancel | undefined
   #stopped = false
 
   constructor(parts: SiteParts) {
     this.parts = parts
+    this.#siem = siemKeeperOf(parts)
     this.admin = adminHandlers(parts)
     this.people = parts.records && new SignedInPeople(parts)
     this.authorizing = authorizingOf(parts, this.people)
@@ -212,6 +217,7 @@ export class Site {
     records?.exchange.start()
     records?.scrub.start()
     records?.glassWatch.start()
+    this.#siem?.start()
     await records?.ready
     this.#tend()
   }
@@ -228,6 +234,7 @@ export class Site {
     await records?.exchange.stop()
     await records?.scrub.stop()
     await records?.glassWatch.stop()
+    await this.#siem?.stop()
     map.stop()
     await relay.stop()
     await couriers.stop()
@@ -324,6 +331,15 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     ...{ records, links, kmeLinks, couriers, preShared, sessions, memory },
     ...{ declarations, ...steered },
   })
+}
+
+/** Sends the log to a SIEM, where there is one. */
+function siemKeeperOf(parts: SiteParts): SiemKeeper | undefined {
+  const { site, audit, alarms, options } = parts
+  const { configuration, ports, version, siem: way } = options
+  if (configuration.siem === undefined || way === undefined) return undefined
+  const about = { site, version, format: configuration.siem.format }
+  return new SiemKeeper({ ...ports, site, audit, alarms, about, way })
 }
 
 /** What a hospital keeps; the code of it is not even loaded at a trusted node. */
