@@ -79,25 +79,33 @@ export function exclusionOf(
 ): Exclusion | undefined {
   const state = topology.states[linkOf(arc)]
   if (state === undefined) return 'unheard'
-  const { policy, nowMs, suspectsToo, octets, ledger, priority } = request
-  if (state.status === 'off' || state.status === 'pending') return 'off'
-  if (nowMs - state.saidMs > policy.staleMs) return 'stale'
-  if (state.suspect && suspectsToo !== true) return 'suspect'
+  const { policy, octets, ledger, priority } = request
+  const whole = wholeExclusion(state, request)
+  if (whole !== undefined) return whole
   const usable = usableOctets(topology, arc, { ledger, priority, marks: policy.marks })
   return usable < octets ? 'drained' : undefined
 }
 
+/** Why a link may not be used in either direction. */
+function wholeExclusion(
+  state: LinkState,
+  { policy, nowMs, suspectsToo }: CostRequest,
+): Exclusion | undefined {
+  if (state.status === 'off' || state.status === 'pending') return 'off'
+  if (nowMs - state.saidMs > policy.staleMs) return 'stale'
+  return state.suspect && suspectsToo !== true ? 'suspect' : undefined
+}
+
 /** Costs of all arcs for one request. */
 export function arcCosts(topology: Topology, request: CostRequest): ArcCosts {
-  const { policy, ledger, priority } = request
+  const { policy, ledger, priority, octets } = request
   const by = { ledger, priority, marks: policy.marks }
-  const costs = new Float64Array(topology.network.tails.length)
+  const costs = new Float64Array(topology.network.tails.length).fill(Infinity)
   for (let arc = 0; arc < costs.length; arc++) {
     const state = topology.states[linkOf(arc)]
-    costs[arc] =
-      state === undefined || exclusionOf(topology, arc, request) !== undefined
-        ? Infinity
-        : costOf(state, usableOctets(topology, arc, by), policy)
+    if (state === undefined || wholeExclusion(state, request) !== undefined) continue
+    const usable = usableOctets(topology, arc, by)
+    if (usable >= octets) costs[arc] = costOf(state, usable, policy)
   }
   return costs
 }

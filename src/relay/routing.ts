@@ -162,8 +162,14 @@ export function terrainFor(topology: Topology, request: CostRequest): Terrain {
   return { network, costs: arcCosts(topology, request), passable: passableIn(network, request) }
 }
 
-const passableIn = ({ nodes }: Network, { policy }: Pick<CostRequest, 'policy'>): Uint8Array =>
-  Uint8Array.from(nodes, ({ site, relays }) => (relays && !policy.avoid.has(site) ? 1 : 0))
+function passableIn({ nodes }: Network, { policy }: Pick<CostRequest, 'policy'>): Uint8Array {
+  const { avoid } = policy
+  const passable = new Uint8Array(nodes.length)
+  for (const [node, { site, relays }] of nodes.entries()) {
+    if (relays && !avoid.has(site)) passable[node] = 1
+  }
+  return passable
+}
 
 /** Whether a path passes only sites that may be passed; its links show in its cost. */
 const isOpen = ({ network, passable }: Terrain, arcs: readonly Arc[]): boolean =>

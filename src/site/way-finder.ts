@@ -111,13 +111,16 @@ export class WayFinder {
   ): void {
     const { declarations, alarm } = this.#input
     const declared = declarations.avoided('all')
-    const isDoubtful = ways.some((way) =>
-      way.some((node, at) => {
-        if (at > 0 && at < way.length - 1 && declared.has(node)) return true
-        const joins = network.links.findIndex(({ a, b }) => isHop(way[at - 1], node, { a, b }))
-        return at > 0 && states[joins]?.suspect === true
-      }),
-    )
+    const isAllSound = declared.size === 0 && states.every((state) => state?.suspect !== true)
+    const isDoubtful =
+      !isAllSound &&
+      ways.some((way) =>
+        way.some((node, at) => {
+          if (at > 0 && at < way.length - 1 && declared.has(node)) return true
+          const joins = network.links.findIndex(({ a, b }) => isHop(way[at - 1], node, { a, b }))
+          return at > 0 && states[joins]?.suspect === true
+        }),
+      )
     const message = `The only way to ${peer} is suspect or leads over a compromised node, and is used for want of another (lastPath)`
     const cause = { kind: LAST_PATH, severity: 'critical', subject: peer, message } as const
     alarm((alarms) => (isDoubtful ? alarms.raise(cause) : alarms.clear(LAST_PATH, peer)))
