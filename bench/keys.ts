@@ -25,7 +25,6 @@ import { prefill } from './prefill.ts'
 import { routing } from './relay.ts'
 import { relaying } from './relayed.ts'
 import { several } from './several.ts'
-import { simulatedDay } from './simulated-day.ts'
 
 export const group: Group = {
   name: 'keys',
@@ -55,7 +54,6 @@ export const group: Group = {
         ...two.list,
         ...relaying(),
         ...routing(),
-        ...simulatedDay(),
       ]
       const close = async (): Promise<void> => {
         await two.close()

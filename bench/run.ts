@@ -18,6 +18,7 @@ export const groups: Groups = {
   envelope: () => import('./envelope.ts'),
   vault: () => import('./vault.ts'),
   console: () => import('./console.ts'),
+  day: () => import('./day.ts'),
 }
 
 /** Parts of groups, for whoever wants only these. */
