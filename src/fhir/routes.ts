@@ -141,8 +141,8 @@ export function routeOf(method: string, path: string, query: HttpRequest['query'
   const asked = method === 'HEAD' ? 'GET' : method
   const segments = path.split('/')
   const methods: string[] = []
-  for (const route of ROUTES) {
-    const named = match(route.path.split('/'), segments)
+  for (const { route, pattern } of PATTERNS) {
+    const named = match(pattern, segments)
     if (named === undefined) continue
     methods.push(route.method)
     if (route.method !== asked) continue
@@ -183,4 +183,6 @@ function checkParameters({ parameters = [] }: Route, query: HttpRequest['query']
   }
 }
 
+/** The routes with their paths taken apart: every request goes through them. */
+const PATTERNS = ROUTES.map((route) => ({ route, pattern: route.path.split('/') }))
 const VERSION = /^[1-9][0-9]{0,8}$/
