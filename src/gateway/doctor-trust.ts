@@ -105,8 +105,8 @@ async function materialOf(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     const { code, message } = error as Refusal
-    const needsPassphrase = code === 'PASSPHRASE_NEEDED'
-    return needsPassphrase
+    const needsSecret = code === 'PASSPHRASE_NEEDED' || code === 'SHARES_NEEDED'
+    return needsSecret
       ? line('keys', 'skip', message, 'photonward doctor --passphrase-file <file>')
       : line('keys', 'fail', message)
   }
