@@ -2,25 +2,29 @@ import '@mantine/core/styles.css'
 import '@mantine/spotlight/styles.css'
 import './console.css'
 import { createTheme, MantineProvider } from '@mantine/core'
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { setNonce } from 'get-nonce'
 import { createRoot } from 'react-dom/client'
 import { ApiRefusal } from './api.ts'
+import { keepPlace } from './place.ts'
 import { router } from './router.tsx'
 
 const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? ''
 // For the styles that dialogs add while they are open.
 setNonce(nonce)
 
+/** Whoever is out is led to the login, and from there back. */
+function onError(error: Error): void {
+  if (!(error instanceof ApiRefusal && error.code === 'LOGIN_NEEDED')) return
+  keepPlace()
+  void router.navigate({ to: '/login' })
+}
+
 const client = new QueryClient({
-  queryCache: new QueryCache({
-    onError: (error) => {
-      const isOut = error instanceof ApiRefusal && error.code === 'LOGIN_NEEDED'
-      if (isOut) void router.navigate({ to: '/login' })
-    },
-  }),
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       retry: (count, error) =>

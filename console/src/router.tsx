@@ -95,7 +95,10 @@ const routes = root.addChildren([
       getParentRoute: () => shell,
       path: '/alarms',
       component: Alarms,
-      validateSearch: ({ show }): { show?: 'all' } => (show === 'all' ? { show } : {}),
+      validateSearch: ({ show, list }): { show?: 'all'; list?: 'each' } => ({
+        ...(show === 'all' && { show }),
+        ...(list === 'each' && { list }),
+      }),
     }),
     createRoute({
       getParentRoute: () => shell,

@@ -26,6 +26,7 @@ import { useEffect, useState, type ReactNode } from 'react'
 import { ask, logOut } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
+import { forgetPlace } from './place.ts'
 import { noteLevel, poolOf } from './pool-levels.ts'
 import { filled, texts } from './texts.ts'
 
@@ -165,7 +166,10 @@ function Header({
 /** Ends the session and shows where another begins. */
 function useLeave(): () => void {
   const navigate = useNavigate()
-  return () => void logOut().finally(() => void navigate({ to: '/login' }))
+  return () => {
+    forgetPlace()
+    void logOut().finally(() => void navigate({ to: '/login' }))
+  }
 }
 
 /** Says when the stream of the page has fallen silent. */

@@ -15,6 +15,8 @@ export const texts = {
   copied: 'Copied',
   asking: 'Asking the site …',
   retry: 'Try again',
+  more: 'Show more ({count})',
+  older: 'Older ones',
   logout: 'Log out',
   colours: 'Light or dark',
   palette: 'Go to … (Ctrl+K)',
@@ -37,6 +39,7 @@ export const texts = {
   login: {
     title: 'Log in',
     going: 'Logging in …',
+    over: 'The session has ended, or the daemon has begun anew. Log in, and you are where you were.',
     how: 'This console opens by a one-time link. Whoever runs the daemon makes one:',
     refused: 'The link was refused',
     unused: 'A link is good for ten minutes and once. Make another one:',
@@ -50,6 +53,9 @@ export const texts = {
   network: {
     title: 'Network',
     below: 'Quantum links of this site, and keys relayed to sites further away',
+    away: 'Not reached: {sites}',
+    awayMeans:
+      'Links to there grow no keys, and what is sent there waits until it answers. Nothing is lost; everything here goes on.',
     none: 'This site has no quantum link yet',
     noneHow: 'A link joins two sites over a fibre, simulated or real:',
     link: 'Link',
@@ -203,11 +209,15 @@ export const texts = {
   alarms: {
     title: 'Alarms',
     below: 'What wants a look, newest first',
-    none: 'No alarm has been raised',
+    none: 'No alarm has been raised in this time',
+    noneStands: 'No alarm stands',
+    noneHow:
+      'One is raised when error rates rise, detectors behave oddly, a site is silent, or something stored is doubted. It stands until its cause has gone.',
     stands: 'stands',
-    cleared: 'cleared',
-    all: 'All',
     standing: 'Standing',
+    cleared: 'cleared',
+    times: '{count} times since {since}, {standing} standing',
+    choice: { standing: 'Standing', all: 'All', groups: 'Together', each: 'One by one' },
   },
   audit: {
     title: 'Audit log',
@@ -358,15 +368,19 @@ export const texts = {
     eve: 'Eve knows of the sifted bits, which only a simulation can tell',
   },
   severity: { notice: 'notice', warning: 'warning', critical: 'critical' },
+  /** What may be done about a refusal; what it was, the daemon says. */
   error: {
-    LOGIN_NEEDED: 'Nobody is logged in here, or no longer.',
-    ACCESS_SIGN_IN_DENIED: 'Name, password or code are not right.',
-    ACCESS_SIGN_IN_TRY_AGAIN: 'Too many attempts have failed: wait a little and try again.',
-    ACCESS_SIGN_IN_BUSY: 'Too many people sign in just now: try again.',
-    SIGN_IN_ABSENT: 'Nobody signs in here: a trusted node has no people.',
-    ROUTE_FORBIDDEN: 'None of your roles reaches this.',
-    unreachable: 'The daemon of this site does not answer.',
-  },
+    UNREACHABLE: 'The page tries again by itself. Whether the daemon runs, its machine tells:',
+    INTERNAL: 'This page or the daemon has failed. The log of the daemon may say more.',
+    LOGIN_NEEDED: 'Sessions end after a quarter of an hour without use, and with the daemon.',
+    LOGIN_REFUSED: 'A link is good for ten minutes and once: make another one.',
+    ACCESS_SIGN_IN_DENIED: 'Name, password or code: it is not said which. Codes change each 30 s.',
+    ACCESS_SIGN_IN_TRY_AGAIN: 'Wait a little; nobody is ever locked out for good.',
+    ROUTE_FORBIDDEN:
+      'Nothing was changed. Who administers users at this site can give a role that reaches it; roles are shown under People.',
+    ACCESS_CHANGE_FORBIDDEN: 'Nothing was changed. Somebody else has to ask for it.',
+  } as Readonly<Partial<Record<string, string>>>,
+  unreachable: 'The daemon of this site does not answer',
 } as const
 
 /** A text with its {places} filled in. */

@@ -123,7 +123,10 @@ function siteHandlers(parts: SiteParts, by: string) {
       throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
     },
     pools: () => Promise.resolve(poolsOf(parts)),
-    alarms: async ({ limit }) => (await alarms.newest(wholeOf(limit, 50, 1000))).map(alarmView),
+    alarms: async ({ after, limit }) => {
+      const before = after === undefined ? undefined : uuid(after)
+      return (await alarms.newest(wholeOf(limit, 50, 1000), before)).map(alarmView)
+    },
     consoleLink: async (_query, wish) => {
       const { configuration, ports } = options
       const about = { profile: configuration.profile, clock: ports.clock }

@@ -116,10 +116,10 @@ export class Alarms {
     }
   }
 
-  /** The newest alarms, standing and cleared. */
-  async newest(limit: number): Promise<readonly Alarm[]> {
+  /** Alarms, standing and cleared, newest first. @param before   only those older than this one */
+  async newest(limit: number, before: Uuid = NEVER): Promise<readonly Alarm[]> {
     const { site, store } = this.#input
-    return (await store.read(bind(NEWEST, site, limit))).map(alarmOf)
+    return (await store.read(bind(NEWEST, site, before, limit))).map(alarmOf)
   }
 }
 
@@ -172,9 +172,13 @@ const NEWEST = statement(
     .selectFrom('alarm')
     .select(COLUMNS)
     .where('site_id', '=', '')
-    .orderBy('raised_at', 'desc')
+    // Names begin with the time.
+    .where('alarm_id', '<', '')
+    .orderBy('alarm_id', 'desc')
     .limit(1),
 )
+/** After every name. */
+const NEVER = uuid('ffffffff-ffff-ffff-ffff-ffffffffffff')
 const INSERT = statement(
   tables.insertInto('alarm').values({
     site_id: '',

@@ -4,16 +4,14 @@
  * @module
  */
 
-import { Badge, Table } from '@mantine/core'
+import { Table } from '@mantine/core'
 import type { AlarmView } from '#contract'
 import { timeOf } from '../format.ts'
 import { texts } from '../texts.ts'
+import { Severity } from './severity.tsx'
 import { Wide } from './wide.tsx'
 
 const words = texts.alarms
-const COLOURS = { notice: 'gray.7', warning: '#8f4a00', critical: 'red.9' } as const
-const SIGNS = { notice: 'ⓘ', warning: '◆', critical: '▲' } as const
-
 export function AlarmList({ alarms }: { readonly alarms: readonly AlarmView[] }) {
   return (
     <Wide least={480}>
@@ -22,15 +20,7 @@ export function AlarmList({ alarms }: { readonly alarms: readonly AlarmView[] })
           <Table.Tr key={id}>
             <Table.Td className="figure">{timeOf(at)}</Table.Td>
             <Table.Td>
-              <Badge
-                color={COLOURS[severity]}
-                variant="filled"
-                tt="none"
-                c="white"
-                miw="max-content"
-              >
-                {SIGNS[severity]} {texts.severity[severity]}
-              </Badge>
+              <Severity of={severity} />
             </Table.Td>
             <Table.Td>{subject}</Table.Td>
             <Table.Td>

@@ -9,6 +9,7 @@ import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { ApiRefusal } from '../api.ts'
 import { texts } from '../texts.ts'
+import { Command } from './page.tsx'
 
 export function Answer<T>(about: {
   readonly to: UseQueryResult<T>
@@ -20,15 +21,19 @@ export function Answer<T>(about: {
   return <Refused error={to.error} onRetry={() => void to.refetch()} />
 }
 
-/** Why there is no answer, and what may help. */
+/** What was refused, and what may help. */
 export function Refused(about: { readonly error: Error; readonly onRetry?: () => void }) {
   const { error, onRetry } = about
   const code = error instanceof ApiRefusal ? error.code : 'INTERNAL'
-  const known = code === 'UNREACHABLE' ? texts.error.unreachable : error.message
+  const help = texts.error[code]
   return (
     <Paper withBorder p="sm" role="alert" className="notice">
-      <Text fw={600}>{known}</Text>
-      <Text component="span">{code}</Text>
+      <Text fw={600}>{code === 'UNREACHABLE' ? texts.unreachable : error.message}</Text>
+      {help !== undefined && <Text>{help}</Text>}
+      {code === 'UNREACHABLE' && <Command line="photonward doctor" />}
+      <Text component="span" c="dimmed" size="sm">
+        {code}
+      </Text>
       {onRetry !== undefined && (
         <Button variant="default" size="xs" ml="md" onClick={onRetry}>
           {texts.retry}

@@ -187,7 +187,7 @@ function Seen({ fibre }: { readonly fibre: FibreView }) {
             ({ subject, clearedAt }) => subject === fibre.link && clearedAt === null,
           )
           return standing.length === 0 ? (
-            <Text c="dimmed">{texts.alarms.none}</Text>
+            <Text c="dimmed">{texts.alarms.noneStands}</Text>
           ) : (
             <AlarmList alarms={standing} />
           )

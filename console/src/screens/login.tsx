@@ -6,25 +6,27 @@
 
 import { Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useRouter } from '@tanstack/react-router'
 import { useEffect, useState, type ReactNode, type SubmitEvent } from 'react'
 import { logIn, signIn } from '../api.ts'
 import { Refused } from '../parts/answer.tsx'
 import { Command } from '../parts/page.tsx'
+import { hasPlace, takePlace } from '../place.ts'
 import { texts } from '../texts.ts'
 
 /** What follows # in a link, taken out of the address: a link is good once. */
 function takeTicket(): string | undefined {
   const ticket = location.hash.slice(1)
   if (ticket === '') return undefined
-  history.replaceState(history.state, '', location.pathname)
+  window.history.replaceState(window.history.state, '', location.pathname)
   return ticket
 }
 
 export function Login(): ReactNode {
   const [refused, setRefused] = useState<Error>()
+  const [isOver] = useState(hasPlace)
   const [isEntering, setEntering] = useState(location.hash !== '')
-  const navigate = useNavigate()
+  const { history } = useRouter()
   const client = useQueryClient()
   useEffect(() => {
     const enter = (): void => {
@@ -35,7 +37,7 @@ export function Login(): ReactNode {
       logIn(ticket).then(
         () => {
           client.clear()
-          void navigate({ to: '/', replace: true })
+          history.replace(takePlace())
         },
         (error: unknown) => setRefused(error as Error),
       )
@@ -44,7 +46,7 @@ export function Login(): ReactNode {
     // A link that is opened where this page is open already changes nothing but the hash.
     addEventListener('hashchange', enter)
     return () => removeEventListener('hashchange', enter)
-  }, [client, navigate])
+  }, [client, history])
   const isGoing = isEntering && refused === undefined
   return (
     <Center mih="100vh" p="md" component="main">
@@ -54,6 +56,7 @@ export function Login(): ReactNode {
             {isGoing ? texts.login.going : texts.login.title}
           </Title>
           {refused !== undefined && <Refused error={refused} />}
+          {!isGoing && isOver && <Text role="status">{texts.login.over}</Text>}
           {!isGoing && (
             <>
               <Text>{refused === undefined ? texts.login.how : texts.login.unused}</Text>
@@ -71,7 +74,7 @@ export function Login(): ReactNode {
 function SignIn(): ReactNode {
   const [refused, setRefused] = useState<Error>()
   const [isGoing, setGoing] = useState(false)
-  const navigate = useNavigate()
+  const { history } = useRouter()
   const client = useQueryClient()
   const enter = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
@@ -84,7 +87,7 @@ function SignIn(): ReactNode {
     signIn({ login: text('login'), password: text('password'), code: text('code') }).then(
       () => {
         client.clear()
-        void navigate({ to: '/', replace: true })
+        history.replace(takePlace())
       },
       (error: unknown) => {
         setGoing(false)

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { Table, Text, Title } from '@mantine/core'
+import { Paper, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { memo, type ReactNode } from 'react'
-import type { LinkView, NetworkView, PoolView } from '#contract'
+import type { LinkView, NetworkView, PoolView, StatusView } from '#contract'
 import { ask } from '../api.ts'
 import { durationOf, grouped, percent, scaled } from '../format.ts'
 import { useLive } from '../live.ts'
@@ -45,11 +45,12 @@ export function Network(): ReactNode {
   return (
     <Page title={words.title} below={words.below} command="photonward link watch">
       <Answer to={status}>
-        {({ site, links: known, pools }) => {
+        {({ site, links: known, pools, peers }) => {
           const own = links.length > 0 ? links : known
           const edges = edgesOf({ site, own, others: network.data?.links ?? [] })
           return (
             <>
+              <Away peers={peers} />
               <Pictured site={site} edges={edges} nodes={network.data?.nodes ?? []} />
               <Links links={own} pools={pools} />
               <Further edges={edges.filter(({ isOwn }) => !isOwn)} />
@@ -59,6 +60,18 @@ export function Network(): ReactNode {
       </Answer>
       <Answer to={network}>{(view) => <Relayed {...view} />}</Answer>
     </Page>
+  )
+}
+
+/** Sites that are not reached, and what that means. */
+function Away({ peers }: Pick<StatusView, 'peers'>) {
+  const away = peers.filter(({ connected }) => !connected).map(({ site }) => site)
+  if (away.length === 0) return null
+  return (
+    <Paper withBorder p="sm" role="status" className="notice">
+      <Text fw={600}>▲ {filled(words.away, { sites: away.join(', ') })}</Text>
+      <Text>{words.awayMeans}</Text>
+    </Paper>
   )
 }
 

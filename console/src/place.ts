@@ -1,0 +1,26 @@
+/**
+ * Where somebody was when the session ended, so that signing in leads back there.
+ *
+ * Kept by this tab alone, and forgotten when it is used or when somebody logs out. It is an address of
+ * the console, and those hold nothing of a patient.
+ *
+ * @module
+ */
+
+const KEPT = 'photonward.place'
+
+export const keepPlace = (): void => {
+  if (location.pathname !== '/login')
+    sessionStorage.setItem(KEPT, location.pathname + location.search)
+}
+
+export const hasPlace = (): boolean => sessionStorage.getItem(KEPT) !== null
+
+export const forgetPlace = (): void => sessionStorage.removeItem(KEPT)
+
+/** Where to go on: where somebody was, or the beginning. */
+export function takePlace(): string {
+  const place = sessionStorage.getItem(KEPT) ?? '/'
+  forgetPlace()
+  return place
+}
