@@ -114,6 +114,8 @@ const STATE: StatusView = {
   peers: LINKS.map(({ peer }) => ({ site: peer, connected: true })),
   pools: LINKS.map(({ peer }) => ({
     ...{ peer, availableBits: 256_000, availableKeys: 1000, heldBlocks: 0, serving: true },
+    ready: { application: 1000, emergency: 1000, own: 1000 },
+    ...{ peerBits: 256_000, waitingKeys: 0, pendingVoids: 0, links: [] },
   })),
   ...{ patients: 0, items: 0, logEntries: 0, checkpointSize: 0, witnesses: [] },
   ...{ transfersWaiting: 0, scrubbed: null, alarms: [] },

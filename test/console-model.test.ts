@@ -8,6 +8,7 @@ import {
   forecastOf,
   growthOf,
   heldBetween,
+  outflowOf,
   waysTo,
   type HeardLink,
   type SeenLink,
@@ -67,6 +68,9 @@ test('a stock that shrinks lasts as long as its level does at that pace', () => 
   assert.equal(forecastOf(4000, 0), 'grows')
   assert.equal(forecastOf(0, 7), 'empty')
   assert.equal(forecastOf(4000, null), null)
+  assert.equal(outflowOf(100, -20), 120)
+  assert.equal(outflowOf(100, 130), 0, 'blocks come in steps: never less than nothing')
+  assert.equal(outflowOf(100, null), null)
 })
 
 test('neighbours stand side by side in the schematic: a chain and a ring are drawn without crossings', () => {

@@ -101,6 +101,10 @@ export function growthOf(samples: readonly Level[]): number | null {
   return seconds < TREND_SECONDS_LEAST ? null : (last.bits - first.bits) / seconds
 }
 
+/** Bits a second that are given out, of a stock that grows by less than what comes; null where nobody can say. */
+export const outflowOf = (inflow: number, growth: number | null): number | null =>
+  growth === null ? null : Math.max(0, inflow - growth)
+
 /** How long a level lasts: `empty`, `grows`, or so many seconds; null where nobody can say. */
 export function forecastOf(
   bits: number | null,

@@ -26,6 +26,7 @@ export const paths = {
   proof: ['GET', '/v1/audit/:index/proof'],
   consistency: ['GET', '/v1/audit/consistency'],
   alarms: ['GET', '/v1/alarms'],
+  administration: ['GET', '/v1/administration'],
   fibres: ['GET', '/v1/lab'],
   attackFibre: ['POST', '/v1/lab/:link/attack'],
 } as const satisfies Readonly<Record<string, readonly ['GET' | 'POST', string]>>

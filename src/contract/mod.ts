@@ -7,6 +7,7 @@
  */
 
 export * from './access.ts'
+export * from './administration.ts'
 export * from './attacks.ts'
 export * from './break-glass.ts'
 export * from './checks.ts'

@@ -13,6 +13,7 @@ import { LinkHistoryShape } from './link-history.ts'
 import { ConsoleSessionShape, peopleRoutes } from './people.ts'
 import { portableRoutes } from './portable.ts'
 import { sealRoutes } from './seal.ts'
+import { administrationRoutes } from './administration.ts'
 import { trailRoutes } from './trail.ts'
 import { rawBody, route } from './route.ts'
 import {
@@ -338,6 +339,7 @@ export const siteRoutes = {
   ...sealRoutes,
   ...portableRoutes,
   ...trailRoutes,
+  ...administrationRoutes,
   ...glassRoutes,
   ...accessRoutes,
   consoleLink: route({

@@ -101,6 +101,23 @@ export const PoolShape = Exactly({
   heldBlocks: Count,
   /** Whether applications get keys now; a suspect link suspends them. */
   serving: Type.Boolean(),
+  /** Keys of the default size by what they are wanted for; each has those of the one before. */
+  ready: Exactly({ application: Count, emergency: Count, own: Count }),
+  /** Bits the peer may give out, as far as this end knows. */
+  peerBits: Count,
+  /** Keys that the peer has reserved and no application here has fetched yet. */
+  waitingKeys: Count,
+  /** Withdrawn keys that the peer has not confirmed. */
+  pendingVoids: Count,
+  links: Type.Array(
+    Exactly({
+      link: Name,
+      availableBits: Count,
+      heldBlocks: Count,
+      /** Why its keys wait; null if they do not. */
+      quarantine: Type.Union([Text(128), Type.Null()]),
+    }),
+  ),
 })
 export type PoolView = Static<typeof PoolShape>
 

@@ -40,6 +40,7 @@ import { openPartnerListener, openPartners, type PartnerLinks } from './partners
 import { deviceChannel, type PeerEntry } from './peer.ts'
 import { policiesAt } from './policies.ts'
 import { GatewayRefusal } from './refusal.ts'
+import { settingsOf } from './settings.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { OpenStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
@@ -140,6 +141,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
       engine: store.engine,
       listeners: listenersOf({ network, ...open }),
     }),
+    settings: settingsOf(folder),
     onStop: () => void stop('asked by the operator'),
     onSeal: () => assembly.onSeal(credentialsIn(trust.material).north),
     unsealed,

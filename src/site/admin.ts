@@ -26,6 +26,7 @@ import type {
 } from '#contract'
 import type { Transfer } from '#exchange'
 import type { PatientEntry } from '#vault'
+import { administrationOf } from './administration.ts'
 import { AdminRefusal } from './admin-refusal.ts'
 import type { Alarm } from './alarms.ts'
 import type { Declaration } from './declarations.ts'
@@ -123,6 +124,7 @@ function siteHandlers(parts: SiteParts, by: string) {
       throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
     },
     pools: () => Promise.resolve(poolsOf(parts)),
+    administration: () => administrationOf(parts),
     alarms: async ({ after, limit }) => {
       const before = after === undefined ? undefined : uuid(after)
       return (await alarms.newest(wholeOf(limit, 50, 1000), before)).map(alarmView)
@@ -349,13 +351,21 @@ function pauseOf(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 
 const poolsOf = ({ keystore }: SiteParts): PoolView[] =>
   keystore.peers.map((peer) => {
-    const { applicationBits, heldBlocks, links } = keystore.pool(peer)
+    const { applicationBits, links, ...rest } = keystore.pool(peer)
+    const { heldBlocks, peerBits, waitingKeys, pendingVoids } = rest
+    const application = keystore.storedKeys(peer, KEY_BITS)
     return {
-      peer,
-      availableBits: applicationBits,
-      availableKeys: keystore.storedKeys(peer, KEY_BITS),
-      heldBlocks,
+      ...{ peer, availableBits: applicationBits, availableKeys: application, heldBlocks },
       serving: links.some(({ quarantine }) => quarantine === undefined),
+      ready: {
+        application,
+        emergency: keystore.storedKeys(peer, KEY_BITS, 'emergency'),
+        own: keystore.storedKeys(peer, KEY_BITS, 'relay'),
+      },
+      ...{ peerBits, waitingKeys, pendingVoids },
+      links: links.map(({ link, availableBits, heldBlocks: held, quarantine = null }) => {
+        return { link, availableBits, heldBlocks: held, quarantine }
+      }),
     }
   })
 

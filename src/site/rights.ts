@@ -73,6 +73,7 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   closeGlass: ['privacy-officer'],
   reviewGlass: ['privacy-officer'],
   alarms: [...RUNS, 'privacy-officer'],
+  administration: [...RUNS, 'crypto-officer-a', 'crypto-officer-b'],
   erase: NOBODY,
   exportPatient: NOBODY,
   importPatient: NOBODY,

@@ -24,7 +24,7 @@ import {
 } from '#base'
 import type { PolicySources } from '#access'
 import { AuditLog, cosignerNameOf, newWitness, verifyLog, type LogKeys } from '#audit'
-import type { Handlers, SiteRoutes } from '#contract'
+import type { Handlers, SettingsView, SiteRoutes } from '#contract'
 import type { Exchange } from '#exchange'
 import { openKeystore, type Keystore } from '#keystore'
 import { partnerLink, type Kme, type StreamCall, type StreamFrame } from '#kme'
@@ -91,6 +91,8 @@ export interface SiteOptions {
   readonly policies?: PolicySources
   /** What the operator is told of store, folder and listeners. */
   readonly surroundings: () => Surroundings
+  /** How it is configured; left out where a site has no file of its own. */
+  readonly settings?: (() => SettingsView) | undefined
   /** Asked to end the process in good order. */
   readonly onStop: () => void
   /** Asked to forget the root key; left out where the host cannot. */

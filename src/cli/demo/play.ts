@@ -78,10 +78,13 @@ export async function linkOf({ bristol, fibre }: Play): Promise<LinkView> {
 }
 
 /** Keys of a site with another. */
-export async function poolOf({ admin }: SitePlayer, peer: SitePlayer): Promise<PoolView> {
+export async function poolOf(
+  { admin }: SitePlayer,
+  peer: SitePlayer,
+): Promise<Pick<PoolView, 'availableKeys' | 'serving'>> {
   const pools = await admin.call('pools', {}, null)
-  const none = { availableBits: 0, availableKeys: 0, heldBlocks: 0, serving: false }
-  return pools.find((one) => one.peer === peer.name) ?? { peer: peer.name, ...none }
+  const none = { availableKeys: 0, serving: false }
+  return pools.find((one) => one.peer === peer.name) ?? none
 }
 
 /** One look at the link between Bristol and Cambridge, shown to the audience. */
