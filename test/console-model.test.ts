@@ -13,6 +13,8 @@ import {
   type HeardLink,
   type SeenLink,
 } from '../console/src/network-model.ts'
+import { groupsOf, merged, type Told } from '../console/src/alarm-groups.ts'
+import { gridRows } from '../console/src/grid-rows.ts'
 import { differenceOf, roleChange } from '../console/src/role-change.ts'
 
 const heard = (link: string, about: Partial<HeardLink> = {}): HeardLink => {
@@ -97,4 +99,39 @@ test('a change of roles is what leads from one standing to the other, and nothin
   const to = { roles: ['resident', 'attending'], clearances: [] }
   assert.deepEqual(differenceOf(roleChange(from, to)), ['+ attending', '− nurse', '− clearance R'])
   assert.deepEqual(differenceOf(roleChange(to, from)), ['+ nurse', '− attending', '+ clearance R'])
+})
+
+test('the grid is told in rows: purposes of one need together, then actions of the same purposes', () => {
+  const cell = (action: string, purpose: string, needs = 'a tie') => {
+    return { class: 'clinical', action, purpose, needs }
+  }
+  const cells = [
+    ...[cell('read', 'TREAT'), cell('read', 'ETREAT'), cell('search', 'ETREAT')],
+    ...[cell('search', 'TREAT'), cell('read', 'BTG', ''), cell('export', 'TREAT')],
+  ]
+  assert.deepEqual(gridRows(cells), [
+    {
+      ...{ kind: 'clinical', needs: 'a tie' },
+      ...{ purposes: ['ETREAT', 'TREAT'], actions: ['read', 'search'] },
+    },
+    { kind: 'clinical', needs: '', purposes: ['BTG'], actions: ['read'] },
+    { kind: 'clinical', needs: 'a tie', purposes: ['TREAT'], actions: ['export'] },
+  ])
+})
+
+test('alarms of one cause are one line: what stands first, then what is newest', () => {
+  const alarm = (id: string, subject: string, clearedAt: number | null): Told => {
+    const rest = { kind: 'link.silent', severity: 'warning', message: '' } as const
+    return { id, at: Number(id), subject, clearedAt, ...rest }
+  }
+  const older = [alarm('3', 'a', 4), alarm('2', 'b', null), alarm('1', 'a', 2)]
+  const newer = [alarm('5', 'a', 6), alarm('3', 'a', 4)]
+  const groups = groupsOf(merged(older, newer))
+  assert.deepEqual(
+    groups.map(({ newest, count, standing, firstAt }) => [newest.id, count, standing, firstAt]),
+    [
+      ['2', 1, 1, 2],
+      ['5', 3, 0, 1],
+    ],
+  )
 })

@@ -26,6 +26,8 @@ export const paths = {
   proof: ['GET', '/v1/audit/:index/proof'],
   consistency: ['GET', '/v1/audit/consistency'],
   alarms: ['GET', '/v1/alarms'],
+  accessGrid: ['GET', '/v1/access/grid'],
+  accessGridDiff: ['POST', '/v1/access/grid/diff'],
   administration: ['GET', '/v1/administration'],
   fibres: ['GET', '/v1/lab'],
   attackFibre: ['POST', '/v1/lab/:link/attack'],

@@ -82,6 +82,13 @@ const routes = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: '/people/grid',
+      component: lazyRouteComponent(() => import('./screens/grid.tsx'), 'Grid'),
+      validateSearch: ({ role }): { role?: string } =>
+        typeof role === 'string' && /^[a-z][a-z-]{0,63}$/.test(role) ? { role } : {},
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: '/people/$person',
       component: lazyRouteComponent(() => import('./screens/person.tsx'), 'Person'),
     }),

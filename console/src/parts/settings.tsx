@@ -26,7 +26,10 @@ export function Settings({ settings }: { readonly settings: SettingsView }) {
           ◆ {says}: {next}
         </Text>
       ))}
-      <Members of={written} />
+      <details>
+        <summary>{filled(words.settingsOwn, { count: grouped(written.length) })}</summary>
+        <Members of={written} />
+      </details>
       <details>
         <summary>{filled(words.settingsAll, { count: grouped(members.length) })}</summary>
         <Members of={members} />

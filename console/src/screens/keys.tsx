@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Button, Group, Paper, Table, Text, TextInput, Title } from '@mantine/core'
+import { Button, Group, Paper, SimpleGrid, Table, Text, TextInput, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState, type ReactNode } from 'react'
@@ -78,16 +78,18 @@ function Pool({ pool }: { readonly pool: PoolView }) {
           })}
         </Text>
       )}
-      <Uses ready={ready} growth={growth} outflow={outflow} />
-      <Facts
-        of={[
-          [words.reserved, grouped(waitingKeys)],
-          [words.voids, grouped(pendingVoids)],
-          [words.peerMay, scaled(peerBits, 'b')],
-          [words.held, grouped(heldBlocks)],
-          [words.byLink, links.map(linkText).join('; ') || words.unknown],
-        ]}
-      />
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        <Uses ready={ready} growth={growth} outflow={outflow} />
+        <Facts
+          of={[
+            [words.reserved, grouped(waitingKeys)],
+            [words.voids, grouped(pendingVoids)],
+            [words.peerMay, scaled(peerBits, 'b')],
+            [words.held, grouped(heldBlocks)],
+            [words.byLink, links.map(linkText).join('; ') || words.unknown],
+          ]}
+        />
+      </SimpleGrid>
     </Paper>
   )
 }

@@ -97,7 +97,7 @@ function Links(about: {
           <Table.Th>{words.peer}</Table.Th>
           <Table.Th>{words.state}</Table.Th>
           <Table.Th ta="right">{words.qber}</Table.Th>
-          <Table.Th>{words.minutes}</Table.Th>
+          <Table.Th title={words.minutesHow}>{words.minutes}</Table.Th>
           <Table.Th ta="right">{words.rate}</Table.Th>
           <Table.Th ta="right">{words.pool}</Table.Th>
           <Table.Th>{texts.forecast.title}</Table.Th>
@@ -138,7 +138,7 @@ function LinkRow(about: { readonly link: LinkView; readonly pool: PoolView | und
 /** What stays while figures change. */
 const Names = memo(({ link, peer }: { readonly link: string; readonly peer: string }) => (
   <>
-    <Table.Td>
+    <Table.Td className="figure">
       <AnchorLink to="/links/$link" params={{ link }}>
         {link}
       </AnchorLink>

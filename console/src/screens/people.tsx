@@ -54,6 +54,11 @@ export function People(): ReactNode {
         }
       </Answer>
       <Waiting people={people.data ?? []} />
+      <Text>
+        <AnchorLink underline="always" to="/people/grid">
+          {words.grid}
+        </AnchorLink>
+      </Text>
     </Page>
   )
 }
