@@ -7,6 +7,7 @@
 import type { AnswerOf, BodyOf, QueryOf, LabRoutes, SiteRoutes } from '#contract'
 import { requestPath } from '#contract/request-path'
 import { paths } from './paths.ts'
+import { noteSession } from './place.ts'
 
 type Routes = SiteRoutes & LabRoutes
 export type Asked = keyof typeof paths
@@ -60,7 +61,10 @@ async function send(method: string, path: string, body: unknown, isUse: boolean)
     throw new ApiRefusal('UNREACHABLE', '')
   }
   const answer = (await response.json()) as { error?: { code: string; message: string } }
-  if (response.ok) return answer
+  if (response.ok) {
+    noteSession()
+    return answer
+  }
   const { code = 'UNREACHABLE', message = '' } = answer.error ?? {}
   throw new ApiRefusal(code, message)
 }

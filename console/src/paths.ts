@@ -26,6 +26,8 @@ export const paths = {
   proof: ['GET', '/v1/audit/:index/proof'],
   consistency: ['GET', '/v1/audit/consistency'],
   alarms: ['GET', '/v1/alarms'],
+  sealState: ['GET', '/v1/seal'],
+  unseal: ['POST', '/v1/seal/opening'],
   accessGrid: ['GET', '/v1/access/grid'],
   accessGridDiff: ['POST', '/v1/access/grid/diff'],
   administration: ['GET', '/v1/administration'],

@@ -14,9 +14,20 @@ export const keepPlace = (): void => {
     sessionStorage.setItem(KEPT, location.pathname + location.search)
 }
 
-export const hasPlace = (): boolean => sessionStorage.getItem(KEPT) !== null
+/** Notes that the daemon has answered somebody here. */
+export const noteSession = (): void => {
+  hadSession = true
+}
 
-export const forgetPlace = (): void => sessionStorage.removeItem(KEPT)
+/** Whether there was a session on this page, and somewhere to go back to. */
+export const isOver = (): boolean => hadSession && sessionStorage.getItem(KEPT) !== null
+
+let hadSession = false
+
+export const forgetPlace = (): void => {
+  hadSession = false
+  sessionStorage.removeItem(KEPT)
+}
 
 /** Where to go on: where somebody was, or the beginning. */
 export function takePlace(): string {

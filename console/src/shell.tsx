@@ -22,8 +22,8 @@ import { useDisclosure } from '@mantine/hooks'
 import { Spotlight, spotlight } from '@mantine/spotlight'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { useEffect, useState, type ReactNode } from 'react'
-import { ask, logOut } from './api.ts'
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
+import { ApiRefusal, ask, logOut } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
 import { forgetPlace } from './place.ts'
@@ -42,6 +42,8 @@ const SCREENS = [
   { to: '/site', label: texts.nav.site },
 ] as const
 
+const Sealed = lazy(() => import('./screens/sealed.tsx').then((file) => ({ default: file.Sealed })))
+
 /** State of the site, asked every few seconds; screens share one answer. */
 export const useStatus = () =>
   useQuery({
@@ -56,7 +58,8 @@ export const useStatus = () =>
 
 export function Shell(): ReactNode {
   const [opened, { toggle, close }] = useDisclosure(false)
-  const { data: status } = useStatus()
+  const { data: status, error } = useStatus()
+  const isSealed = error instanceof ApiRefusal && error.code === 'SITE_SEALED_TRY_AGAIN'
   const path = useRouterState({ select: ({ location }) => location.pathname })
   useEffect(close, [path, close])
   useEffect(() => {
@@ -102,7 +105,13 @@ export function Shell(): ReactNode {
       </AppShell.Navbar>
       <AppShell.Main id="main">
         <Staleness />
-        <Outlet />
+        {isSealed ? (
+          <Suspense>
+            <Sealed />
+          </Suspense>
+        ) : (
+          <Outlet />
+        )}
       </AppShell.Main>
       <Palette />
     </AppShell>

@@ -111,7 +111,7 @@ test(
       await row.getByRole('link').first().click()
       await page.getByRole('heading', { name: 'How it came' }).waitFor()
       await page.getByRole('row', { name: /hybrid-quantum, simulated/ }).waitFor()
-      await page.getByRole('rowheader', { name: 'keyId', exact: false }).first().waitFor()
+      await page.getByRole('rowheader', { name: 'In clear at' }).first().waitFor()
       await expectAccessible(page)
     })
 

@@ -76,8 +76,9 @@ function EdgeLine(about: {
   const [from, to] = ends
   if (from === undefined || to === undefined) return null
   const [middleX, middleY] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]
-  const isShort = Math.hypot(to[0] - from[0], to[1] - from[1]) < LABEL_LEAST
-  const isSteep = Math.abs(to[1] - from[1]) > 0.6 * Math.abs(to[0] - from[0])
+  const [across, down] = [Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])]
+  const isSteep = down > 0.6 * across
+  const isShort = isSteep ? down < STEEP_LEAST : across < FLAT_LEAST
   const look = `edge ${edge.isStale ? 'old' : edge.tone}`
   return (
     <g>
@@ -97,7 +98,8 @@ function EdgeLine(about: {
 }
 
 /** Shorter lines have no place for a figure; the tables have them all. */
-const LABEL_LEAST = 75
+const STEEP_LEAST = 60
+const FLAT_LEAST = 165
 
 /** What the picture says of a link, where nobody sees its colour. */
 function labelOf({ qber, secretBitsPerSecond, isStale, tone, state }: Edge): string {

@@ -7,13 +7,15 @@
 import { Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import type { KeyOriginView } from '#contract'
 import { ask } from '../api.ts'
+import { timeOf, tiny } from '../format.ts'
 import { useParameter } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Page } from '../parts/page.tsx'
 import { TransferTable } from '../parts/transfer-table.tsx'
-import { texts } from '../texts.ts'
+import { filled, texts } from '../texts.ts'
 
 const words = texts.keys
 
@@ -33,11 +35,7 @@ export function KeyDetail(): ReactNode {
         <Title order={2} size="h4">
           {words.origin}
         </Title>
-        <Answer to={origin}>
-          {(view) => (
-            <Facts of={Object.entries(view).map(([name, value]) => [name, told(value)])} />
-          )}
-        </Answer>
+        <Answer to={origin}>{(view) => <Facts of={factsOf(view)} />}</Answer>
       </section>
       <section>
         <Title order={2} size="h4">
@@ -58,11 +56,27 @@ export function KeyDetail(): ReactNode {
   )
 }
 
-function told(value: unknown): string {
-  if (value === null || value === '') return '–'
-  if (Array.isArray(value)) return value.map(told).join('; ') || '–'
-  if (typeof value !== 'object') return JSON.stringify(value).replaceAll(/^"|"$/g, '')
-  return Object.entries(value)
-    .map(([name, inner]: [string, unknown]) => `${name} ${told(inner)}`)
-    .join(', ')
+function factsOf(view: KeyOriginView): readonly (readonly [string, string])[] {
+  const { keyId, at, source, epsilon, seenBy, parts, exposure } = view
+  return [
+    [words.findLabel, keyId],
+    [words.at, timeOf(at)],
+    [words.source, source],
+    ['ε', tiny(epsilon)],
+    [words.seenBy, seenBy.join(', ')],
+    [words.exposure, texts.exposure.amount[exposure]],
+    ...parts.map((part, place): readonly [string, string] => [
+      filled(words.part, { part: place + 1, of: parts.length, octets: part.octets }),
+      waysOf(part),
+    ]),
+  ]
+}
+
+/** Where octets came along, and who between had them in clear. */
+function waysOf({ link, from, to, shares, coalition }: KeyOriginView['parts'][number]): string {
+  if (shares.length === 0) return `${link}: ${from} → ${to}, ${texts.way.direct}`
+  const ways = shares.map(({ way }, share) => {
+    return `${filled(texts.way.share, { share: share + 1, of: shares.length })}: ${way.join(' → ')}`
+  })
+  return [...ways, filled(words.together, { nodes: coalition.join(', ') })].join('; ')
 }

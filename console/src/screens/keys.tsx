@@ -12,7 +12,7 @@ import { useState, type ReactNode } from 'react'
 import type { PoolView } from '#contract'
 import { ask } from '../api.ts'
 import { durationOf, grouped, scaled } from '../format.ts'
-import { useLive } from '../live.ts'
+import { useLive, type Sample } from '../live.ts'
 import { outflowOf } from '../network-model.ts'
 import { Answer } from '../parts/answer.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -56,10 +56,10 @@ export function Keys(): ReactNode {
 
 function Pool({ pool }: { readonly pool: PoolView }) {
   const { peer, serving, ready, heldBlocks, waitingKeys, pendingVoids, peerBits, links } = pool
-  const { links: live } = useLive()
+  const { links: live, series } = useLive()
   const over = live.filter((link) => link.peer === peer)
   // Half of every block is this end's to give out.
-  const inflow = over.reduce((sum, { secretBitsPerSecond: rate }) => sum + rate / 2, 0)
+  const inflow = over.reduce((sum, { link }) => sum + meanRate(series.get(link) ?? []) / 2, 0)
   const growth = stockGrowth(poolOf(peer))
   const outflow = over.length === 0 ? null : outflowOf(inflow, growth)
   return (
@@ -93,6 +93,10 @@ function Pool({ pool }: { readonly pool: PoolView }) {
     </Paper>
   )
 }
+
+/** Bits a second that a link has grown, on the average of what the page has seen. */
+const meanRate = (samples: readonly Sample[]): number =>
+  samples.reduce((sum, { secret }) => sum + secret, 0) / Math.max(1, samples.length)
 
 const linkText = ({ link, availableBits, quarantine }: PoolView['links'][number]): string =>
   `${link} ${scaled(availableBits, 'b')}` +

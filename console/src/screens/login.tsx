@@ -11,7 +11,7 @@ import { useEffect, useState, type ReactNode, type SubmitEvent } from 'react'
 import { logIn, signIn } from '../api.ts'
 import { Refused } from '../parts/answer.tsx'
 import { Command } from '../parts/page.tsx'
-import { hasPlace, takePlace } from '../place.ts'
+import { isOver, takePlace } from '../place.ts'
 import { texts } from '../texts.ts'
 
 /** What follows # in a link, taken out of the address: a link is good once. */
@@ -24,7 +24,7 @@ function takeTicket(): string | undefined {
 
 export function Login(): ReactNode {
   const [refused, setRefused] = useState<Error>()
-  const [isOver] = useState(hasPlace)
+  const [hasEnded] = useState(isOver)
   const [isEntering, setEntering] = useState(location.hash !== '')
   const { history } = useRouter()
   const client = useQueryClient()
@@ -56,7 +56,7 @@ export function Login(): ReactNode {
             {isGoing ? texts.login.going : texts.login.title}
           </Title>
           {refused !== undefined && <Refused error={refused} />}
-          {!isGoing && isOver && <Text role="status">{texts.login.over}</Text>}
+          {!isGoing && hasEnded && <Text role="status">{texts.login.over}</Text>}
           {!isGoing && (
             <>
               <Text>{refused === undefined ? texts.login.how : texts.login.unused}</Text>

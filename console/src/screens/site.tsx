@@ -18,6 +18,7 @@ import { TrustTable } from '../parts/trust-table.tsx'
 import { Figure, Wide } from '../parts/wide.tsx'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
+import { useSeal } from './sealed.tsx'
 
 const words = texts.site
 
@@ -36,6 +37,7 @@ export function Site(): ReactNode {
           </>
         )}
       </Answer>
+      <RootKey />
       <Administration />
       <Part title={words.backup}>
         <Text>✓ {words.backupHave}</Text>
@@ -52,6 +54,25 @@ export function Site(): ReactNode {
         </Stack>
       </Part>
     </Page>
+  )
+}
+
+/** How the root key lies, and what opens it. */
+function RootKey() {
+  return (
+    <Answer to={useSeal()}>
+      {({ form, shares, threshold }) => (
+        <Part title={texts.seal.heading}>
+          <Text>{filled(texts.seal.form[form], { shares, threshold })}</Text>
+          <Text c="dimmed">{texts.seal.protect}</Text>
+          <Stack gap={4} mt="xs">
+            <Command line="photonward root-key status" />
+            <Command line="photonward seal" />
+            <Command line="photonward unseal" />
+          </Stack>
+        </Part>
+      )}
+    </Answer>
   )
 }
 
