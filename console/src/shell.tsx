@@ -105,16 +105,20 @@ export function Shell(): ReactNode {
       </AppShell.Navbar>
       <AppShell.Main id="main">
         <Staleness />
-        {isSealed ? (
-          <Suspense>
-            <Sealed />
-          </Suspense>
-        ) : (
-          <Outlet />
-        )}
+        <Screen isSealed={isSealed} />
       </AppShell.Main>
       <Palette />
     </AppShell>
+  )
+}
+
+/** What the address asks for; of a sealed site, how to open it. */
+function Screen({ isSealed }: { readonly isSealed: boolean }) {
+  if (!isSealed) return <Outlet />
+  return (
+    <Suspense>
+      <Sealed />
+    </Suspense>
   )
 }
 
