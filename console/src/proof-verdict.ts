@@ -13,6 +13,6 @@ const words = texts.proof
 export function verdictOf({ verified, findings, unchecked }: ProofCheck): string {
   if (verified) return `✓ ${words.verified}`
   return findings.every(({ good }) => good)
-    ? `◐ ${filled(words.half, { signatures: unchecked.join(', ') })}`
+    ? `◐ ${filled(words.half, { signers: unchecked.join(', ') })}`
     : `✗ ${words.refused}`
 }

@@ -400,7 +400,7 @@ export const texts = {
     computed: 'Proof, computed in this browser',
     pending: 'No witnessed checkpoint covers this entry yet; one does within seconds of the next.',
     verified: 'Proven: every hash and every signature was computed here and is right.',
-    half: 'Proven, but for signatures that this browser cannot check: {signatures}. Their other halves are right.',
+    half: 'Proven, but for signatures that this browser cannot check: of the two of each signer (Ed25519 and ML-DSA-44) it knows one only, which is right. Signers: {signers}.',
     refused: 'Not proven: see which step failed.',
     steps: 'Steps of the check',
     step: {

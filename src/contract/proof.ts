@@ -73,7 +73,7 @@ export interface ProofCheck {
   /** Whether every step is good and every signature was checked. */
   readonly verified: boolean
   readonly findings: readonly ProofFinding[]
-  /** Signatures that this machine cannot check, by their signers. */
+  /** Signers of whose two signatures this machine can check only one; the other is missing to it. */
   readonly unchecked: readonly string[]
   readonly entry: ProofEntry | undefined
   readonly index: number | undefined
@@ -117,7 +117,7 @@ export async function checkProof(
   findings.push(witnessFinding(witnesses, trust.witnessesLeast ?? 1))
   const signers = [{ name: note.origin, ...log }, ...witnesses]
   const half = signers.filter(({ state }) => state === 'half-checked')
-  const unchecked = half.map(({ name }) => `ML-DSA-44 or Ed25519 of ${name}`)
+  const unchecked = half.map(({ name }) => name)
   const verified = findings.every(({ good }) => good) && unchecked.length === 0
   const { origin, tree } = note
   const { event } = opened

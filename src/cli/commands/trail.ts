@@ -168,7 +168,7 @@ function checkView({ verified, findings, unchecked, event }: ProofCheck): string
     return `${good ? style.green('good') : style.red('BAD ')}  ${step.padEnd(10)}  ${text}`
   })
   const head = verified ? style.green('verified') : style.red('NOT VERIFIED')
-  const rest = unchecked.map((what) => `not checked here: ${what}`)
+  const rest = unchecked.map((who) => `checked by one of two signatures only: ${who}`)
   const shown = event === undefined ? [] : [JSON.stringify(event, undefined, 2)]
   return [head, ...lines, ...rest, ...shown].join('\n')
 }
