@@ -104,7 +104,6 @@ function Other() {
         <FileInput
           label={words.files}
           description={words.filesHow}
-          placeholder="*.cedar"
           accept=".cedar"
           multiple
           maw={480}
