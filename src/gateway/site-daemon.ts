@@ -131,9 +131,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     vendorKmes: vendorKmesAt(folder),
     knock: (url, headers) => knock(url, headers),
     siem: configuration.siem && new SyslogWay(configuration.siem, folder),
-    material,
-    partners,
-    root,
+    ...{ material, partners, root, unsealed },
     policies: policiesAt(folder),
     version: options.version,
     surroundings: () => ({
@@ -144,7 +142,6 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
     settings: settingsOf(folder),
     onStop: () => void stop('asked by the operator'),
     onSeal: () => assembly.onSeal(credentialsIn(trust.material).north),
-    unsealed,
     newConsoleLink: (holder) => open.console?.newLink(holder),
   })
   shutdown.add('timers', 'site', () => site.stop())
