@@ -30,7 +30,8 @@ import { openVersion, readNewest, readVersion, type VerifiedVersion } from './re
 import { damaged, erased, VaultRefusal } from './refusal.ts'
 import { idIn, numberOf, siteIn, timeIn } from './rows.ts'
 import { db } from './tables.ts'
-import { identityOf, LOOKUP_FIELDS } from './tags.ts'
+import { holdersTagged } from './subjects.ts'
+import { identityOf } from './tags.ts'
 import { tombOf } from './tombs.ts'
 import { trailEntries, versionName } from './trail.ts'
 
@@ -184,10 +185,8 @@ export async function findPatients(
   const value = system === NHS_NUMBER_SYSTEM ? spaced.replaceAll(/[\s-]/g, '') : spaced
   const field = system === undefined ? 'value' : 'identifier'
   const tag = tags.of(field, ...(system === undefined ? [] : [system]), value)
-  const rows = await store.read(bind(SELECT_LOOKUP, site, LOOKUP_FIELDS[field], tag))
   const found: Uuid[] = []
-  for (const row of rows) {
-    const patient = idIn(row, 'holder_id')
+  for (const patient of await holdersTagged({ site, store }, field, tag)) {
     using key = await patientKey(context, patient)
     if (!(await hasIdentifier(context, key, { system, value }))) continue
     const deed = { kind: 'vault.found', actor, act: 'find' } as const
@@ -279,15 +278,6 @@ const SELECT_PATIENTS = statement(
   PATIENTS.where('holder.holder_id', '>', blank).orderBy('holder.holder_id').limit(PATIENTS_A_PAGE),
 )
 const SELECT_PATIENT = statement(PATIENTS.where('holder.holder_id', '=', blank))
-const SELECT_LOOKUP = statement(
-  db
-    .selectFrom('vault_lookup')
-    .select('holder_id')
-    .where('site_id', '=', '')
-    .where('field', '=', 0)
-    .where('tag', '=', new Uint8Array(0))
-    .orderBy('holder_id'),
-)
 const COUNT_PATIENTS = statement(
   db
     .selectFrom('vault_holder')

@@ -301,21 +301,6 @@ test('whatever is asked and hidden, the answer is what looking at everything giv
   )
 })
 
-test('whoever decides from the index alone sees no record opened', async () => {
-  const { vault } = await ward()
-  let opened = 0
-  const asked: SearchAsked = {
-    ...everyone,
-    judge: () => ++opened > 0,
-    glance: ({ type, id }) => (id === 'o3' ? undefined : type === 'Observation' && id !== 'o1'),
-  }
-  assert.deepEqual(await found(vault, 'Observation?patient=a', asked), [
-    'Observation/o2',
-    'Observation/o3',
-  ])
-  assert.equal(opened, 1)
-})
-
 test('a search that would look into more records than it may is refused, with what helps', async () => {
   const { vault } = await newSite()
   await importCohort(vault, 3)

@@ -9,13 +9,7 @@
  * @module
  */
 
-import {
-  compareEntries,
-  sortKeysOf,
-  type SearchEntry,
-  type SearchQuery,
-  type SortKeys,
-} from '#health'
+import { compareEntries, sortKeysOf, type SearchQuery, type SortKeys } from '#health'
 import type { Act } from '#audit'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
@@ -37,8 +31,6 @@ export interface SearchAsked {
   readonly judge: Judge
   /** Charts and single records that may be looked into; `LOOKS_MAX` unless said. */
   readonly looksMax?: number
-  /** Decides from the index alone where it can; undefined where the resource must be opened. */
-  readonly glance?: (entry: SearchEntry) => boolean | undefined
 }
 
 /** One page of a result. */
@@ -63,8 +55,7 @@ export async function search(
   asked: SearchAsked,
 ): Promise<SearchPage> {
   using openings = new Openings(context)
-  const visible: Visible = async (entry) =>
-    asked.glance?.(entry) ?? (await asked.judge(await openings.of(entry)))
+  const visible: Visible = async (entry) => await asked.judge(await openings.of(entry))
   const searching = new Searching(context, {
     ...{ visible, looksMax: asked.looksMax },
     candidate: (object) => openings.candidate(object),

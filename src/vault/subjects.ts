@@ -326,3 +326,23 @@ const INSERT_LOOKUP = statement(
     .values({ site_id: '', field: 0, tag: blank, holder_id: blank })
     .onConflict((conflict) => conflict.doNothing()),
 )
+
+/** The holders that a tag leads to, in the order of their ids. */
+export async function holdersTagged(
+  { site, store }: Pick<VaultContext, 'site' | 'store'>,
+  field: LookupField,
+  tag: Uint8Array,
+): Promise<readonly Uuid[]> {
+  const rows = await store.read(bind(SELECT_TAGGED, site, LOOKUP_FIELDS[field], tag))
+  return rows.map((row) => idIn(row, 'holder_id'))
+}
+
+const SELECT_TAGGED = statement(
+  db
+    .selectFrom('vault_lookup')
+    .select('holder_id')
+    .where('site_id', '=', '')
+    .where('field', '=', 0)
+    .where('tag', '=', new Uint8Array(0))
+    .orderBy('holder_id'),
+)

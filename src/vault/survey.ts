@@ -11,17 +11,14 @@
  * @module
  */
 
-import { bind, statement, type Uuid } from '#base'
+import type { Uuid } from '#base'
 import { fulfils, type JsonObject, type SearchQuery, type Subject } from '#health'
 import type { ChartEntry } from './chart-page.ts'
 import type { Charts } from './charts.ts'
 import type { VaultContext } from './context.ts'
 import { objectById } from './objects.ts'
 import { openAt } from './opened.ts'
-import { idIn } from './rows.ts'
-import { lookupOfSubject } from './subjects.ts'
-import { db } from './tables.ts'
-import { LOOKUP_FIELDS } from './tags.ts'
+import { holdersTagged, lookupOfSubject } from './subjects.ts'
 
 /** What is looked for, and what is made of it. */
 export interface SurveyPlan<T> {
@@ -166,19 +163,9 @@ export async function holderNamed(
   patient: Subject,
 ): Promise<Uuid | undefined> {
   const { field, tag } = lookupOfSubject(tags, patient, site)
-  const rows = await store.read(bind(SELECT_HOLDER, site, LOOKUP_FIELDS[field], tag))
-  return rows.map((row) => idIn(row, 'holder_id')).at(0)
+  return (await holdersTagged({ site, store }, field, tag)).at(0)
 }
 
 const NOTHING = new Map<never, never>()
 /** Patients of whom a survey keeps what it found, some hundred octets each. */
 const KEPT_MAX = 20_000
-const SELECT_HOLDER = statement(
-  db
-    .selectFrom('vault_lookup')
-    .select('holder_id')
-    .where('site_id', '=', '')
-    .where('field', '=', 0)
-    .where('tag', '=', new Uint8Array(0))
-    .orderBy('holder_id'),
-)

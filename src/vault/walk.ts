@@ -86,7 +86,6 @@ async function opened(
   using openings = new Openings(context)
   const permitted: Opened[] = []
   for (const entry of entries) {
-    if (asked.glance?.(entry) === false) continue
     const one = await openings.of(entry)
     if (await asked.judge(one)) permitted.push(one)
   }
