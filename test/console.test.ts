@@ -4,14 +4,14 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
-import { labRoutes, siteRoutes } from '#contract'
+import { consoleRoutes, labRoutes, siteRoutes } from '#contract'
 import { paths } from '../console/src/paths.ts'
 
 const root = resolve(import.meta.dirname, '../console/src')
 
 test('every path of the console is the contract’s path of that name', () => {
   for (const [name, [method, path]] of Object.entries(paths)) {
-    const route = { ...siteRoutes, ...labRoutes }[name as keyof typeof paths]
+    const route = { ...consoleRoutes, ...siteRoutes, ...labRoutes }[name as keyof typeof paths]
     assert.deepEqual([route.method, route.path], [method, path], name)
   }
 })

@@ -244,6 +244,7 @@ const CONSENT_ACTIONS: Readonly<Partial<Record<Action, readonly string[]>>> = {
   delete: ['correct'],
   export: ['access', 'disclose'],
   print: ['access', 'disclose'],
+  send: ['disclose'],
   deidentify: ['access', 'use'],
 }
 const KNOWN_ACTIONS: ReadonlySet<string> = new Set([

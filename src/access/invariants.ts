@@ -59,7 +59,15 @@ const isMissing = isIn<ConsentOutcome>('absent', 'denied')
 const isJudging = isIn<Action>('review', 'approve')
 const isReading = isIn<Action>('view', 'search')
 const isOpen = isIn<ResourceClass>('deidentified', 'directory', 'knowledge')
-const isMarked = isIn<Action>('export', 'print', 'unmask', 'approve', 'destroy-key', 'break-glass')
+const isMarked = isIn<Action>(
+  'export',
+  'print',
+  'send',
+  'unmask',
+  'approve',
+  'destroy-key',
+  'break-glass',
+)
 const tied = ({ relations }: Question, tie: Relation): boolean => relations.includes(tie)
 
 /** The sentences. */

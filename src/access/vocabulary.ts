@@ -48,6 +48,7 @@ export const ACTIONS = [
   'delete',
   'export',
   'print',
+  'send',
   'unmask',
   'deidentify',
   'break-glass',

@@ -81,11 +81,21 @@ export const ConsoleSessionShape = Exactly({
   kind: OneOf('operator', 'person'),
   beganAt: Time,
   person: Type.Union([
-    Exactly({ person: UuidText, login: Text(64), name: Text(128), roles: Words }),
+    Exactly({
+      person: UuidText,
+      login: Text(64),
+      name: Text(128),
+      roles: Words,
+      site: Text(63),
+      /** Who this person is as a patient: `Patient/…`. */
+      patient: Type.Union([Text(128), Type.Null()]),
+    }),
     Type.Null(),
   ]),
   /** When a second factor was last shown; null for never. */
   secondFactorAt: Type.Union([Time, Type.Null()]),
+  /** Names of the admin routes that this session may ask. */
+  routes: Type.Array(Text(64)),
 })
 export type ConsoleSessionView = Static<typeof ConsoleSessionShape>
 

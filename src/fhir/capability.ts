@@ -114,6 +114,9 @@ const UNMASK: Operation = { name: 'unmask', definition: 'urn:photonward:operatio
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
   Patient: [
     { name: 'break-glass', definition: 'urn:photonward:operation:break-glass' },
+    { name: 'end-break-glass', definition: 'urn:photonward:operation:end-break-glass' },
+    { name: 'send', definition: 'urn:photonward:operation:send' },
+    { name: 'transfers', definition: 'urn:photonward:operation:transfers' },
     { name: 'everything', definition: `${R4}/Patient-everything` },
     { name: 'summary', definition: 'http://hl7.org/fhir/uv/ips/OperationDefinition/summary' },
     { name: 'match', definition: `${R4}/Patient-match` },

@@ -30,13 +30,14 @@ import { merge, unmerge } from './merging.ts'
 import { checkAccepted, preferenceOf } from './negotiation.ts'
 import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
-import { breakGlass } from './glass.ts'
 import { readEvent, searchEvents } from './events.ts'
+import { breakGlass, endGlass, openGlass } from './glass.ts'
 import { read, unmask, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { tracked } from './showing.ts'
 import { routeOf, type Interaction } from './routes.ts'
 import { everything, search, searchCompartment } from './searching.ts'
+import { send, transfers } from './sending.ts'
 import { validate } from './validating.ts'
 import { strangers, tellRefused, type TellStranger } from './telling.ts'
 import { conditionalDelete, conditionalUpdate, create, remove, update } from './writing.ts'
@@ -153,6 +154,10 @@ const INTERACTIONS: Readonly<
   vread,
   unmask,
   'break-glass': breakGlass,
+  'open-glass': openGlass,
+  'end-glass': endGlass,
+  send,
+  transfers,
   update,
   'update-conditional': conditionalUpdate,
   patch,

@@ -18,4 +18,13 @@ export { createFhir, type Fhir } from './fhir.ts'
 export { FHIR_JSON } from './negotiation.ts'
 export { outcomeOf, type OutcomeIssue } from './outcome.ts'
 export { FhirRefusal, REFUSALS, type FhirRefusalCode } from './refusal.ts'
-export type { Action, Decision, DecisionFacts, GlassBroken, Session } from './session.ts'
+export type {
+  Action,
+  Decision,
+  DecisionFacts,
+  GlassBroken,
+  OpenGlass,
+  Sending,
+  SentRecord,
+  Session,
+} from './session.ts'

@@ -17,16 +17,16 @@ export interface Parameter {
 }
 
 /**
- * The parameters of a body, each at most once.
+ * The parameters of a body, or of an entry of a batch, each at most once.
  *
  * @param known   names that this operation has
  * @throws FhirRefusal `FHIR_REQUEST_INVALID`, `FHIR_PARAMETER_UNKNOWN`; HealthRefusal
  */
 export async function parametersIn(
-  { options, request }: Pick<Call, 'options' | 'request'>,
+  { options, request, sent: own }: Pick<Call, 'options' | 'request' | 'sent'>,
   known: readonly string[],
 ): Promise<ReadonlyMap<string, Parameter>> {
-  const sent = await jsonIn(options, request)
+  const sent = own ?? (await jsonIn(options, request))
   if (!isObject(sent) || sent['resourceType'] !== 'Parameters') {
     throw invalidRequest('Expected a resource of the type Parameters')
   }

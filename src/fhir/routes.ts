@@ -22,6 +22,10 @@ export type Interaction =
   | 'vread'
   | 'unmask'
   | 'break-glass'
+  | 'open-glass'
+  | 'end-glass'
+  | 'send'
+  | 'transfers'
   | 'update'
   | 'patch'
   | 'delete'
@@ -98,6 +102,11 @@ export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '[type]/$validate', interaction: 'validate' },
   { method: 'GET', path: '[type]/[id]', interaction: 'read', parameters: PART_PARAMETERS },
   { method: 'POST', path: 'Patient/[id]/$break-glass', interaction: 'break-glass' },
+  { method: 'POST', path: 'Patient/$break-glass', interaction: 'break-glass' },
+  { method: 'GET', path: 'Patient/$break-glass', interaction: 'open-glass' },
+  { method: 'POST', path: 'Patient/[id]/$end-break-glass', interaction: 'end-glass' },
+  { method: 'POST', path: 'Patient/[id]/$send', interaction: 'send' },
+  { method: 'GET', path: 'Patient/[id]/$transfers', interaction: 'transfers' },
   { method: 'GET', path: '[type]/[id]/$unmask', interaction: 'unmask' },
   { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
   { method: 'PATCH', path: '[type]/[id]', interaction: 'patch' },

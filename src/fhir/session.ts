@@ -24,6 +24,7 @@ export type Action =
   | 'export'
   | 'unmask'
   | 'break-glass'
+  | 'send'
 
 /** What is known when a decision is asked for. */
 export interface DecisionFacts {
@@ -56,6 +57,58 @@ export interface Session {
     patient: string,
     wish: { readonly reason: string; readonly text: string },
   ): Promise<GlassBroken>
+  /** Grants of the caller's own that are open now. */
+  openGlass?(): readonly OpenGlass[]
+  /** Ends the own grant over a patient. @returns whether there was one */
+  endGlass?(patient: string): Promise<boolean>
+  /** Records on their way to other sites. Left out, none leaves. */
+  readonly sending?: Sending
+}
+
+/** A grant under which the caller may read now. */
+export interface OpenGlass {
+  readonly grant: Uuid
+  /** `Patient/id`. */
+  readonly patient: string
+  readonly expiresAt: EpochMs
+}
+
+/** Sends whole records; asks nothing of who may. */
+export interface Sending {
+  /** Sites that a record can go to. */
+  readonly sites: readonly string[]
+  /** Puts a record on the list, durably. @param patient   `Patient/id` */
+  send(patient: string, wish: SendWish): Promise<SentRecord>
+  /** What became of a patient's record on its way to other sites, newest first. */
+  of(patient: string): Promise<readonly SentRecord[]>
+}
+
+export interface SendWish {
+  readonly to: string
+  /** Left out, what the site's policy says. */
+  readonly mode: string | undefined
+  /** Whose doing it is, as the log tells it. */
+  readonly actor: string
+}
+
+/** A record on its way, and what protected it. */
+export interface SentRecord {
+  readonly transfer: Uuid
+  readonly to: string
+  readonly mode: string
+  readonly state: string
+  /** Why it waits or was refused; empty otherwise. */
+  readonly reason: string
+  readonly items: number
+  readonly itemsDone: number
+  readonly begunAt: EpochMs
+  readonly finishedAt: EpochMs | undefined
+  /** What its session key rests on, once there is one. */
+  readonly used: string | undefined
+  readonly keySource: string | undefined
+  readonly keys: readonly string[]
+  /** The entry of the log that says it was delivered. */
+  readonly entry: number | undefined
 }
 
 /** A grant, or why there is none: nothing of the patient. */

@@ -10,7 +10,7 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { door, Exactly, Text, type HttpRequest, type HttpResponse } from '#base'
-import type { ConsoleSessionView } from '#contract'
+import { labRoutes, siteRoutes, type ConsoleSessionView } from '#contract'
 import type { Holder, HolderView } from '#site'
 import type { ConsoleSession } from './console-sessions.ts'
 import { GatewayRefusal } from './refusal.ts'
@@ -37,10 +37,13 @@ export function sessionView(
   view: HolderView | undefined,
 ): ConsoleSessionView {
   if (holder === undefined || view === undefined) {
-    return { kind: 'operator', beganAt, person: null, secondFactorAt: null }
+    const routes = Object.keys({ ...siteRoutes, ...labRoutes })
+    return { kind: 'operator', beganAt, person: null, secondFactorAt: null, routes }
   }
   const { secondFactorAt = null } = holder
-  return { kind: 'person', beganAt, person: { ...view, roles: [...view.roles] }, secondFactorAt }
+  const { routes, roles, ...who } = view
+  const person = { ...who, roles: [...roles] }
+  return { kind: 'person', beganAt, person, secondFactorAt, routes: [...routes] }
 }
 
 /** Serves FHIR to people; the session of a request was found good before. */

@@ -155,7 +155,8 @@ const FhirClientShape = Exactly({
   clearances: Type.Optional(Type.Array(OneOf(...SENSITIVITY_WORDS), { maxItems: 16 })),
 })
 
-const IMPLIED_PURPOSES = PURPOSE_WORDS.filter((one) => one !== 'HRESCH' && one !== 'HMARKT')
+/** Purposes for which consent is taken as given, unless the configuration says else. */
+export const IMPLIED_PURPOSES = PURPOSE_WORDS.filter((one) => one !== 'HRESCH' && one !== 'HMARKT')
 
 const FhirShape = Exactly({
   listen: Address,

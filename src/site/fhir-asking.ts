@@ -30,7 +30,7 @@ import {
   type Relationship,
   type ResourceFacts,
 } from '#access'
-import type { Action, Decision } from '#fhir'
+import type { Action, Decision, Sending } from '#fhir'
 import { ownershipOf, type JsonObject, type Subject } from '#health'
 import { contentOf, type Survey } from '#vault'
 import type { PatientFacts } from './fhir-patients.ts'
@@ -49,6 +49,8 @@ export interface Deciding {
   readonly random: RandomSource
   /** What was decided, while it stands. */
   readonly memory: DecisionMemory
+  /** Left out, nobody sends records by FHIR. */
+  readonly sending?: Sending | undefined
 }
 
 type Decider = (resource: ResourceFacts) => AccessDecision
@@ -259,6 +261,7 @@ const ACTIONS = {
   ...{ read: 'view', history: 'view', search: 'search' },
   ...{ create: 'create', update: 'update', delete: 'delete', export: 'export', unmask: 'unmask' },
   'break-glass': 'break-glass',
+  send: 'send',
 } as const satisfies Readonly<Record<Action, AccessRequest['action']>>
 /** One category of each kind that parts a type into classes. */
 const CATEGORIES: readonly string[] = ['laboratory', 'imaging']

@@ -73,3 +73,57 @@ test('a grant is durable, and is in the log without a name', async () => {
   const event = (await log.entries()).find(({ event: { kind } }) => kind === 'break-glass.opened')
   assert(event !== undefined && !JSON.stringify(event.event.facts).includes('p1'))
 })
+
+test('in an emergency a patient is named by an identifier, to the letter; own grants are listed', async () => {
+  const { as, his, clock } = await newEmergency()
+  const NHS = 'https://fhir.nhs.uk/Id/nhs-number'
+  for (const id of ['p5', 'p6', 'p7']) {
+    const value = id === 'p5' ? '9990000018' : '9990000026'
+    const body = { resourceType: 'Patient', id, identifier: [{ system: NHS, value }] }
+    assert.equal((await his(`PUT /Patient/${id}`, { body })).status, 201)
+  }
+  const caller = { secondFactorAt: clock.now() }
+  const named = (identifier: string, as = wish(WHY)) => ({
+    ...as,
+    parameter: [...as.parameter, { name: 'identifier', valueString: identifier }],
+  })
+  const resident = as(staff('resident'))
+  const at = 'POST /Patient/$break-glass'
+  const statusOf = async (identifier: string, who = resident) =>
+    (await who(at, { body: named(identifier), caller })).status
+  assert.equal(await statusOf(`${NHS}|9990000026`), 412, 'two have that number')
+  assert.equal(await statusOf(`${NHS}|9990000034`), 404, 'nobody has it')
+  assert.equal(await statusOf('9990000018'), 400, 'no system')
+  assert.equal(await statusOf(`${NHS}|9990000018,9990000034`), 400, 'one, not a list')
+  assert.equal(await statusOf(`${NHS}|9990000018`, as(staff('nurse'))), 403)
+  assert.equal((await resident(at, { body: wish(WHY), caller })).status, 400, 'nobody is named')
+
+  assert.deepEqual((await resident('GET /Patient/$break-glass')).body, {
+    resourceType: 'Parameters',
+  })
+  const opened = await resident(at, { body: named(`${NHS}|9990000018`), caller })
+  assert.equal(opened.status, 201, opened.text)
+  assert(opened.text.includes('"Patient/p5"'))
+  const listed = await resident('GET /Patient/$break-glass')
+  assert(listed.text.includes('"Patient/p5"') && listed.text.includes('valueInstant'))
+  assert(!(await as(staff('attending'))('GET /Patient/$break-glass')).text.includes('p5'))
+  assert.equal((await as(staff('nurse'))('GET /Patient/$break-glass')).status, 403)
+  const emergency = { caller: { purpose: 'BTG' } } as const
+  assert.equal((await resident('GET /Patient/p5', emergency)).status, 200)
+  const end = 'POST /Patient/p5/$end-break-glass'
+  const none = { resourceType: 'Parameters' }
+  assert.equal((await as(staff('attending'))(end, { body: none })).status, 404, 'not the own one')
+  assert.equal((await resident(end, { body: none })).status, 200)
+  assert.equal((await resident('GET /Patient/p5', emergency)).status, 404)
+  assert.equal((await resident(end, { body: none })).status, 404, 'it is over')
+})
+
+test('the glass is broken by an entry of a batch as well', async () => {
+  const { as, clock } = await newEmergency()
+  const entry = { request: { method: 'POST', url: 'Patient/p1/$break-glass' }, resource: wish(WHY) }
+  const body = { resourceType: 'Bundle', type: 'batch', entry: [entry] }
+  const caller = { secondFactorAt: clock.now() }
+  const { status, text } = await as(staff('resident'))('POST /', { body, caller })
+  assert.equal(status, 200)
+  assert(text.includes('"status":"201 Created"'), text)
+})

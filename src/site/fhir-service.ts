@@ -25,10 +25,11 @@ import {
   type Fhir,
   type FhirRequest,
   type HookOptions,
+  type Sending,
 } from '#fhir'
 import { canonicalText, JSON_OCTETS_MAX } from '#health'
 import type { Vault } from '#vault'
-import type { SiteConfiguration } from './config.ts'
+import { IMPLIED_PURPOSES, type SiteConfiguration } from './config.ts'
 import { DecisionMemory, type Deciding } from './fhir-asking.ts'
 import { clientDesk, type ClientDesk } from './fhir-clients.ts'
 import type { Desk } from './fhir-desks.ts'
@@ -50,6 +51,8 @@ export interface FhirServiceInput {
   readonly pseudonymOf: (name: string) => string
   /** Tells an endpoint of a subscription: see `HookOptions`. */
   readonly knock: HookOptions['knock']
+  /** Records on their way to other sites. */
+  readonly sending?: Sending
   /** For what is kept of subscriptions; stays the caller's. */
   readonly hookKey: SecretBytes
 }
@@ -68,7 +71,9 @@ export interface FhirService {
 export function newFhir(input: FhirServiceInput): FhirService {
   const { configuration, ports, vault, version, policies, pseudonymOf, knock, hookKey } = input
   const more = input.desks ?? []
-  const { base, references = 'any', clients = [], impliedPurposes = [] } = configuration.fhir ?? {}
+  const { base, references = 'any', clients = [] } = configuration.fhir ?? {}
+  // A console without a listener for FHIR has the same default.
+  const impliedPurposes = configuration.fhir?.impliedPurposes ?? IMPLIED_PURPOSES
   const { hookEndpoints = [] } = configuration.fhir ?? {}
   const { clock } = ports
   const site = siteId(configuration.site)
@@ -78,6 +83,7 @@ export function newFhir(input: FhirServiceInput): FhirService {
   const deciding: Deciding = {
     ...{ site, clock, engine, impliedPurposes, patients: patientsOf(vault, clock) },
     ...{ glass: input.glass, random: ports.random, memory: new DecisionMemory() },
+    sending: input.sending,
   }
   const desk = clientDesk(clients, { site, clock })
   const desks = [...more, desk.of]

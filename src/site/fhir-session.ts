@@ -12,9 +12,9 @@
  */
 
 import { newUuid } from '#base'
-import { BREAK_GLASS_REASONS, type Caller } from '#access'
+import { BREAK_GLASS_REASONS, isOpen, type Caller } from '#access'
 import type { Account } from '#audit'
-import type { Action, GlassBroken, Session } from '#fhir'
+import type { Action, GlassBroken, OpenGlass, Session } from '#fhir'
 import { decisionOf, type Asking, type Deciding } from './fhir-asking.ts'
 
 /** A session for a caller, for one request. */
@@ -30,6 +30,9 @@ export function sessionFor(deciding: Deciding, caller: Caller): Session {
         ? await askingFor(action).gate(action, type)
         : decisionOf(await askingFor(action).about(action, resource)),
     breakGlass: (patient, wish) => broken(deciding, caller, { patient, ...wish }),
+    openGlass: () => openFor(deciding, caller),
+    endGlass: (patient) => ended(deciding, caller, patient),
+    ...(deciding.sending && { sending: deciding.sending }),
   }
 }
 
@@ -51,6 +54,22 @@ async function broken(
   }
   const { expiresAt, reviewDueAt } = outcome.grant
   return { kind: 'done', grant: id, expiresAt, reviewDueAt }
+}
+
+/** Grants of the caller that are open now. */
+const openFor = ({ glass, clock }: Deciding, { principal }: Caller): readonly OpenGlass[] =>
+  glass.state
+    .filter((grant) => grant.by === principal.id && isOpen(grant, clock.now()))
+    .map(({ id, patient, expiresAt }) => ({ grant: id, patient, expiresAt }))
+
+/** Ends the caller's grant over a patient, if there is one. */
+async function ended(deciding: Deciding, caller: Caller, patient: string): Promise<boolean> {
+  const { glass, clock } = deciding
+  const open = openFor(deciding, caller).find((grant) => grant.patient === patient)
+  if (open === undefined) return false
+  const { grant } = open
+  const outcome = await glass.close({ grant, by: caller.principal.id, at: clock.now() })
+  return outcome.kind === 'done'
 }
 
 /** A caller as the log and its events tell it. */

@@ -16,6 +16,10 @@ import type { LabRoutes, SiteRoutes } from '#contract'
 export const mayCall = (route: AdminRoute, roles: readonly string[]): boolean =>
   ROUTE_ROLES[route].some((role) => roles.includes(role))
 
+/** The routes that somebody with these roles may call. */
+export const routesFor = (roles: readonly string[]): readonly AdminRoute[] =>
+  (Object.keys(ROUTE_ROLES) as AdminRoute[]).filter((route) => mayCall(route, roles))
+
 export type AdminRoute = keyof SiteRoutes | keyof LabRoutes
 
 const RUNS = ['administrator', 'qkd-operator', 'security-analyst', 'auditor'] as const

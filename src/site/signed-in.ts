@@ -14,6 +14,7 @@ import type { Handlers, SiteRoutes } from '#contract'
 import type { FhirRequest } from '#fhir'
 import { adminHandlers } from './admin.ts'
 import { holderOf, type Holder } from './people.ts'
+import { routesFor } from './rights.ts'
 import type { SiteParts } from './site.ts'
 
 /** What a page may say of whoever is signed in. */
@@ -22,6 +23,11 @@ export interface HolderView {
   readonly login: string
   readonly name: string
   readonly roles: readonly string[]
+  readonly site: string
+  /** Who this person is as a patient. */
+  readonly patient: string | null
+  /** Names of the admin routes that these roles may ask. */
+  readonly routes: readonly string[]
 }
 
 /** The way of people into a site. */
@@ -54,8 +60,10 @@ export class SignedInPeople {
     const person = await this.#personOf(id)
     const isIn = person?.employment === 'active' || person?.employment === 'none'
     if (person?.epoch !== epoch || !isIn) return undefined
-    const { login, name, roles } = person
-    return { person: id, login, name, roles }
+    const { login, name, roles, references } = person
+    const { site } = this.#parts
+    const patient = references.find((one) => one.startsWith('Patient/')) ?? null
+    return { person: id, login, name, roles, site, patient, routes: routesFor(roles) }
   }
 
   /** The admin routes, done in the name of this person. */

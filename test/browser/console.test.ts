@@ -24,6 +24,8 @@ const SCREENS = [
   'Keys',
   'Transfers',
   'Exposure',
+  'Records',
+  'Broken glass',
   'Alarms',
   'Audit log',
   'Attack lab',

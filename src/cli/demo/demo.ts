@@ -19,6 +19,7 @@ import { useNetwork } from './act-network.ts'
 import { eavesdrop, prove } from './acts-proof.ts'
 import { exchangeRecords, sealRecords } from './acts-records.ts'
 import { LINKS, SITES } from './cast.ts'
+import { inviteVisitors } from './people.ts'
 import type { Play } from './play.ts'
 import { Stage } from './stage.ts'
 import { freePorts } from './ports.ts'
@@ -148,6 +149,12 @@ async function linger(play: Play, interrupted: Promise<never>): Promise<void> {
     const { url } = await admin.call('consoleLink', {}, null)
     stage.line(`   Console of ${name}, for ten minutes and once: ${url}`)
   }
+  stage.line('   People of bristol, whose records the console shows:')
+  for (const { login, shows } of await inviteVisitors(play)) {
+    const { url } = await bristol.admin.call('consoleLink', {}, { as: login })
+    stage.line(`   ${login.padEnd(4)} ${url}  ${shows}`)
+  }
+  stage.command(`./photonward --site ${bristol.folder} console --as ada`)
   stage.line('   Left running. Try, in another terminal:')
   stage.command(`./photonward --site ${bristol.folder} link watch`)
   stage.command(`./photonward --site ${cambridge.folder} record list`)
