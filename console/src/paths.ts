@@ -4,8 +4,9 @@
  * @module
  */
 
-/** The routes that the console asks, as in `siteRoutes` of the contract. */
+/** The routes that the console asks, as the contract has them. */
 export const paths = {
+  session: ['GET', '/v1/session'],
   status: ['GET', '/v1/status'],
   watchLinks: ['GET', '/v1/links/watch'],
   network: ['GET', '/v1/network'],
@@ -25,6 +26,10 @@ export const paths = {
   entries: ['GET', '/v1/audit'],
   proof: ['GET', '/v1/audit/:index/proof'],
   consistency: ['GET', '/v1/audit/consistency'],
+  glasses: ['GET', '/v1/break-glass'],
+  glass: ['GET', '/v1/break-glass/:grant'],
+  closeGlass: ['POST', '/v1/break-glass/:grant/close'],
+  reviewGlass: ['POST', '/v1/break-glass/:grant/review'],
   alarms: ['GET', '/v1/alarms'],
   sealState: ['GET', '/v1/seal'],
   unseal: ['POST', '/v1/seal/opening'],

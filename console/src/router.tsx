@@ -13,11 +13,13 @@ import {
   retainSearchParams,
 } from '@tanstack/react-router'
 import { rangeIn, type Range } from './parts/range.tsx'
+import { isChartView, type ChartView } from './records/views.ts'
 import { Alarms } from './screens/alarms.tsx'
 import { Keys } from './screens/keys.tsx'
 import { Login } from './screens/login.tsx'
 import { Network } from './screens/network.tsx'
 import { Transfers } from './screens/transfers.tsx'
+import { useMay } from './session.ts'
 import { Shell } from './shell.tsx'
 
 const root = createRootRoute({ component: Outlet })
@@ -31,6 +33,9 @@ const shell = createRoute({
   },
   search: { middlewares: [retainSearchParams(['range'])] },
 })
+/** The network, for whoever may see it; the frame leads everybody else to what is theirs. */
+const Beginning = () => (useMay()('watchLinks') ? <Network /> : null)
+
 /** A network is shown as a map unless the address says otherwise. */
 const viewIn = ({ view }: Record<string, unknown>): { view?: 'schematic' } =>
   view === 'schematic' ? { view } : {}
@@ -41,7 +46,7 @@ const routes = root.addChildren([
     createRoute({
       getParentRoute: () => shell,
       path: '/',
-      component: Network,
+      component: Beginning,
       validateSearch: viewIn,
     }),
     createRoute({
@@ -96,6 +101,26 @@ const routes = root.addChildren([
       getParentRoute: () => shell,
       path: '/site',
       component: lazyRouteComponent(() => import('./screens/site.tsx'), 'Site'),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/records',
+      component: lazyRouteComponent(() => import('./screens/records.tsx'), 'Records'),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/records/$record',
+      component: lazyRouteComponent(() => import('./screens/records-chart.tsx'), 'RecordsChart'),
+      // Which view of a chart, and what kinds of entries: nothing of whom it is about.
+      validateSearch: ({ view, kinds }): { view?: ChartView; kinds?: string } => ({
+        ...(isChartView(view) && { view }),
+        ...(typeof kinds === 'string' && /^[a-z,]{1,99}$/.test(kinds) && { kinds }),
+      }),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: '/reviews',
+      component: lazyRouteComponent(() => import('./screens/reviews.tsx'), 'Reviews'),
     }),
     createRoute({ getParentRoute: () => shell, path: '/transfers', component: Transfers }),
     createRoute({

@@ -20,34 +20,55 @@ import {
 } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { Spotlight, spotlight } from '@mantine/spotlight'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
-import { ApiRefusal, ask, logOut } from './api.ts'
+import { ApiRefusal, ask, logOut, type Asked } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
+import { Refused } from './parts/answer.tsx'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
 import { forgetPlace } from './place.ts'
 import { noteLevel, poolOf } from './pool-levels.ts'
+import { forgetHandles } from './records/handles.ts'
+import { readsRecords, useSession, type Session } from './session.ts'
 import { filled, texts } from './texts.ts'
 
+const GlassBanner = lazy(async () => ({
+  default: (await import('./records/glass-banner.tsx')).GlassBanner,
+}))
+
+type Screens = ReturnType<typeof screensFor>
+
+/** Each screen with the route that it cannot do without; records are open to whoever may read any. */
 const SCREENS = [
-  { to: '/', label: texts.nav.network },
-  { to: '/keys', label: texts.nav.keys },
-  { to: '/transfers', label: texts.nav.transfers },
-  { to: '/exposure', label: texts.nav.exposure },
-  { to: '/alarms', label: texts.nav.alarms },
-  { to: '/audit', label: texts.nav.audit },
-  { to: '/lab', label: texts.nav.lab },
-  { to: '/people', label: texts.nav.people },
-  { to: '/site', label: texts.nav.site },
-] as const
+  { to: '/', label: texts.nav.network, needs: 'watchLinks' },
+  { to: '/keys', label: texts.nav.keys, needs: 'pools' },
+  { to: '/transfers', label: texts.nav.transfers, needs: 'transfers' },
+  { to: '/exposure', label: texts.nav.exposure, needs: 'compromise' },
+  { to: '/records', label: texts.nav.records, needs: 'records' },
+  { to: '/reviews', label: texts.nav.reviews, needs: 'glasses' },
+  { to: '/alarms', label: texts.nav.alarms, needs: 'alarms' },
+  { to: '/audit', label: texts.nav.audit, needs: 'entries' },
+  { to: '/lab', label: texts.nav.lab, needs: 'fibres' },
+  { to: '/people', label: texts.nav.people, needs: 'people' },
+  { to: '/site', label: texts.nav.site, needs: 'status' },
+] as const satisfies readonly { to: string; label: string; needs: Asked | 'records' }[]
+
+/** The screens that a session may open. The operator is shown how records are looked at. */
+const screensFor = (session: Session): readonly (typeof SCREENS)[number][] =>
+  SCREENS.filter(({ needs }) =>
+    needs === 'records'
+      ? session.kind === 'operator' || readsRecords(session)
+      : session.routes.includes(needs),
+  )
 
 const Sealed = lazy(() => import('./screens/sealed.tsx').then((file) => ({ default: file.Sealed })))
 
 /** State of the site, asked every few seconds; screens share one answer. */
-export const useStatus = () =>
+export const useStatus = (isOpen = true) =>
   useQuery({
     queryKey: ['status'],
+    enabled: isOpen,
     queryFn: async () => {
       const status = await ask('status', {}, null)
       for (const { peer, availableBits } of status.pools) noteLevel(poolOf(peer), availableBits)
@@ -56,15 +77,30 @@ export const useStatus = () =>
     refetchInterval: 5000,
   })
 
+/** Whether a site answers nothing because its keys are sealed. */
+const isSealing = (error: Error | null): boolean =>
+  error instanceof ApiRefusal && error.code === 'SITE_SEALED_TRY_AGAIN'
+
 export function Shell(): ReactNode {
+  const { data: session, error } = useSession()
+  if (session !== undefined) return <Frame session={session} />
+  if (isSealing(error)) return <Screen isSealed />
+  return error === null ? null : <Refused error={error} />
+}
+
+function Frame({ session }: { readonly session: Session }) {
   const [opened, { toggle, close }] = useDisclosure(false)
-  const { data: status, error } = useStatus()
-  const isSealed = error instanceof ApiRefusal && error.code === 'SITE_SEALED_TRY_AGAIN'
+  const screens = screensFor(session)
+  const hears = session.routes.includes('watchLinks')
+  const { data: status, error } = useStatus(session.routes.includes('status'))
+  const isSealed = isSealing(error)
   const path = useRouterState({ select: ({ location }) => location.pathname })
   useEffect(close, [path, close])
+  const site = status?.site ?? session.person?.site
   useEffect(() => {
-    document.title = status === undefined ? texts.product : `${status.site} · ${texts.product}`
-  }, [status])
+    document.title = site === undefined ? texts.product : `${site} · ${texts.product}`
+  }, [site])
+  useBeginning(screens, path)
   const leave = useLeave()
   const standing = status?.alarms.filter(({ clearedAt }) => clearedAt === null).length ?? 0
   return (
@@ -77,10 +113,10 @@ export function Shell(): ReactNode {
         {texts.skip}
       </a>
       <AppShell.Header>
-        <Header site={status?.site ?? ''} isOpen={opened} onMenu={toggle} />
+        <Header site={site ?? ''} session={session} isOpen={opened} onMenu={toggle} />
       </AppShell.Header>
       <AppShell.Navbar p="xs" component="nav" aria-label={texts.menu}>
-        {SCREENS.map(({ to, label }) => (
+        {screens.map(({ to, label }) => (
           <NavLink
             key={to}
             component={Link}
@@ -104,10 +140,10 @@ export function Shell(): ReactNode {
         </Button>
       </AppShell.Navbar>
       <AppShell.Main id="main">
-        <Staleness />
+        <Notices session={session} />
         <Screen isSealed={isSealed} />
       </AppShell.Main>
-      <Palette />
+      {hears ? <PaletteWithLinks screens={screens} /> : <Palette screens={screens} links={[]} />}
     </AppShell>
   )
 }
@@ -122,16 +158,41 @@ function Screen({ isSealed }: { readonly isSealed: boolean }) {
   )
 }
 
+/** What holds on every screen: old figures, broken glass. */
+function Notices({ session }: { readonly session: Session }) {
+  return (
+    <>
+      {session.routes.includes('watchLinks') && <Staleness />}
+      {readsRecords(session) && (
+        <Suspense>
+          <GlassBanner />
+        </Suspense>
+      )}
+    </>
+  )
+}
+
+/** Whoever has nothing to do with links begins with what there is to do. */
+function useBeginning(screens: Screens, path: string): void {
+  const first = screens.at(0)?.to
+  const navigate = useNavigate()
+  useEffect(() => {
+    const isElsewhere = path === '/' && first !== undefined && first !== '/'
+    if (isElsewhere) void navigate({ to: first, replace: true })
+  }, [path, first, navigate])
+}
+
 function Header({
   site,
+  session,
   isOpen,
   onMenu,
 }: {
   readonly site: string
+  readonly session: Session
   readonly isOpen: boolean
   readonly onMenu: () => void
 }) {
-  const { links } = useLive()
   const { setColorScheme } = useMantineColorScheme()
   const scheme = useComputedColorScheme('light')
   const leave = useLeave()
@@ -148,15 +209,14 @@ function Header({
         <img src="/mark.svg" alt="" width={26} height={26} />
         <Text fw={600}>{texts.product}</Text>
         <Text c="dimmed">{site}</Text>
-        {links.some(({ simulated }) => simulated) && (
-          <Tooltip label={texts.simulatedWhy} multiline w={280}>
-            <Badge variant="outline" color="gray" visibleFrom="xs" tabIndex={0} tt="none">
-              {texts.simulated}
-            </Badge>
-          </Tooltip>
-        )}
+        {session.routes.includes('watchLinks') && <Simulated />}
       </Group>
       <Group gap="xs" wrap="nowrap">
+        {session.person !== null && (
+          <Text size="sm" visibleFrom="md" truncate maw={260}>
+            {session.person.name} · {session.person.roles.join(', ')}
+          </Text>
+        )}
         <Button variant="default" size="xs" visibleFrom="sm" onClick={spotlight.open}>
           {texts.palette}
         </Button>
@@ -176,12 +236,31 @@ function Header({
   )
 }
 
+/** Whether what is measured comes from simulated optics. */
+function Simulated() {
+  const { links } = useLive()
+  if (!links.some(({ simulated }) => simulated)) return null
+  return (
+    <Tooltip label={texts.simulatedWhy} multiline w={280}>
+      <Badge variant="outline" color="gray" visibleFrom="xs" tabIndex={0} tt="none">
+        {texts.simulated}
+      </Badge>
+    </Tooltip>
+  )
+}
+
 /** Ends the session and shows where another begins. */
 function useLeave(): () => void {
   const navigate = useNavigate()
+  const client = useQueryClient()
   return () => {
     forgetPlace()
-    void logOut().finally(() => void navigate({ to: '/login' }))
+    void logOut().finally(() => {
+      // Nothing of a record stays in the page for whoever comes next.
+      client.clear()
+      forgetHandles()
+      void navigate({ to: '/login' })
+    })
   }
 }
 
@@ -203,11 +282,21 @@ function Staleness() {
   )
 }
 
-function Palette() {
-  const navigate = useNavigate()
+function PaletteWithLinks({ screens }: { readonly screens: Screens }) {
   const { links } = useLive()
+  return <Palette screens={screens} links={links} />
+}
+
+function Palette({
+  screens,
+  links,
+}: {
+  readonly screens: Screens
+  readonly links: ReturnType<typeof useLive>['links']
+}) {
+  const navigate = useNavigate()
   const actions = [
-    ...SCREENS.map(({ to, label }) => ({
+    ...screens.map(({ to, label }) => ({
       id: to,
       label,
       onClick: () => void navigate({ to }),

@@ -30,6 +30,8 @@ export const texts = {
     keys: 'Keys',
     transfers: 'Transfers',
     exposure: 'Exposure',
+    records: 'Records',
+    reviews: 'Broken glass',
     alarms: 'Alarms',
     audit: 'Audit log',
     lab: 'Attack lab',
@@ -83,7 +85,10 @@ export const texts = {
     unheard: 'not yet',
     old: 'old',
   },
-  range: { title: 'Time range', live: 'Live', '1h': '1 h', '24h': '24 h', '7d': '7 days' },
+  range: {
+    ...{ title: 'Time range', live: 'Live', '1h': '1 h', '24h': '24 h', '7d': '7 days' },
+    ...{ '90d': '90 days', '1y': '1 year', '5y': '5 years' },
+  },
   forecast: {
     title: 'Lasts',
     empty: 'empty',

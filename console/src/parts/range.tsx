@@ -9,7 +9,11 @@ import { useNavigate } from '@tanstack/react-router'
 import { texts } from '../texts.ts'
 import { useQuestion } from './address.ts'
 
-const RANGES = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000 } as const
+const DAY_MS = 86_400_000
+const RANGES = {
+  ...{ '1h': DAY_MS / 24, '24h': DAY_MS, '7d': 7 * DAY_MS },
+  ...{ '90d': 90 * DAY_MS, '1y': 365 * DAY_MS, '5y': 1826 * DAY_MS },
+} as const
 export type Range = keyof typeof RANGES
 
 /** A range as the address may name it. */
@@ -22,7 +26,14 @@ export function useRangeMs(): number | undefined {
   return range && RANGES[range]
 }
 
-export function RangePicker() {
+/** Picks a range. @param choices   those that make sense for a panel; without one: `whole` */
+export function RangePicker({
+  choices = ['1h', '24h', '7d'],
+  whole = texts.range.live,
+}: {
+  readonly choices?: readonly Range[]
+  readonly whole?: string
+}) {
   const range = rangeIn(useQuestion()['range'])
   const navigate = useNavigate()
   return (
@@ -31,10 +42,13 @@ export function RangePicker() {
       w="fit-content"
       aria-label={texts.range.title}
       value={range ?? 'live'}
-      data={(['live', '1h', '24h', '7d'] as const).map((value) => ({
-        value,
-        label: texts.range[value],
-      }))}
+      data={[
+        { value: 'live', label: whole },
+        // One that was picked for other panels holds here as well.
+        ...new Set([...choices, ...(range === undefined ? [] : [range])])
+          .values()
+          .map((value) => ({ value, label: texts.range[value] })),
+      ]}
       onChange={(value) =>
         void navigate({
           to: '.',

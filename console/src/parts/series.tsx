@@ -23,25 +23,27 @@ export function Series(about: {
   readonly lines: readonly Line[]
   readonly format: (value: number) => string
   readonly height?: number
+  /** Shows every point and the range of the values, and days: few values over a long time. */
+  readonly isWhole?: boolean
 }) {
-  const { title, times, lines, format, height = 160 } = about
+  const { title, times, lines, format, height = 160, isWhole = false } = about
   const { ref, width } = useElementSize()
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const scheme = useComputedColorScheme('light')
-  const labels = lines.map(({ label }) => label).join(' ')
+  const labels = lines.map(({ label }) => label).join('\n')
 
   useEffect(() => {
     if (holder.current === null || width === 0) return
-    const names = labels.split(' ')
-    const look = { width, height, scheme, names, format }
+    const names = labels.split('\n')
+    const look = { width, height, scheme, names, format, isWhole }
     const drawn = new uPlot(lookOf(look), [[], ...names.map(() => [])], holder.current)
     plot.current = drawn
     return () => {
       plot.current = undefined
       drawn.destroy()
     }
-  }, [width, height, scheme, labels, format])
+  }, [width, height, scheme, labels, format, isWhole])
 
   useEffect(() => {
     plot.current?.setData([[...times], ...lines.map(({ values }) => [...values])])
@@ -64,8 +66,10 @@ function lookOf(about: {
   readonly scheme: 'light' | 'dark'
   readonly names: readonly string[]
   readonly format: (value: number) => string
+  readonly isWhole: boolean
 }): uPlot.Options {
-  const { width, height, scheme, names, format } = about
+  const { width, height, scheme, names, format, isWhole } = about
+  const clockOf = isWhole ? dayOf : secondOf
   const ink = scheme === 'dark' ? '#c9c9c9' : '#495057'
   const grid = { stroke: scheme === 'dark' ? '#424242' : '#e9ecef', width: 1 }
   const axis = { stroke: ink, grid, ticks: grid }
@@ -79,7 +83,8 @@ function lookOf(about: {
         stroke: STROKES[scheme][at % 2] ?? ink,
         width: 2,
         dash: DASHES[at % 2] ?? [],
-        points: { show: false },
+        points: { show: isWhole },
+        spanGaps: isWhole,
         value: (_plot: uPlot, value: number | null) => (value === null ? '–' : format(value)),
       })),
     ],
@@ -87,12 +92,24 @@ function lookOf(about: {
       { ...axis, space: 90, values: (_plot, splits) => splits.map(clockOf) },
       { ...axis, size: 82, values: (_plot, splits) => splits.map(format) },
     ],
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1e-6)] } },
+    scales: { y: { range: isWhole ? around : fromNothing } },
     cursor: { drag: { x: false, y: false } },
   }
 }
 
-const clockOf = (seconds: number): string => timeOf(seconds * 1000)
+const secondOf = (seconds: number): string => timeOf(seconds * 1000)
+const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10)
+
+const fromNothing = (_plot: uPlot, _min: number, max: number): uPlot.Range.MinMax => [
+  0,
+  Math.max(max * 1.1, 1e-6),
+]
+
+/** All values, with some air. */
+function around(_plot: uPlot, min: number, max: number): uPlot.Range.MinMax {
+  const air = (max - min) * 0.15 || Math.abs(max) * 0.1 || 1
+  return [Math.max(0, min - air), max + air]
+}
 
 const STROKES = {
   light: ['#0b7285', '#a8590a'],
