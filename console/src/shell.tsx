@@ -26,6 +26,7 @@ import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import { ApiRefusal, ask, logOut, type Asked } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
 import { Refused } from './parts/answer.tsx'
+import { Empty } from './parts/page.tsx'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
 import { forgetPlace } from './place.ts'
 import { noteLevel, poolOf } from './pool-levels.ts'
@@ -141,7 +142,11 @@ function Frame({ session }: { readonly session: Session }) {
       </AppShell.Navbar>
       <AppShell.Main id="main">
         <Notices session={session} />
-        <Screen isSealed={isSealed} />
+        {screens.length === 0 ? (
+          <Empty text={texts.noRole} how={texts.noRoleHow} />
+        ) : (
+          <Screen isSealed={isSealed} />
+        )}
       </AppShell.Main>
       {hears ? <PaletteWithLinks screens={screens} /> : <Palette screens={screens} links={[]} />}
     </AppShell>

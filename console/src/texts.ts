@@ -25,6 +25,8 @@ export const texts = {
   menu: 'Menu',
   stale: 'No news for {seconds} s: what is shown may be old',
   reconnecting: 'The daemon does not answer. Trying again …',
+  noRole: 'You have no role here yet',
+  noRoleHow: 'Ask whoever administers users; some roles wait for a second person who agrees.',
   nav: {
     network: 'Network',
     keys: 'Keys',

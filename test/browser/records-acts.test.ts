@@ -135,5 +135,26 @@ test('records are acted upon by those who may', { skip: needsChromium }, async (
     await page.getByRole('alert').getByText('This is not permitted').waitFor()
     assert.equal((await bristol.admin.call('transfers', {}, null)).length, 1)
   })
+  await t.test('what was broken waits for somebody who looks at it', async () => {
+    const { url } = await bristol.admin.call('consoleLink', {}, null)
+    await page.goto(url)
+    await page.getByRole('link', { name: 'Broken glass' }).click()
+    const one = page.getByRole('group', { name: 'dora of the ward' })
+    await one.getByText('Life is in danger: found unconscious in the corridor').waitFor()
+    await button('What was read under it').click()
+    await one.getByRole('row').nth(6).waitFor()
+    await expectAccessible(page)
+    await page.getByRole('link', { name: 'Records' }).click()
+    await page.getByText('The operator reads no records').waitFor()
+    await expectAccessible(page)
+  })
+
+  await t.test('whoever has no role yet is told so', async () => {
+    const wish = { kind: 'person', login: 'newcomer', name: 'newcomer of the ward' } as const
+    await bristol.admin.call('addPerson', {}, wish)
+    await enter('newcomer')
+    await page.getByText('You have no role here yet').waitFor()
+    await expectAccessible(page)
+  })
   assert.deepEqual(complaints, [])
 })

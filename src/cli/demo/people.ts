@@ -71,13 +71,6 @@ const CAST: readonly (Visitor & {
     ...{ reference: 'Practitioner/demo-bea', shows: 'billing: masked, and what unmasks it' },
   },
   {
-    ...{ login: 'pia', name: 'Pia Voss', role: 'privacy-officer', kind: 'person' },
-    ...{
-      reference: 'Practitioner/demo-pia',
-      shows: 'the privacy officer: reviews of broken glass',
-    },
-  },
-  {
     ...{ login: 'own', name: 'A patient', role: 'patient', kind: 'patient' },
     shows: 'a patient: the own record, who looked, consent',
   },
