@@ -85,7 +85,7 @@ const isSealing = (error: Error | null): boolean =>
 export function Shell(): ReactNode {
   const { data: session, error } = useSession()
   if (session !== undefined) return <Frame session={session} />
-  if (isSealing(error)) return <Screen isSealed />
+  if (isSealing(error)) return <Screen isSealed hasRoles />
   return error === null ? null : <Refused error={error} />
 }
 
@@ -142,11 +142,7 @@ function Frame({ session }: { readonly session: Session }) {
       </AppShell.Navbar>
       <AppShell.Main id="main">
         <Notices session={session} />
-        {screens.length === 0 ? (
-          <Empty text={texts.noRole} how={texts.noRoleHow} />
-        ) : (
-          <Screen isSealed={isSealed} />
-        )}
+        <Screen isSealed={isSealed} hasRoles={screens.length > 0} />
       </AppShell.Main>
       {hears ? <PaletteWithLinks screens={screens} /> : <Palette screens={screens} links={[]} />}
     </AppShell>
@@ -154,7 +150,9 @@ function Frame({ session }: { readonly session: Session }) {
 }
 
 /** What the address asks for; of a sealed site, how to open it. */
-function Screen({ isSealed }: { readonly isSealed: boolean }) {
+function Screen(about: { readonly isSealed: boolean; readonly hasRoles: boolean }) {
+  const { isSealed, hasRoles } = about
+  if (!isSealed && !hasRoles) return <Empty text={texts.noRole} how={texts.noRoleHow} />
   if (!isSealed) return <Outlet />
   return (
     <Suspense>
