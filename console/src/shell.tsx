@@ -26,7 +26,7 @@ import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import { ApiRefusal, ask, logOut, type Asked } from './api.ts'
 import { STALE_MS, useLive } from './live.ts'
 import { Refused } from './parts/answer.tsx'
-import { Empty } from './parts/page.tsx'
+import { Page } from './parts/page.tsx'
 import { MoonIcon, SunIcon } from './parts/icons.tsx'
 import { forgetPlace } from './place.ts'
 import { noteLevel, poolOf } from './pool-levels.ts'
@@ -152,7 +152,12 @@ function Frame({ session }: { readonly session: Session }) {
 /** What the address asks for; of a sealed site, how to open it. */
 function Screen(about: { readonly isSealed: boolean; readonly hasRoles: boolean }) {
   const { isSealed, hasRoles } = about
-  if (!isSealed && !hasRoles) return <Empty text={texts.noRole} how={texts.noRoleHow} />
+  if (!isSealed && !hasRoles)
+    return (
+      <Page title={texts.noRole} below={texts.noRoleHow}>
+        {null}
+      </Page>
+    )
   if (!isSealed) return <Outlet />
   return (
     <Suspense>
