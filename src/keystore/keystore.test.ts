@@ -105,6 +105,21 @@ test('a voided block does not come back, and neither does one that was used up',
   await assert.rejects(a.keys.ingest({ ...block, sequence: 2 }), code('KEYSTORE_BLOCK_SPENT'))
 })
 
+test('blocks that two give up at the same moment are given up once, and all of them', async () => {
+  const ends = await twoEnds()
+  for (const sequence of [1, 2, 3]) await grow(ends, sequence)
+  const { keys } = ends.a
+  const voiding = (sequence: number) =>
+    keys.voidBlock({ link, position: { epoch: 1, sequence }, cause: 'discarded' })
+  const whole = keys.discard({ link, cause: 'discarded' })
+  await Promise.all([voiding(2), whole, voiding(2), voiding(3)])
+  assert.deepEqual(
+    keys.survey().map(({ state }) => state),
+    ['voided', 'voided', 'voided'],
+  )
+  assert.equal((await ends.a.events('key.block-voided')).length, 3)
+})
+
 test('keys reach over the end of a block, so that no bit is left over', async () => {
   const ends = await twoEnds()
   await grow(ends, 1)

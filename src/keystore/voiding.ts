@@ -4,21 +4,39 @@
  * @module
  */
 
-import type { Statement } from '#base'
+import { refusedWith, type Statement } from '#base'
 import { doomAll } from './destruction.ts'
 import { revokeLotsOf } from './lot-rows.ts'
 import { leaf, nowOf, type Room } from './room.ts'
 import { dequeue, placeOf, recount, type Block } from './state.ts'
 import { setBlockState } from './tables.ts'
 
-/** Voids blocks, whatever is left of them, in one commit. Those that are over stay as they are. */
+/**
+ * Voids blocks, whatever is left of them, in one commit. Those that are over stay as they are.
+ *
+ * Where somebody else settles one of them at the same moment (both ends give up the same blocks, and
+ * tell each other), what is left is voided then.
+ */
 export async function voidBlocks(
   room: Room,
   blocks: readonly Block[],
   cause: string,
 ): Promise<void> {
-  const live = blocks.filter(({ state }) => state === 'held' || state === 'available')
-  if (live.length === 0) return
+  for (;;) {
+    const live = blocks.filter(isLive)
+    if (live.length === 0) return
+    const states = live.map(({ state }) => state)
+    try {
+      await voidLive(room, live, cause)
+      return
+    } catch (error) {
+      const isOvertaken = live.some(({ state }, at) => state !== states[at])
+      if (!isOvertaken || !refusedWith(error, 'STORE_CONFLICT')) throw error
+    }
+  }
+}
+
+async function voidLive(room: Room, live: readonly Block[], cause: string): Promise<void> {
   const at = nowOf(room)
   const links = new Set(live.map((block) => block.link))
   await room.store.commit([
@@ -43,3 +61,5 @@ export async function voidBlocks(
     room.onChange(link.peer)
   }
 }
+
+const isLive = ({ state }: Block): boolean => state === 'held' || state === 'available'
