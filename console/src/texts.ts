@@ -135,7 +135,7 @@ export const texts = {
     authentication: 'Authenticated by',
     pads: 'Pads left',
     since: 'since',
-    distilled: 'distilled',
+    distilled: 'Blocks distilled',
     discarded: 'discarded',
     why: 'Why blocks were discarded',
     chsh: 'CHSH value S',

@@ -61,7 +61,7 @@ const ACTING: readonly string[] = [
   ...['app add', 'app launch', 'app remove'],
   // These need broken glass: src/site/glass-admin.test.ts.
   ...['break-glass show', 'break-glass close', 'break-glass review'],
-  // These need a site that decides: test/process/fhir-access.test.ts.
+  // These need a site that decides: test/process/access.test.ts.
   ...['access explain', 'access grid'],
   ...['patient hold', 'patient release', 'patient erase', 'root-key protect', 'site-key rotate'],
   ...['patient export', 'patient import', 'patient identity'],
