@@ -51,6 +51,11 @@ export type Decision =
 export interface Session {
   /** Whose doing it is, as log and events tell it; its `actor` is no name of a person. */
   readonly account: Account
+  /**
+   * When whoever asks has to show again who they are: work that outlasts its request stops there, and
+   * goes on for a later session of theirs. Left out, never.
+   */
+  readonly until?: EpochMs
   decide(facts: DecisionFacts): Decision | Promise<Decision>
   /** Breaks the glass over a patient, once `decide` permits it. Left out, nobody can. */
   breakGlass?(

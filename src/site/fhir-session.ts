@@ -25,6 +25,7 @@ export function sessionFor(deciding: Deciding, caller: Caller): Session {
     action === 'break-glass' ? deciding.memory.of(deciding, { ...caller, purpose: 'BTG' }) : asking
   return {
     account: accountFor(caller),
+    until: caller.token.expiresAt,
     decide: async ({ action, type, resource }) =>
       resource === undefined
         ? await askingFor(action).gate(action, type)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HOUR_MS, utf8 } from '#base'
+import { epochMs, HOUR_MS, utf8, type Clock } from '#base'
+import { accountOf } from '#audit'
 import { createFhir } from '#fhir'
 import { isObject, type JsonObject } from '#health'
+import type { Decision, DecisionFacts } from '../session.ts'
 import {
   clientOf,
   issuesIn,
@@ -205,6 +207,30 @@ test('an export that a full disk or the end of a daemon stopped goes on when it 
   const again = clientOf(createFhir(options))
   assert.equal((await lines(again, await finished(again, status))).size, 7)
   assert.equal((await ask(`GET ${status}`)).status, 200)
+})
+
+test('an export goes no further than its session, and on with the next, without a gap', async () => {
+  const { options } = await filled()
+  let passed = 0
+  const clock = Object.create(options.clock, {
+    now: { value: () => epochMs(options.clock.now() + passed) },
+  }) as Clock
+  let sessions = 0
+  const fhir = createFhir({
+    ...{ ...options, clock },
+    authenticate: () => {
+      sessions++
+      const until = epochMs(clock.now() + 2000)
+      const decide = ({ resource }: DecisionFacts): Decision => {
+        if (resource !== undefined) passed += 600
+        return clock.now() < until ? { permit: true } : { permit: false, reason: 'over' }
+      }
+      return { account: accountOf('pacs'), until, decide }
+    },
+  })
+  const ask = clientOf(fhir)
+  assert.equal((await lines(ask, await finished(ask, await begun(ask)))).size, 7)
+  assert(sessions > 4, 'no session lasts for the whole of it')
 })
 
 test('what is ended or over is gone with its files', async () => {

@@ -132,14 +132,24 @@ export class BulkJobs implements Disposable {
     }
   }
 
-  /** The export after each time that files were written. */
+  /**
+   * The export after each time that files were written.
+   *
+   * It ends early once nobody asks about it, and where the session does: what was looked at last may
+   * have been refused for that alone, so it is looked at again for the next session.
+   */
   async *#steps(job: BulkJob, session: Session, stop: AbortSignal): AsyncGenerator<BulkJob> {
-    const { vault, exportFileOctets = FILE_OCTETS } = this.#options
+    const { vault, clock, exportFileOctets = FILE_OCTETS } = this.#options
+    const { until } = session
     let now = job
     let [{ place, charts }, lines, octets] = [job.state, new Lines(), 0]
     const query = { ...job.state, filters: filtersOf(job.state), after: place }
     for await (const step of vault.walk(query, askedOf(session))) {
       if (stop.aborted || !this.#isAskedAbout(job.ticket)) return
+      if (until !== undefined && clock.now() >= until) {
+        if (octets > 0) yield await this.#written(now, lines, { place, charts })
+        return
+      }
       for (const opened of step.opened) {
         octets += lines.add(opened.type, canonicalText(servedResource(opened)))
       }
