@@ -95,7 +95,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   },
   gateway: {
     opens: ['base', 'crypto', 'contract', 'optics', 'site', 'kme/client'],
-    packages: ['fastify', 'oidc-provider', 'pg'],
+    packages: ['aws4fetch', 'fastify', 'oidc-provider', 'pg'],
     outside: true,
   },
   world: {

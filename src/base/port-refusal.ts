@@ -16,6 +16,8 @@ export type PortRefusalCode =
   | 'STORE_FAILED'
   | 'DISK_FULL'
   | 'DISK_FAILED'
+  /** The object storage that holds large containers does not answer, or refuses. */
+  | 'BLOBS_UNREACHED'
 
 /** A port could not do what was asked; nothing was half done. */
 export class PortRefusal extends Refusal<PortRefusalCode> {

@@ -69,6 +69,8 @@ export interface Disk {
   remove(path: string): Promise<void>
   /** Paths of the files directly in a folder; empty if there is no such folder. */
   list(folder: string): Promise<readonly string[]>
+  /** Paths of all files below a folder, a page at a time, while files may come and go. */
+  pages(folder: string): AsyncIterable<readonly string[]>
 }
 
 export type SqlValue = string | number | bigint | Uint8Array | null

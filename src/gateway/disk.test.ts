@@ -30,6 +30,9 @@ test('a file that was written is read back, replaced whole, and private', async 
   assert.equal(statSync(join(folder, 'blobs/ab/cdef')).mode & 0o777, 0o600)
   assert.equal(statSync(join(folder, 'blobs/ab')).mode & 0o777, 0o700)
   assert.equal(await disk.read('blobs/ab/none'), undefined)
+  await disk.write('blobs/b', Uint8Array.of(7))
+  assert.deepEqual(await Array.fromAsync(disk.pages('blobs')), [['blobs/b'], ['blobs/ab/cdef']])
+  assert.deepEqual(await Array.fromAsync(disk.pages('nothing')), [])
   assert.equal(await disk.read('none/at/all'), undefined)
 })
 

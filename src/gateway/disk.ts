@@ -109,6 +109,26 @@ export class FolderDisk implements Disk {
     })
   }
 
+  async *pages(folder: string): AsyncGenerator<readonly string[]> {
+    const page = await this.list(folder)
+    if (page.length > 0) yield page
+    for (const inner of await this.#foldersIn(folder)) yield* this.pages(`${folder}/${inner}`)
+  }
+
+  #foldersIn(folder: string): Promise<readonly string[]> {
+    return refusing(async () => {
+      try {
+        const entries = await readdir(join(this.#root, checkedPath(folder)), {
+          withFileTypes: true,
+        })
+        return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+      } catch (error) {
+        if (isAbsent(error)) return []
+        throw error
+      }
+    })
+  }
+
   /** A present file and its size, never through a link; undefined if there is none. */
   async #open(
     path: string,

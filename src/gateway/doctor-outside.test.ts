@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { CheckView } from '#contract'
 import { SiteConfigurationShape } from '#site'
+import { newBucket, writeAccessKey } from './bucket.test.ts'
 import { northAuthority } from './certificates.test.ts'
 import { readConfiguration } from './config.ts'
 import { outsideChecks } from './doctor-outside.ts'
@@ -112,4 +113,26 @@ test('a database that nobody serves fails', async (t) => {
   const [away] = await looked(t, at({ host: '/nonexistent', port: 5432 }))
   assert.deepEqual([away.check, away.state], ['database', 'fail'])
   assert.match(away.says, /\/nonexistent\/\.s\.PGSQL\.5432/)
+})
+
+test('an object storage is listed, and one that keeps what is removed is warned of', async (t) => {
+  const bucket = await newBucket(t)
+  const folder = scratch(t)
+  const credentialsFile = writeAccessKey(folder, bucket)
+  const at = (more: object = {}): object => ({
+    blobs: { s3: { endpoint: bucket.endpoint, bucket: 'records', credentialsFile, ...more } },
+  })
+  const [reached] = await looked(t, at())
+  assert.deepEqual([reached.check, reached.state], ['object storage', 'ok'])
+  const enabled = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>'
+  const list = '<ListBucketResult></ListBucketResult>'
+  for (const text of [list, enabled]) bucket.faults.push((response) => response.end(text))
+  const [keeping] = await looked(t, at())
+  assert.deepEqual([keeping.state, keeping.next], ['warn', 'suspend versioning of the bucket'])
+  const [absent] = await looked(t, at({ bucket: 'another' }))
+  assert.equal(absent.state, 'fail')
+  assert.match(absent.says, /NoSuchBucket/)
+  const [unread] = await looked(t, at({ credentialsFile: 'none.json' }))
+  assert.equal(unread.state, 'fail')
+  assert.match(unread.says, /none\.json.*ENOENT/)
 })

@@ -1,5 +1,6 @@
 /**
- * Looks at whom a site needs besides its peers and devices: vendors' KMEs, partners' KMEs, its database.
+ * Looks at whom a site needs besides its peers and devices: vendors' KMEs, partners' KMEs, its database,
+ * its object storage.
  *
  * Asks a vendor's KME for its status, which takes no key; partners and databases are only knocked at.
  *
@@ -10,7 +11,10 @@ import { Refusal } from '#base'
 import type { CheckView } from '#contract'
 import { KmeClient, type ForeignStatus } from '#kme/client'
 import { answers, line, type ExaminedSite } from './check.ts'
+import { SystemClock } from './clock.ts'
+import { JsonLog } from './log.ts'
 import { openPartners } from './partners.ts'
+import { storageOf } from './site-disk.ts'
 import { SyslogWay } from './syslog.ts'
 import { postgresOf } from './store-open.ts'
 import { vendorKmesAt } from './vendor-kme.ts'
@@ -19,6 +23,7 @@ export async function* outsideChecks(site: ExaminedSite): AsyncGenerator<CheckVi
   yield* vendorChecks(site)
   yield* partnerChecks(site)
   yield* databaseChecks(site)
+  yield* storageChecks(site)
   yield* siemChecks(site)
 }
 
@@ -93,6 +98,32 @@ async function* databaseChecks({ folder, configuration }: ExaminedSite): AsyncGe
   yield (await answers(at))
     ? line('database', 'ok', `PostgreSQL can be reached at ${place}`)
     : line('database', 'fail', `nobody answers at ${place}`, 'start PostgreSQL, or correct "store"')
+}
+
+/** Lists, as the daemon would, and writes nothing. */
+async function* storageChecks({ folder, configuration }: ExaminedSite): AsyncGenerator<CheckView> {
+  const { blobs } = configuration
+  if (blobs === undefined) return
+  const { endpoint, bucket } = blobs.s3
+  using clock = new SystemClock()
+  try {
+    const log = new JsonLog({ clock, sinks: [] })
+    const storage = storageOf(folder, configuration, { clock, log })
+    await storage?.reach()
+    if ((await storage?.keepsFormer()) === true) {
+      const says = `the bucket ${bucket} keeps what is removed from it`
+      yield line('object storage', 'warn', says, 'suspend versioning of the bucket')
+    } else {
+      yield line('object storage', 'ok', `the bucket ${bucket} can be listed at ${endpoint}`)
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const { message, facts } = error as Refusal
+    const told = ['reason', 'system', 'status'].find((name) => name in facts)
+    const why = told === undefined ? '' : ` (${String(facts[told])})`
+    const next = 'look at "blobs": endpoint, bucket, access key, authority'
+    yield line('object storage', 'fail', `${message}${why}: ${bucket} at ${endpoint}`, next)
+  }
 }
 
 /** What to do about a KME that does not answer as it should. */

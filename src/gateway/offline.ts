@@ -12,11 +12,12 @@ import type { FindingView } from '#contract'
 import { openSite, readMaterial, readRootKey, SiteConfigurationShape, verifyLogOf } from '#site'
 import { SystemClock } from './clock.ts'
 import { readConfigurationFile } from './config.ts'
-import { openDisk, sweepPending } from './disk.ts'
+import { sweepPending } from './disk.ts'
 import { openFolder } from './folder.ts'
 import { JsonLog } from './log.ts'
 import { testedRandom } from './random.ts'
 import { CONFIG_FILE } from './site-daemon.ts'
+import { openSiteDisk } from './site-disk.ts'
 import { openSiteStore } from './store-open.ts'
 
 /**
@@ -33,8 +34,8 @@ export async function* verifyStopped(
   using clock = new SystemClock()
   await using store = await openSiteStore(folder, configuration, clock)
   sweepPending(folder)
-  const disk = openDisk(folder)
   const log = new JsonLog({ clock, sinks: [] })
+  const disk = openSiteDisk(folder, configuration, { clock, log })
   using root = await readRootKey(disk, passphrase)
   const about = { site: configuration.site, kme: configuration.kme, root }
   const statements: FindingView[] = []

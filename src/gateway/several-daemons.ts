@@ -29,6 +29,7 @@ import {
   type Assembly,
   type Daemon,
 } from './site-daemon.ts'
+import { openSiteDisk } from './site-disk.ts'
 import { openSharedStore, type OpenStore } from './store-open.ts'
 import { watchTrust } from './trust.ts'
 
@@ -112,7 +113,8 @@ function leadWith(assembly: Assembly, seat: Seat, lead: Lead): Promise<Daemon> {
     closed: Promise.race<PortRefusal | undefined>([seat.store.closed, lead.lost]),
     [Symbol.asyncDispose]: () => seat.leave(),
   }
-  return assemble(assembly, { store, disk: lead.disk(openDisk(assembly.folder)) })
+  const { folder, configuration, ports } = assembly
+  return assemble(assembly, { store, disk: lead.disk(openSiteDisk(folder, configuration, ports)) })
 }
 
 async function follow(assembly: Assembly, seat: Seat): Promise<Daemon> {

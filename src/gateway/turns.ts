@@ -39,6 +39,7 @@ import {
   type Assembly,
   type Daemon,
 } from './site-daemon.ts'
+import { openSiteDisk } from './site-disk.ts'
 import { openSiteStore } from './store-open.ts'
 import type { Credentials } from './tls.ts'
 
@@ -96,7 +97,7 @@ class Turns {
         options.as === undefined
           ? await assemble(assembly, {
               store: await openSiteStore(folder, configuration, ports.clock),
-              disk: openDisk(folder),
+              disk: openSiteDisk(folder, configuration, ports),
             })
           : await startAmongSeveral(assembly, options.as)
       void daemon.ended.then(() => this.#over(turn))

@@ -204,6 +204,10 @@ export class End {
         fuse.check()
         return disk.list(folder)
       },
+      pages: (folder) => {
+        fuse.check()
+        return disk.pages(folder)
+      },
       write: (path, octets) => effect(() => disk.write(path, octets)),
       overwrite: (path, at, octets) => effect(() => disk.overwrite(path, at, octets)),
       remove: (path) => effect(() => disk.remove(path)),

@@ -231,6 +231,24 @@ const StoreShape = Type.Object(
   { additionalProperties: false },
 )
 
+/** An object storage that speaks S3, in place of the folder `blobs`. */
+const S3Shape = Exactly({
+  /** `https://`, host and port; `http://` to this machine itself alone. */
+  endpoint: Type.String({
+    pattern:
+      '^(?:https://[A-Za-z0-9.:\\[\\]-]{1,255}|http://(?:localhost|127\\.0\\.0\\.1|\\[::1\\])(?::[0-9]{1,5})?)$',
+  }),
+  /** It must exist. Versioning should be off, for what is removed would stay. */
+  bucket: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$' }),
+  /** Before all names, with a slash at its end. The site's own name always follows. */
+  prefix: Type.String({ pattern: '^(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}/){0,4}$', default: '' }),
+  region: Type.String({ pattern: '^[a-z0-9-]{1,63}$', default: 'us-east-1' }),
+  /** File with the access key, as JSON: `accessKeyId`, `secretAccessKey`, perhaps `sessionToken`. */
+  credentialsFile: Text(1024, 1),
+  /** File with the authority of the server's certificate; left out, those that Node brings. */
+  caFile: Type.Optional(Text(1024, 1)),
+})
+
 export const SiteConfigurationShape = Exactly({
   site: Name,
   /** Name of the federation whose authority certifies this site. */
@@ -387,6 +405,8 @@ export const SiteConfigurationShape = Exactly({
   checkpointMs: WholeOr(1000, 100, 3_600_000),
   /** Left out: `sqlite`. */
   store: Type.Optional(StoreShape),
+  /** Where containers above 64 KiB lie; left out, in the folder. */
+  blobs: Type.Optional(Exactly({ s3: S3Shape })),
   /**
    * Daemons that serve the site together over one database of PostgreSQL, each started under its name
    * (`photonward serve --as b`); left out, there is one, without a name. One of them leads.

@@ -64,6 +64,7 @@ class Place {
     const disk: Disk = {
       read: (path) => files.read(path),
       list: (folder) => files.list(folder),
+      pages: (folder) => files.pages(folder),
       write: (path, octets) => writing(() => files.write(path, octets)),
       overwrite: (path, from, octets) => writing(() => files.overwrite(path, from, octets)),
       remove: (path) => writing(() => files.remove(path)),

@@ -97,6 +97,7 @@ export class Lead {
     return {
       read: (path) => disk.read(path),
       list: (folder) => disk.list(folder),
+      pages: (folder) => disk.pages(folder),
       write: (path, octets) => standing(() => disk.write(path, octets)),
       overwrite: (path, offset, octets) => standing(() => disk.overwrite(path, offset, octets)),
       remove: (path) => standing(() => disk.remove(path)),

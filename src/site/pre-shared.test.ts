@@ -134,6 +134,7 @@ function dying(end: End, at: number, after: boolean): { disk: Disk; store: Store
     disk: {
       read: (path) => disk.read(path),
       list: (folder) => disk.list(folder),
+      pages: (folder) => disk.pages(folder),
       write: (path, octets) => effect(() => disk.write(path, octets)),
       overwrite: (path, offset, octets) => effect(() => disk.overwrite(path, offset, octets)),
       remove: (path) => effect(() => disk.remove(path)),

@@ -143,6 +143,7 @@ function newScrub(
   const { clock, log } = ports
   return new ScrubKeeper({
     ...{ clock, log, alarms, scrub: () => vault.scrub() },
+    sweep: (stop) => vault.sweep(stop),
     besides: async () => {
       await vault.forgetEvents(epochMs(clock.now() - configuration.eventYears * YEAR_MS))
     },

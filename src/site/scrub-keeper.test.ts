@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HOUR_MS } from '#base'
+import { HOUR_MS, PortRefusal } from '#base'
 import type { ScrubFinding } from '#vault'
 import { MemoryLog, SimulatedTime } from '#world/ports'
 import { ScrubKeeper } from './scrub-keeper.ts'
@@ -20,6 +20,7 @@ function kept(looks: readonly (readonly ScrubFinding[] | Error)[]) {
   const told: string[] = []
   let look = 0
   let besides = 0
+  let sweeps = 0
   const log = new MemoryLog()
   const keeper = new ScrubKeeper({
     ...{ clock: time.view(), log },
@@ -33,12 +34,27 @@ function kept(looks: readonly (readonly ScrubFinding[] | Error)[]) {
       if (found instanceof Error) throw found
       yield* found
     },
+    sweep: ({ aborted }) => {
+      assert(!aborted)
+      sweeps++
+      return sweeps === 1
+        ? Promise.reject(new PortRefusal('BLOBS_UNREACHED', 'away'))
+        : Promise.resolve(2)
+    },
     besides: () => {
       besides++
       return besides === 2 ? Promise.reject(new Error('full')) : Promise.resolve()
     },
   })
-  return { time, told, keeper, log, looks: () => look, besides: () => besides }
+  return {
+    time,
+    told,
+    keeper,
+    log,
+    looks: () => look,
+    besides: () => besides,
+    sweeps: () => sweeps,
+  }
 }
 
 const done = (faults: number): ScrubFinding => ({
@@ -84,6 +100,24 @@ test('a look that cannot be ended says so, and the next is made all the same', a
   await time.advance(24 * HOUR_MS)
   assert.equal(looks(), 2)
   await keeper.stop()
+})
+
+test('files that belong to nothing are looked for at the start and after each look, for all failures', async () => {
+  const { time, keeper, log, sweeps } = kept([[done(0)]])
+  keeper.start()
+  await time.advance(1)
+  assert.equal(sweeps(), 1)
+  assert.deepEqual(log.lines.at(-1)?.event, 'blobs.not-swept')
+  assert.equal(log.lines.at(-1)?.facts['code'], 'BLOBS_UNREACHED')
+  await time.advance(7 * HOUR_MS)
+  assert.equal(sweeps(), 2)
+  assert.deepEqual(
+    log.lines.filter(({ event }) => event === 'blobs.swept').map(({ facts }) => facts),
+    [{ files: 2 }],
+  )
+  await keeper.stop()
+  await time.advance(72 * HOUR_MS)
+  assert.equal(sweeps(), 2)
 })
 
 test('what is done besides follows each look, even one that failed, and its failure ends nothing', async () => {

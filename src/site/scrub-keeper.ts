@@ -3,7 +3,8 @@
  * once a day. What it finds wrong is an alarm that stands until a later look finds nothing.
  *
  * One look goes on beside all other work and ends early when the site does. It sees what
- * `Vault.scrub` sees; the log itself and stored keys are verified by `audit verify`.
+ * `Vault.scrub` sees; the log itself and stored keys are verified by `audit verify`. At the start and
+ * after each look, files that belong to nothing are removed.
  *
  * @module
  */
@@ -18,6 +19,8 @@ export interface ScrubKeeperInput {
   readonly alarms: Pick<Alarms, 'raise' | 'clear'>
   /** One look at everything; the last finding is `done`. */
   readonly scrub: () => AsyncIterable<ScrubFinding>
+  /** Removes files that belong to nothing: at the start, and after each look. */
+  readonly sweep: (stop: AbortSignal) => Promise<number>
   /** What is done once a day besides: forgetting what has had its time. */
   readonly besides?: () => Promise<void>
 }
@@ -34,7 +37,7 @@ export class ScrubKeeper {
   #last: ScrubbedView | undefined
   #timer: Cancel | undefined
   #running: Promise<void> | undefined
-  #stopped = false
+  readonly #ending = new AbortController()
 
   constructor(input: ScrubKeeperInput) {
     this.#input = input
@@ -46,18 +49,19 @@ export class ScrubKeeper {
   }
 
   start(): void {
+    this.#running = this.#sweep()
     this.#sleep(FIRST_MS)
   }
 
   /** Resolves once a look that is under way has ended. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#ending.abort()
     this.#timer?.()
     await this.#running
   }
 
   #sleep(ms: number): void {
-    if (this.#stopped) return
+    if (this.#ending.signal.aborted) return
     this.#timer = this.#input.clock.after(ms, () => {
       this.#running = this.#look().finally(() => {
         this.#running = undefined
@@ -71,7 +75,7 @@ export class ScrubKeeper {
     const places: string[] = []
     try {
       for await (const finding of scrub()) {
-        if (this.#stopped) return
+        if (this.#ending.signal.aborted) return
         if (finding.kind === 'fault') places.push(`${finding.place}: ${finding.problem}`)
         if (finding.kind !== 'done') continue
         const { faults, checked } = finding
@@ -81,10 +85,23 @@ export class ScrubKeeper {
     } catch (error) {
       log.write('error', 'scrub.not-ended', logFacts(error))
     }
+    await this.#sweep()
     try {
-      if (!this.#stopped) await this.#input.besides?.()
+      if (!this.#ending.signal.aborted) await this.#input.besides?.()
     } catch (error) {
       log.write('error', 'scrub.besides-failed', logFacts(error))
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { log, sweep } = this.#input
+    const { signal } = this.#ending
+    if (signal.aborted) return
+    try {
+      const files = await sweep(signal)
+      if (files > 0) log.write('info', 'blobs.swept', { files })
+    } catch (error) {
+      log.write('warning', 'blobs.not-swept', logFacts(error))
     }
   }
 

@@ -2,12 +2,13 @@
  * Where containers lie: small ones in their row, large ones in files named by their hash.
  *
  * A file is durable before its row is committed, so a crash leaves at worst a file without a row;
- * `sweepBlobs` removes those when the vault opens.
+ * `sweepBlobs` removes those. Where the files lie, in the folder or in an object storage, is known to
+ * the disk alone; what is read is held against its hash by whoever verifies the version.
  *
  * @module
  */
 
-import { bind, hex, statement, type Disk, type SiteId, type Store } from '#base'
+import { bind, hex, PortRefusal, statement, type Disk, type SiteId, type Store } from '#base'
 import { listedIn } from './group.ts'
 import { erasedObjects } from './objects.ts'
 import { octetsOf } from './rows.ts'
@@ -28,14 +29,16 @@ export interface Unplaced {
 /**
  * Puts containers where they belong; files are durable when this resolves.
  *
- * If the disk refuses, what was written is removed again. If the commit that follows fails, the
- * files stay until the vault opens next: only then is it certain that no row names them.
+ * If the disk refuses, what was written is removed again, unless it stands for what has a row. If
+ * the commit that follows fails, the files stay until they are swept.
  *
+ * @param about.isStored   the items have rows already: their files must not go
  * @returns the items, each with the column of its row: null where the container is a file
  */
 export async function placeContainers<T extends Unplaced>(
   disk: Disk,
   items: readonly T[],
+  { isStored = false }: { readonly isStored?: boolean } = {},
 ): Promise<readonly (T & { readonly column: Uint8Array | null })[]> {
   const written: string[] = []
   try {
@@ -45,7 +48,7 @@ export async function placeContainers<T extends Unplaced>(
       await disk.write(blobPath(hash), container)
     }
   } catch (error) {
-    for (const path of written) await disk.remove(path).catch(() => undefined)
+    if (!isStored) await removeBlobs(disk, written)
     throw error
   }
   return items.map((item) => {
@@ -62,37 +65,70 @@ export const fetchContainer = async (
 ): Promise<Uint8Array | undefined> => column ?? (await disk.read(blobPath(hash)))
 
 /**
- * Removes files that were written for a commit which never came. Only while nothing is written.
- *
- * A file stays if a row names it or a group lists its hash: a damaged row must not cost the file.
- *
- * @returns how many were removed
+ * Removes files of which no row speaks any more. What the disk refuses to remove stays until the next
+ * sweep: nothing opens it, for its key is gone, or was never stored.
  */
-export async function sweepBlobs(at: {
+export async function removeBlobs(disk: Disk, paths: Iterable<string>): Promise<void> {
+  for (const path of paths) {
+    await disk.remove(path).catch((error: unknown) => {
+      if (!(error instanceof PortRefusal)) throw error
+    })
+  }
+}
+
+/**
+ * Removes files that were written for a commit which never came, or that an erasure could not remove.
+ *
+ * Looks while others write, and removes while nobody does: what was under way when it looked has
+ * its row by then. A file stays if a row names it or a group lists its hash: a damaged row must not
+ * cost the file.
+ *
+ * @param at.exclusively   runs a task while nothing is written
+ * @param at.stop          ends it early
+ * @returns how many were removed
+ * @throws PortRefusal
+ */
+export async function sweepBlobs(at: Sweeping): Promise<number> {
+  const { disk, exclusively, stop } = at
+  const stray = new Set<string>()
+  for await (const page of disk.pages(FOLDER)) {
+    if (stop.aborted) return 0
+    for (const path of page) stray.add(path)
+  }
+  if (stray.size === 0) return 0
+  await spareStored(at, stray)
+  let removed = 0
+  const paths = [...stray]
+  for (let from = 0; from < paths.length && !stop.aborted; from += FILES_A_TURN) {
+    const some = new Set(paths.slice(from, from + FILES_A_TURN))
+    removed += await exclusively(async () => {
+      await spareStored(at, some)
+      await spareListed(at, some)
+      for (const path of some) await disk.remove(path)
+      return some.size
+    })
+  }
+  return removed
+}
+
+/** What a sweep works with. */
+export interface Sweeping {
   readonly site: SiteId
   readonly store: Store
   readonly disk: Disk
-}): Promise<number> {
-  const { site, store, disk } = at
-  const stray = new Set<string>()
-  for (let part = 0; part < 256; part++) {
-    const folder = `${FOLDER}/${part.toString(16).padStart(2, '0')}`
-    for (const path of await disk.list(folder)) stray.add(path)
-  }
-  if (stray.size === 0) return 0
+  readonly exclusively: (task: () => Promise<number>) => Promise<number>
+  readonly stop: AbortSignal
+}
+
+/** Takes out of `stray` what a row names. */
+async function spareStored({ site, store }: Sweeping, stray: Set<string>): Promise<void> {
   for (const row of await store.read(bind(SELECT_BLOBS, site, ROW_OCTETS_MAX))) {
     stray.delete(blobPath(octetsOf(row, 'hash')))
   }
-  if (stray.size > 0) await spareListed(at, stray)
-  for (const path of stray) await disk.remove(path)
-  return stray.size
 }
 
 /** Takes out of `stray` what the manifest of any group lists, unless it was erased. */
-async function spareListed(
-  at: { readonly site: SiteId; readonly store: Store },
-  stray: Set<string>,
-): Promise<void> {
+async function spareListed(at: Sweeping, stray: Set<string>): Promise<void> {
   const { site, store } = at
   const erased = await erasedObjects(at)
   let after: Uint8Array = new Uint8Array(0)
@@ -113,6 +149,8 @@ export const ROW_OCTETS_MAX = 64 * 1024
 const FOLDER = 'blobs'
 
 const GROUPS_A_PAGE = 100
+/** Files that are removed before others may write again. */
+const FILES_A_TURN = 64
 const SELECT_BLOBS = statement(
   db
     .selectFrom('vault_edition')

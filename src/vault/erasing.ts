@@ -24,7 +24,7 @@ import {
   type Statement,
   type Uuid,
 } from '#base'
-import { blobPath } from './blobs.ts'
+import { blobPath, removeBlobs } from './blobs.ts'
 import { storedVerifiersOf, type VaultContext } from './context.ts'
 import { requireUnheldBy } from './holds.ts'
 import type { HolderKey } from './holder-key.ts'
@@ -236,7 +236,7 @@ async function bury(
   versions.forget(id)
   surveys.forget(id)
   keyring.forget(id)
-  for (const path of files) await disk.remove(path)
+  await removeBlobs(disk, files)
 }
 
 /** Objects that nobody but the patient holds. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { refusedWith } from '#base'
 import { VaultRefusal } from './refusal.ts'
 
 /** What is being checked. */
@@ -37,8 +38,14 @@ export interface Fault {
   readonly problem: string
 }
 
-/** The fault that an error means; what is no refusal of ours is a row that cannot be read. */
+/**
+ * The fault that an error means; what is no refusal of ours is a row that cannot be read. While the
+ * object storage is away nothing is known of what lies there: the scrub ends.
+ *
+ * @throws PortRefusal `BLOBS_UNREACHED`
+ */
 export function faultOf(error: unknown, place: string): Fault {
+  if (refusedWith(error, 'BLOBS_UNREACHED')) throw error
   if (error instanceof VaultRefusal && typeof error.facts['place'] === 'string') {
     const found = error.facts['place']
     return { place: found, problem: error.message.slice(found.length + 2) }

@@ -62,7 +62,7 @@ export async function part(
       versions.push(await rewrapped(context, verified, { key, heir }))
     }
   }
-  const placed = await placeContainers(disk, versions)
+  const placed = await placeContainers(disk, versions, { isStored: true })
   const chart = await charts.of(old)
   const entries = [...chart.entries.values()].filter(({ object }) => staying.has(object))
   await store.commit([

@@ -205,7 +205,9 @@ test('an import that cannot be committed leaves nothing, and its files are swept
   assert.deepEqual(await dump(store), before)
   assert.equal(blobsOf(disk).length, 1)
   disk.octetsMax = 10
-  await reopen()
+  const again = await reopen()
+  assert.equal(blobsOf(disk).length, 1)
+  assert.equal(await again.sweep(new AbortController().signal), 1)
   assert.equal(blobsOf(disk).length, 0)
   await assert.rejects(vault.importRecords(resource(large), by), { code: 'DISK_FULL' })
   assert.deepEqual(await dump(store), before)

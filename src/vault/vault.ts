@@ -84,7 +84,7 @@ export interface VaultOptions extends VaultPorts {
 }
 
 /**
- * Opens the vault of a site, and removes files that a crash left without a row.
+ * Opens the vault of a site.
  *
  * @throws VaultRefusal `VAULT_ROOT_WRONG`, `VAULT_DAMAGED`, `VAULT_NOT_SYNTHETIC`
  */
@@ -95,7 +95,6 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const keyring = await openKeyring({ ...ports, files: siteKeyFiles }, rootKey)
   try {
     const index = await keyring.index()
-    await sweepBlobs(ports)
     const groups = new Groups(site, store, storedVerifiersOf(ports))
     const charts = new Charts(ports, keyring)
     const own = await siteHolders(ports)
@@ -401,6 +400,17 @@ export class Vault implements Disposable {
   /** Changes the site key: holder keys are wrapped again, records stay as they are. */
   rotate(by: { readonly actor: string }): Promise<Rotated> {
     return this.exclusively(() => rotate(this.#context, by.actor))
+  }
+
+  /**
+   * Removes files of containers that belong to nothing: see `sweepBlobs`.
+   *
+   * @returns how many
+   * @throws PortRefusal
+   */
+  sweep(stop: AbortSignal): Promise<number> {
+    const exclusively = (task: () => Promise<number>): Promise<number> => this.exclusively(task)
+    return sweepBlobs({ ...this.#context, exclusively, stop })
   }
 
   /** Verifies everything that is stored; the last finding is `done`. */

@@ -267,6 +267,7 @@ export class Incarnation {
     return {
       read: (path) => this.#whileAlive(disk.read(path)),
       list: (folder) => this.#whileAlive(disk.list(folder)),
+      pages: (folder) => this.#pages(folder),
       write: (path, octets) =>
         this.#effectIn(delayMs(), `write ${folderOf(path)} ${octets.length}`, () =>
           writeFate('disk') === 'done' ? disk.write(path, octets) : full(),
@@ -284,6 +285,13 @@ export class Incarnation {
       },
       remove: (path) =>
         this.#effectIn(delayMs(), `remove ${folderOf(path)}`, () => disk.remove(path)),
+    }
+  }
+
+  /** A dead run sees no further page. */
+  async *#pages(folder: string): AsyncGenerator<readonly string[]> {
+    for await (const page of this.#machine.disk.pages(folder)) {
+      yield await this.#whileAlive(Promise.resolve(page))
     }
   }
 

@@ -268,6 +268,7 @@ function dyingDisk(disk: Disk, isAlive: () => boolean): Disk {
   return {
     read: (path) => disk.read(path),
     list: (folder) => disk.list(folder),
+    pages: (folder) => disk.pages(folder),
     write: (path, octets) => alive(() => disk.write(path, octets)),
     overwrite: (path, at, octets) => alive(() => disk.overwrite(path, at, octets)),
     remove: (path) => alive(() => disk.remove(path)),

@@ -51,4 +51,9 @@ export class MemoryDisk implements Disk {
     )
     return Promise.resolve(inside.toSorted())
   }
+
+  async *pages(folder: string): AsyncGenerator<readonly string[]> {
+    const below = [...this.files.keys()].filter((path) => path.startsWith(`${folder}/`))
+    yield await Promise.resolve(below.toSorted())
+  }
 }
