@@ -93,7 +93,7 @@ export async function sweepBlobs(at: Sweeping): Promise<number> {
   const stray = new Set<string>()
   for await (const page of disk.pages(FOLDER)) {
     if (stop.aborted) return 0
-    for (const path of page) stray.add(path)
+    for (const path of page) if (CONTAINER.test(path)) stray.add(path)
   }
   if (stray.size === 0) return 0
   await spareStored(at, stray)
@@ -147,6 +147,8 @@ async function spareListed(at: Sweeping, stray: Set<string>): Promise<void> {
 /** Octets of a container that still lies in its row. */
 export const ROW_OCTETS_MAX = 64 * 1024
 const FOLDER = 'blobs'
+/** As `blobPath` makes them: whatever else lies there is not ours to remove. */
+const CONTAINER = /^blobs\/[0-9a-f]{2}\/[0-9a-f]{64}$/
 
 const GROUPS_A_PAGE = 100
 /** Files that are removed before others may write again. */

@@ -76,6 +76,8 @@ test('two sites in one bucket do not see each other, nor what else lies there', 
   const [bristol, cambridge, apart] = [at('bristol'), at('cambridge'), at('bristol', 'trust/a/')]
   await bristol.write(name(1), Uint8Array.of(1))
   await cambridge.write(name(1), Uint8Array.of(2))
+  // As somebody else would put it there: no path of a disk is called so.
+  await bristol.write('blobs/.of-another', Uint8Array.of(0))
   await apart.write(name(2), Uint8Array.of(3))
   assert.deepEqual(await pagesOf(bristol), [name(1)])
   assert.deepEqual(await pagesOf(apart), [name(2)])
