@@ -90,8 +90,29 @@ try {
   await page.setViewportSize({ width: 390, height: 760 })
   await open('/alarms?show=all', 'Alarms')
   await take(page, 'alarms-phone')
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: 1200, height: 940 })
+  await enter(page, 'ada')
+  await page.getByRole('button', { name: 'All I may see' }).click()
+  await page.getByRole('table').getByRole('link').first().click()
+  await page.getByText(/\d+ of \d+ entries/).waitFor()
+  await take(page, 'chart')
+  await page.getByRole('tab', { name: 'Measured' }).click()
+  await page.getByRole('img').first().waitFor()
+  await take(page, 'chart-measured')
+  await enter(page, 'own')
+  await page.getByRole('tab', { name: 'Who looked' }).click()
+  await page.getByRole('row').nth(1).waitFor()
+  await take(page, 'who-looked')
 } finally {
   await browser.close()
+}
+
+/** Enters as a person of the demo. */
+async function enter(page: Page, as: string): Promise<void> {
+  const link = await admin.call('consoleLink', {}, { as })
+  await page.goto(link.url)
+  await page.getByRole('heading', { level: 1 }).waitFor()
 }
 
 async function take(page: Page, name: string): Promise<void> {
