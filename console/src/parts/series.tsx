@@ -90,7 +90,7 @@ function lookOf(about: {
     ],
     axes: [
       { ...axis, space: 90, values: (_plot, splits) => splits.map(clockOf) },
-      { ...axis, size: 82, values: (_plot, splits) => splits.map(format) },
+      { ...axis, size: 98, values: (_plot, splits) => splits.map(format) },
     ],
     scales: { y: { range: isWhole ? around : fromNothing } },
     cursor: { drag: { x: false, y: false } },
