@@ -10,7 +10,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { freePorts } from '#cli'
+import { changeRootKeyForm } from '#gateway'
 import { makeTwoSites, type TestSite } from '../support/two-sites.ts'
+import { until } from '../support/until.ts'
 import {
   expectAccessible,
   hasAnswers,
@@ -165,7 +167,36 @@ test('bad days at the console', { skip: needsChromium }, async (t) => {
     await expectUntouched(page)
   })
 
-  const own = complaints.filter((one) => !/net::ERR_/.test(one))
+  await t.test(
+    'a sealed site says so, counts its shares, and opens with enough of them',
+    async () => {
+      const lines = await cutIntoShares(bristol)
+      await bristol.admin.call('seal', {}, null)
+      // Sessions end with every turn of the daemon.
+      await page.getByText(/The session has ended/).waitFor()
+      await page.goto(await linkFrom(bristol, 'sealed'))
+      await page.getByRole('heading', { name: 'Sealed' }).waitFor()
+      await page.getByText('0 of 2 shares given').waitFor()
+      await expectAccessible(page)
+      await give(
+        page,
+        lines[0].replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')),
+      )
+      await page.getByRole('alert').waitFor()
+      await page.getByText('0 of 2 shares given').waitFor()
+      await give(page, lines[0])
+      await page.getByText('1 of 2 shares given').waitFor()
+      await give(page, lines[2])
+      await page.getByText(/The session has ended/).waitFor()
+      await page.goto(await linkFrom(bristol, 'open'))
+      await page.goto(`${origin}/site`)
+      await page.getByText('● In 3 shares, any 2 of which open it').waitFor()
+      await expectAccessible(page)
+    },
+  )
+
+  // Refusals, of a wrong share and of a sealed site, are told by the browser as well.
+  const own = complaints.filter((one) => !/net::ERR_|status of (400|503)/.test(one))
   assert.deepEqual(own, [])
 })
 
@@ -182,6 +213,34 @@ async function signIn(page: Page, login: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('button', { name: 'Log out' }).waitFor()
   await hasAnswers(page)
+}
+
+/** A root key in three shares, of which two open it. */
+async function cutIntoShares({ folder }: TestSite): Promise<readonly string[]> {
+  const handed: string[] = []
+  const next = {
+    form: 'shares' as const,
+    counts: { shares: 3, threshold: 2 },
+    handOut: ({ lines }: { readonly lines: readonly string[] }) => {
+      handed.push(...lines)
+      return Promise.resolve()
+    },
+  }
+  await changeRootKeyForm(folder, { present: undefined, next })
+  return handed
+}
+
+/** A one-time link, once the daemon has come to its next turn. */
+async function linkFrom({ admin }: TestSite, state: 'sealed' | 'open'): Promise<string> {
+  await until(`the site is ${state}`, async () => {
+    return (await admin.call('sealState', {}, null)).state === state
+  })
+  return (await until('a link', () => admin.call('consoleLink', {}, null))).url
+}
+
+async function give(page: Page, share: string): Promise<void> {
+  await page.getByLabel('One share, as it was handed out').fill(share)
+  await page.getByRole('button', { name: 'Give' }).click()
 }
 
 /** Nothing that was only to be shown has run. */
