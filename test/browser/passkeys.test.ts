@@ -23,6 +23,8 @@ test('a passkey does instead of a code', { skip: noChromium }, async (t) => {
   const context = await newBrowser(t, [
     `--ignore-certificate-errors-spki-list=${await keyHashAt(site.ca, origin)}`,
   ])
+  // The app's own page is nowhere: without an answer its failure would cut off what comes next.
+  await context.route('https://app.example/**', (route) => route.fulfill({ body: 'back' }))
   const page = await context.newPage()
   const complaints = watchPage(page, origin)
   const cdp = await context.newCDPSession(page)
@@ -38,7 +40,9 @@ test('a passkey does instead of a code', { skip: noChromium }, async (t) => {
   const allow = async (app: Awaited<ReturnType<typeof signIn>>) => {
     const back = page.waitForRequest((one) => one.url().startsWith('https://app.example/back'))
     await page.getByRole('button', { name: 'Allow', exact: true }).click()
-    return await app.exchange(new URL((await back).url()))
+    const url = new URL((await back).url())
+    await page.waitForURL(url.href)
+    return await app.exchange(url)
   }
   const withPasskey = () => page.getByRole('button', { name: 'Sign in with a passkey' }).click()
   const refused = async (how: () => Promise<void>) => {
