@@ -32,6 +32,7 @@ import { originDigest, readOrigin } from './provenance.ts'
 import { alarm, leaf, type Room } from './room.ts'
 import {
   enqueue,
+  isLive,
   newBlock,
   peerSide,
   placeKey,
@@ -337,7 +338,7 @@ const entryOfKeys = (
 
 /** Counts what the block's own half has spent, and dooms what is over. */
 function finishBlock(room: Room, block: Block): void {
-  if (block.state === 'held' || block.state === 'available') {
+  if (isLive(block)) {
     if (block.allocated > 0) {
       doom(room, block, spend(block, block.link.side, { from: 0, octets: block.allocated }))
     }

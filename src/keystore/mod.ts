@@ -64,7 +64,7 @@ export {
   type KeyUse,
 } from './room.ts'
 export type { ScrubFinding } from './scrub.ts'
-export type { Position } from './state.ts'
+export { isLive, type Position } from './state.ts'
 export type { SurveyedBlock } from './survey.ts'
 export { keystoreMigrations } from './tables.ts'
 export {

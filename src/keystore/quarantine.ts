@@ -11,7 +11,7 @@
 import type { LinkId } from '#base'
 import { revokeLotsOf } from './lot-rows.ts'
 import { alarm, leaf, linkOf, type Room } from './room.ts'
-import { comparePositions, recount, type Position } from './state.ts'
+import { comparePositions, isLive, recount, type Position } from './state.ts'
 import { updateLink } from './tables.ts'
 import { voidBlocks } from './voiding.ts'
 
@@ -73,9 +73,7 @@ export async function discard(
 ): Promise<number> {
   const { since = { epoch: 0, sequence: 0 }, cause } = input
   const blocks = [...linkOf(room, input.link).blocks.values()].filter(
-    (block) =>
-      comparePositions(block, since) >= 0 &&
-      (block.state === 'held' || block.state === 'available'),
+    (block) => comparePositions(block, since) >= 0 && isLive(block),
   )
   for (let at = 0; at < blocks.length; at += BLOCKS_PER_COMMIT) {
     await voidBlocks(room, blocks.slice(at, at + BLOCKS_PER_COMMIT), cause)

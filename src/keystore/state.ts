@@ -109,6 +109,10 @@ export const isQuarantined = (block: Block): boolean => {
   return quarantine !== undefined && comparePositions(block, quarantine.since) >= 0
 }
 
+/** Whether a block is not over: neither voided nor spent. */
+export const isLive = ({ state }: Pick<Block, 'state'>): boolean =>
+  state === 'held' || state === 'available'
+
 /** Whether bits of the block may be used now. */
 export const isUsable = (block: Block): boolean =>
   block.state === 'available' && !isQuarantined(block)

@@ -87,5 +87,5 @@ function entryOf(room: Room, { link, keyIds, ahead }: PartAhead): readonly State
   return [leaf(room, 'key.issued', link.peer, facts)]
 }
 
-/** What was given out is entered, whatever became of the row. */
-const whetherOrNot = ({ sql, parameters }: Statement): Statement => ({ sql, parameters })
+/** A statement that may find its row otherwise: what is told beside it is entered all the same. */
+export const whetherOrNot = ({ sql, parameters }: Statement): Statement => ({ sql, parameters })

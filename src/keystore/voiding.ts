@@ -8,7 +8,7 @@ import { refusedWith, type Statement } from '#base'
 import { doomAll } from './destruction.ts'
 import { revokeLotsOf } from './lot-rows.ts'
 import { leaf, nowOf, type Room } from './room.ts'
-import { dequeue, placeOf, recount, type Block } from './state.ts'
+import { dequeue, isLive, placeOf, recount, type Block } from './state.ts'
 import { setBlockState } from './tables.ts'
 
 /**
@@ -61,5 +61,3 @@ async function voidLive(room: Room, live: readonly Block[], cause: string): Prom
     room.onChange(link.peer)
   }
 }
-
-const isLive = ({ state }: Block): boolean => state === 'held' || state === 'available'

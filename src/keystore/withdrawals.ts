@@ -13,7 +13,7 @@ import { alarm, leaf, nowOf, type Orphan, type PendingVoid, type Room } from './
 import { placeOf } from './state.ts'
 import { deleteReservation, putVoiding } from './key-rows.ts'
 import { setAllocated } from './tables.ts'
-import { atRest, isAhead, lastTold, tellWith } from './telling.ts'
+import { atRest, isAhead, lastTold, tellWith, whetherOrNot } from './telling.ts'
 
 /** What the peer did with a withdrawal. */
 export type WithdrawalOutcome =
@@ -119,11 +119,10 @@ async function storeSome(
 
 function rowsOf(room: Room, { pending, blocks }: Orphan): readonly Statement[] {
   return [
-    ...blocks.map((block): Statement => {
-      // The store may or may not have it: whichever, it must not stay behind.
-      const { sql, parameters } = setAllocated(room.site, placeOf(block), block.allocated)
-      return { sql, parameters }
-    }),
+    // The store may or may not have it: whichever, it must not stay behind.
+    ...blocks.map((block) =>
+      whetherOrNot(setAllocated(room.site, placeOf(block), block.allocated)),
+    ),
     voidingRow(room, pending),
   ]
 }

@@ -9,7 +9,7 @@
  */
 
 import type { LinkId, SiteId } from '#base'
-import type { SurveyedBlock } from '#keystore'
+import { isLive } from '#keystore'
 import type { Alarms } from './alarms.ts'
 import type { Declarations } from './declarations.ts'
 import { discardBlocks, type DiscardsInput } from './discards.ts'
@@ -67,8 +67,6 @@ function quarantineOf({ keystore }: DeclaredKeysInput, link: LinkId): string | u
   const pools = keystore.peers.flatMap((peer) => keystore.pool(peer).links)
   return pools.find((one) => one.link === link)?.quarantine
 }
-
-const isLive = ({ state }: SurveyedBlock): boolean => state === 'held' || state === 'available'
 
 /** Cause of quarantine and discard; not an alarm of a link, so that sound blocks do not lift it. */
 const CAUSE = 'declared-compromised'
