@@ -17,6 +17,7 @@ import {
   type EpochMs,
   type Migration,
   type SiteId,
+  type Statement,
   type Store,
 } from '#base'
 import { sha256 } from '#crypto'
@@ -49,18 +50,26 @@ export const onceOnlyIn = (options: {
 }): OnceOnly => ({
   async take(identifier, until) {
     const { store, site, now } = options
-    try {
-      await store.commit([
-        bind(FORGET, site, now()),
-        bind(TAKE, site, sha256(utf8(identifier)), until),
-      ])
-      return true
-    } catch (error) {
-      if (refusedWith(error, 'STORE_CONFLICT')) return false
-      throw error
-    }
+    return await committedFirst(store, [
+      bind(FORGET, site, now()),
+      bind(TAKE, site, sha256(utf8(identifier)), until),
+    ])
   },
 })
+
+/** Commits. @returns false, with nothing changed, if somebody was faster */
+export async function committedFirst(
+  store: Store,
+  statements: readonly Statement[],
+): Promise<boolean> {
+  try {
+    await store.commit(statements)
+    return true
+  } catch (error) {
+    if (refusedWith(error, 'STORE_CONFLICT')) return false
+    throw error
+  }
+}
 
 const db = tablesOf<{ access_once: OnceTable }>()
 

@@ -72,13 +72,8 @@ export class Authorizing {
 
   /** Somebody who may come in. */
   async personOf(id: string): Promise<Person | undefined> {
-    try {
-      const person = await this.#desk.people.named(id)
-      return mayEnter(person) ? person : undefined
-    } catch (error) {
-      if (error instanceof AccessRefusal && error.code === 'ACCESS_PERSON_UNKNOWN') return undefined
-      throw error
-    }
+    const person = await this.#desk.people.find(id)
+    return person !== undefined && mayEnter(person) ? person : undefined
   }
 
   /**

@@ -139,12 +139,7 @@ function stateOf(grant: BreakGlassGrant, now: EpochMs): GlassView['state'] {
 
 /** Somebody with the name that colleagues use; without one for whoever is no person here. */
 async function somebody({ people }: PeopleDesk, person: string) {
-  try {
-    return { person, name: (await people.named(person)).name }
-  } catch (error) {
-    if (!(error instanceof AccessRefusal) || error.code !== 'ACCESS_PERSON_UNKNOWN') throw error
-    return { person, name: null }
-  }
+  return { person, name: (await people.find(person))?.name ?? null }
 }
 
 const REVIEWER = 'privacy-officer'

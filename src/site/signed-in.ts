@@ -9,7 +9,7 @@
  */
 
 import { epochMs, siteId, type HttpResponse } from '#base'
-import { AccessRefusal, type Bearer, type Credentials, type Person } from '#access'
+import { AccessRefusal, type Bearer, type Credentials } from '#access'
 import type { Handlers, SiteRoutes } from '#contract'
 import type { FhirRequest } from '#fhir'
 import { adminHandlers } from './admin.ts'
@@ -57,7 +57,7 @@ export class SignedInPeople {
 
   /** Whoever holds a session, if it still stands. */
   async standing({ id, epoch }: Holder): Promise<HolderView | undefined> {
-    const person = await this.#personOf(id)
+    const person = await this.#desk.people.find(id)
     const isIn = person?.employment === 'active' || person?.employment === 'none'
     if (person?.epoch !== epoch || !isIn) return undefined
     const { login, name, roles, references } = person
@@ -89,15 +89,6 @@ export class SignedInPeople {
       token: { site, notBefore: beganAt, expiresAt: epochMs(beganAt + SESSION_MS) },
       ...(secondFactorAt === undefined ? {} : { secondFactorAt }),
       who: person === undefined ? {} : { person },
-    }
-  }
-
-  async #personOf(id: string): Promise<Person | undefined> {
-    try {
-      return await this.#desk.people.named(id)
-    } catch (error) {
-      if (error instanceof AccessRefusal && error.code === 'ACCESS_PERSON_UNKNOWN') return undefined
-      throw error
     }
   }
 

@@ -16,7 +16,6 @@ import {
   epochMs,
   Exactly,
   newUuid,
-  refusedWith,
   Text,
   Type,
   utf8,
@@ -24,8 +23,10 @@ import {
   Whole,
   type Clock,
   type EpochMs,
+  type Statement,
 } from '#base'
 import { hmac } from '#crypto'
+import { committedFirst } from '../once.ts'
 import { AccessRefusal } from '../refusal.ts'
 import { SealedRows, type Kept, type RowsInput } from '../sealed-rows.ts'
 import type { People } from './people.ts'
@@ -96,7 +97,7 @@ export class Authorizations {
     const epoch = isSame ? before.value.epoch : current
     const id = `${String(endsAt).padStart(15, '0')}-${newUuid(random)}`
     const value = { sort, ...wish, ...(epoch === undefined ? {} : { epoch }) }
-    const tags = [tagOf(sort, secret), ...(uid === undefined ? [] : [uidTag(sort, uid)])]
+    const tags = tagsOf(sort, secret, uid)
     const old = before === undefined ? [] : this.#rows.remove(before)
     return await this.#done([...old, ...this.#rows.insert(id, value, tags)])
   }
@@ -119,8 +120,7 @@ export class Authorizations {
   async change(sort: string, secret: string, payload: string): Promise<boolean> {
     const kept = await this.#rows.tagged(tagOf(sort, secret))
     if (kept === undefined) return false
-    const { uid } = kept.value
-    const tags = [tagOf(sort, secret), ...(uid === undefined ? [] : [uidTag(sort, uid)])]
+    const tags = tagsOf(sort, secret, kept.value.uid)
     return await this.#done(this.#rows.replace(kept, { ...kept.value, payload }, tags))
   }
 
@@ -149,7 +149,7 @@ export class Authorizations {
     if (kept === undefined || this.#input.clock.now() >= kept.value.endsAt) return undefined
     const { person, epoch, grant } = kept.value
     if (person !== undefined) {
-      const now = await this.#personOf(person)
+      const now = await this.#input.people.find(person)
       if (now === undefined || now.epoch !== epoch || !mayEnter(now)) return undefined
     }
     if (grant !== undefined) {
@@ -159,24 +159,8 @@ export class Authorizations {
     return kept.value
   }
 
-  async #personOf(id: string) {
-    try {
-      return await this.#input.people.named(id)
-    } catch (error) {
-      const isNobody = error instanceof AccessRefusal && error.code === 'ACCESS_PERSON_UNKNOWN'
-      if (isNobody) return undefined
-      throw error
-    }
-  }
-
-  async #done(statements: Parameters<RowsInput['store']['commit']>[0]): Promise<boolean> {
-    try {
-      await this.#input.store.commit(statements)
-      return true
-    } catch (error) {
-      if (refusedWith(error, 'STORE_CONFLICT')) return false
-      throw error
-    }
+  #done(statements: readonly Statement[]): Promise<boolean> {
+    return committedFirst(this.#input.store, statements)
   }
 
   async #forgetEnded(): Promise<void> {
@@ -192,6 +176,10 @@ type Value = NonNullable<Awaited<ReturnType<SealedRows<typeof KeptShape>['get']>
 
 const tagOf = (sort: string, secret: string): string => `${sort} ${secret}`
 const uidTag = (sort: string, uid: string): string => `uid ${sort} ${uid}`
+const tagsOf = (sort: string, secret: string, uid: string | undefined): readonly string[] => [
+  tagOf(sort, secret),
+  ...(uid === undefined ? [] : [uidTag(sort, uid)]),
+]
 
 /** Rows that have ended and are taken away with each that comes: more than one, so they run out. */
 const ENDED_AT_ONCE = 4

@@ -129,6 +129,11 @@ export class People {
     return (await this.#kept(name)).value
   }
 
+  /** The same, or undefined for nobody of that name. */
+  async find(name: string): Promise<Person | undefined> {
+    return (await this.#found(name))?.value
+  }
+
   /** Whoever has this login name, if anybody has. */
   async ofLogin(login: string): Promise<Person | undefined> {
     return (await this.#people.tagged(loginTag(login.toLowerCase())))?.value
@@ -366,15 +371,18 @@ export class People {
   }
 
   async #kept(name: string): Promise<Kept<Person>> {
+    const found = await this.#found(name)
+    if (found !== undefined) return found
+    throw new AccessRefusal('ACCESS_PERSON_UNKNOWN', 'This site knows nobody of that name')
+  }
+
+  async #found(name: string): Promise<Kept<Person> | undefined> {
     const cached = this.#cache.get(name)
     if (cached !== undefined) return cached
     const found = isUuid(name)
       ? await this.#people.get(name)
       : await this.#people.tagged(loginTag(name.toLowerCase()))
-    if (found === undefined) {
-      throw new AccessRefusal('ACCESS_PERSON_UNKNOWN', 'This site knows nobody of that name')
-    }
-    this.#keep(found)
+    if (found !== undefined) this.#keep(found)
     return found
   }
 

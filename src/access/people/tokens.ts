@@ -128,14 +128,9 @@ export class Tokens {
   }
 
   async #principalOf(id: string): Promise<Principal> {
-    try {
-      return await this.#input.people.principalOf(id)
-    } catch (error) {
-      if (error instanceof AccessRefusal && error.code === 'ACCESS_PERSON_UNKNOWN') {
-        throw withdrawn('subject')
-      }
-      throw error
-    }
+    const { people } = this.#input
+    if ((await people.find(id)) === undefined) throw withdrawn('subject')
+    return await people.principalOf(id)
   }
 
   async #proven(assertion: string): Promise<App | undefined> {
