@@ -29,7 +29,7 @@ export interface PairSample {
   readonly keys: number
   /** Blocks that both have relayed to each other. */
   readonly blocks: number
-  /** Of the last block of the first site. */
+  /** Of the last block of the first site or, if it made none, of the second; from first to second. */
   readonly ways: readonly (readonly string[])[]
 }
 
@@ -120,10 +120,11 @@ function pairSample({ a, b, isDirect }: Company['run']['pairs'][number], words: 
   }
   const out = here?.network.pairs.find(({ peer }) => peer === b)
   const back = there?.network.pairs.find(({ peer }) => peer === a)
+  const own = out?.ways ?? []
   return {
     ...{ a, b, keys, state: out?.state ?? null, reason: out?.reason ?? null },
     blocks: (out?.blocks ?? 0) + (back?.blocks ?? 0),
-    ways: out?.ways ?? [],
+    ways: own.length > 0 ? own : (back?.ways ?? []).map((way) => way.toReversed()),
   }
 }
 
