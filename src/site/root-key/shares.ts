@@ -12,7 +12,16 @@
  * @module
  */
 
-import { concat, fromHex, hex, lengthPrefixed, textOf, utf8, type RandomSource } from '#base'
+import {
+  concat,
+  fromHex,
+  hex,
+  lengthPrefixed,
+  SecretBytes,
+  textOf,
+  utf8,
+  type RandomSource,
+} from '#base'
 import {
   combineShares,
   hkdfExpand,
@@ -22,7 +31,6 @@ import {
   splitSecret,
   type ShareCounts,
 } from '#crypto'
-import { SecretBytes } from '#base'
 import { RootKeyRefusal } from './refusal.ts'
 
 /** What the folder knows of the shares of its root key. */

@@ -96,9 +96,11 @@ export class Unsealing implements Disposable {
 
   async #takePassphrase(secret: string): Promise<void> {
     const passphrase = utf8(secret)
-    const root = await secretIn(await readFile(this.#disk), passphrase)
-    passphrase.fill(0)
-    await this.#finish(root)
+    try {
+      await this.#finish(await secretIn(await readFile(this.#disk), passphrase))
+    } finally {
+      passphrase.fill(0)
+    }
   }
 
   async #takeShare(kept: Ceremony, line: string): Promise<void> {
