@@ -14,27 +14,25 @@ import { inPatientCompartment, parseSearch } from '#health'
 import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
 import { parametersIn } from './parameters.ts'
 import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
-import type { Sending, SentRecord } from './session.ts'
+import { SENDING_MODES, type Sending, type SentRecord } from './session.ts'
 import { isWhole } from './showing.ts'
 
 /** `POST Patient/[id]/$send` with Parameters `to` (a site) and, if wished, `mode`. */
 export async function send(call: Call): Promise<Answer> {
   await checkAllowed(call, 'send', 'Patient')
   const parameters = await parametersIn(call, ['to', 'mode'])
-  const [to, mode] = ['to', 'mode'].map((name) => parameters.get(name)?.value)
+  const [to, wished] = ['to', 'mode'].map((name) => parameters.get(name)?.value)
   const sending = sendingOf(call)
   if (typeof to !== 'string' || !sending.sites.includes(to)) {
     throw invalidRequest('Expected to as a site that this one knows')
   }
-  if (mode !== undefined && !MODES.some((one) => one === mode)) {
-    throw invalidRequest(`Expected mode among ${MODES.join(', ')}`)
-  }
+  const mode = SENDING_MODES.find((one) => one === wished)
+  if (mode !== wished) throw invalidRequest(`Expected mode among ${SENDING_MODES.join(', ')}`)
   const id = present(call.id, 'the patient of a transfer')
   await checkPatient(call, id)
   await checkParts(call, id)
   const { actor } = call.session.account
-  const wish = { to, mode: typeof mode === 'string' ? mode : undefined, actor }
-  const sent = await sending.send(`Patient/${id}`, wish)
+  const sent = await sending.send(`Patient/${id}`, { to, mode, actor })
   return parametersOf(202, [sent], sending)
 }
 
@@ -127,6 +125,5 @@ const partsOf = (sent: SentRecord) => {
   ]
 }
 
-const MODES = ['require-quantum', 'prefer-quantum', 'post-quantum'] as const
 /** Resources that are looked at together. */
 const PAGE = 500

@@ -88,10 +88,13 @@ export interface Sending {
   of(patient: string): Promise<readonly SentRecord[]>
 }
 
+/** How a record may be asked to be protected on its way. */
+export const SENDING_MODES = ['require-quantum', 'prefer-quantum', 'post-quantum'] as const
+
 export interface SendWish {
   readonly to: string
   /** Left out, what the site's policy says. */
-  readonly mode: string | undefined
+  readonly mode: (typeof SENDING_MODES)[number] | undefined
   /** Whose doing it is, as the log tells it. */
   readonly actor: string
 }

@@ -28,8 +28,8 @@ export const sendingOf = ({ exchange, vault, audit, peers }: SendingInput): Send
   send: async (name, { to, mode, actor }) => {
     const patient = await vault.patientNamed(name)
     assert(patient !== undefined, 'whoever is sent was found before')
-    const wish = { patient, to: siteId(to), dataClass: 'clinical', actor }
-    return await sentRecord(await exchange.send({ ...wish, mode: modeOf(mode) }), audit)
+    const wish = { patient, to: siteId(to), dataClass: 'clinical', actor, mode }
+    return await sentRecord(await exchange.send(wish), audit)
   },
   of: async (name) => {
     const patient = await vault.patientNamed(name)
@@ -39,9 +39,6 @@ export const sendingOf = ({ exchange, vault, audit, peers }: SendingInput): Send
     return await Promise.all(sent.slice(0, SHOWN).map((one) => sentRecord(one, audit)))
   },
 })
-
-const modeOf = (mode: string | undefined): Transfer['mode'] | undefined =>
-  MODES.find((one) => one === mode)
 
 async function sentRecord(transfer: Transfer, audit: SendingInput['audit']): Promise<SentRecord> {
   const { peer, mode, state, reason, items, itemsDone, createdAt, finishedAt } = transfer
@@ -65,7 +62,6 @@ async function entryOf(
   return entries.find(({ event }) => event.facts['transfer'] === transfer)?.index
 }
 
-const MODES = ['require-quantum', 'prefer-quantum', 'post-quantum'] as const
 /** Transfers of the site among which those of a patient are looked for. */
 const LOOKED_AT = 1000
 const SHOWN = 50
