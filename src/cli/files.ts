@@ -16,6 +16,9 @@ export function readFile(path: string): Uint8Array {
   }
 }
 
+/** @throws CliRefusal `FILE_UNREADABLE` */
+export const readText = (path: string): string => new TextDecoder().decode(readFile(path))
+
 /** Writes a file that holds no secret, over what was there. @throws CliRefusal `FILE_UNWRITABLE` */
 export function writeFile(path: string, text: string): void {
   try {
@@ -39,7 +42,7 @@ export async function intoNewFile(path: string, make: () => Promise<Uint8Array>)
     throw new CliRefusal('FILE_UNWRITABLE', `Cannot make the file ${path}`, { cause })
   }
   try {
-    writeFileSync(file, await make())
+    writeFileSync(file, await make(), { flush: true })
   } catch (error) {
     rmSync(path)
     throw error

@@ -13,7 +13,7 @@ import {
 } from '#contract'
 import { newContext, type Context } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
-import { readFile } from '../files.ts'
+import { readText } from '../files.ts'
 import { dateTime, listing, style, table } from '../output.ts'
 
 export function addAccessCommands(program: Command): void {
@@ -58,11 +58,9 @@ export function addAccessCommands(program: Command): void {
 
 function policiesIn(folder: string): string[] {
   const names = globSync('*.cedar', { cwd: folder }).toSorted()
-  if (names.length > 0) return names.map((name) => textOf(join(folder, name)))
+  if (names.length > 0) return names.map((name) => readText(join(folder, name)))
   throw new CliRefusal('ARGUMENT_INVALID', 'Expected a folder with .cedar files')
 }
-
-const textOf = (file: string): string => new TextDecoder().decode(readFile(file))
 
 function explanationView(one: AccessExplanation): string {
   const verdict = one.permitted ? style.green('permitted') : style.red('denied')

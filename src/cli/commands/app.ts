@@ -3,7 +3,7 @@
 import { Option, type Command } from 'commander'
 import { siteRoutes, type AppView } from '#contract'
 import { newContext, type Context } from '../context.ts'
-import { readFile } from '../files.ts'
+import { readText } from '../files.ts'
 import { dateTime, table } from '../output.ts'
 
 interface AppFlags {
@@ -72,7 +72,7 @@ function newApp(client: string, flags: AppFlags) {
   return {
     ...{ client, name, kind, scope, redirectUris },
     ...(launch === undefined ? {} : { launchUrl: launch }),
-    ...(file === undefined ? {} : { jwks: new TextDecoder().decode(readFile(file)) }),
+    ...(file === undefined ? {} : { jwks: readText(file) }),
   }
 }
 

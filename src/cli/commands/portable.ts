@@ -1,11 +1,13 @@
 /** Commands by which a record leaves in a file, and comes back. @module */
 
-import { createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createReadStream, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { utf8 } from '#base'
 import { siteRoutes, type PortableImportView } from '#contract'
 import { newContext } from '../context.ts'
 import { CliRefusal } from '../exit.ts'
+import { intoNewFile, readText, unreadable } from '../files.ts'
 import { listing } from '../output.ts'
 
 /** What only the real world can do. */
@@ -40,7 +42,7 @@ export function addPortableCommands(program: Command, powers: PortablePowers): v
     .requiredOption('--identity <file>', 'file with the identity of age that opens it')
     .action(async (file: string, { identity }: { identity: string }) => {
       const { out, site } = context()
-      const octets = await opened(file, powers.openAge(streamOf(file), textIn(identity)))
+      const octets = await opened(file, powers.openAge(streamOf(file), readText(identity)))
       out.data(await site().call('importPatient', {}, octets), importView)
     })
   patient
@@ -49,11 +51,7 @@ export function addPortableCommands(program: Command, powers: PortablePowers): v
     .action(async (file: string) => {
       const { identity, recipient } = await powers.newAgeIdentity()
       const text = `# recipient: ${recipient}\n${identity}\n`
-      try {
-        writeFileSync(file, text, { mode: 0o600, flag: 'wx', flush: true })
-      } catch (cause) {
-        throw new CliRefusal('FILE_UNWRITABLE', `Cannot write ${file}`, { cause })
-      }
+      await intoNewFile(file, () => Promise.resolve(utf8(text)))
       context().out.data({ file, recipient }, () => recipient)
     })
 }
@@ -100,15 +98,7 @@ async function* streamOf(file: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const part of createReadStream(file)) yield part as Uint8Array
   } catch (cause) {
-    throw new CliRefusal('FILE_UNREADABLE', `Cannot read ${file}`, { cause })
-  }
-}
-
-function textIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new CliRefusal('FILE_UNREADABLE', `Cannot read ${file}`, { cause })
+    throw unreadable(file, cause)
   }
 }
 
