@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { SiteId } from '#base'
 import { intervalOfDate, isObject, type Interval, type Json, type JsonObject } from '#health'
 import type { Code } from './model.ts'
 
@@ -47,6 +48,8 @@ export interface Directive {
   readonly id: string
   /** `Patient/id`. */
   readonly patient: string
+  /** Of a Consent that came with a record: the site whose records it speaks of. Default, of all. */
+  readonly from?: SiteId
   readonly root: Provision | 'unreadable'
 }
 

@@ -33,7 +33,10 @@ export function consentFor(
   patient: string,
   { principal, action, resource, context }: AccessRequest,
 ): ConsentFinding {
-  const relevant = context.consents.filter((directive) => directive.patient === patient)
+  const relevant = context.consents.filter(
+    // What came with a record is the sender's to say, and says nothing of what others have written.
+    ({ patient: of, from }) => of === patient && (from === undefined || from === resource.from),
+  )
   const findings = relevant.flatMap((directive) => {
     const outcome = outcomeOf(directive, { principal, action, resource, context })
     return outcome === undefined ? [] : [{ outcome, rule: directive.id }]

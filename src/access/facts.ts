@@ -25,12 +25,14 @@ import type { ResourceFacts } from './model.ts'
 /**
  * The facts of a resource.
  *
- * @param known   what only the host knows: a legal hold, VIP patients, whose record it is, and
- *                the patients of what refers to them by an identifier
+ * @param known   what only the host knows: a legal hold, VIP patients, whose record it is, which
+ *                site sealed it, and the patients of what refers to them by an identifier
  */
 export function resourceFacts(
   resource: JsonObject,
-  known: Partial<Pick<ResourceFacts, 'held' | 'vip' | 'site' | 'patients'>> = {},
+  known: Partial<Pick<ResourceFacts, 'held' | 'vip' | 'site' | 'patients'>> & {
+    readonly from?: ResourceFacts['from'] | undefined
+  } = {},
 ): ResourceFacts {
   const type = typeof resource['resourceType'] === 'string' ? resource['resourceType'] : ''
   const id = resource['id']
@@ -60,6 +62,7 @@ export function resourceFacts(
     categories,
     ...(dated === undefined ? {} : { dated }),
     ...(known.site === undefined ? {} : { site: known.site }),
+    ...(known.from === undefined ? {} : { from: known.from }),
   }
 }
 

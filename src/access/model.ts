@@ -96,6 +96,8 @@ export interface ResourceFacts {
   readonly categories: readonly Code[]
   /** When what it tells of was so. */
   readonly dated?: Interval
+  /** The site that sealed what was received here; undefined for our own. */
+  readonly from?: SiteId
   /** The site, or organisation, whose record it is; undefined for our own. */
   readonly site?: SiteId
 }

@@ -101,6 +101,10 @@ const UNAVAILABLE = [
 const VAULT: Readonly<Record<string, readonly [FhirRefusalCode, string]>> = {
   VAULT_NOT_FOUND: ['FHIR_NOT_FOUND', 'There is no such resource'],
   VAULT_ERASED: ['FHIR_DELETED', 'The record was erased; nothing of it can be read or written'],
+  VAULT_RECEIVED: [
+    'FHIR_RECEIVED',
+    'What another site has sealed is not changed here; write a resource of your own beside it',
+  ],
   VAULT_HELD: ['FHIR_CONFLICT', 'A legal hold stands on the record: nothing of it is removed'],
   VAULT_VERSION_OTHER: [
     'FHIR_PRECONDITION_FAILED',

@@ -10,7 +10,7 @@
 
 import { fromBase64, present } from '#base'
 import { isObject, readJson, type Json, type JsonObject } from '#health'
-import type { Change, Opened, ResourceName, WriteView } from '#vault'
+import { requireOwnName, type Change, type Opened, type ResourceName, type WriteView } from '#vault'
 import { selected } from './conditions.ts'
 import { checkAllowed, type Answer, type Call } from './context.ts'
 import { fhirPathPatch } from './fhirpath-patch.ts'
@@ -61,6 +61,7 @@ export async function patched(
   apply: Apply,
 ): Promise<JsonObject> {
   if (before === undefined || !(await maySee(session, before))) throw notFound()
+  requireOwnName(before)
   if (before.isGone) throw new FhirRefusal('FHIR_DELETED', 'The resource was deleted')
   // A patch may test values: it would tell what is masked.
   if (!isWhole(before.value)) {

@@ -49,6 +49,8 @@ export type FhirRefusalCode =
   | 'FHIR_BUSY'
   /** The patch cannot be applied to what is stored. */
   | 'FHIR_PATCH_FAILED'
+  /** Another site sealed it, or its name is one that only such resources have. */
+  | 'FHIR_RECEIVED'
   /** The rules of this site refuse the resource. */
   | 'FHIR_RULE_BROKEN'
   | 'FHIR_NOT_SUPPORTED'
@@ -93,6 +95,7 @@ export const REFUSALS: Readonly<
   FHIR_TOO_COSTLY: { status: 400, issue: 'too-costly' },
   FHIR_BUSY: { status: 429, issue: 'throttled' },
   FHIR_PATCH_FAILED: { status: 422, issue: 'processing' },
+  FHIR_RECEIVED: { status: 405, issue: 'not-supported' },
   FHIR_RULE_BROKEN: { status: 422, issue: 'business-rule' },
   FHIR_NOT_SUPPORTED: { status: 501, issue: 'not-supported' },
   FHIR_RECORD_DAMAGED: { status: 500, issue: 'exception' },

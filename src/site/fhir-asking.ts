@@ -32,7 +32,7 @@ import {
 } from '#access'
 import type { Action, Decision, Sending } from '#fhir'
 import { ownershipOf, type JsonObject, type Subject } from '#health'
-import { contentOf, type Survey } from '#vault'
+import { contentOf, sealedBy, type Survey } from '#vault'
 import type { PatientFacts } from './fhir-patients.ts'
 
 /** What sessions are decided with, for the whole site. */
@@ -217,6 +217,7 @@ function factsOf(resource: JsonObject, patients: readonly PatientFacts[]): Resou
   const facts = resourceFacts(resource, {
     patients: patients.flatMap(({ name }) => name ?? []),
     vip: patients.some(({ vip }) => vip),
+    from: sealedBy(resource),
   })
   if (content !== undefined) factsKnown.set(content, { patients, facts })
   return facts

@@ -7,7 +7,7 @@
 
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { epochMs, HOUR_MS, SecretBytes, siteId, utf8 } from '#base'
+import { epochMs, HOUR_MS, SecretBytes, siteId, utf8, type SiteId } from '#base'
 import {
   accessMigrations,
   openGlassKeeper,
@@ -18,7 +18,7 @@ import {
   type Role,
 } from '#access'
 import { AuditLog, auditMigrations } from '#audit'
-import { newDualSigner, newSigningKeyPair, verifierOf } from '#crypto'
+import { newDualSigner, newSigningKeyPair, verifierOf, type DualVerifier } from '#crypto'
 import { createFhir, fhirMigrations, type FhirRequest, type Session } from '#fhir'
 import { readJson, type Json, type JsonObject } from '#health'
 import { openVault, vaultMigrations } from '#vault'
@@ -71,7 +71,9 @@ export interface AskOptions {
 }
 
 /** A server that `as(principal)` asks as somebody, and `his` as a trusted system. */
-export async function newDecidedServer() {
+export async function newDecidedServer(
+  others: ReadonlyMap<SiteId, readonly DualVerifier[]> = new Map(),
+) {
   const disk = new MemoryDisk()
   const store = new MemoryStore([
     ...auditMigrations,
@@ -97,7 +99,7 @@ export async function newDecidedServer() {
   const vault = await openVault({
     ...{ site: HERE, store, clock, random, audit: log, signer, rootKey },
     disk,
-    verifiersOf: () => [verifierOf(signer)],
+    verifiersOf: (of) => others.get(of) ?? [verifierOf(signer)],
     acceptOnlySynthetic: false,
   })
   const glassKey = SecretBytes.copyOf(new Uint8Array(32).fill(9))

@@ -2,8 +2,8 @@
  * What decisions have to know of a patient: ties, consents, whether it is somebody well known.
  *
  * Surveyed in the patient's own chart and kept by the vault until one of these resources changes:
- * whoever withdraws a consent, or is discharged, finds it so at the next request. Consents and ties
- * of records from other sites do not count: their references name other people than ours.
+ * whoever withdraws a consent, or is discharged, finds it so at the next request. Only this site's own
+ * records tie people to a patient. A directive that came with a record speaks of what came from there.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
   type Relationship,
 } from '#access'
 import { parseSearch, type JsonObject, type Subject } from '#health'
-import type { Survey, Vault } from '#vault'
+import { sealedBy, type Survey, type Vault } from '#vault'
 
 /** One patient, as decisions need it. */
 export interface PatientFacts {
@@ -39,15 +39,30 @@ export function patientsOf(vault: Pick<Vault, 'survey'>, clock: Clock): Survey<P
 }
 
 function factsOf(resources: readonly JsonObject[], patient: Subject): PatientFacts {
-  const own = resources.filter(({ resourceType }) => resourceType === 'Patient')
-  const [only, ...others] = own.flatMap(({ id }) => (typeof id === 'string' ? [id] : []))
-  const found = others.length === 0 && own.length > 0 ? `Patient/${only}` : undefined
-  const name = patient.kind === 'reference' ? patient.reference : found
+  const own = resources.filter((resource) => sealedBy(resource) === undefined)
+  const records = resources.filter(isPatient)
+  const name = patient.kind === 'reference' ? patient.reference : onlyName(own, records)
   if (name === undefined) return { name, relationships: [], directives: [], vip: false }
   return {
     name,
-    relationships: resources.flatMap((resource) => tiesIn(resource, name)),
-    directives: resources.flatMap((resource) => readConsent(resource, name) ?? []),
-    vip: own.some((resource) => resourceFacts(resource).vip),
+    relationships: own.flatMap((resource) => tiesIn(resource, name)),
+    directives: resources.flatMap((resource) => {
+      const directive = readConsent(resource, name)
+      const from = sealedBy(resource)
+      return directive === undefined
+        ? []
+        : [from === undefined ? directive : { ...directive, from }]
+    }),
+    vip: records.some((resource) => resourceFacts(resource).vip),
   }
 }
+
+/** Whom an identifier means: our own record of the person, or the only one there is. */
+function onlyName(own: readonly JsonObject[], records: readonly JsonObject[]): string | undefined {
+  const ours = own.filter(isPatient)
+  const [only, ...others] = ours.length > 0 ? ours : records
+  const id = others.length === 0 && records.length > 0 ? only['id'] : undefined
+  return typeof id === 'string' ? `Patient/${id}` : undefined
+}
+
+const isPatient = ({ resourceType }: JsonObject): boolean => resourceType === 'Patient'

@@ -27,11 +27,12 @@ import {
   yearOf,
   type Mark,
 } from './marks.ts'
-import { isErased, objectsByIdentity } from './objects.ts'
+import { objectsCalled } from './naming.ts'
+import { isErased } from './objects.ts'
 import { idIn } from './rows.ts'
 import { lookupOfSubject } from './subjects.ts'
 import { db } from './tables.ts'
-import { identityOf, LOOKUP_FIELDS } from './tags.ts'
+import { LOOKUP_FIELDS } from './tags.ts'
 
 /** Charts to be searched whole, and single objects in others. */
 export interface Candidates {
@@ -221,13 +222,12 @@ async function byNames(
   names: readonly (readonly string[])[],
 ): Promise<Candidates | undefined> {
   if (names.length === 0 || names.length > LINKS_MAX) return undefined
-  const { site, tags } = context
-  const identities = names.map(([type, id]) => identityOf(tags, site, { type, id }))
-  const found = await objectsByIdentity(context, identities)
-  return {
-    holders: NOTHING.holders,
-    objects: new Set([...found.values()].filter((object) => !isErased(object)).map(({ id }) => id)),
-  }
+  const found = await objectsCalled(
+    context,
+    names.map(([type, id]) => ({ type, id })),
+  )
+  const left = [...found.values()].filter((object) => !isErased(object))
+  return { holders: NOTHING.holders, objects: new Set(left.map(({ id }) => id)) }
 }
 
 const NOTHING: Candidates = { holders: new Set(), objects: new Set() }

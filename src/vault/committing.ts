@@ -16,6 +16,8 @@ import { eachStep, paced, type VaultContext } from './context.ts'
 import { requireUnheldBy } from './holds.ts'
 import { indexStatements, type Indexed } from './indexing.ts'
 import type { HolderKey } from './holder-key.ts'
+import { requireOwnName } from './names.ts'
+import { objectsCalled } from './naming.ts'
 import { holdersOfObject, isErased, objectsByIdentity, type StoredObject } from './objects.ts'
 import { objectNamed, openAt } from './opened.ts'
 import { erased, VaultRefusal } from './refusal.ts'
@@ -74,10 +76,9 @@ async function planned(context: VaultContext, units: readonly Pending[]): Promis
       return opening.opened
     },
     isHere: async (names) => {
-      const identities = names.map((name) => identityOf(context.tags, context.site, name))
-      const stored = await objectsByIdentity(context, identities)
-      return identities.every((identity) => {
-        const object = stored.get(hex(identity))
+      const stored = await objectsCalled(context, names)
+      return names.every(({ type, id }) => {
+        const object = stored.get(`${type}/${id}`)
         return object !== undefined && !isErased(object) && !isLike(context, object, GONE)
       })
     },
@@ -126,6 +127,7 @@ function comparedItem(
   const { tags, site, acceptOnlySynthetic } = context
   const { change, before } = found
   if (before !== undefined && isErased(before)) throw erased('record')
+  if (before === undefined) requireOwnName(change)
   const isThere = before !== undefined && !isLike(context, before, GONE)
   checkExpected(change, before, isThere)
   if (change.kind === 'remove') {

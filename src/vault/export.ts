@@ -21,11 +21,12 @@ import type { VaultContext } from './context.ts'
 import type { GroupProof } from './group.ts'
 import { proverOf } from './groups.ts'
 import type { HolderKey } from './holder-key.ts'
-import { everyObjectOf, holdersOfObject, objectByIdentity, type StoredObject } from './objects.ts'
+import { isLongName, meantBy, nameIn } from './names.ts'
+import { objectCalled } from './naming.ts'
+import { everyObjectOf, holdersOfObject, isErased, type StoredObject } from './objects.ts'
 import { proofOf, type ItemProtection } from './origins.ts'
 import { openVersion, readNewest, readVersion, type VerifiedVersion } from './reading.ts'
 import { patientKey } from './records.ts'
-import { identityOf } from './tags.ts'
 import { trailEntries } from './trail.ts'
 
 /** One version, ready to be wrapped for another site. */
@@ -177,10 +178,10 @@ export async function sharedObject(
   { origin, reference }: Reference,
   shared: HolderKey,
 ): Promise<StoredObject | undefined> {
-  const [type, id] = reference.split('/')
-  const identity = identityOf(context.tags, origin, { type, id })
-  const object = await objectByIdentity(context, identity)
-  if (object === undefined) return undefined
+  const name = nameIn(reference)
+  const called = isLongName(name.id) ? name : meantBy(origin, name)
+  const object = await objectCalled(context, called)
+  if (object === undefined || isErased(object)) return undefined
   const holders = await holdersOfObject(context, object.id)
   return holders.includes(shared.holder.id) ? object : undefined
 }

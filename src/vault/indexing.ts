@@ -19,13 +19,16 @@ import {
   type Uuid,
 } from '#base'
 import { indexValuesOf, belongsToSite, type JsonObject } from '#health'
+import { isGone, resourceOf, type Body } from './body.ts'
 import type { ChartHead, PageMark } from './chart-key.ts'
 import { newestEntries, PAGE_ENTRIES_MAX, type ChartEntry } from './chart-page.ts'
 import { headRow, openPages, requireUnheld } from './charts.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './holder-key.ts'
-import { deleteMarks, insertMark, marksOf } from './marks.ts'
+import { deleteMarks, insertMark, marksOf, nameMarks } from './marks.ts'
 import { holdersOfObject } from './objects.ts'
+import type { VerifiedVersion } from './reading.ts'
+import { shownAt, type SealedResource } from './shown.ts'
 import { db } from './tables.ts'
 
 /** A version that becomes the newest of its object. */
@@ -34,8 +37,9 @@ export interface Indexed {
   readonly version: number
   readonly origin: SiteId
   readonly type: string
+  /** As it is called here. */
   readonly id: string
-  /** Undefined for what is no more. */
+  /** As it is shown here; undefined for what is no more. */
   readonly value: JsonObject | undefined
   /** Whether an older version is here. */
   readonly isNext: boolean
@@ -79,6 +83,36 @@ export const entryOf = (
   ...{ object, version, origin, type, id, lastUpdated: at, isGone: value === undefined },
   values: value === undefined ? new Map() : indexValuesOf(value),
 })
+
+/** A version as its site sealed it, and the ways it took. */
+export interface SealedVersion extends Omit<SealedResource, 'value'> {
+  readonly object: Uuid
+  readonly version: number
+  /** Undefined for what is no more. */
+  readonly value: JsonObject | undefined
+}
+
+/** What the index says of a stored version. */
+export function indexedVersion(
+  { site }: Pick<VaultContext, 'site'>,
+  { object, version, tenant, origin }: VerifiedVersion,
+  body: Body,
+): Omit<Indexed, 'keys' | 'isNext'> {
+  const { type, id } = body
+  const value = isGone(body) ? undefined : resourceOf(body)
+  const { protections = [] } = origin ?? {}
+  return indexedAt(site, { object, version, origin: tenant, type, id, value, protections })
+}
+
+/** What this site shows of a version, and so what its index says. */
+export function indexedAt(
+  site: SiteId,
+  { object, version, origin, type, value, protections, ...name }: SealedVersion,
+): Omit<Indexed, 'keys' | 'isNext'> {
+  const sealed = { ...name, origin, type, protections, value: value ?? {} }
+  const shown = shownAt(site, sealed)
+  return { object, version, origin, type, ...shown, ...(value === undefined && { value }) }
+}
 
 const goneOf = (entry: ChartEntry): ChartEntry => ({ ...entry, isGone: true, values: new Map() })
 
@@ -176,21 +210,21 @@ export function markStatements(
   entry: ChartEntry,
   { isNext, keys }: Pick<Indexed, 'isNext' | 'keys'>,
 ): Statement[] {
-  const found = expectedMarks({ site, tags }, entry, keys)
+  const found = expectedMarks({ tags }, entry, keys)
   return [
     ...(isNext ? [deleteMarks(site, entry.object)] : []),
     ...found.map((mark) => insertMark(site, mark, entry.object)),
   ]
 }
 
-/** The marks that an object must have: only what this site sealed, and only of patients. */
+/** The marks that an object must have: what is of patients, and names that nothing else explains. */
 export function expectedMarks(
-  { site, tags }: Pick<VaultContext, 'site' | 'tags'>,
+  { tags }: Pick<VaultContext, 'tags'>,
   entry: ChartEntry,
   keys: readonly HolderKey[],
 ) {
   const isMarked = keys.some(({ holder }) => holder.kind === 'patient')
-  if (!isMarked || entry.isGone || entry.origin !== site) return []
+  if (!isMarked || entry.isGone) return nameMarks(tags, entry)
   return marksOf(tags, entry, belongsToSite(entry.type))
 }
 

@@ -23,6 +23,7 @@ import {
 } from '#base'
 import { fold, localReferences, searchParametersOf, type DateValue, type TokenValue } from '#health'
 import type { ChartEntry } from './chart-page.ts'
+import { isLongName } from './names.ts'
 import { idIn, numberOf, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 import type { MarkField, Tags } from './tags.ts'
@@ -37,6 +38,7 @@ export const MARK_FIELDS: Readonly<Record<MarkField, number>> = {
   'mark-birth-year': 6,
   'mark-refers': 7,
   'mark-stray': 8,
+  'mark-foreign': 9,
 }
 
 /** One row of `vault_mark`, without its object. */
@@ -64,6 +66,8 @@ export const marks = {
   /** @param reference   `Type/id` */
   refers: (tags: Tags, reference: string): Mark => markOf(tags, 'mark-refers', reference),
   stray: (tags: Tags, type: string): Mark => markOf(tags, 'mark-stray', type),
+  /** @param reference   `Type/id`, with an id of which only this mark tells what it stands for */
+  foreign: (tags: Tags, reference: string): Mark => markOf(tags, 'mark-foreign', reference),
 }
 
 /**
@@ -84,8 +88,13 @@ export function marksOf(tags: Tags, entry: ChartEntry, isStray: boolean): readon
   }
   for (const to of references) found.push(marks.refers(tags, to))
   if (isStray) found.push(marks.stray(tags, entry.type))
+  found.push(...nameMarks(tags, entry))
   return [...new Map(found.map((mark) => [nameOfMark(mark), mark])).values()]
 }
+
+/** The mark of a name that does not say itself what it stands for. */
+export const nameMarks = (tags: Tags, { type, id }: ChartEntry): readonly Mark[] =>
+  isLongName(id) ? [marks.foreign(tags, `${type}/${id}`)] : []
 
 function personMarks(tags: Tags, { values }: ChartEntry): Mark[] {
   const names = NAME_CODES.flatMap((code) => (values.get(code) ?? []) as readonly string[])

@@ -24,6 +24,7 @@ export { HOLD_CAUSES, type Hold, type HoldCause } from './holds.ts'
 export { type ImportOutcome } from './import.ts'
 export type { Asked, Judge, Opened, RefusedDeed, SiteResourceName } from './opened.ts'
 export { contentOf } from './kept-versions.ts'
+export { requireOwnName } from './names.ts'
 export {
   PROTECTION_OCTETS_MAX,
   PROTECTIONS_MAX,
@@ -40,6 +41,7 @@ export type { Rotated } from './rotating.ts'
 export type { SearchAsked, SearchPage } from './search.ts'
 export { resealSiteKeyFiles } from './site-keys.ts'
 export { SUBJECTS_MAX } from './subjects.ts'
+export { sealedBy } from './shown.ts'
 export type { Survey, SurveyPlan } from './survey.ts'
 export { vaultMigrations } from './tables.ts'
 export { ERASURE_CAUSES, TOMB_OBJECTS_MAX, type ErasureCause, type Tomb } from './tombs.ts'

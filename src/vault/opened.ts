@@ -16,15 +16,15 @@ import type { ResourceName } from './changes.ts'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './holder-key.ts'
 import {
-  heldByIdentity,
   holdersOfObject,
   isErased,
-  objectByIdentity,
   versionOf,
   versionsOf,
+  type HeldObject,
   type StoredObject,
   type StoredVersion,
 } from './objects.ts'
+import { heldNamed, objectCalled } from './naming.ts'
 import { valueOf, type KeptVersion } from './kept-versions.ts'
 import {
   openersOf,
@@ -35,7 +35,7 @@ import {
   type VerifiedVersion,
 } from './reading.ts'
 import { damaged, erased } from './refusal.ts'
-import { identityOf } from './tags.ts'
+import { shownAt } from './shown.ts'
 import { tombOf } from './tombs.ts'
 import {
   patientIn,
@@ -52,7 +52,7 @@ export interface Opened extends Body {
   readonly version: number
   /** When it was written here. */
   readonly at: EpochMs
-  /** Site that sealed it. */
+  /** Site that sealed it: of another's, `id` and `value` are as this site shows them. */
   readonly origin: SiteId
   readonly isNewest: boolean
   /** Whether it says that the resource is no more. */
@@ -76,7 +76,7 @@ export interface Asked {
   readonly judge: Judge
 }
 
-/** A resource of a site, by type and logical id; of this site unless said. */
+/** A resource by type and the id it has here; or, of an origin, by the id it has there. */
 export interface SiteResourceName extends ResourceName {
   readonly origin?: SiteId
 }
@@ -91,8 +91,8 @@ export async function consult(
   name: SiteResourceName & { readonly version?: number },
   asked: Asked,
 ): Promise<Opened | undefined> {
-  const { type, id, origin = context.site, version } = name
-  const held = await heldByIdentity(context, identityOf(context.tags, origin, { type, id }))
+  const { version } = name
+  const held: HeldObject | undefined = await heldNamed(context, name)
   if (held === undefined) return undefined
   const { object } = held
   if (isErased(object)) throw erased('record')
@@ -190,7 +190,7 @@ export async function objectNamed(
   context: VaultContext,
   name: SiteResourceName,
 ): Promise<StoredObject | undefined> {
-  const object = await objectOf(context, name)
+  const object = await objectCalled(context, name)
   if (object !== undefined && isErased(object)) throw erased('record')
   return object
 }
@@ -200,15 +200,9 @@ export async function objectLeft(
   context: VaultContext,
   name: SiteResourceName,
 ): Promise<StoredObject | undefined> {
-  const object = await objectOf(context, name)
+  const object = await objectCalled(context, name)
   return object === undefined || isErased(object) ? undefined : object
 }
-
-const objectOf = (
-  context: VaultContext,
-  { type, id, origin = context.site }: SiteResourceName,
-): Promise<StoredObject | undefined> =>
-  objectByIdentity(context, identityOf(context.tags, origin, { type, id }))
 
 /** Opens one version of an object, whoever asks. @throws VaultRefusal `VAULT_DAMAGED` */
 export async function openAt(
@@ -229,7 +223,7 @@ async function openRow(
 ): Promise<Opening> {
   const kept = context.versions.of(object, row, await context.groups.verified(row.group))
   if (kept !== undefined) {
-    return new Opening(openedFrom(object, kept), await keyFor(context, kept.verified))
+    return new Opening(openedFrom(context, object, kept), await keyFor(context, kept.verified))
   }
   const verified = await verifyVersion(context, object, row)
   const key = await keyFor(context, verified)
@@ -239,7 +233,7 @@ async function openRow(
     const found = { verified, body, content, holders: openersOf(verified) }
     // What a resource said before it was gone lies in another row.
     if (!isGone(body)) context.versions.keep(row, found)
-    return new Opening(openedFrom(object, found), key)
+    return new Opening(openedFrom(context, object, found), key)
   } catch (error) {
     key[Symbol.dispose]()
     throw error
@@ -247,15 +241,18 @@ async function openRow(
 }
 
 function openedFrom(
+  { site }: VaultContext,
   { newest, origin }: StoredObject,
   { verified, body, content, holders }: KeptVersion,
 ): Opened {
   const { object, version, storedAt: at } = verified
-  return {
+  const opened = {
     ...body,
-    ...{ object, version, at, origin, isNewest: version === newest, isGone: isGone(body) },
-    ...{ value: valueOf(content), holders },
+    ...{ object, version, at, origin, isNewest: version === newest, isGone: isGone(body), holders },
   }
+  if (origin === site) return { ...opened, value: valueOf(content) }
+  const protections = verified.origin?.protections ?? []
+  return { ...opened, ...shownAt(site, { ...body, origin, value: content, protections }) }
 }
 
 /** What a resource said before it was gone. */

@@ -20,7 +20,7 @@ import type { HolderKey } from './holder-key.ts'
 import { everyObjectOf, versionsOf, type StoredObject } from './objects.ts'
 import { openersOf, openVersion, readVersion, type VerifiedVersion } from './reading.ts'
 import { idIn, numberOf, octetsOf } from './rows.ts'
-import { lookupOfSubject, lookupsOfPatient, nameOf } from './subjects.ts'
+import { lookupAbroad, lookupOfSubject, lookupsOfPatient, nameOf } from './subjects.ts'
 import { db } from './tables.ts'
 import { LOOKUP_FIELDS, type LookupField } from './tags.ts'
 import { trailEntries } from './trail.ts'
@@ -110,12 +110,23 @@ async function rewrapped(
 }
 
 /** Names of the rows of `vault_lookup` that a version calls for. */
-function namesIn({ tags }: VaultContext, { origin }: StoredObject, body: Body): readonly string[] {
+function namesIn(
+  { site, tags }: VaultContext,
+  { origin }: StoredObject,
+  body: Body,
+): readonly string[] {
   if (isGone(body)) return []
   const value = resourceOf(body)
   const ownership = ownershipOf(value)
   const subjects = ownership.kind === 'patients' ? ownership.subjects : []
-  const own = body.type === 'Patient' ? lookupsOfPatient(tags, { value, id: body.id, origin }) : []
+  const { id } = body
+  const own =
+    body.type === 'Patient'
+      ? [
+          ...lookupsOfPatient(tags, { value, id, origin }),
+          ...lookupAbroad({ site, tags }, { id, origin }),
+        ]
+      : []
   return [...own, ...subjects.map((subject) => lookupOfSubject(tags, subject, origin))].map(nameOf)
 }
 

@@ -94,7 +94,7 @@ export async function instancePast(
   return isSeen ? { versions, next: undefined } : undefined
 }
 
-/** The versions of all resources of this site, or of those of a type, newest first. */
+/** The versions of all resources, or of those of a type, newest first. */
 export async function past(
   context: VaultContext,
   { type, since = epochMs(0), during, without, limit, after }: PastQuery,
@@ -157,7 +157,7 @@ async function openLeft(
   }
 }
 
-/** Opens what a group lists at a place; undefined for what another site sealed or was erased. */
+/** Opens what a group lists at a place; undefined for what was erased. */
 async function openListed(
   context: VaultContext,
   group: Uuid,
@@ -168,7 +168,7 @@ async function openListed(
   const { object: id, version } = subjectOfEntry(listed)
   const object = await objectById(context, id)
   if (object === undefined) throw damaged(`vault_object ${id}`, 'the row is missing')
-  if (object.origin !== context.site || isErased(object)) return undefined
+  if (isErased(object)) return undefined
   const opening = await openLeft(context, object, version)
   if (opening === undefined) return undefined
   if (opening.opened.type === type) return opening

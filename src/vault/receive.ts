@@ -35,7 +35,7 @@ import {
   type GroupProof,
   type GroupStatement,
 } from './group.ts'
-import { indexStatements, type Indexed } from './indexing.ts'
+import { indexedAt, indexStatements, type Indexed } from './indexing.ts'
 import type { HolderKey } from './holder-key.ts'
 import { holdersOfObject, isErased, objectById, versionOf, type StoredObject } from './objects.ts'
 import { keepForeign, noteOrigin, PROTECTIONS_MAX, type ItemProtection } from './origins.ts'
@@ -132,7 +132,7 @@ export async function stageImport(
     ...holders.statements,
     ...foreign.values().map(({ tenant, group, proof }) => keepForeign(site, tenant, group, proof)),
     ...(await writeGroup(context, placed, { kind: 'vault.received', at, actor, from })),
-    ...(await indexStatements(context, indexedOf(fresh, keys), at)),
+    ...(await indexStatements(context, indexedOf(site, fresh, keys), at)),
     ...trailEntries(context, deed, touched),
   ]
   return { ...outcome, statements }
@@ -140,14 +140,18 @@ export async function stageImport(
 
 /** What the index will say of what is newer than what is here. */
 const indexedOf = (
+  site: SiteId,
   items: readonly (ReadItem & { readonly before: StoredObject | undefined })[],
   keys: ReadonlyMap<ReadItem, readonly HolderKey[]>,
 ): Indexed[] =>
   items
     .filter(({ version, before }) => version > (before?.newest ?? 0))
     .map((item) => ({
-      ...{ object: item.object, version: item.version, origin: item.origin },
-      ...{ type: item.type, id: item.id, value: isGone(item) ? undefined : item.value },
+      ...indexedAt(site, {
+        ...{ object: item.object, version: item.version, origin: item.origin },
+        ...{ type: item.type, id: item.id, value: isGone(item) ? undefined : item.value },
+        protections: item.received.protections,
+      }),
       isNext: item.before !== undefined,
       keys: keys.get(item) ?? [],
     }))

@@ -12,6 +12,8 @@ export type VaultRefusalCode =
   | 'VAULT_HELD'
   /** The key that this store is under is no longer in the folder. */
   | 'VAULT_KEY_GONE'
+  /** It is another site's, or has a name that only another site's resources have. */
+  | 'VAULT_RECEIVED'
   /** The newest version is not the one that was to be changed; `version` is which it is. */
   | 'VAULT_VERSION_OTHER'
   /** Something stored is not as it was sealed; `facts` name the row. */

@@ -9,29 +9,32 @@
  * @module
  */
 
-import { bind, present, statement } from '#base'
-import { isGone, resourceOf } from './body.ts'
+import { bind, present, statement, type SiteId, type Statement } from '#base'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
-import { entryOf, firstChart, markStatements } from './indexing.ts'
+import { entryOf, firstChart, indexedVersion, markStatements } from './indexing.ts'
 import { subjectOfEntry } from './group.ts'
 import { placeIn, type VerifiedGroup } from './groups.ts'
 import type { HolderKey } from './holder-key.ts'
 import { HOLDER_KINDS } from './keys.ts'
 import { groupsOffRoll } from './kinds.ts'
+import { isLongName } from './names.ts'
 import { everyObjectOf, objectById, type HeldObject } from './objects.ts'
 import { openAt } from './opened.ts'
 import { openVersion, readNewest } from './reading.ts'
 import { damaged, VaultRefusal } from './refusal.ts'
 import { idIn, numberOf } from './rows.ts'
+import { insertLookup, lookupOfSubject } from './subjects.ts'
 import { db } from './tables.ts'
 
 /** Builds what is missing. @throws VaultRefusal `VAULT_DAMAGED` if a record does not open */
 export async function completeIndex(context: VaultContext): Promise<void> {
   const { site, store, keyring } = context
   const row = (await store.read(bind(SELECT_UPTO, site))).at(0)
-  if (row !== undefined && numberOf(row, 'edition') === INDEX_EDITION) return
-  if (row !== undefined) await store.commit(CLEAR.map((query) => bind(query, site)))
+  const edition = row === undefined ? undefined : numberOf(row, 'edition')
+  if (edition === INDEX_EDITION) return
+  if (edition === WITHOUT_RECEIVED) await store.commit(clearReceived(site))
+  else if (edition !== undefined) await store.commit(CLEAR.map((query) => bind(query, site)))
   for (const found of await store.read(bind(SELECT_UNINDEXED, site, HOLDER_KINDS.index))) {
     using key = await keyring.readerOf(idIn(found, 'holder_id'))
     if (key !== undefined) await indexHolder(context, key)
@@ -70,7 +73,13 @@ async function indexHolder(context: VaultContext, key: HolderKey): Promise<void>
     entries.push(await entryHeld(context, held, key))
   }
   const about = { isNext: false, keys: [key] }
+  const { site, tags } = context
+  const abroad = entries.filter(({ type, id }) => type === 'Patient' && isLongName(id))
   await context.store.commit([
+    ...abroad.map(({ id }) => {
+      const subject = { kind: 'reference', reference: `Patient/${id}` } as const
+      return insertLookup(site, lookupOfSubject(tags, subject, site), key.holder.id)
+    }),
     ...firstChart(context, key, entries),
     ...entries.flatMap((entry) => markStatements(context, entry, about)),
   ])
@@ -84,17 +93,40 @@ async function entryHeld(
 ): Promise<ChartEntry> {
   const verified = await readNewest(context, held)
   const body = openVersion(verified, key)
-  const { object, version, tenant: origin, storedAt } = verified
-  const value = isGone(body) ? undefined : resourceOf(body)
-  return entryOf({ object, version, origin, type: body.type, id: body.id, value }, storedAt)
+  return entryOf(indexedVersion(context, verified, body), verified.storedAt)
 }
 
 /** The form of charts and marks: what is extracted, and how it is written. */
-const INDEX_EDITION = 1
+const INDEX_EDITION = 2
+/** What other sites sealed stood in charts as they name it, and had no marks. */
+const WITHOUT_RECEIVED = 1
 const SELECT_UPTO = statement(
   db.selectFrom('vault_upto').select('edition').where('site_id', '=', ''),
 )
 const INSERT_UPTO = statement(db.insertInto('vault_upto').values({ site_id: '', edition: 0 }))
+/** Takes away the charts in which something of another site stands, to be built anew. */
+const clearReceived = (site: SiteId): Statement[] => [
+  ...(['vault_page', 'vault_chart'] as const).map((table) =>
+    statement(
+      db
+        .deleteFrom(table)
+        .where('site_id', '=', site)
+        .where('holder_id', 'in', (select) =>
+          select
+            .selectFrom('vault_holding as held')
+            .innerJoin('vault_object as object', (join) =>
+              join
+                .onRef('object.site_id', '=', 'held.site_id')
+                .onRef('object.object_id', '=', 'held.object_id'),
+            )
+            .select('held.holder_id')
+            .where('held.site_id', '=', site)
+            .where('object.origin', '<>', site),
+        ),
+    ),
+  ),
+  statement(db.deleteFrom('vault_upto').where('site_id', '=', site)),
+]
 const CLEAR = (['vault_chart', 'vault_page', 'vault_mark', 'vault_upto'] as const).map((table) =>
   statement(db.deleteFrom(table).where('site_id', '=', '')),
 )

@@ -34,7 +34,7 @@ import { damaged } from './refusal.ts'
 import { numberOf, octetsOf } from './rows.ts'
 import { IndexCheck } from './scrub-index.ts'
 import type { Buried } from './scrub-tombs.ts'
-import { lookupOfSubject, lookupsOfPatient, nameOf, type Lookup } from './subjects.ts'
+import { lookupAbroad, lookupOfSubject, lookupsOfPatient, nameOf, type Lookup } from './subjects.ts'
 import { db } from './tables.ts'
 import { identityOf, LOOKUP_FIELDS, type LookupField } from './tags.ts'
 
@@ -208,7 +208,8 @@ class Lookups {
     const { tags } = this.#context
     const value = resourceOf(body)
     if (body.type === 'Patient') {
-      for (const lookup of lookupsOfPatient(tags, { value, id: body.id, origin })) {
+      const own = lookupsOfPatient(tags, { value, id: body.id, origin })
+      for (const lookup of [...own, ...lookupAbroad(this.#context, { id: body.id, origin })]) {
         this.#certain.set(nameOf(lookup), lookup)
       }
     }

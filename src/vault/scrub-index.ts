@@ -9,12 +9,12 @@
  */
 
 import { bind, sameOctets, statement, uuidOctets, type Uuid } from '#base'
-import { isGone, resourceOf, type Body } from './body.ts'
+import type { Body } from './body.ts'
 import { encodePage, type ChartEntry } from './chart-page.ts'
 import { headRow, loadChart } from './charts.ts'
 import type { VaultContext } from './context.ts'
 import { faultOf, type Fault } from './findings.ts'
-import { entryOf, expectedMarks } from './indexing.ts'
+import { entryOf, expectedMarks, indexedVersion } from './indexing.ts'
 import type { HolderKey } from './holder-key.ts'
 import { nameOfMark, storedMarks } from './marks.ts'
 import type { VerifiedVersion } from './reading.ts'
@@ -34,10 +34,8 @@ export class IndexCheck {
 
   /** The newest version of an object that the holder has. */
   expect(verified: VerifiedVersion, body: Body): void {
-    const { object, version, tenant: origin, storedAt } = verified
-    const { type, id } = body
-    const value = isGone(body) ? undefined : resourceOf(body)
-    this.#expected.set(object, entryOf({ object, version, origin, type, id, value }, storedAt))
+    const entry = entryOf(indexedVersion(this.#context, verified, body), verified.storedAt)
+    this.#expected.set(entry.object, entry)
   }
 
   async faults(): Promise<readonly Fault[]> {

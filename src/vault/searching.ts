@@ -131,14 +131,13 @@ export class Searching {
     return asked
   }
 
-  /** Candidates as entries of this site, each object once. */
+  /** Candidates as entries, each object once. */
   async *#entries(candidates: Candidates | undefined): AsyncGenerator<ChartEntry> {
-    const { site } = this.#context
     const given = new Set<Uuid>()
     for await (const holder of candidates?.holders ?? this.#everyone()) {
       await this.#rest()
       for (const entry of (await this.#chart(holder)).values()) {
-        if (entry.origin !== site || given.has(entry.object)) continue
+        if (given.has(entry.object)) continue
         given.add(entry.object)
         yield entry
       }
@@ -148,7 +147,7 @@ export class Searching {
       if (given.has(object)) continue
       this.#look()
       const entry = await this.#candidate(object)
-      if (entry?.origin === site) yield entry
+      if (entry !== undefined) yield entry
     }
   }
 

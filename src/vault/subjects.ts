@@ -30,6 +30,7 @@ import {
 } from '#health'
 import type { VaultContext } from './context.ts'
 import type { HolderKey } from './holder-key.ts'
+import { idAt, isLongName, meantBy, nameIn } from './names.ts'
 import { holdersOfObject } from './objects.ts'
 import { damaged, erased, VaultRefusal } from './refusal.ts'
 import { idIn, octetsOf } from './rows.ts'
@@ -68,10 +69,26 @@ export function lookupsOfPatient(
 }
 
 /** The row by which a subject that another resource names is found. */
-export const lookupOfSubject = (tags: Tags, subject: Subject, origin: SiteId): Lookup =>
-  subject.kind === 'reference'
-    ? { field: 'reference', tag: tags.of('reference', origin, subject.reference) }
-    : lookupOfIdentifier(tags, subject.identifier)
+export function lookupOfSubject(tags: Tags, subject: Subject, origin: SiteId): Lookup {
+  if (subject.kind === 'identifier') return lookupOfIdentifier(tags, subject.identifier)
+  const { reference } = subject
+  const name = nameIn(reference)
+  // A long name means the same at every site, so that no site is to be found in it.
+  if (isLongName(name.id)) return { field: 'reference', tag: tags.of('reference', '', reference) }
+  const { origin: of, type, id } = meantBy(origin, name)
+  const meant = of === origin ? reference : `${type}/${id}`
+  return { field: 'reference', tag: tags.of('reference', of, meant) }
+}
+
+/** The row by which a patient of another site is found whose name here is a long one. */
+export function lookupAbroad(
+  { site, tags }: Pick<VaultContext, 'site' | 'tags'>,
+  { id, origin }: Pick<Owned, 'id' | 'origin'>,
+): Lookup[] {
+  const here = idAt(site, { origin, type: 'Patient', id })
+  if (!isLongName(here)) return []
+  return [lookupOfSubject(tags, { kind: 'reference', reference: `Patient/${here}` }, site)]
+}
 
 /**
  * The holders of each of these resources, in their order: found, or made.
@@ -170,7 +187,8 @@ export class Holders implements Disposable {
       return ownership.subjects.map((subject) => this.#lookupOf(subject, origin))
     })
     const persons = patients.flatMap(({ value }) => personOf(tags, value))
-    await this.#find([...named, ...persons])
+    const abroad = patients.flatMap((patient) => lookupAbroad(this.#context, patient))
+    await this.#find([...named, ...abroad, ...persons])
     for (const patient of patients) this.#settlePatient(patient)
     for (const { ownership, origin } of this.#resources) {
       if (ownership.kind !== 'patients') continue
@@ -183,9 +201,11 @@ export class Holders implements Disposable {
   #settlePatient(patient: Owned): void {
     const lookups = lookupsOfPatient(this.#context.tags, patient)
     const person = lookups.find(({ field }) => field === 'person')
-    const known = this.#foundFor(lookups[0]) ?? (person && this.#foundFor(person))
+    const abroad = lookupAbroad(this.#context, patient)
+    const names = [lookups[0], ...abroad, ...(person === undefined ? [] : [person])]
+    const known = names.flatMap((lookup) => this.#foundFor(lookup) ?? []).at(0)
     const id = known ?? this.#make(patient.origin)
-    for (const lookup of lookups) this.#note(lookup, id)
+    for (const lookup of [...lookups, ...abroad]) this.#note(lookup, id)
   }
 
   #settleSubject(subject: Subject, origin: SiteId): void {
@@ -199,9 +219,7 @@ export class Holders implements Disposable {
     if (this.#found.get(name) === id) return
     this.#found.set(name, id)
     const { site } = this.#context
-    this.#statements.push(
-      bind(INSERT_LOOKUP, site, LOOKUP_FIELDS[lookup.field], lookup.tag, uuidOctets(id)),
-    )
+    this.#statements.push(insertLookup(site, lookup, id))
   }
 
   #make(origin: SiteId): Uuid {
@@ -311,6 +329,10 @@ const absentHolder = async (context: VaultContext, id: Uuid): Promise<VaultRefus
   (await tombOf(context, id)) === undefined
     ? damaged(`vault_holder ${id}`, 'the row is missing')
     : erased('patient')
+
+/** The row by which a holder is found, once however often it is written. */
+export const insertLookup = (site: SiteId, { field, tag }: Lookup, holder: Uuid): Statement =>
+  bind(INSERT_LOOKUP, site, LOOKUP_FIELDS[field], tag, uuidOctets(holder))
 
 /** A text that names a row of `vault_lookup`, without its holder. */
 export const nameOf = ({ field, tag }: Lookup): string => `${field} ${hex(tag)}`

@@ -24,7 +24,10 @@ import { holdersTagged, lookupOfSubject } from './subjects.ts'
 export interface SurveyPlan<T> {
   /** Searches without chains; all that they find in the chart is opened. */
   readonly queries: readonly SearchQuery[]
-  /** Pure: what is kept. Gets nothing where the patient is not known here. */
+  /**
+   * Pure: what is kept, of resources as this site shows them. Gets nothing where the patient is not
+   * known here.
+   */
   readonly derive: (resources: readonly JsonObject[], patient: Subject) => T
 }
 
@@ -120,9 +123,8 @@ class KeptSurvey<T> implements Survey<T>, ChartWatch {
   }
 
   async #resources(holder: Uuid): Promise<readonly JsonObject[]> {
-    const { site, charts } = this.#context
+    const { charts } = this.#context
     const wanted = (entry: ChartEntry): boolean =>
-      entry.origin === site &&
       this.#types.has(entry.type) &&
       this.#plan.queries.some(
         ({ types, filters }) =>

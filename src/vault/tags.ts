@@ -36,6 +36,7 @@ export const MARKED = [
   'mark-birth-year',
   'mark-refers',
   'mark-stray',
+  'mark-foreign',
 ] as const
 export type MarkField = (typeof MARKED)[number]
 
@@ -77,6 +78,6 @@ export const identityOf = (
 
 const TAG_KEY = utf8('photonward/tag-key@v1')
 /** Fields that stand by themselves. */
-const LONG: readonly Field[] = ['identity', 'likeness', 'reference', 'person']
+const LONG: readonly Field[] = ['identity', 'likeness', 'reference', 'person', 'mark-foreign']
 const SHORT_OCTETS = 8
 const LONG_OCTETS = 16

@@ -59,7 +59,6 @@ export async function* walk(
     if (holder === after?.holder && done === undefined) continue
     const { entries } = await context.charts.of(holder)
     const wanted = [...entries.values()]
-      .filter((entry) => entry.origin === context.site)
       .filter(({ type, object }) => isWanted(types, type) && (done === undefined || object > done))
       .filter((entry) => filters.every((filter) => fulfils(entry, filter, NO_LINKS)))
       .toSorted((a, b) => (a.object < b.object ? -1 : 1))
