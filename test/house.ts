@@ -95,7 +95,7 @@ export const rooms: Readonly<Partial<Record<string, Room>>> = {
   },
   gateway: {
     opens: ['base', 'crypto', 'contract', 'optics', 'site', 'kme/client'],
-    packages: ['aws4fetch', 'fastify', 'oidc-provider', 'pg'],
+    packages: ['aws4fetch', 'fastify', 'oidc-provider', 'openid-client', 'pg'],
     outside: true,
   },
   world: {

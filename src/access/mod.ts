@@ -45,6 +45,7 @@ export { accessMigrations } from './migrations.ts'
 export { onceOnlyIn } from './once.ts'
 export { Apps, AppShape, type App, type NewApp } from './people/apps.ts'
 export { Authorizations, GRANT, type Authorization } from './people/authorizations.ts'
+export { bindPerson, unbindPerson, type OutsideName } from './people/bindings.ts'
 export { Passkeys, type PasskeyPlace, type ShownPasskey } from './people/passkeys.ts'
 export * from './people/people.ts'
 export {
@@ -63,7 +64,13 @@ export {
   type RoleChange,
   type SecondFactor,
 } from './people/person.ts'
-export { SignIn, type Credentials, type SignedIn, type SignInInput } from './people/sign-in.ts'
+export {
+  SignIn,
+  type Credentials,
+  type OutsideSignIn,
+  type SignedIn,
+  type SignInInput,
+} from './people/sign-in.ts'
 export { TokenKeys, type SiteTokenKey } from './people/token-keys.ts'
 export { Tokens, type Bearer, type TokenAnswer, type TokensInput } from './people/tokens.ts'
 export { totpCode, totpUri } from './people/totp.ts'

@@ -40,6 +40,8 @@ export type AccessRefusalCode =
   | 'ACCESS_APP_UNKNOWN'
   /** Name, password or second factor are not right; which of them is not said. */
   | 'ACCESS_SIGN_IN_DENIED'
+  /** A provider outside vouches for a name that nobody at this site is bound to. */
+  | 'ACCESS_PERSON_UNBOUND'
   /** A second factor is needed, shown not longer than five minutes ago. */
   | 'ACCESS_SECOND_FACTOR_DENIED'
   /** Too many attempts have failed; `waitMs` says for how long. */

@@ -37,7 +37,10 @@ export function personView(about: {
     ['in FHIR', one.references.join(', ') || 'nobody'],
     ['department', one.department ?? 'none'],
     ['care teams', one.careTeams.join(', ') || 'none'],
-    ['password', one.hasPassword ? 'set' : 'none: cannot sign in'],
+    ['password', one.hasPassword ? 'set' : 'none'],
+    ...one.bindings.map(
+      ({ issuer, subject }) => ['signs in by', `${issuer} as ${subject}`] as const,
+    ),
     ...one.factors.map(
       ({ factor, kind, proven }) =>
         ['second factor', `${kind} ${factor}${proven ? '' : ', not proven yet'}`] as const,

@@ -15,6 +15,16 @@ const Kind = OneOf('person', 'patient', 'service')
 const Named = Exactly({ person: Text(64, 1) })
 const nothing = Type.Null()
 
+const FactorShape = Exactly({
+  factor: UuidText,
+  kind: OneOf('totp', 'passkey'),
+  proven: Type.Boolean(),
+  /** The host name that a passkey answers for; empty for an authenticator app. */
+  place: Text(253),
+  since: Time,
+})
+export type FactorView = Static<typeof FactorShape>
+
 export const PersonShape = Exactly({
   person: UuidText,
   kind: Kind,
@@ -37,15 +47,10 @@ export const PersonShape = Exactly({
     }),
   ),
   hasPassword: Type.Boolean(),
-  /** A factor that is not proven yet is not asked for. */
-  factors: Type.Array(
-    Exactly({
-      factor: UuidText,
-      kind: OneOf('totp', 'passkey'),
-      proven: Type.Boolean(),
-      since: Time,
-    }),
-  ),
+  /** One that is not proven yet is not asked for. */
+  factors: Type.Array(FactorShape),
+  /** Who the person is at providers of sign-in outside. */
+  bindings: Type.Array(Exactly({ issuer: Text(1024), subject: Text(255), since: Time })),
   since: Time,
 })
 export type PersonView = Static<typeof PersonShape>
@@ -89,6 +94,8 @@ export const ConsoleSessionShape = Exactly({
       site: Text(63),
       /** Who this person is as a patient: `Patient/…`. */
       patient: Type.Union([Text(128), Type.Null()]),
+      /** The own second factors. */
+      factors: Type.Array(FactorShape),
     }),
     Type.Null(),
   ]),
@@ -215,6 +222,23 @@ export const peopleRoutes = {
     path: '/v1/people/:person/factors/:factor',
     summary: 'Take a second factor away; sessions and tokens end',
     query: Exactly({ person: Text(64, 1), factor: UuidText }),
+    body: nothing,
+    answer: PersonShape,
+  }),
+  bindPerson: route({
+    method: 'POST',
+    path: '/v1/people/:person/bindings',
+    summary:
+      'Let somebody sign in by a provider outside, under the name that is the person’s there',
+    query: Named,
+    body: Exactly({ provider: Text(64, 1), subject: Text(255, 1) }),
+    answer: PersonShape,
+  }),
+  unbindPerson: route({
+    method: 'DELETE',
+    path: '/v1/people/:person/bindings/:provider',
+    summary: 'Take the way in by a provider outside from somebody; sessions and tokens end',
+    query: Exactly({ person: Text(64, 1), provider: Text(256, 1) }),
     body: nothing,
     answer: PersonShape,
   }),

@@ -9,22 +9,28 @@
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { door, Exactly, Text, type HttpRequest, type HttpResponse } from '#base'
+import type { HttpRequest, HttpResponse } from '#base'
 import { labRoutes, siteRoutes, type ConsoleSessionView } from '#contract'
-import type { Holder, HolderView } from '#site'
+import type { Arrival, Holder, HolderView, ShownFactor } from '#site'
 import type { ConsoleSession } from './console-sessions.ts'
-import { GatewayRefusal } from './refusal.ts'
 import { requestOf, send, type WebRequest } from './web-request.ts'
 
 /** What the site knows of people: `SignedInPeople`. */
 export interface ConsolePeople {
-  signIn(credentials: {
-    readonly login: string
-    readonly password: string
-    readonly code: string
-    readonly source: string
-  }): Promise<Holder>
-  again(holder: Holder, shown: { readonly code: string; readonly source: string }): Promise<Holder>
+  signIn(
+    typed: { readonly login: string; readonly password: string },
+    shown: ShownFactor,
+  ): Promise<Holder>
+  fromOutside(arrival: Arrival, shown: ShownFactor): Promise<Holder>
+  again(holder: Holder, shown: ShownFactor): Promise<Holder>
+  /** What a browser at this origin is asked for; undefined where there are no passkeys. */
+  passkeyAsked(origin: string): Promise<object | undefined>
+  passkeyOffered(holder: Holder, origin: string): Promise<object | undefined>
+  addPasskey(
+    holder: Holder,
+    made: { readonly response: string; readonly origin: string },
+  ): Promise<void>
+  removePasskey(holder: Holder, factor: string): Promise<Holder>
   /** Tells the log that a session was ended. */
   signOut(holder: Holder): Promise<void>
   standing(holder: Holder): Promise<HolderView | undefined>
@@ -41,8 +47,8 @@ export function sessionView(
     return { kind: 'operator', beganAt, person: null, secondFactorAt: null, routes }
   }
   const { secondFactorAt = null } = holder
-  const { routes, roles, ...who } = view
-  const person = { ...who, roles: [...roles] }
+  const { routes, roles, factors, ...who } = view
+  const person = { ...who, roles: [...roles], factors: [...factors] }
   return { kind: 'person', beganAt, person, secondFactorAt, routes: [...routes] }
 }
 
@@ -67,19 +73,6 @@ export function serveFhir(
       await people.fhirFor(holder, { ...requestOf(request), client: undefined }),
     )
   })
-}
-
-/** What somebody types to sign in. @throws ShapeRefusal */
-export const openSignIn = door(
-  Exactly({ login: Text(64, 1), password: Text(512, 1), code: Text(16) }),
-  'sign-in',
-)
-export const openCode = door(Exactly({ code: Text(16, 1) }), 'second factor')
-
-/** @throws GatewayRefusal `SIGN_IN_ABSENT` where a site has no people */
-export function peopleHere(people: ConsolePeople | undefined): ConsolePeople {
-  if (people !== undefined) return people
-  throw new GatewayRefusal('SIGN_IN_ABSENT', 'Nobody signs in here: a trusted node has no people')
 }
 
 const FHIR = 'application/fhir+json; charset=utf-8'

@@ -15,24 +15,20 @@
 
 import { createServer, type Server } from 'node:http'
 import { isIP } from 'node:net'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { assert, door, Exactly, noteOf, Text, textOf, type Log } from '#base'
+import type { FastifyRequest } from 'fastify'
+import { assert, type Log } from '#base'
 import { consoleRoutes, type ConsoleSessionView, type Handlers } from '#contract'
 import type { Holder, HolderView } from '#site'
 import { readPages } from './console-files.ts'
-import {
-  openCode,
-  openSignIn,
-  peopleHere,
-  serveFhir,
-  sessionView,
-  type ConsolePeople,
-} from './console-people.ts'
+import { serveFhir, sessionView, type ConsolePeople } from './console-people.ts'
+import { cookieOf, refuse } from './console-replies.ts'
 import type { ConsoleSession, ConsoleSessions } from './console-sessions.ts'
+import { serveSignIn, WITHOUT_SESSION } from './console-sign-in.ts'
 import { addressText, listenTcp, type TcpAddress } from './listen.ts'
+import type { OutsideDesk } from './login/arrivals.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { BODY_OCTETS_MAX, routeErrorBody, serveRoutes, type AnyTable } from './routes.ts'
-import { HEADER_OCTETS_MAX, JSON_TYPE, newWeb } from './web.ts'
+import { HEADER_OCTETS_MAX, newWeb } from './web.ts'
 
 export interface ConsoleOptions<Table extends AnyTable> {
   readonly listen: TcpAddress
@@ -44,6 +40,8 @@ export interface ConsoleOptions<Table extends AnyTable> {
   readonly sessions: ConsoleSessions
   /** Left out where nobody can sign in. */
   readonly people?: ConsolePeople | undefined
+  /** Providers of sign-in outside; left out where there are none. */
+  readonly outside?: OutsideDesk | undefined
   /** Octets of one request for FHIR. */
   readonly fhirOctetsMax?: number | undefined
   readonly log: Log
@@ -80,7 +78,7 @@ export class ConsoleListener implements AsyncDisposable {
   #address: TcpAddress | undefined
 
   constructor(options: Omit<ConsoleOptions<AnyTable>, 'listen'>) {
-    const { log, sessions, people, fhirOctetsMax } = options
+    const { log, sessions, people, outside, fhirOctetsMax } = options
     this.#log = log
     this.#sessions = sessions
     this.#people = people
@@ -109,10 +107,7 @@ export class ConsoleListener implements AsyncDisposable {
       const holderOf = (request: FastifyRequest) => this.#asking.get(request)?.holder
       serveFhir(this.#web, { people, holderOf, bodyOctetsMax: fhirOctetsMax })
     }
-    this.#web.post('/sign-in', (request, reply) => this.#signIn(request, reply))
-    this.#web.post('/second-factor', (request, reply) => this.#showFactor(request, reply))
-    this.#web.post('/login', (request, reply) => this.#logIn(request, reply))
-    this.#web.post('/logout', (request, reply) => this.#logOut(request, reply))
+    serveSignIn(this.#web, { sessions, people, outside, log })
     this.#servePages(options.pages)
   }
 
@@ -158,7 +153,7 @@ export class ConsoleListener implements AsyncDisposable {
     if (asks !== 'use' && asks !== 'poll') {
       return new GatewayRefusal('REQUEST_INVALID', 'Expected the header x-photonward: use or poll')
     }
-    if (request.url === '/login' || request.url === '/sign-in') return undefined
+    if (WITHOUT_SESSION.includes(request.url)) return undefined
     const session = this.#sessions.of(cookieOf(request), asks === 'use')
     if (session !== undefined && (await this.#stands(session, request))) return undefined
     this.#sessions.logOut(cookieOf(request))
@@ -179,57 +174,6 @@ export class ConsoleListener implements AsyncDisposable {
     return Promise.resolve(sessionView(session, this.#asking.get(request)?.view))
   }
 
-  /** Begins a session of a person, by password and second factor. */
-  async #signIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    try {
-      const credentials = openSignIn(jsonOf(request.body))
-      const holder = await peopleHere(this.#people).signIn({ ...credentials, source: request.ip })
-      this.#sessions.logOut(cookieOf(request))
-      return await begun(reply, this.#sessions.begin(holder))
-    } catch (error) {
-      this.#log.write('warning', 'console-sign-in-refused', {})
-      return refuse(reply, error)
-    }
-  }
-
-  /** Step-up: shows the second factor anew, for what asks for a fresh one. */
-  async #showFactor(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    try {
-      const cookie = cookieOf(request)
-      const holder = this.#sessions.of(cookie, true)?.holder
-      if (holder === undefined)
-        throw new GatewayRefusal('LOGIN_NEEDED', 'Sign in as somebody first')
-      const { code } = openCode(jsonOf(request.body))
-      const shown = { code, source: request.ip }
-      const renewed = await peopleHere(this.#people).again(holder, shown)
-      return await begun(reply, this.#sessions.renew(cookie, renewed))
-    } catch (error) {
-      return refuse(reply, error)
-    }
-  }
-
-  #logIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    try {
-      const { ticket } = openTicket(jsonOf(request.body))
-      const cookie = this.#sessions.logIn(ticket)
-      this.#log.write('info', 'console-login', {})
-      return begun(reply, cookie)
-    } catch (error) {
-      this.#log.write('warning', 'console-login-refused', {})
-      return refuse(reply, error)
-    }
-  }
-
-  async #logOut(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const holder = this.#sessions.of(cookieOf(request), false)?.holder
-    this.#sessions.logOut(cookieOf(request))
-    if (holder !== undefined) await this.#people?.signOut(holder)
-    return await reply
-      .header('set-cookie', `${COOKIE}=; Max-Age=0; ${COOKIE_TERMS}`)
-      .type(JSON_TYPE)
-      .send('{}')
-  }
-
   #servePages(folder: string): void {
     const pages = readPages(folder)
     this.#web.get('/*', (request, reply) => {
@@ -241,35 +185,11 @@ export class ConsoleListener implements AsyncDisposable {
   }
 }
 
-const begun = (reply: FastifyReply, cookie: string): FastifyReply =>
-  reply.header('set-cookie', `${COOKIE}=${cookie}; ${COOKIE_TERMS}`).type(JSON_TYPE).send('{}')
-
-function refuse(reply: FastifyReply, error: unknown): FastifyReply {
-  const note = noteOf(error)
-  return reply
-    .code(STATUS[note.code] ?? 400)
-    .type(JSON_TYPE)
-    .send(JSON.stringify({ error: note }))
-}
-
 /** A browser's stream of events can send no header; its fetch metadata say who asks. */
 const isEvents = ({ method, headers }: FastifyRequest): boolean =>
   method === 'GET' &&
   headers.accept === 'text/event-stream' &&
   headers['sec-fetch-site'] === 'same-origin'
-
-function cookieOf({ headers }: FastifyRequest): string {
-  const pairs = (headers.cookie ?? '').split(/; */)
-  return pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) ?? ''
-}
-
-function jsonOf(body: unknown): unknown {
-  try {
-    return JSON.parse(textOf(body instanceof Uint8Array ? body : new Uint8Array(0)))
-  } catch (cause) {
-    throw new GatewayRefusal('REQUEST_INVALID', 'The body of the request is not JSON', { cause })
-  }
-}
 
 const hostIn = (origin: string): string => origin.replace(/^http:\/\//, '')
 
@@ -282,19 +202,7 @@ const namesOf = (address: TcpAddress): readonly string[] => [
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
-const openTicket = door(Exactly({ ticket: Text(64, 1) }), 'login')
-
 const API = '/api'
-const COOKIE = 'photonward'
-const COOKIE_TERMS = 'Path=/; HttpOnly; SameSite=Strict'
 const ASKED = [`${API}/`, '/fhir/'] as const
-const STATUS: Readonly<Record<string, number>> = {
-  LOGIN_NEEDED: 401,
-  LOGIN_REFUSED: 403,
-  SIGN_IN_ABSENT: 404,
-  ACCESS_SIGN_IN_DENIED: 403,
-  ACCESS_SIGN_IN_TRY_AGAIN: 429,
-  ACCESS_SIGN_IN_BUSY: 503,
-}
 /** Streams of several pages, and what they ask beside. */
 const CONNECTIONS_MAX = 256

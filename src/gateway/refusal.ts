@@ -55,6 +55,12 @@ export type GatewayRefusalCode =
   | 'LOGIN_NEEDED'
   /** A site without records has no people who could sign in. */
   | 'SIGN_IN_ABSENT'
+  /** No provider of sign-in of that name is in the configuration. */
+  | 'PROVIDER_UNKNOWN'
+  /** A provider of sign-in does not answer; people sign in here without it. */
+  | 'PROVIDER_UNREACHABLE'
+  /** What a provider of sign-in has answered proves nobody, or it refused by itself. */
+  | 'PROVIDER_REFUSED'
   /** The roles of whoever has signed in do not reach this. */
   | 'ROUTE_FORBIDDEN'
   /** No simulated fibre of that link answers, or the site has no attack lab. */

@@ -34,6 +34,8 @@ import { openStreamListener, type StreamListener } from './etsi-004.ts'
 import { openHttp, type HttpListener } from './http.ts'
 import { workerCompute } from './link-compute.ts'
 import { addressText, type TcpAddress } from './listen.ts'
+import { Arrivals, type OutsideDesk } from './login/arrivals.ts'
+import { OutsideProviders } from './login/outside.ts'
 import { SignOnServer } from './login/server.ts'
 import { openNetwork, type TlsNetwork } from './network.ts'
 import { openPartnerListener, openPartners, type PartnerLinks } from './partners.ts'
@@ -122,6 +124,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const stop = (reason: string): Promise<void> => shutdown.run(reason).then(end)
   const partners = partnersOf(assembly)
+  const outside = outsideOf(assembly)
   const open: Listeners = {}
   const site = await openSite({
     configuration,
@@ -148,7 +151,7 @@ export async function assemble(assembly: Assembly, { store, disk }: Holdings): P
   await site.start()
   const http = await openNorth(assembly, site, north)
   open.http = http
-  Object.assign(open, await openOthers(assembly, site, { north, partners }))
+  Object.assign(open, await openOthers(assembly, site, { north, partners, outside }))
   await openOperatorSocket(assembly, site)
   followTrust(assembly, { disk, root, network, ...open, trust, site })
   const facts = factsOf(assembly, { peerAddress: network.address, http, material })
@@ -203,13 +206,21 @@ function listenersOf(open: Listeners & { network: TlsNetwork }): Surroundings['l
 const openOthers = async (
   assembly: Assembly,
   site: Site,
-  { north, partners }: { north: Credentials; partners: PartnerLinks | undefined },
+  {
+    north,
+    partners,
+    outside,
+  }: {
+    north: Credentials
+    partners: PartnerLinks | undefined
+    outside: OutsideDesk | undefined
+  },
 ): Promise<Omit<Listeners, 'http'>> => ({
   streams: await openStreams(assembly, site, north),
   partners: await listenForPartners(assembly, site, partners),
   control: await openControl(assembly, site, north),
-  fhir: await openFhir(assembly, site, north),
-  console: await openOperatorConsole(assembly, site),
+  fhir: await openFhir(assembly, site, { credentials: north, outside }),
+  console: await openOperatorConsole(assembly, site, outside),
 })
 
 /** The listener for key streams, where one is configured. */
@@ -231,6 +242,15 @@ function partnersOf({ configuration, folder, shutdown }: Assembly): PartnerLinks
   const partners = openPartners(configuration, folder)
   if (partners !== undefined) shutdown.add('close', 'partners', () => partners[Symbol.dispose]())
   return partners
+}
+
+/** Providers of sign-in outside, where there are any. */
+function outsideOf({ configuration, folder, shutdown, ports }: Assembly): OutsideDesk | undefined {
+  const { providers: known } = configuration.people
+  if (known.length === 0) return undefined
+  const providers = new OutsideProviders({ providers: known, folder, ...ports })
+  shutdown.add('close', 'providers', () => providers[Symbol.dispose]())
+  return { providers, arrivals: new Arrivals(providers, ports.clock) }
 }
 
 /** The listener for other operators, where one is configured. */
@@ -270,7 +290,7 @@ async function openControl(
 async function openFhir(
   { configuration, shutdown, ports }: Assembly,
   site: Site,
-  credentials: Credentials,
+  { credentials, outside }: { credentials: Credentials; outside: OutsideDesk | undefined },
 ): Promise<HttpListener | undefined> {
   if (configuration.fhir === undefined) return undefined
   const { listen, tokens } = configuration.fhir
@@ -281,7 +301,9 @@ async function openFhir(
   const fhir = await openHttp({
     ...{ name: 'fhir', listen, credentials, handler: desk.handle, log: ports.log },
     certificates: tokens ? 'welcome' : 'needed',
-    ...(authorizing === undefined ? {} : { apart: new SignOnServer(authorizing, ports.log) }),
+    ...(authorizing === undefined
+      ? {}
+      : { apart: new SignOnServer(authorizing, ports.log, outside) }),
     bodyOctetsMax: desk.bodyOctetsMax,
     errors: { errorBody: desk.errorBody, errorType: desk.errorType },
   })
@@ -302,6 +324,7 @@ async function openOperatorSocket(
 async function openOperatorConsole(
   { configuration, folder, shutdown, ports }: Assembly,
   site: Site,
+  outside: OutsideDesk | undefined,
 ): Promise<ConsoleListener | undefined> {
   const { consoleListener: listen, consoleFibres, profile } = configuration
   if (listen === undefined) return undefined
@@ -310,7 +333,7 @@ async function openOperatorConsole(
   const lab = labHandlers(folder, profile === 'demo' ? consoleFibres : [])
   const { people } = site
   const console = await openConsole({
-    ...{ listen, pages: CONSOLE_PAGES, sessions, log, people },
+    ...{ listen, pages: CONSOLE_PAGES, sessions, log, people, outside },
     table: { ...siteRoutes, ...labRoutes },
     handlersFor: (asker, route) => {
       if (asker === undefined) return { ...site.admin, ...lab }

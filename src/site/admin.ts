@@ -57,7 +57,8 @@ export const adminHandlers = (
 ): Handlers<SiteRoutes> => {
   const { configuration, ports } = parts.options
   const { clock, random } = ports
-  const about = { site: configuration.site, clock, random, places: signOnPlaces(configuration) }
+  const { site, people } = configuration
+  const about = { site, ...people, clock, random, places: signOnPlaces(configuration) }
   const by = byOf(asker)
   return {
     ...siteHandlers(parts, by),

@@ -18,16 +18,15 @@ import {
   scopeText,
   type App,
   type Authorizations,
-  type Credentials,
-  type PasskeyPlace,
   type Person,
   type Scope,
 } from '#access'
 import type { FhirRequest } from '#fhir'
 import { isObject, readJson, type Json, type JsonObject } from '#health'
 import { launchesOf, type Launch } from './launches.ts'
-import type { Holder } from './people.ts'
-import type { SignedInPeople } from './signed-in.ts'
+import { passkeyPlaceOf } from './passkey-place.ts'
+import type { Arrival, Holder } from './people.ts'
+import type { ShownFactor, SignedInPeople } from './signed-in.ts'
 import { signOnPlaces, type SignOnPlaces } from './sign-on.ts'
 import type { SiteParts } from './site.ts'
 
@@ -38,6 +37,9 @@ export interface PatientChoice {
   readonly name: string
   readonly birthDate: string
 }
+
+/** A second factor as it comes from a page of this server. */
+type Shown = Omit<ShownFactor, 'origin'>
 
 /** Made by `authorizingOf`. */
 export class Authorizing {
@@ -76,21 +78,22 @@ export class Authorizing {
     return person !== undefined && mayEnter(person) ? person : undefined
   }
 
-  /**
-   * @param passkey   what a browser brought instead of a code; empty for none
-   * @throws AccessRefusal as `SignIn.withPassword`
-   */
-  signIn(credentials: Omit<Credentials, 'passkey'>, passkey: string): Promise<Holder> {
-    const place = this.#passkeyPlace
-    const isShown = passkey !== '' && place !== undefined
-    const shown = isShown ? { passkey: { response: passkey, place } } : {}
-    return this.#people.signIn({ ...credentials, ...shown })
+  /** @throws AccessRefusal as `SignIn.withPassword` */
+  signIn(typed: { readonly login: string; readonly password: string }, shown: Shown) {
+    return this.#people.signIn(typed, { ...shown, origin: this.#origin })
   }
 
-  /** Where passkeys are shown; undefined where the site is called by a bare address. */
-  get #passkeyPlace(): PasskeyPlace | undefined {
-    const { origin, hostname: rpId } = new URL(this.places.issuer)
-    return BARE_ADDRESS.test(rpId) ? undefined : { origin, rpId }
+  /** @throws AccessRefusal as `SignIn.fromOutside` */
+  fromOutside(arrival: Arrival, shown: Shown): Promise<Holder> {
+    return this.#people.fromOutside(arrival, { ...shown, origin: this.#origin })
+  }
+
+  get #origin(): string {
+    return new URL(this.places.issuer).origin
+  }
+
+  get #passkeyPlace() {
+    return passkeyPlaceOf(this.#origin)
   }
 
   /** What a browser is asked for where somebody signs in, if it can be. */
@@ -226,7 +229,5 @@ function nameText({ text, given, family }: JsonObject): string {
 
 const FHIR_ID = /^[A-Za-z0-9.-]{1,64}$/
 const PATIENT = 'Patient/'
-/** IPv4, or IPv6 in brackets. */
-const BARE_ADDRESS = /^(?:[0-9.]+|\[.*\])$/
 const CHOICES_MAX = '20'
 const CLIENT_CHARACTERS_MAX = 64

@@ -12,6 +12,7 @@ import { namedLink } from '#optics'
 import { BLOCK_BOUNDS, linkParameters, type LinkParameters } from '#qkd'
 import { BLOCK_OCTETS_MAX, LINKS_MAX, NODES_MAX, SHARES_MAX } from '#relay'
 import { MODES } from '#session'
+import { ProviderShape } from './config-providers.ts'
 import { PURPOSE_WORDS, SENSITIVITY_WORDS } from './fhir-words.ts'
 import { KEYS_PER_BLOCK_MAX } from './kme-link-messages.ts'
 
@@ -299,6 +300,11 @@ export const SiteConfigurationShape = Exactly({
   breakGlass: Type.Object(
     { reviewHours: WholeOr(72, 1, 8760) },
     { additionalProperties: false, default: { reviewHours: 72 } },
+  ),
+  /** Where else than here people may sign in. */
+  people: Type.Object(
+    { providers: Type.Array(ProviderShape, { maxItems: 8, default: [] }) },
+    { additionalProperties: false, default: { providers: [] } },
   ),
   /** Where SDN controllers read and steer (ETSI GS QKD 015 over RESTCONF); left out, nowhere. */
   restconfListener: Type.Optional(Address),

@@ -14,6 +14,7 @@ export {
   type LinkConfiguration,
   type SiteConfiguration,
 } from './config.ts'
+export type { ProviderConfiguration } from './config-providers.ts'
 export {
   COURIER_FILE_OCTETS_MAX,
   CourierRefusal,
@@ -62,8 +63,8 @@ export { siteMigrations } from './migrations.ts'
 export { mayCall, ROUTE_ROLES, type AdminRoute } from './rights.ts'
 export type { SiemWay } from './siem-keeper.ts'
 export type { Authorizing, PatientChoice } from './authorizing.ts'
-export type { Holder } from './people.ts'
-export { SignedInPeople, type HolderView } from './signed-in.ts'
+export type { Arrival, Holder } from './people.ts'
+export { SignedInPeople, type HolderView, type ShownFactor } from './signed-in.ts'
 export { askPeerClock, type PeerClock } from './peer-clock.ts'
 export {
   createPreShared,

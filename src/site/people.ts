@@ -9,6 +9,7 @@ import {
   AccessRefusal,
   Apps,
   Authorizations,
+  bindPerson,
   NewPersonShape,
   onceOnlyIn,
   OPERATOR,
@@ -19,16 +20,26 @@ import {
   TokenKeys,
   Tokens,
   totpUri,
+  unbindPerson,
   type App,
   type NewApp,
   type AskedChange,
   type OnceOnly,
+  type OutsideSignIn,
   type PeopleTrail,
   type Person,
+  type SecondFactor,
   type SignedIn,
 } from '#access'
 import type { AuditTrail } from '#audit'
-import type { AppView, Handlers, peopleRoutes, PersonView, RoleChangeView } from '#contract'
+import type {
+  AppView,
+  FactorView,
+  Handlers,
+  peopleRoutes,
+  PersonView,
+  RoleChangeView,
+} from '#contract'
 import { launchesOf } from './launches.ts'
 import type { SignOnPlaces } from './sign-on.ts'
 
@@ -63,6 +74,9 @@ export interface Holder {
   readonly secondFactorAt?: EpochMs
 }
 
+/** Somebody for whom a provider outside has vouched, as the host has found. */
+export type Arrival = Omit<OutsideSignIn, 'code' | 'passkey' | 'source'>
+
 /** @param key   32 octets for all that is kept of people; the desk's from here */
 export function openPeople(input: {
   readonly site: string
@@ -95,7 +109,7 @@ export function openPeople(input: {
 export function peopleHandlers(
   desk: () => PeopleDesk,
   asker: Asker,
-  about: LaunchMeans & { readonly site: string },
+  about: LaunchMeans & Outside & { readonly site: string },
 ) {
   const { site, clock } = about
   const by = byOf(asker)
@@ -144,9 +158,40 @@ export function peopleHandlers(
       const span = { notBefore: epochMs(notBefore), expiresAt: epochMs(expiresAt) }
       return personView(await people.delegate(person, { reason, from: lender, ...span }, by))
     },
+    ...bindingHandlers(desk, by, about),
     ...changeHandlers(desk, asker, clock),
     ...appHandlers(desk, asker, about),
   } satisfies Handlers<typeof peopleRoutes>
+}
+
+/** Providers of sign-in outside. */
+interface Outside {
+  readonly providers: readonly { readonly name: string; readonly issuer: string }[]
+}
+
+/** Who people are at providers outside. */
+function bindingHandlers(
+  desk: () => PeopleDesk,
+  by: string,
+  { providers, clock }: Outside & Pick<LaunchMeans, 'clock'>,
+) {
+  const issuerOf = (name: string) => providers.find((one) => one.name === name)?.issuer
+  return {
+    bindPerson: async ({ person }, { provider, subject }) => {
+      const issuer = issuerOf(provider)
+      if (issuer === undefined) {
+        const why = 'No provider of this name is in the configuration'
+        throw new AccessRefusal('ACCESS_PERSON_INVALID', why)
+      }
+      const about = { issuer, subject, at: clock.now(), by }
+      return personView(await bindPerson(desk().people, person, about))
+    },
+    unbindPerson: async ({ person, provider }) => {
+      // One that is in the configuration no more is named by its issuer.
+      const issuer = issuerOf(provider) ?? provider
+      return personView(await unbindPerson(desk().people, person, { issuer, by }))
+    },
+  } satisfies Partial<Handlers<typeof peopleRoutes>>
 }
 
 /** Changes of roles that wait for somebody who agrees. */
@@ -238,9 +283,8 @@ export async function secondOf(
   clock: Ports['clock'],
 ): Promise<string> {
   if (asker.kind === 'person') {
-    const { secondFactorAt } = asker
-    if (secondFactorAt !== undefined && clock.now() - secondFactorAt <= FRESH_MS) return asker.id
-    throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', STALE)
+    checkFresh(asker, clock)
+    return asker.id
   }
   if (as === undefined) {
     const why = 'Expected login, password and code of the person who agrees'
@@ -248,6 +292,15 @@ export async function secondOf(
   }
   const signedIn = await signIn.withPassword({ ...as, source: SOCKET })
   if (signedIn.secondFactorAt !== undefined) return signedIn.person.id
+  throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', STALE)
+}
+
+/** @throws AccessRefusal `ACCESS_SECOND_FACTOR_DENIED` unless one was shown just now */
+export function checkFresh(
+  { secondFactorAt }: Pick<Holder, 'secondFactorAt'>,
+  clock: Pick<Ports['clock'], 'now'>,
+): void {
+  if (secondFactorAt !== undefined && clock.now() - secondFactorAt <= FRESH_MS) return
   throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', STALE)
 }
 
@@ -262,10 +315,10 @@ function limitOf(text: string): number {
 
 export function personView(person: Person): PersonView {
   const { id, kind, login, name, roles, clearances, references, department = null } = person
-  const { careTeams, employment, delegations, proxies, factors, since } = person
+  const { careTeams, employment, delegations, proxies, factors, bindings = [], since } = person
   return {
     ...{ person: id, kind, login, name, roles, clearances, references, department },
-    ...{ careTeams, employment, since },
+    ...{ careTeams, employment, bindings, since },
     delegations: [
       ...delegations,
       ...proxies.map(({ patient, notBefore, expiresAt }) => {
@@ -273,11 +326,15 @@ export function personView(person: Person): PersonView {
       }),
     ],
     hasPassword: person.password !== undefined,
-    factors: factors.map(({ id, kind, proven, since: from }) => {
-      return { factor: id, kind, proven, since: from }
-    }),
+    factors: factors.map(factorView),
   }
 }
+
+/** A second factor as people see it. */
+export const factorView = (one: SecondFactor): FactorView => ({
+  ...{ factor: one.id, kind: one.kind, proven: one.proven, since: one.since },
+  place: one.kind === 'passkey' ? one.rpId : '',
+})
 
 const changeView = ({ id, change, ...rest }: AskedChange): RoleChangeView => ({
   ...{ change: id, ...rest, ...change },

@@ -102,6 +102,8 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   addTotp: USERS,
   proveFactor: USERS,
   removeFactor: USERS,
+  bindPerson: USERS,
+  unbindPerson: USERS,
   delegate: USERS,
   roleChanges: SEES_USERS,
   agreeToChange: USERS,

@@ -10,10 +10,11 @@
 
 import { epochMs, siteId, type HttpResponse } from '#base'
 import { AccessRefusal, type Bearer, type Credentials } from '#access'
-import type { Handlers, SiteRoutes } from '#contract'
+import type { FactorView, Handlers, SiteRoutes } from '#contract'
 import type { FhirRequest } from '#fhir'
 import { adminHandlers } from './admin.ts'
-import { holderOf, type Holder } from './people.ts'
+import { passkeyPlaceOf } from './passkey-place.ts'
+import { checkFresh, factorView, holderOf, type Arrival, type Holder } from './people.ts'
 import { routesFor } from './rights.ts'
 import type { SiteParts } from './site.ts'
 
@@ -26,8 +27,20 @@ export interface HolderView {
   readonly site: string
   /** Who this person is as a patient. */
   readonly patient: string | null
+  readonly factors: readonly FactorView[]
   /** Names of the admin routes that these roles may ask. */
   readonly routes: readonly string[]
+}
+
+/** A second factor as it comes from a page. */
+export interface ShownFactor {
+  /** Empty for none. */
+  readonly code: string
+  /** What a browser brought instead of a code; empty for none. */
+  readonly passkey: string
+  /** Of the page. */
+  readonly origin: string
+  readonly source: string
 }
 
 /** The way of people into a site. */
@@ -39,19 +52,75 @@ export class SignedInPeople {
   }
 
   /** @throws AccessRefusal as `SignIn.withPassword` */
-  async signIn(credentials: Credentials): Promise<Holder> {
-    return holderOf(await this.#desk.signIn.withPassword(credentials))
+  async signIn(
+    typed: Pick<Credentials, 'login' | 'password'>,
+    shown: ShownFactor,
+  ): Promise<Holder> {
+    return holderOf(await this.#desk.signIn.withPassword({ ...typed, ...credentialOf(shown) }))
+  }
+
+  /** @throws AccessRefusal as `SignIn.fromOutside` */
+  async fromOutside(arrival: Arrival, shown: ShownFactor): Promise<Holder> {
+    const signedIn = await this.#desk.signIn.fromOutside({ ...arrival, ...credentialOf(shown) })
+    return holderOf(signedIn)
   }
 
   /** The same session with a second factor shown anew. @throws AccessRefusal */
-  async again(holder: Holder, shown: { readonly code: string; readonly source: string }) {
-    const { secondFactorAt } = await this.#desk.signIn.again(holder.id, shown)
+  async again(holder: Holder, shown: ShownFactor): Promise<Holder> {
+    const { secondFactorAt } = await this.#desk.signIn.again(holder.id, credentialOf(shown))
     return { ...holder, secondFactorAt }
+  }
+
+  /** What a browser is asked for by a page on which somebody signs in; undefined where it cannot. */
+  async passkeyAsked(origin: string): Promise<object | undefined> {
+    const place = passkeyPlaceOf(origin)
+    return place && (await this.#desk.passkeys.asked(place))
+  }
+
+  /**
+   * What a browser is asked for to make a passkey of somebody who is signed in.
+   *
+   * @throws AccessRefusal `ACCESS_SECOND_FACTOR_DENIED` unless another factor was shown just now
+   */
+  async passkeyOffered(holder: Holder, origin: string): Promise<object | undefined> {
+    checkFresh(holder, this.#clock)
+    const place = passkeyPlaceOf(origin)
+    const person = await this.#desk.people.named(holder.id)
+    return place && (await this.#desk.passkeys.offered(person, place))
+  }
+
+  /** Keeps a passkey that was made. @throws AccessRefusal as `passkeyOffered` and `Passkeys.add` */
+  async addPasskey(
+    holder: Holder,
+    { response, origin }: { readonly response: string; readonly origin: string },
+  ): Promise<void> {
+    checkFresh(holder, this.#clock)
+    const place = passkeyPlaceOf(origin)
+    if (place !== undefined) await this.#desk.passkeys.add(holder.id, { response, place })
+  }
+
+  /**
+   * Takes an own passkey away: not the last second factor, which others see to. Other sessions end.
+   *
+   * @returns the session as it goes on
+   * @throws AccessRefusal `ACCESS_SECOND_FACTOR_DENIED`, `ACCESS_PERSON_INVALID`
+   */
+  async removePasskey(holder: Holder, factor: string): Promise<Holder> {
+    checkFresh(holder, this.#clock)
+    const { people } = this.#desk
+    const { factors } = await people.named(holder.id)
+    const isPasskey = factors.some(({ id, kind }) => id === factor && kind === 'passkey')
+    if (!isPasskey || factors.filter(({ proven }) => proven).length < 2) {
+      const why = 'Expected an own passkey that is not the only second factor'
+      throw new AccessRefusal('ACCESS_PERSON_INVALID', why)
+    }
+    const { epoch } = await people.removeFactor(holder.id, factor, holder.id)
+    return { ...holder, epoch }
   }
 
   /** Tells that somebody has ended a session. */
   async signOut({ id }: Holder): Promise<void> {
-    const at = this.#parts.options.ports.clock.now()
+    const at = this.#clock.now()
     await this.#desk.audit.record({ kind: 'people.signed-out', at, actor: id, facts: {} })
   }
 
@@ -61,9 +130,10 @@ export class SignedInPeople {
     const isIn = person?.employment === 'active' || person?.employment === 'none'
     if (person?.epoch !== epoch || !isIn) return undefined
     const { login, name, roles, references } = person
+    const factors = person.factors.map(factorView)
     const { site } = this.#parts
     const patient = references.find((one) => one.startsWith('Patient/')) ?? null
-    return { person: id, login, name, roles, site, patient, routes: routesFor(roles) }
+    return { person: id, login, name, roles, site, patient, factors, routes: routesFor(roles) }
   }
 
   /** The admin routes, done in the name of this person. */
@@ -92,11 +162,21 @@ export class SignedInPeople {
     }
   }
 
+  get #clock() {
+    return this.#parts.options.ports.clock
+  }
+
   get #desk() {
     const { records } = this.#parts
     if (records !== undefined) return records.desk
     throw new AccessRefusal('ACCESS_SIGN_IN_DENIED', 'A trusted node has no people')
   }
+}
+
+/** A passkey where one was shown, and can be; else a code. */
+function credentialOf({ code, passkey: response, origin, source }: ShownFactor) {
+  const place = response === '' ? undefined : passkeyPlaceOf(origin)
+  return { code, source, ...(place === undefined ? {} : { passkey: { response, place } }) }
 }
 
 /** As long as the host keeps a session at most. */

@@ -263,6 +263,7 @@ function configurationOf(
     dns: [],
     kmeLinks: [],
     couriers: [],
+    people: { providers: [] },
     peers: all
       .filter((other) => other !== site)
       .map((other) => ({ site: other, kme: kmeOf(other), ...nowhere })),

@@ -58,6 +58,7 @@ const ACTING: readonly string[] = [
   ],
   ...['person second-factor add', 'person second-factor prove', 'person second-factor remove'],
   ...['person suspend', 'person resume', 'person end', 'person delegate'],
+  ...['person bind', 'person unbind'],
   ...['app add', 'app launch', 'app remove'],
   // These need broken glass: src/site/glass-admin.test.ts.
   ...['break-glass show', 'break-glass close', 'break-glass review'],

@@ -36,6 +36,7 @@ import {
   loginTag,
   needsSecond,
   newPerson,
+  outsideTag,
   PersonShape,
   principalFrom,
   proxyTies,
@@ -137,6 +138,11 @@ export class People {
   /** Whoever has this login name, if anybody has. */
   async ofLogin(login: string): Promise<Person | undefined> {
     return (await this.#people.tagged(loginTag(login.toLowerCase())))?.value
+  }
+
+  /** Whoever is bound to this name at a provider outside, if anybody is. */
+  async ofOutside(issuer: string, subject: string): Promise<Person | undefined> {
+    return (await this.#people.tagged(outsideTag(issuer, subject)))?.value
   }
 
   /** A page in the order of identifiers. */

@@ -87,6 +87,10 @@ export type Passkey = Static<typeof PasskeyShape>
 const FactorShape = Type.Union([TotpShape, PasskeyShape])
 export type SecondFactor = Static<typeof FactorShape>
 
+/** Who a person is at a provider of sign-in outside: see `bindings.ts`. */
+const BindingShape = Exactly({ issuer: Text(1024, 1), subject: Text(255, 1), since: Time })
+export const BINDINGS_MAX = 8
+
 /** A person as kept. */
 export const PersonShape = Exactly({
   id: UuidText,
@@ -105,6 +109,7 @@ export const PersonShape = Exactly({
   proxies: Type.Array(ProxyShape, { maxItems: 32 }),
   password: Type.Optional(PasswordShape),
   factors: Type.Array(FactorShape, { maxItems: 8 }),
+  bindings: Type.Optional(Type.Array(BindingShape, { maxItems: BINDINGS_MAX })),
   since: Time,
   /** Grows when sessions and tokens that stand are to end. */
   epoch: Whole(0),
@@ -223,6 +228,7 @@ export function withState(person: Person, state: PersonState): Person {
   const none = { roles: [], clearances: [], factors: [], delegations: [], proxies: [] }
   const next: Person = { ...person, ...none, employment: state }
   delete next.password
+  delete next.bindings
   return next
 }
 
@@ -315,9 +321,15 @@ export const proxyTies = ({ id, proxies }: Person): readonly Relationship[] =>
   }))
 
 /** What a person is found by. */
-export const tagsOf = ({ login }: Person): string[] => [loginTag(login)]
+export const tagsOf = ({ login, bindings = [] }: Person): string[] => [
+  loginTag(login),
+  ...bindings.map(({ issuer, subject }) => outsideTag(issuer, subject)),
+]
 
 export const loginTag = (login: string): string => `login ${login}`
+
+/** An issuer holds no space. */
+export const outsideTag = (issuer: string, subject: string): string => `at ${issuer} ${subject}`
 
 const invalid = (message: string): AccessRefusal =>
   new AccessRefusal('ACCESS_PERSON_INVALID', message)

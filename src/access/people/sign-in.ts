@@ -34,6 +34,18 @@ export interface Credentials {
   readonly source: string
 }
 
+/** What a provider outside has vouched for, and what of ours was shown on top. */
+export interface OutsideSignIn extends Pick<Credentials, 'code' | 'passkey' | 'source'> {
+  readonly issuer: string
+  readonly subject: string
+  /** Name of the provider in the configuration: for the log. */
+  readonly provider: string
+  /** When the person was asked there for a second factor that counts here; left out if it was not. */
+  readonly secondFactorAt?: EpochMs
+  /** Whether one of the two second factors has to be shown, even by somebody who has none here. */
+  readonly needsFactor: boolean
+}
+
 /** Somebody who has proved who it is. */
 export interface SignedIn {
   readonly person: Person
@@ -85,7 +97,41 @@ export class SignIn {
         : await passkeys.isShown(person, passkey)
     if (isAsked && !isShown) throw await this.#denied(person)
     this.#throttle.succeeded(counted)
-    return await this.#signedIn(person, at, isShown)
+    return await this.#signedIn(person, at, { isShown })
+  }
+
+  /**
+   * Somebody for whom a provider outside vouches; with a second factor of ours where there is none
+   * of theirs that counts and the person has one, or one is needed.
+   *
+   * @throws AccessRefusal as `withPassword`; `ACCESS_PERSON_UNBOUND`; `ACCESS_SECOND_FACTOR_DENIED`
+   *   where one of ours is to be shown now
+   */
+  async fromOutside(arrival: OutsideSignIn): Promise<SignedIn> {
+    const { issuer, subject, provider, code = '', passkey, needsFactor } = arrival
+    const person = await this.#input.people.ofOutside(issuer, subject)
+    if (person === undefined) {
+      await this.#deny(undefined)
+      const message = 'Nobody at this site is bound to this name at the provider'
+      throw new AccessRefusal('ACCESS_PERSON_UNBOUND', message)
+    }
+    if (!mayEnter(person)) throw await this.#denied(person)
+    const at = this.#input.clock.now()
+    const { secondFactorAt } = arrival
+    if (secondFactorAt !== undefined) {
+      return {
+        ...(await this.#signedIn(person, at, { from: provider, isShown: true })),
+        secondFactorAt,
+      }
+    }
+    const isAsked = needsFactor || person.factors.some(({ proven }) => proven)
+    if (!isAsked) return await this.#signedIn(person, at, { from: provider, isShown: false })
+    if (code === '' && passkey === undefined) {
+      const message = 'Show the second factor that you have at this site'
+      throw new AccessRefusal('ACCESS_SECOND_FACTOR_DENIED', message)
+    }
+    await this.#showOwn(person, arrival)
+    return await this.#signedIn(person, at, { from: provider, isShown: true })
   }
 
   /**
@@ -93,13 +139,23 @@ export class SignIn {
    *
    * @throws AccessRefusal as `withPassword`
    */
-  async again(id: string, { code, source }: { readonly code: string; source: string }) {
+  async again(id: string, shown: Pick<Credentials, 'code' | 'passkey' | 'source'>) {
     const person = await this.#input.people.named(id)
-    const counted = await this.#begin({ login: person.login, source, person })
-    if (!mayEnter(person) || !(await this.#takeCode(person, code))) throw await this.#denied(person)
-    this.#throttle.succeeded(counted)
+    await this.#showOwn(person, shown)
     const secondFactorAt = this.#input.clock.now()
-    return { ...(await this.#signedIn(person, secondFactorAt, true)), secondFactorAt }
+    return { ...(await this.#signedIn(person, secondFactorAt, { isShown: true })), secondFactorAt }
+  }
+
+  /** A code or a passkey of somebody who is known already; counted like any attempt. */
+  async #showOwn(person: Person, shown: Pick<Credentials, 'code' | 'passkey' | 'source'>) {
+    const { code = '', passkey, source } = shown
+    const counted = await this.#begin({ login: person.login, source, person })
+    const isRight =
+      passkey === undefined
+        ? code !== '' && (await this.#takeCode(person, code))
+        : await this.#input.passkeys.isShown(person, passkey)
+    if (!mayEnter(person) || !isRight) throw await this.#denied(person)
+    this.#throttle.succeeded(counted)
   }
 
   async #begin(who: { readonly login: string; source: string; person: Person | undefined }) {
@@ -134,8 +190,12 @@ export class SignIn {
     return false
   }
 
-  async #signedIn(person: Person, at: EpochMs, isShown: boolean): Promise<SignedIn> {
-    const facts = { secondFactor: isShown }
+  async #signedIn(
+    person: Person,
+    at: EpochMs,
+    { isShown, from }: { readonly isShown: boolean; readonly from?: string },
+  ): Promise<SignedIn> {
+    const facts = { secondFactor: isShown, ...(from === undefined ? {} : { from }) }
     const event = { kind: 'people.signed-in', at, actor: person.id, facts }
     await this.#tell(event, await this.#failures.keeping(person.id, undefined))
     return { person, at, ...(isShown ? { secondFactorAt: at } : {}) }
@@ -159,13 +219,17 @@ export class SignIn {
 
   /** Says nothing of what was wrong; the log says of whom, where that is known. */
   async #denied(person: Person | undefined): Promise<AccessRefusal> {
+    await this.#deny(person)
+    return new AccessRefusal('ACCESS_SIGN_IN_DENIED', 'Name, password or code are not right')
+  }
+
+  async #deny(person: Person | undefined): Promise<void> {
     const at = this.#input.clock.now()
     const facts = { who: person?.id ?? 'nobody' }
     const event = { kind: 'people.sign-in-denied', at, actor: 'sign-in', facts }
     const failures = person && this.#throttle.failuresOf(accountOf(person.login))
     const isKept = person !== undefined && failures !== undefined
     await this.#tell(event, isKept ? await this.#failures.keeping(person.id, { failures, at }) : [])
-    return new AccessRefusal('ACCESS_SIGN_IN_DENIED', 'Name, password or code are not right')
   }
 }
 

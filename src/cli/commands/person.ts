@@ -22,6 +22,7 @@ export function addPersonCommands(program: Command, powers: Reading): void {
   addRoles(person, context)
   addAgreement(person, powers, context)
   addSecrets(person, powers, context)
+  addBinding(person, context)
   addStates(person, context)
   addDelegate(person, context)
 }
@@ -188,6 +189,28 @@ function addSecrets(person: Command, powers: Reading, context: () => Context): v
       const { out, site } = context()
       const changed = await site().call('removeFactor', { person: name, factor: id }, null)
       out.data(changed, (one) => peopleView([one]))
+    })
+}
+
+function addBinding(person: Command, context: () => Context): void {
+  person
+    .command('bind <person>')
+    .description(siteRoutes.bindPerson.summary)
+    .requiredOption('--provider <name>', 'as the configuration calls it')
+    .requiredOption('--subject <subject>', 'who the person is there, as its identity tokens say')
+    .action(async (name: string, { provider, subject }: { provider: string; subject: string }) => {
+      const { out, site } = context()
+      const bound = await site().call('bindPerson', { person: name }, { provider, subject })
+      out.data(bound, (one) => `${one.login} may sign in by ${provider}`)
+    })
+  person
+    .command('unbind <person>')
+    .description(siteRoutes.unbindPerson.summary)
+    .requiredOption('--provider <name>', 'as the configuration calls it, or its issuer')
+    .action(async (name: string, { provider }: { provider: string }) => {
+      const { out, site } = context()
+      const changed = await site().call('unbindPerson', { person: name, provider }, null)
+      out.data(changed, (one) => `${one.login} signs in by ${provider} no more`)
     })
 }
 

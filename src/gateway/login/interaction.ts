@@ -12,14 +12,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Interaction, Login, Provider } from 'oidc-provider/lib/provider.js'
 import { epochMs, noteOf } from '#base'
 import type { Authorizing, Holder, PatientChoice } from '#site'
+import type { Arrived, OutsideDesk } from './arrivals.ts'
 import { keepContext } from './launch-context.ts'
-import { consentPage, errorPage, patientPage, signInPage, type Form } from './pages.ts'
+import { arrivedFor, forgetArrival, sendOutside } from './outside-step.ts'
+import { consentPage, errorPage, factorPage, patientPage, signInPage, type Form } from './pages.ts'
 import { scopeLines } from './scope-words.ts'
 
 /** A request for one step. */
 export interface Step {
   readonly provider: Provider
   readonly authorizing: Authorizing
+  /** Undefined where people sign in here alone. */
+  readonly outside: OutsideDesk | undefined
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** What a form brought; undefined for a page that is looked at. */
@@ -58,38 +62,100 @@ export async function answerStep(step: Step): Promise<StepPage> {
     if (form.get('act') === 'deny') return await deny(under)
   }
   const page = interaction.prompt.name === 'login' ? await signIn(under) : await consent(under)
-  const leadsTo = URL.parse(interaction.params['redirect_uri'] ?? '')?.origin
-  return page === undefined || leadsTo === undefined ? page : { ...page, leadsTo }
+  if (page === undefined) return undefined
+  const back = URL.parse(interaction.params['redirect_uri'] ?? '')?.origin ?? ''
+  return { ...page, leadsTo: [back, ...(step.outside?.providers.origins ?? [])].join(' ') }
 }
 
 async function signIn(under: Under): Promise<StepPage> {
   const { authorizing, form, source, interaction } = under
+  const act = form?.get('act') ?? ''
+  if (act.startsWith(OUTSIDE)) return await leave(under, act.slice(OUTSIDE.length))
+  const arrived = arrivedFor(under.outside, under.request, interaction.uid)
+  if (arrived !== undefined && act !== 'sign-in') return await enter(under, arrived)
   const login = form?.get('login') ?? interaction.params['login_hint'] ?? ''
-  const page = async (alert?: string) =>
-    signInPage(formOf(under, alert), login.slice(0, 64), await authorizing.passkeyAsked())
-  if (form?.get('act') !== 'sign-in') return shown(await page())
-  const [password, code] = [form.get('password') ?? '', form.get('code') ?? '']
-  const passkey = form.get('passkey') ?? ''
+  const page = (alert?: string) => signInText(under, login, alert)
+  if (act !== 'sign-in') return shown(await page())
+  const [password, code] = [form?.get('password') ?? '', form?.get('code') ?? '']
+  const passkey = form?.get('passkey') ?? ''
   if ([login, password, code].some(({ length }) => length > FIELD_MAX)) {
     return refused('This form is not ours')
   }
   let holder
   try {
-    holder = await authorizing.signIn({ login, password, code, source }, passkey)
+    holder = await authorizing.signIn({ login, password }, { code, passkey, source })
   } catch (error) {
     const { code: why, message } = noteOf(error)
     if (!SAID.includes(why)) throw error
     return { status: 403, body: await page(message) }
   }
-  const { session } = interaction
+  const shownBy = passkey === '' ? 'otp' : 'pop'
+  const amr = ['pwd', ...(holder.secondFactorAt === undefined ? [] : [shownBy, SECOND_FACTOR])]
+  return await signedIn(under, holder, amr)
+}
+
+const signInText = async (under: Under, login: string, alert?: string): Promise<string> => {
+  const { authorizing, outside } = under
+  const means = { passkey: await authorizing.passkeyAsked(), outside: outside?.providers.buttons }
+  return signInPage(formOf(under, alert), login.slice(0, 64), means)
+}
+
+/** Sends the browser to a provider outside; where that does not answer, people sign in here. */
+async function leave(under: Under, provider: string): Promise<StepPage> {
+  const { outside, authorizing, response, interaction, source } = under
+  if (outside === undefined) return refused('This form is not ours')
+  const { issuer } = authorizing.places
+  try {
+    await sendOutside(outside, response, { provider, issuer, uid: interaction.uid, source })
+    return undefined
+  } catch (error) {
+    const { code, message } = noteOf(error)
+    if (!NOT_SENT.includes(code)) throw error
+    return { status: 503, body: await signInText(under, '', message) }
+  }
+}
+
+/** Somebody is back from a provider outside; perhaps a second factor of this site is asked for. */
+async function enter(under: Under, arrived: Arrived): Promise<StepPage> {
+  const { authorizing, form, source, outside, request } = under
+  if (arrived.kind === 'failed') {
+    forgetArrival(outside, request)
+    return { status: 403, body: await signInText(under, '', noteOf(arrived.error).message) }
+  }
+  const [code, passkey] = [form?.get('code') ?? '', form?.get('passkey') ?? '']
+  if (code.length > FIELD_MAX) return refused('This form is not ours')
+  let holder
+  try {
+    holder = await authorizing.fromOutside(arrived.arrival, { code, passkey, source })
+  } catch (error) {
+    const { code: why, message } = noteOf(error)
+    if (why === 'ACCESS_PERSON_UNBOUND') {
+      forgetArrival(outside, request)
+      // Shown to whoever has proved to be it: an administrator has to be told.
+      const text = `${message}: ${arrived.arrival.subject}`
+      return { status: 403, body: await signInText(under, '', text) }
+    }
+    if (![...SAID, 'ACCESS_SECOND_FACTOR_DENIED'].includes(why)) throw error
+    const isAsked = why === 'ACCESS_SECOND_FACTOR_DENIED'
+    const asked = formOf(under, isAsked ? undefined : message)
+    const body = factorPage(asked, await authorizing.passkeyAsked())
+    return { status: isAsked ? 200 : 403, body }
+  }
+  forgetArrival(outside, request)
+  const own = code !== '' ? ['otp'] : passkey !== '' ? ['pop'] : []
+  const amr = holder.secondFactorAt === undefined ? [] : [...own, SECOND_FACTOR]
+  return await signedIn(under, holder, amr)
+}
+
+async function signedIn(under: Under, holder: Holder, amr: readonly string[]): Promise<StepPage> {
+  const { session } = under.interaction
   if (session?.accountId !== undefined && session.accountId !== holder.id) {
     // Somebody else's: nothing that the other one began may go on under this name.
     await (await under.provider.Session.findByUid(session.uid ?? ''))?.destroy()
     return refused('Somebody else was signed in here and is signed out now')
   }
-  const shownBy = passkey === '' ? 'otp' : 'pop'
-  const amr = ['pwd', ...(holder.secondFactorAt === undefined ? [] : [shownBy, SECOND_FACTOR])]
-  const ts = Math.floor(holder.beganAt / 1000)
+  // A provider may have asked for it a while ago: then that is when it was.
+  const ts = Math.floor((holder.secondFactorAt ?? holder.beganAt) / 1000)
   const result = { login: { accountId: holder.id, ts, amr, remember: false } satisfies Login }
   return await finish(under, result, false)
 }
@@ -241,5 +307,8 @@ const SAID: readonly string[] = [
   'ACCESS_SIGN_IN_BUSY',
 ]
 const NOT_ADDED: readonly string[] = ['ACCESS_SECOND_FACTOR_DENIED', 'ACCESS_PERSON_INVALID']
+const NOT_SENT: readonly string[] = ['PROVIDER_UNREACHABLE', 'PROVIDER_REFUSED', 'PROVIDER_UNKNOWN']
+/** What a button of the sign-in page does, before the name of a provider. */
+const OUTSIDE = 'outside '
 const FIELD_MAX = 256
 const TEXT_MAX = 128

@@ -9,6 +9,7 @@
 
 import type { PatientChoice } from '#site'
 import { html, type Html } from './html.ts'
+import type { ProviderButton } from './outside.ts'
 
 /** What every form needs. */
 export interface Form {
@@ -24,8 +25,16 @@ export interface Form {
   readonly done?: string | undefined
 }
 
-/** Name, password and code. */
-export const signInPage = (form: Form, login: string, passkey: object | undefined): string =>
+/** What a page offers besides name, password and code. */
+export interface SignInMeans {
+  /** What a browser is asked for where there are passkeys. */
+  readonly passkey: object | undefined
+  /** Providers outside. */
+  readonly outside: readonly ProviderButton[] | undefined
+}
+
+/** Name, password and code; or another provider. */
+export const signInPage = (form: Form, login: string, { passkey, outside = [] }: SignInMeans) =>
   page(
     'Sign in',
     html`<p>to go on to <strong>${form.app}</strong></p>
@@ -64,6 +73,31 @@ export const signInPage = (form: Form, login: string, passkey: object | undefine
           <p class="hint" id="code-hint">Leave it empty if you have none.</p>
           ${button('sign-in', 'Sign in')}
           ${passkeyFields('Sign in with a passkey instead of a code', passkey)}`,
+      )}
+      ${outside.map(({ name, title }) =>
+        formOf(form, button(`outside ${name}`, `Sign in with ${title}`, 'quiet')),
+      )}
+      ${formOf(form, button('deny', 'Go back to the app', 'quiet'))}`,
+  )
+
+/** The second factor of this site, of somebody for whom a provider outside vouches. */
+export const factorPage = (form: Form, passkey: object | undefined): string =>
+  page(
+    'Your second factor',
+    html`<p>to go on to <strong>${form.app}</strong></p>
+      ${alertOf(form)}
+      ${formOf(
+        form,
+        html`<label for="code">Code of your authenticator app for this site</label>
+          <input
+            id="code"
+            name="code"
+            inputmode="numeric"
+            maxlength="16"
+            autocomplete="one-time-code"
+          />
+          ${button('show-factor', 'Go on')}
+          ${passkeyFields('Show a passkey instead of a code', passkey)}`,
       )}
       ${formOf(form, button('deny', 'Go back to the app', 'quiet'))}`,
   )

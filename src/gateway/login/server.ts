@@ -13,7 +13,9 @@ import { IncomingMessage, type ServerResponse } from 'node:http'
 import type { Provider } from 'oidc-provider/lib/provider.js'
 import { noteOf, type Log } from '#base'
 import type { Authorizing } from '#site'
+import type { OutsideDesk } from './arrivals.ts'
 import { answerStep, type StepPage } from './interaction.ts'
+import { takeIn } from './outside-step.ts'
 import { Pace } from './pace.ts'
 import { errorPage, STYLE } from './pages.ts'
 import { PASSKEY_SCRIPT } from './passkey-script.ts'
@@ -29,12 +31,15 @@ export interface WholeRequest {
 export class SignOnServer {
   readonly #authorizing: Authorizing
   readonly #log: Log
+  readonly #outside: OutsideDesk | undefined
   readonly #pace = new Pace(BEGINNINGS_MAX)
   #provider: { readonly kids: string; readonly provider: Provider } | undefined
 
-  constructor(authorizing: Authorizing, log: Log) {
+  /** @param outside   left out where people sign in here alone */
+  constructor(authorizing: Authorizing, log: Log, outside?: OutsideDesk) {
     this.#authorizing = authorizing
     this.#log = log
+    this.#outside = outside
   }
 
   /** Whether a request is for this server. */
@@ -83,6 +88,7 @@ export class SignOnServer {
     if (begins && !this.#pace.allows(source, this.#authorizing.now())) {
       return { status: 429, body: errorPage('slow_down', 'Too many begin to sign in just now') }
     }
+    if (path.startsWith(`${PREFIX}from/`)) return await this.#takeIn(whole)
     const provider = await this.#current()
     const request = await this.#insider(raw, body)
     if (!path.startsWith(`${PREFIX}sign-in/`)) {
@@ -96,11 +102,21 @@ export class SignOnServer {
     const form = isForm ? new URLSearchParams(new TextDecoder().decode(body)) : undefined
     const authorizing = this.#authorizing
     try {
-      return await answerStep({ provider, authorizing, request, response, form, source })
+      const outside = this.#outside
+      return await answerStep({ provider, authorizing, outside, request, response, form, source })
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'SessionNotFound') throw error
       return { status: 400, body: errorPage('session_over', 'This sign-in is over') }
     }
+  }
+
+  async #takeIn({ raw, response }: WholeRequest): Promise<StepPage> {
+    const isTaken =
+      this.#outside !== undefined &&
+      raw.method === 'GET' &&
+      (await takeIn(this.#outside, raw, response))
+    if (isTaken) return undefined
+    return { status: 400, body: errorPage('session_over', 'This sign-in is over') }
   }
 
   /** One script of ours, no frame; forms that go here, and over a redirection to the app. */
