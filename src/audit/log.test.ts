@@ -160,6 +160,26 @@ test('checkpoints asked for at once are made one after the other', async () => {
   assert.equal(after.checkpoint?.size, 6)
 })
 
+test('entries that come while a checkpoint is signed wait for the next one', async () => {
+  const place = new Place()
+  let written = 1
+  const store: Store = {
+    read: (statement) => place.store.read(statement),
+    commit: async (statements) => {
+      const rows = await place.store.commit(statements)
+      // Whoever is busy appends something by the time that each commit is durable.
+      if (written < 9) await place.store.commit([log.append(eventNumber(written++))])
+      return rows
+    },
+  }
+  const log = await place.open(store)
+  await place.store.commit([log.append(eventNumber(0))])
+  assert.equal((await log.checkpoint()).checkpoint?.size, 1)
+  assert.equal(await log.size(), 2)
+  const { checkpoint } = await log.checkpoint()
+  assert(checkpoint?.size === 2 && sameOctets(checkpoint.root, expectedRoot(2)))
+})
+
 test('a checkpoint that cannot be stored is not made, and the next one is right', async () => {
   const place = new Place()
   let full = false

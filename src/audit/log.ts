@@ -186,8 +186,9 @@ export class AuditLog implements AuditTrail {
    * Integrates all new entries into the tree and signs a checkpoint over them.
    *
    * Tiles and checkpoint are one commit, so a crash leaves the state of the checkpoint before. More
-   * than `CHECKPOINT_LEAVES_MAX` new entries get several checkpoints, one for each so many. Its
-   * time is the clock's, but never before that of the checkpoint before.
+   * than `CHECKPOINT_LEAVES_MAX` new entries get several checkpoints, one for each so many; entries
+   * that come while one is signed wait for the next call. Its time is the clock's, but never before
+   * that of the checkpoint before.
    */
   checkpoint(): Promise<CheckpointOutcome> {
     const mine = this.#turn.then(() => this.#checkpoint())
@@ -207,6 +208,8 @@ export class AuditLog implements AuditTrail {
       if (tree.size === prior) break
       newest = await this.#commit(tree, prior, newest)
       signed = true
+      // What came meanwhile is for the next checkpoint: a busy log would be signed without pause.
+      if (tree.size < prior + CHECKPOINT_LEAVES_MAX) break
     }
     return signed && newest !== undefined
       ? { kind: 'signed', checkpoint: newest }
