@@ -65,7 +65,7 @@ class FileReader implements AsyncDisposable {
   read({ sql, parameters }: Statement): Promise<readonly Row[]> {
     return Promise.try(() => {
       try {
-        return rowsOf(this.#prepared.of(sql).statement, parameters)
+        return rowsOf(this.#prepared.of(sql), parameters)
       } catch (cause) {
         throw new PortRefusal('STORE_FAILED', 'The database cannot be read', { cause })
       }

@@ -6,10 +6,10 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
-/** A statement and whether running it yields rows. */
+/** A statement, whose rows are arrays, and the names of their columns; none if it yields no rows. */
 export interface Prepared {
   readonly statement: StatementSync
-  readonly yieldsRows: boolean
+  readonly columns: readonly string[]
 }
 
 export class PreparedStatements {
@@ -26,7 +26,9 @@ export class PreparedStatements {
     let prepared = this.#kept.get(sql)
     if (prepared === undefined) {
       const statement = this.#database.prepare(sql)
-      prepared = { statement, yieldsRows: statement.columns().length > 0 }
+      // Objects of SQLite's own would have to be copied: they have no prototype.
+      statement.setReturnArrays(true)
+      prepared = { statement, columns: statement.columns().map(({ name }) => name) }
       if (this.#kept.size >= PREPARED_MAX) this.#dropOldest()
     } else {
       this.#kept.delete(sql)

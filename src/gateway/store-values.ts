@@ -9,7 +9,7 @@
  */
 
 import type { Row, SqlValue, Statement } from '#base'
-import type { StatementSync } from 'node:sqlite'
+import type { Prepared } from './store-prepared.ts'
 import { systemCode } from './system.ts'
 import type { Commit, Failure } from './store-wire.ts'
 
@@ -62,10 +62,16 @@ export function groupSize(waiting: readonly Commit[]): number {
 }
 
 /** All rows of a prepared statement, as plain objects. */
-export function rowsOf(prepared: StatementSync, parameters: readonly SqlValue[]): readonly Row[] {
-  const rows = prepared.all(...parameters.map(toSql))
-  // Objects without a prototype surprise assertion libraries and `toString`.
-  return rows.map((row) => ({ ...row }))
+export function rowsOf(
+  { statement, columns }: Pick<Prepared, 'statement' | 'columns'>,
+  parameters: readonly SqlValue[],
+): readonly Row[] {
+  const rows = statement.all(...parameters.map(toSql)) as unknown as readonly SqlValue[][]
+  return rows.map((values) => {
+    const row: Record<string, SqlValue> = {}
+    for (let at = 0; at < columns.length; at++) row[columns[at]] = values[at]
+    return row
+  })
 }
 
 /** What an error of `node:sqlite` means for one commit or read. */

@@ -127,14 +127,14 @@ export class GroupWriter {
   }
 
   #perform({ sql, parameters, expectChanges }: Statement): readonly Row[] {
-    const { statement, yieldsRows } = this.#prepared.of(sql)
-    if (yieldsRows) {
-      const rows = rowsOf(statement, parameters)
+    const prepared = this.#prepared.of(sql)
+    if (prepared.columns.length > 0) {
+      const rows = rowsOf(prepared, parameters)
       // `returning` yields one row for each changed one.
       expectExactly(expectChanges, rows.length)
       return rows
     }
-    const { changes } = statement.run(...parameters.map(toSql))
+    const { changes } = prepared.statement.run(...parameters.map(toSql))
     expectExactly(expectChanges, Number(changes))
     return NO_ROWS
   }

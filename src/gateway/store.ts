@@ -143,7 +143,7 @@ export class SqliteStore implements Store, AsyncDisposable {
       this.#refuseUnlessOpen()
       refuseFaults(parameters)
       try {
-        return rowsOf(this.#prepared.of(sql).statement, parameters)
+        return rowsOf(this.#prepared.of(sql), parameters)
       } catch (error) {
         throw refusalOf(failureOf(error))
       }
