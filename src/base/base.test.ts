@@ -26,6 +26,23 @@ test('a UUID has its version and variant, and survives as octets', () => {
   assert.match(seven, /^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   assert.equal(base.uuidOf(base.uuidOctets(four)), four)
   assert.throws(() => base.uuid('not-a-uuid'), RangeError)
+  assert.deepEqual(base.uuidOctets(four.toUpperCase()), base.uuidOctets(four))
+  for (const bad of ['', four.slice(1), `${four}0`, four.replace(/.$/, 'g'), `é${four.slice(1)}`]) {
+    assert.throws(() => base.uuidOctets(bad), RangeError, bad)
+  }
+})
+
+test('the octets of a text are those of UTF-8, short and long, within ASCII and beyond', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary-ascii', maxLength: 80 }),
+    fc.string({ unit: 'binary', maxLength: 80 }),
+  )
+  fc.assert(
+    fc.property(text, (given) => {
+      assert.deepEqual(base.utf8(given), new TextEncoder().encode(given))
+    }),
+    { seed: 70 },
+  )
 })
 
 test('names that a path or a certificate could misread are refused', () => {

@@ -10,7 +10,16 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** UTF-8 octets of a text. */
-export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+export function utf8(text: string): Uint8Array {
+  if (text.length > SHORT_MAX) return encoder.encode(text)
+  const octets = new Uint8Array(text.length)
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code >= 0x80) return encoder.encode(text)
+    octets[at] = code
+  }
+  return octets
+}
 
 /** The text of UTF-8 octets. @throws TypeError if the octets are not UTF-8. */
 export const textOf = (octets: Uint8Array): string => decoder.decode(octets)
@@ -87,3 +96,6 @@ function putUint32(octets: Uint8Array, at: number, value: number): void {
   octets[at + 2] = value >>> 8
   octets[at + 3] = value
 }
+
+/** Texts of so many characters, if they are ASCII, are encoded faster than the encoder is called. */
+const SHORT_MAX = 64

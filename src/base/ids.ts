@@ -63,8 +63,22 @@ export function newTimeUuid(random: RandomSource, at: EpochMs): Uuid {
   return spell(octets)
 }
 
-/** The 16 octets of a UUID. */
-export const uuidOctets = (id: string): Uint8Array => Uint8Array.fromHex(id.replaceAll('-', ''))
+/** The 16 octets of a UUID. @throws RangeError unless a UUID's digits stand in their places */
+export function uuidOctets(id: string): Uint8Array {
+  const octets = new Uint8Array(16)
+  let seen = 0
+  for (let at = 0; at < octets.length; at++) {
+    const digits = UUID_DIGITS[at]
+    const value = (digitAt(id, digits) << 4) | digitAt(id, digits + 1)
+    seen |= value
+    octets[at] = value
+  }
+  if (seen > 0xff || id.length !== UUID_CHARACTERS) throw new RangeError('Expected a UUID')
+  return octets
+}
+
+/** The value of a hexadecimal digit, or more than any four bits can say. */
+const digitAt = (text: string, at: number): number => DIGITS[text.charCodeAt(at)] ?? NO_DIGIT
 
 /** The UUID of 16 octets. @throws RangeError on any other length. */
 export function uuidOf(octets: Uint8Array): Uuid {
@@ -88,3 +102,12 @@ function checked(text: string, pattern: RegExp, what: string): string {
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const URI_NAME = /^[A-Za-z0-9._~:@!$&'()*+,;=-]{1,64}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const UUID_CHARACTERS = 36
+/** Where each octet of a UUID is spelled. */
+const UUID_DIGITS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const
+const NO_DIGIT = 0x1000
+/** Values of hexadecimal digits in either case, by their characters' codes. */
+const DIGITS = Uint16Array.from({ length: 128 }, (_, code) => {
+  const digit = '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase())
+  return digit < 0 ? NO_DIGIT : digit
+})
