@@ -38,6 +38,20 @@ for (const { name, general, particular, texts } of golden) {
   })
 }
 
+test('what differs by its time alone has a text that differs by nothing else', () => {
+  const tricky = ',"recorded":"2020-01-01T00:00:00.000Z"'
+  const [{ general }] = golden
+  const account = { ...general.account, actor: tricky, address: tricky }
+  for (const facts of [...golden.map((one) => one.general), { ...general, account }]) {
+    const [first, second] = [general.at, epochMs(1_700_000_000_000)].map(
+      (at) => accessEvent({ ...facts, at }, { v: 1 }).general,
+    )
+    assert.equal(second, first.replace('2026-11-18T11:06:40.123Z', '2023-11-14T22:13:20.000Z'))
+    const { recorded } = JSON.parse(second) as { recorded: string }
+    assert.equal(recorded, '2023-11-14T22:13:20.000Z')
+  }
+})
+
 test('every act and outcome has a text of before', () => {
   const acts = new Set(golden.map(({ general }) => general.act))
   assert.deepEqual(

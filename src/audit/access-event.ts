@@ -82,8 +82,23 @@ export const accessEvent = (general: GeneralFacts, particular: ParticularFacts):
   particular: JSON.stringify(entitiesOf(general.act, particular)),
 })
 
-/** The general part's text. */
-function generalText(facts: GeneralFacts): string {
+/**
+ * The general part's text. Of one caller's accesses these differ by their time alone: what stands
+ * before and after it is kept for the next.
+ */
+function generalText({ at, ...facts }: GeneralFacts): string {
+  const name = JSON.stringify(facts)
+  const known = aroundTimes.get(name)
+  if (known !== undefined) return known[0] + isoTime(at) + known[1]
+  const text = composedGeneral({ at, ...facts })
+  // Within a text the quotes of this member would be escaped.
+  const from = text.indexOf(RECORDED) + RECORDED.length
+  if (aroundTimes.size >= TEXTS_MAX) aroundTimes.clear()
+  aroundTimes.set(name, [text.slice(0, from), text.slice(text.indexOf('"', from))])
+  return text
+}
+
+function composedGeneral(facts: GeneralFacts): string {
   const { act, at, outcome, reason, account, profile } = facts
   const { type, subtype, action }: ActMeaning = ACTS[act]
   return JSON.stringify({
@@ -205,6 +220,11 @@ const coded = ([system, code]: readonly [keyof typeof SYSTEMS, string]) => ({
   coding: [{ system: SYSTEMS[system], code }],
 })
 
+/** What stands before and after the time of general parts, by all other facts. */
+const aroundTimes = new Map<string, readonly [string, string]>()
+/** Texts that are kept, some 1,200 characters each. */
+const TEXTS_MAX = 256
+const RECORDED = ',"recorded":"'
 const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem'
 const URN = 'urn:photonward:'
 const BALP = 'https://profiles.ihe.net/ITI/BALP'

@@ -32,7 +32,7 @@ import {
 } from '#access'
 import type { Action, Decision, Sending } from '#fhir'
 import { ownershipOf, type JsonObject, type Subject } from '#health'
-import { contentOf, sealedBy, type Survey } from '#vault'
+import { contentOf, perContent, sealedBy, type Survey } from '#vault'
 import type { PatientFacts } from './fhir-patients.ts'
 
 /** What sessions are decided with, for the whole site. */
@@ -196,15 +196,10 @@ interface KnownFacts {
 }
 
 /** Whom a resource is about, as it says. */
-function subjectsOf(resource: JsonObject): readonly Subject[] {
-  const content = contentOf(resource)
-  const known = content && subjectsKnown.get(content)
-  if (known !== undefined) return known
+const subjectsOf = perContent((resource): readonly Subject[] => {
   const ownership = ownershipOf(resource)
-  const subjects = ownership.kind === 'patients' ? ownership.subjects : []
-  if (content !== undefined) subjectsKnown.set(content, subjects)
-  return subjects
-}
+  return ownership.kind === 'patients' ? ownership.subjects : []
+})
 
 /** The facts of a resource about these patients: the same object while neither changes. */
 function factsOf(resource: JsonObject, patients: readonly PatientFacts[]): ResourceFacts {
@@ -256,7 +251,6 @@ export function decisionOf(decision: AccessDecision): Decision {
 }
 
 /** By what a resource says. Pure: kept for as long as the vault keeps that. */
-const subjectsKnown = new WeakMap<JsonObject, readonly Subject[]>()
 const factsKnown = new WeakMap<JsonObject, KnownFacts>()
 const ACTIONS = {
   ...{ read: 'view', history: 'view', search: 'search' },

@@ -100,6 +100,24 @@ export function valueOf(content: JsonObject): JsonObject {
  */
 export const contentOf = (value: JsonObject): JsonObject | undefined => contents.get(value)
 
+/**
+ * Works something out once for each content that stays opened, and each time for what somebody made.
+ *
+ * @param work   pure
+ */
+export function perContent<T>(work: (value: JsonObject) => T): (value: JsonObject) => T {
+  const known = new WeakMap<JsonObject, { readonly found: T }>()
+  return (value) => {
+    const content = contentOf(value)
+    if (content === undefined) return work(value)
+    const before = known.get(content)
+    if (before !== undefined) return before.found
+    const found = work(value)
+    known.set(content, { found })
+    return found
+  }
+}
+
 const nameOf = ({ object, version }: StoredVersion): string => `${object} ${version}`
 
 const isSame = (a: StoredVersion, b: StoredVersion): boolean =>

@@ -23,7 +23,7 @@ export { readStatement, type GroupProof, type GroupStatement } from './group.ts'
 export { HOLD_CAUSES, type Hold, type HoldCause } from './holds.ts'
 export { type ImportOutcome } from './import.ts'
 export type { Asked, Judge, Opened, RefusedDeed, SiteResourceName } from './opened.ts'
-export { contentOf } from './kept-versions.ts'
+export { contentOf, perContent } from './kept-versions.ts'
 export { requireOwnName } from './names.ts'
 export {
   PROTECTION_OCTETS_MAX,

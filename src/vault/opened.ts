@@ -25,7 +25,7 @@ import {
   type StoredVersion,
 } from './objects.ts'
 import { heldNamed, objectCalled } from './naming.ts'
-import { valueOf, type KeptVersion } from './kept-versions.ts'
+import { perContent, valueOf, type KeptVersion } from './kept-versions.ts'
 import {
   openersOf,
   openVersion,
@@ -152,7 +152,7 @@ async function touchedBy(
     const other = id === key.holder.id ? undefined : await context.keyring.readerOf(id)
     if (other !== undefined) keys.push(others.use(other))
   }
-  const patient = patientIn(ownershipOf(opened.value))
+  const patient = patientOf(opened.value)
   const data = [versionName(opened)]
   return keys.map((one) => ({ key: one, patient, data }))
 }
@@ -281,3 +281,6 @@ async function keyFor(context: VaultContext, verified: VerifiedVersion): Promise
   for (const id of openers) if ((await tombOf(context, id)) !== undefined) throw erased('record')
   throw damaged(`vault_holding ${verified.object}`, 'no holder of the object is left')
 }
+
+/** The patient that a resource names, if it names one only. */
+export const patientOf = perContent((value) => patientIn(ownershipOf(value)))

@@ -5,16 +5,15 @@
  */
 
 import type { Uuid } from '#base'
-import { ownershipOf } from '#health'
 import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
 import { entryOf } from './indexing.ts'
 import type { HolderKey } from './holder-key.ts'
 import { holdersOfObject, objectById, type StoredObject } from './objects.ts'
-import { openAt, Opening, type Opened } from './opened.ts'
+import { openAt, Opening, patientOf, type Opened } from './opened.ts'
 import { damaged } from './refusal.ts'
 import type { SearchAsked } from './search.ts'
-import { patientIn, trailEntries, type Touched } from './trail.ts'
+import { trailEntries, type Touched } from './trail.ts'
 
 /** What one search has opened, each once. Owns the keys. */
 export class Openings implements Disposable {
@@ -69,7 +68,7 @@ export class Openings implements Disposable {
 
   /** Remembers everybody whom a resource is about, with a key of each. */
   async #note({ value, holders }: Opened, by: Uuid): Promise<void> {
-    const patient = patientIn(ownershipOf(value))
+    const patient = patientOf(value)
     for (const id of holders) {
       if (!this.#keys.has(id)) {
         const key = await this.#context.keyring.readerOf(id)

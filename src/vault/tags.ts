@@ -45,6 +45,8 @@ type Field = LookupField | MarkField | 'identity' | 'likeness'
 /** The keys of all fields. Owns them. */
 export class Tags implements Disposable {
   readonly #keys: Readonly<Record<Field, SecretBytes>>
+  /** Identity tags made lately, by what they are of: what is read is read again. */
+  readonly #identities = new Map<string, Uint8Array>()
 
   /** @param indexKey 32 octets; stays with its owner */
   constructor(indexKey: SecretBytes) {
@@ -64,8 +66,20 @@ export class Tags implements Disposable {
     return hmac('sha256', this.#keys[field].reveal(), input).slice(0, octets)
   }
 
+  /** The tag of a resource, by its type and logical id at the site that sealed it. */
+  identity(origin: SiteId, { type, id }: { readonly type: string; readonly id: string }) {
+    const name = `${origin}/${type.length}/${type}/${id}`
+    const known = this.#identities.get(name)
+    if (known !== undefined) return known
+    const tag = this.of('identity', origin, type, id)
+    if (this.#identities.size >= IDENTITIES_MAX) this.#identities.clear()
+    this.#identities.set(name, tag)
+    return tag
+  }
+
   [Symbol.dispose](): void {
     for (const key of Object.values(this.#keys)) key[Symbol.dispose]()
+    this.#identities.clear()
   }
 }
 
@@ -74,10 +88,12 @@ export const identityOf = (
   tags: Tags,
   origin: SiteId,
   resource: { readonly type: string; readonly id: string },
-): Uint8Array => tags.of('identity', origin, resource.type, resource.id)
+): Uint8Array => tags.identity(origin, resource)
 
 const TAG_KEY = utf8('photonward/tag-key@v1')
 /** Fields that stand by themselves. */
 const LONG: readonly Field[] = ['identity', 'likeness', 'reference', 'person', 'mark-foreign']
 const SHORT_OCTETS = 8
 const LONG_OCTETS = 16
+/** Identity tags that are kept at hand. */
+const IDENTITIES_MAX = 4096
