@@ -1,9 +1,9 @@
 /**
  * What a commit of versions writes into the index: a page for each holder, marks for each object.
  *
- * Pages are added, never changed. Once a chart has many small ones they are merged, the small alone
- * or together with the large ones as long as those are not much larger, so that writing a resource
- * costs the same however long the chart is.
+ * Pages are added, never changed. Once a chart has many tiny ones they are merged; once it has many
+ * small ones these are, alone or together with the large ones as long as those are not much larger,
+ * so that writing a resource costs the same however long the chart is.
  *
  * @module
  */
@@ -177,10 +177,16 @@ export function firstChart(
   return [...statements, bind(INSERT_HEAD, site, uuidOctets(key.holder.id), 1, sealed)]
 }
 
-/** Which pages are merged into the next: none, the small ones, or all. */
+/**
+ * Which pages are merged into the next: none, the tiny ones, the small ones, or all. So each entry is
+ * written again a few times only, as its page becomes small and then large.
+ */
 function mergedPages({ pages }: ChartHead, added: number): readonly PageMark[] {
+  const tiny = pages.filter(({ entries }) => entries < PAGE_ENTRIES_TINY)
   const small = pages.filter(({ entries }) => entries < PAGE_ENTRIES_SMALL)
-  if (small.length < SMALL_PAGES_MAX) return []
+  if (small.length - tiny.length < PAGES_ALIKE_MAX) {
+    return tiny.length < PAGES_ALIKE_MAX ? [] : tiny
+  }
   const count = (list: readonly PageMark[]): number =>
     list.reduce((sum, { entries }) => sum + entries, 0)
   const fresh = count(small) + added
@@ -228,10 +234,12 @@ export function expectedMarks(
   return marksOf(tags, entry, belongsToSite(entry.type))
 }
 
-/** Pages below this many entries are small … */
+/** Pages below this many entries are tiny … */
+const PAGE_ENTRIES_TINY = 16
+/** … below this many they are small … */
 const PAGE_ENTRIES_SMALL = 256
-/** … and merged once there are so many of them. */
-const SMALL_PAGES_MAX = 16
+/** … and merged once there are so many tiny ones, or so many others that are small. */
+const PAGES_ALIKE_MAX = 16
 /** Merged with all others where these have at most so many times as many entries. */
 const GROWTH = 4
 const blank = new Uint8Array(0)

@@ -5,6 +5,7 @@ import { epochMs, type SqlValue } from '#base'
 import { fulfils, indexValuesOf, parseSearch, type JsonObject, type SearchQuery } from '#health'
 import type { Opened, SearchAsked, SearchPage, Vault } from '#vault'
 import { bundleOf, by, importCohort, newSite, resource } from './fixture.test.ts'
+import { octetsOf } from './rows.ts'
 
 const everyone: SearchAsked = { actor: 'tester', act: 'find', judge: () => true }
 
@@ -161,14 +162,19 @@ test('a result follows versions: changed, moved to another patient, deleted', as
 test('a chart of many single writes is merged, and finds what it found', async () => {
   const { vault, store } = await ward()
   const expected: string[] = []
-  for (let at = 10; at < 60; at++) {
+  const sealed: number[] = []
+  for (let at = 100; at < 420; at++) {
     const value = observation(`n${at}`, 'a', 'n')
     await vault.importRecords(resource(value), { actor: 'tester' })
     expected.push(`Observation/n${at}`)
+    const pages = await store.read({ sql: 'SELECT sealed FROM vault_page', parameters: [] })
+    assert(pages.length < 40, `expected few pages, got ${pages.length}`)
+    sealed.push(Math.max(...pages.map((row) => octetsOf(row, 'sealed').length)))
   }
-  assert.deepEqual(await found(vault, 'Observation?patient=a&code=n&_count=100'), expected)
-  const pages = await store.read({ sql: 'SELECT * FROM vault_page', parameters: [] })
-  assert(pages.length < 30, `expected few pages, got ${pages.length}`)
+  assert.deepEqual(await found(vault, 'Observation?patient=a&code=n&_count=400'), expected)
+  // Tiny pages become a small one, many small ones a large one: none grows by and by.
+  const growths = sealed.filter((octets, at) => at > 0 && octets > 1.1 * sealed[at - 1])
+  assert(growths.length <= 4, `the largest page grew ${growths.length} times`)
 })
 
 test('pages follow each other without gap or repetition, for whoever asked, for a while', async () => {
