@@ -8,9 +8,18 @@
  * @module
  */
 
-import { bind, statement, uuidOctets, type Clock, type SiteId, type Store, type Uuid } from '#base'
+import {
+  bind,
+  statement,
+  uuidOctets,
+  type Clock,
+  type Row,
+  type SiteId,
+  type Store,
+  type Uuid,
+} from '#base'
 import { newestEntries, type ChartEntry } from './chart-page.ts'
-import type { ChartHead } from './chart-key.ts'
+import type { ChartHead, PageMark } from './chart-key.ts'
 import type { HolderKey } from './holder-key.ts'
 import type { Keyring } from './keyring.ts'
 import { damaged } from './refusal.ts'
@@ -122,14 +131,15 @@ export async function loadChart(
   return { holder, edition: head.edition, entries, octets }
 }
 
-/** Pages that a head names, opened. @throws VaultRefusal `VAULT_DAMAGED` */
+/** Pages that a head names, all unless some are wanted, opened. @throws VaultRefusal `VAULT_DAMAGED` */
 export async function openPages(
-  { site, store }: { readonly site: SiteId; readonly store: Store },
+  at: { readonly site: SiteId; readonly store: Store },
   key: HolderKey,
-  { pages }: Pick<ChartHead, 'pages'>,
+  head: Pick<ChartHead, 'pages'>,
+  pages = head.pages,
 ): Promise<{ readonly pages: readonly (readonly ChartEntry[])[]; readonly octets: number }> {
-  const rows = await store.read(bind(SELECT_PAGES, site, uuidOctets(key.holder.id)))
-  const stored = new Map(rows.map((row) => [idIn(row, 'page_id'), octetsOf(row, 'sealed')]))
+  const rows = pages.length === head.pages.length ? allPages(at, key) : somePages(at, key, pages)
+  const stored = new Map((await rows).map((row) => [idIn(row, 'page_id'), octetsOf(row, 'sealed')]))
   let octets = 0
   const opened = pages.map(({ id, entries }) => {
     const sealed = stored.get(id)
@@ -140,6 +150,25 @@ export async function openPages(
     return page
   })
   return { pages: opened, octets }
+}
+
+const allPages = (
+  { site, store }: { readonly site: SiteId; readonly store: Store },
+  { holder }: HolderKey,
+): Promise<readonly Row[]> => store.read(bind(SELECT_PAGES, site, uuidOctets(holder.id)))
+
+/** Rows of some pages of a chart, which may be small beside the others. */
+async function somePages(
+  { site, store }: { readonly site: SiteId; readonly store: Store },
+  { holder }: HolderKey,
+  pages: readonly PageMark[],
+): Promise<readonly Row[]> {
+  const about = [site, uuidOctets(holder.id)]
+  const found: Row[] = []
+  for (const { id } of pages) {
+    found.push(...(await store.read(bind(SELECT_PAGE, ...about, uuidOctets(id)))))
+  }
+  return found
 }
 
 /** That a holder without a chart holds nothing. @throws VaultRefusal `VAULT_DAMAGED` */
@@ -163,13 +192,13 @@ const SELECT_HEAD = statement(
     .where('site_id', '=', '')
     .where('holder_id', '=', blank),
 )
-const SELECT_PAGES = statement(
-  db
-    .selectFrom('vault_page')
-    .select(['page_id', 'sealed'])
-    .where('site_id', '=', '')
-    .where('holder_id', '=', blank),
-)
+const pagesOfHolder = db
+  .selectFrom('vault_page')
+  .select(['page_id', 'sealed'])
+  .where('site_id', '=', '')
+  .where('holder_id', '=', blank)
+const SELECT_PAGES = statement(pagesOfHolder)
+const SELECT_PAGE = statement(pagesOfHolder.where('page_id', '=', blank))
 const SELECT_HOLDING = statement(
   db
     .selectFrom('vault_holding')

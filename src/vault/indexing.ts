@@ -146,7 +146,7 @@ export async function chartStatements(
   }
   const head = key.chart.openHead(row.edition, row.sealed)
   const merged = mergedPages(head, added.length)
-  const { pages: opened } = await openPages(context, key, { pages: merged })
+  const { pages: opened } = await openPages(context, key, head, merged)
   const isWhole = merged.length === head.pages.length
   const entries = merged.length === 0 ? added : [...newestEntries([...opened, added]).values()]
   // What is gone must be remembered as long as a page that stays may name it.
