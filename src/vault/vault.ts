@@ -90,12 +90,12 @@ export interface VaultOptions extends VaultPorts {
  */
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { rootKey, ...ports } = options
-  const { site, store } = ports
+  const { site } = ports
   const siteKeyFiles = new SiteKeyFiles(ports, rootKey)
   const keyring = await openKeyring({ ...ports, files: siteKeyFiles }, rootKey)
   try {
     const index = await keyring.index()
-    const groups = new Groups(site, store, storedVerifiersOf(ports))
+    const groups = new Groups(ports, storedVerifiersOf(ports))
     const charts = new Charts(ports, keyring)
     const own = await siteHolders(ports)
     const surveys = new Surveys()

@@ -67,7 +67,7 @@ export async function writeGroup(
   versions: readonly NewVersion[],
   event: Event,
 ): Promise<Statement[]> {
-  const { site, clock, random, signer, audit, kinds } = context
+  const { site, clock, random, signer, audit, kinds, groups } = context
   const { at } = event
   const group = newUuid(random)
   const entries = versions.map(({ object, version, hash, origin }): ManifestEntry => ({
@@ -78,6 +78,7 @@ export async function writeGroup(
   }))
   const signed = signGroup(signer, { site, group, at }, entries)
   const { statement: text, manifest, signature } = signed
+  groups.signed(group, signed)
   const facts = {
     group,
     statement: base64(statementHash(text)),
