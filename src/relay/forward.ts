@@ -54,8 +54,8 @@ export async function sendOn(
     using secret = pad.octets
     const trail = [...share.trail, noteOfPad(pad)]
     const header: HopHeader = { ...share, at: share.at + 1, trail, pad: pad.keyId }
-    const hop = sealHop(secret.reveal(), headerOctets(header), octets)
-    const message = hopOctets({ ...header, ...hop })
+    const covered = headerOctets(header)
+    const message = hopOctets(covered, sealHop(secret.reveal(), covered, octets))
     const patienceMs = HOP_TIMEOUT_MS * (share.way.length - share.at)
     return readHopAnswer(await ask(next, 'relay/hop', message, patienceMs))
   } catch (error) {

@@ -6,9 +6,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { linkId } from '#base'
+import { linkId, SeededRandom, type SiteId } from '#base'
 import { networkOf, site, topologyOf } from './networks.test.ts'
 import { isolationBy } from './isolation.ts'
+import type { Network } from './topology.ts'
 
 /** Hospitals 0, 2, 3 and 5; trusted nodes 1 and 4: 0–1–2, 1–4 twice, 3–4–5. */
 const NETWORK = networkOf(
@@ -66,3 +67,54 @@ test('ways do not lead through sites to be avoided or that do not relay', () => 
   assert.deepEqual(isolationBy(topologyOf(through), links(0)), expected)
   assert.throws(() => isolationBy(topology, [linkId('other')]), { code: 'RELAY_LINK_UNKNOWN' })
 })
+
+test('who reaches whom is what one finds by trying each pair', () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const random = new SeededRandom(seed)
+    const nodes = 2 + random.below(7)
+    const pairs = Array.from({ length: random.below(12) }, (): readonly [number, number] => {
+      const a = random.below(nodes)
+      return [a, (a + 1 + random.below(nodes - 1)) % nodes]
+    })
+    const network = networkOf(nodes, pairs, (node) => ({
+      ...node,
+      kind: random.chance(0.6) ? 'hospital' : 'trusted-node',
+      relays: random.chance(0.7),
+    }))
+    const avoid = new Set(network.nodes.map((node) => node.site).filter(() => random.chance(0.2)))
+    const out = [...network.links.keys()].filter(() => random.chance(0.3))
+    const [had, has] = [[], out].map((gone) => pairsJoined(network, avoid, new Set(gone)))
+    const reaches = (joined: ReadonlySet<string>, name: string): boolean =>
+      [...joined].some((pair) => pair.split(' ').includes(name))
+    const isolated = network.nodes
+      .map((node) => node.site)
+      .filter((name) => reaches(had, name) && !reaches(has, name))
+    const found = isolationBy(topologyOf(network), links(...out), avoid)
+    assert.deepEqual(found, { isolated, pairsLost: had.size - has.size }, `seed ${String(seed)}`)
+  }
+})
+
+/** Pairs of hospitals between which a way leads, found by growing ways until none is new. */
+function pairsJoined(
+  { nodes, links: all }: Network,
+  avoid: ReadonlySet<SiteId>,
+  gone: ReadonlySet<number>,
+): ReadonlySet<string> {
+  const joins = all
+    .filter((_, at) => !gone.has(at))
+    .flatMap(({ a, b }) => [[a, b] as const, [b, a] as const])
+  const ways = new Set(joins.map(([a, b]) => `${a} ${b}`))
+  const mayPass = (name: string): boolean =>
+    nodes.some((node) => node.site === name && node.relays && !avoid.has(node.site))
+  for (const way of ways) {
+    const [from, middle] = way.split(' ')
+    if (!mayPass(middle)) continue
+    for (const [a, b] of joins) if (a === middle && b !== from) ways.add(`${from} ${b}`)
+  }
+  const hospitals = nodes.filter(({ kind }) => kind === 'hospital').map((node) => node.site)
+  return new Set(
+    hospitals.flatMap((a) =>
+      hospitals.filter((b) => a < b && ways.has(`${a} ${b}`)).map((b) => `${a} ${b}`),
+    ),
+  )
+}

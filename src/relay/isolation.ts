@@ -40,38 +40,61 @@ export function isolationBy(
   }
   const after = before.slice()
   for (const link of links) after[linkIndexOf(network, link)] = 0
+  const [had, has] = [before, after].map((up) => reachedHospitals(topology, { up, avoid }))
   const isolated: SiteId[] = []
   let pairsLost = 0
   for (const [node, { site, kind }] of network.nodes.entries()) {
     if (kind !== 'hospital') continue
-    const [had, has] = [before, after].map((up) => hospitalsFrom(topology, node, { up, avoid }))
-    if (had > 0 && has === 0) isolated.push(site)
-    pairsLost += had - has
+    if (had[node] > 0 && has[node] === 0) isolated.push(site)
+    pairsLost += had[node] - has[node]
   }
   return { isolated, pairsLost: pairsLost / 2 }
 }
 
-/** How many other hospitals a node reaches. */
-function hospitalsFrom(
+interface Reach {
+  readonly up: Uint8Array
+  readonly avoid: ReadonlySet<SiteId>
+}
+
+/** How many other hospitals each hospital reaches, by node; 0 at other nodes. */
+function reachedHospitals(topology: Topology, { up, avoid }: Reach): Int32Array {
+  const { nodes } = topology.network
+  const reached = new Int32Array(nodes.length)
+  const known = new Uint8Array(nodes.length)
+  const mayPass = (node: number): boolean => nodes[node].relays && !avoid.has(nodes[node].site)
+  for (const [from, { kind }] of nodes.entries()) {
+    if (kind !== 'hospital' || known[from] === 1) continue
+    const seen = seenFrom(topology, from, { up, mayPass })
+    const hospitals = seen.filter((node) => nodes[node].kind === 'hospital')
+    // Whoever may be passed is reached from wherever it reaches: all of those see the same.
+    const alike = mayPass(from) ? hospitals.filter(mayPass) : [from]
+    for (const node of alike) {
+      reached[node] = hospitals.length - 1
+      known[node] = 1
+    }
+  }
+  return reached
+}
+
+/** Nodes that a node reaches, itself included. */
+function seenFrom(
   { network }: Topology,
   from: number,
-  { up, avoid }: { readonly up: Uint8Array; readonly avoid: ReadonlySet<SiteId> },
-): number {
+  { up, mayPass }: Pick<Reach, 'up'> & { readonly mayPass: (node: number) => boolean },
+): readonly number[] {
   const seen = new Uint8Array(network.nodes.length)
-  const open = [from]
+  const found = [from]
   seen[from] = 1
-  let hospitals = 0
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    const { kind, relays, site } = network.nodes[node]
-    if (node !== from && kind === 'hospital') hospitals++
-    if (node !== from && (!relays || avoid.has(site))) continue
+  // An array is walked in the order in which it grows.
+  for (const node of found) {
+    if (node !== from && !mayPass(node)) continue
     for (let at = network.starts[node]; at < network.starts[node + 1]; at++) {
       const arc = network.leaving[at]
       const head = network.heads[arc]
       if (up[linkOf(arc)] === 0 || seen[head] === 1) continue
       seen[head] = 1
-      open.push(head)
+      found.push(head)
     }
   }
-  return hospitals
+  return found
 }

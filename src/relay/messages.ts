@@ -29,6 +29,7 @@ import {
   type SiteId,
   type Static,
 } from '#base'
+import type { SealedHop } from './hop.ts'
 import { RelayRefusal } from './refusal.ts'
 import { WRAP_OCTETS, type RelayedBlock } from './wrap.ts'
 
@@ -91,9 +92,9 @@ export type HopAnswer =
 export const headerOctets = ({ block, index, way, at, trail, pad }: HopHeader): Uint8Array =>
   toCbor({ block: { ...block }, index, way: [...way], at, trail: trail.map(padValue), pad })
 
-/** The octets of a hop. */
-export const hopOctets = ({ body, tag, ...header }: Hop): Uint8Array =>
-  toCbor({ header: headerOctets(header), body, tag })
+/** The octets of a hop. @param header `headerOctets`, as its tag covers them */
+export const hopOctets = (header: Uint8Array, { body, tag }: SealedHop): Uint8Array =>
+  toCbor({ header, body, tag })
 
 /** Reads a hop. @throws Refusal */
 export function readHop(octets: Uint8Array): Hop {
