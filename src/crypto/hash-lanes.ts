@@ -16,8 +16,8 @@ import { GROUP_OCTETS, hashKernel, LANES, PLACES, POWERS, TABLE_OCTETS } from '.
 import {
   elementOf,
   lengthBlock,
+  REDUCTION,
   square,
-  timesX,
   type Element,
   type KeyedHash,
 } from './keyed-hash.ts'
@@ -71,40 +71,59 @@ function digestOf({ memory, call }: HashKernel, parts: readonly Uint8Array[]): U
 
 /** For each power: the multiples by every nibble in every place, octet by octet of the product. */
 function tablesOf(key: Uint8Array): Uint8Array {
-  const tables = new Uint8Array(POWERS.length * TABLE_OCTETS)
+  const tables = new Int32Array((POWERS.length * TABLE_OCTETS) / 4)
   let power = elementOf(key)
   for (let at = POWERS.length - 1; at >= 0; at--) {
-    fillTable(tables.subarray(at * TABLE_OCTETS, (at + 1) * TABLE_OCTETS), power)
+    fillTable(tables.subarray((at * TABLE_OCTETS) / 4, ((at + 1) * TABLE_OCTETS) / 4), power)
     power = square(power)
   }
-  return tables
+  return new Uint8Array(tables.buffer)
 }
 
-function fillTable(table: Uint8Array, key: Element): void {
-  const multiples = new Int32Array(16 * 4)
-  let element = key
+/**
+ * The sixteen multiples of an octet of the product stand in four words, one for each nibble: what a
+ * bit of the nibble adds is that octet in all places whose nibbles have the bit.
+ */
+function fillTable(table: Int32Array, key: Element): void {
+  /** The key times x⁰ to x⁴ from the place's first power on, as the bits of a nibble go. */
+  const multiples = new Int32Array(4 * 5)
+  multiples.set(key)
   for (let place = 0; place < 32; place++) {
-    // The high bit of a nibble is its lowest power of x.
-    for (let bit = 8; bit > 0; bit >>= 1) {
-      multiples.set(element, 4 * bit)
-      element = timesX(element)
-    }
-    for (let nibble = 3; nibble < 16; nibble++) {
-      const low = nibble & -nibble
-      for (let word = 0; word < 4 && low !== nibble; word++) {
-        multiples[4 * nibble + word] =
-          multiples[4 * low + word] ^ multiples[4 * (nibble ^ low) + word]
-      }
-    }
+    for (let at = 0; at < 16; at += 4) nextMultiple(multiples, at)
     for (let j = 0; j < 16; j++) {
-      const [base, word, shift] = [(j * 32 + place) * 16, j >> 2, 24 - 8 * (j & 3)]
-      for (let nibble = 0; nibble < 16; nibble++) {
-        table[base + nibble] = multiples[4 * nibble + word] >> shift
-      }
+      const [word, shift] = [j >> 2, 24 - 8 * (j & 3)]
+      const eight = Math.imul((multiples[word] >>> shift) & 0xff, ALL)
+      const four = Math.imul((multiples[4 + word] >>> shift) & 0xff, ALL)
+      const two = Math.imul((multiples[8 + word] >>> shift) & 0xff, TWOS)
+      const one = Math.imul((multiples[12 + word] >>> shift) & 0xff, ONES)
+      const base = (j * 32 + place) * 4
+      table[base] = two ^ one
+      table[base + 1] = four ^ two ^ one
+      table[base + 2] = eight ^ two ^ one
+      table[base + 3] = eight ^ four ^ two ^ one
     }
+    multiples.copyWithin(0, 16)
   }
   multiples.fill(0)
 }
+
+/** The element after the one at a place: x times it, as `timesX`, without a new array. */
+function nextMultiple(multiples: Int32Array, at: number): void {
+  const [a, b, c, d] = [multiples[at], multiples[at + 1], multiples[at + 2], multiples[at + 3]]
+  multiples[at + 4] = (a >>> 1) ^ (REDUCTION & -(d & 1))
+  multiples[at + 5] = (b >>> 1) | (a << 31)
+  multiples[at + 6] = (c >>> 1) | (b << 31)
+  multiples[at + 7] = (d >>> 1) | (c << 31)
+}
+
+/** A word of four octets, as this machine orders them. */
+const wordOf = (...octets: readonly number[]): number =>
+  new Int32Array(Uint8Array.from(octets).buffer)[0]
+
+/** In which of four nibbles in a row a bit is set: those of eight and four are in all, or in none. */
+const ALL = wordOf(1, 1, 1, 1)
+const TWOS = wordOf(0, 0, 1, 1)
+const ONES = wordOf(0, 1, 0, 1)
 
 type HashKernel = wasm.Kernel<'multiply' | 'absorb' | 'finish'>
 

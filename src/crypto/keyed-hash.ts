@@ -39,17 +39,22 @@ export const timesX = ([a, b, c, d]: Element): Element => [
 /** e², bit by bit and without a branch. */
 export function square(element: Element): Element {
   let [a, b, c, d] = [0, 0, 0, 0]
-  let shifted = element
+  // The words of e, times x for each bit that was looked at: as `timesX`, without an array for each.
+  let [w, x, y, z] = element
   for (let bit = 0; bit < 128; bit++) {
     const taken = -((element[bit >> 5] >>> (31 - (bit & 31))) & 1)
-    a ^= shifted[0] & taken
-    b ^= shifted[1] & taken
-    c ^= shifted[2] & taken
-    d ^= shifted[3] & taken
-    shifted = timesX(shifted)
+    a ^= w & taken
+    b ^= x & taken
+    c ^= y & taken
+    d ^= z & taken
+    const carry = REDUCTION & -(z & 1)
+    z = (z >>> 1) | (y << 31)
+    y = (y >>> 1) | (x << 31)
+    x = (x >>> 1) | (w << 31)
+    w = (w >>> 1) ^ carry
   }
   return [a, b, c, d]
 }
 
 /** x¹²⁸ = 1 + x + x² + x⁷. */
-const REDUCTION = 0xe1000000 | 0
+export const REDUCTION = 0xe1000000 | 0
