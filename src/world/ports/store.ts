@@ -18,6 +18,12 @@ import {
 /** Opens an empty database of another engine. */
 export type StoreElsewhere = (migrations: readonly Migration[]) => Promise<Store>
 
+/** A statement and whether running it yields rows. */
+interface Prepared {
+  readonly statement: StatementSync
+  readonly yieldsRows: boolean
+}
+
 /** A database that outlives the site that uses it, as a disk outlives a crash. */
 export class MemoryStore implements Store, Disposable {
   /** From now on in this process: suites that were written over memory run over another engine. */
@@ -25,7 +31,7 @@ export class MemoryStore implements Store, Disposable {
 
   readonly #elsewhere: Promise<Store> | undefined
   readonly #database = new DatabaseSync(':memory:')
-  readonly #prepared = new Map<string, StatementSync>()
+  readonly #prepared = new Map<string, Prepared>()
   #commits = 0
 
   constructor(migrations: readonly Migration[] = []) {
@@ -61,38 +67,44 @@ export class MemoryStore implements Store, Disposable {
   }
 
   #commit(statements: readonly Statement[]): readonly (readonly Row[])[] {
-    this.#rows(BEGIN)
+    this.#of(BEGIN).statement.run()
     try {
       const results = statements.map((statement) => this.#perform(statement))
-      this.#rows(COMMIT)
+      this.#of(COMMIT).statement.run()
       this.#commits++
       return results
     } catch (error) {
-      this.#rows(ROLLBACK)
+      this.#of(ROLLBACK).statement.run()
       throw error instanceof PortRefusal ? error : storeFailure(error)
     }
   }
 
-  #perform(statement: Statement): readonly Row[] {
-    const rows = this.#rows(statement)
-    if (statement.expectChanges === undefined) return rows
-    const [{ changes }] = this.#rows(CHANGES)
-    if (changes !== statement.expectChanges) {
-      throw new PortRefusal('STORE_CONFLICT', 'The rows were not as the transaction expected', {
-        facts: { expected: statement.expectChanges, changed: Number(changes) },
-      })
+  #perform({ sql, parameters, expectChanges }: Statement): readonly Row[] {
+    const { statement, yieldsRows } = this.#of(sql)
+    if (yieldsRows) {
+      const rows = this.#rows({ sql, parameters })
+      // `returning` yields one row for each changed one.
+      expectExactly(expectChanges, rows.length)
+      return rows
     }
-    return rows
+    const { changes } = statement.run(...parameters.map(boundValue))
+    expectExactly(expectChanges, Number(changes))
+    return NO_ROWS
   }
 
   #rows({ sql, parameters }: Statement): readonly Row[] {
+    const rows = this.#of(sql).statement.all(...parameters.map(boundValue))
+    return rows.map((row) => ({ ...row }))
+  }
+
+  #of(sql: string): Prepared {
     let prepared = this.#prepared.get(sql)
     if (prepared === undefined) {
-      prepared = this.#database.prepare(sql)
+      const statement = this.#database.prepare(sql)
+      prepared = { statement, yieldsRows: statement.columns().length > 0 }
       this.#prepared.set(sql, prepared)
     }
-    const bound = parameters.map(boundValue)
-    return prepared.all(...bound).map((row) => ({ ...row }))
+    return prepared
   }
 
   [Symbol.dispose](): void {
@@ -110,17 +122,23 @@ function boundValue(value: SqlValue): SqlValue {
   return BigInt(value)
 }
 
-const plainly = (sql: string): Statement => ({ sql, parameters: [] })
-const BEGIN = plainly('begin immediate')
-const COMMIT = plainly('commit')
-const ROLLBACK = plainly('rollback')
-const CHANGES = plainly('select changes() as changes')
+function expectExactly(expected: number | undefined, changed: number): void {
+  if (expected === undefined || changed === expected) return
+  throw new PortRefusal('STORE_CONFLICT', 'The rows were not as the transaction expected', {
+    facts: { expected, changed },
+  })
+}
+
+const NO_ROWS: readonly Row[] = []
+const BEGIN = 'begin immediate'
+const COMMIT = 'commit'
+const ROLLBACK = 'rollback'
 
 const unstorable = (what: string): PortRefusal =>
   new PortRefusal('STORE_FAILED', `A ${what} of a statement cannot be stored as it is`)
 
 /** What a commit in memory costs grows with the number of pages that there are. */
-const PAGE_OCTETS = 16_384
+const PAGE_OCTETS = 16384
 
 const storeFailure = (cause: unknown): PortRefusal =>
   new PortRefusal('STORE_FAILED', 'The database refused a statement', { cause })
