@@ -12,10 +12,10 @@
  */
 
 import { assert, type Bits, type LinkId } from '#base'
-import { sameSecret, sha256 } from '#crypto'
+import { sameSecret } from '#crypto'
 import { trimReserves } from './authentication.ts'
 import { layoutOf, segmentSpan } from './layout.ts'
-import { originOctets, originOf, type Origin } from './provenance.ts'
+import { notedOrigin, type Origin } from './provenance.ts'
 import { KeystoreRefusal } from './refusal.ts'
 import { leaf, linkOf, nowOf, type Room } from './room.ts'
 import {
@@ -157,8 +157,7 @@ export async function beginEpoch(room: Room, name: LinkId, epoch: number): Promi
 
 async function ingestOne(room: Room, link: Link, input: IngestedBlock): Promise<IngestOutcome> {
   const { key, epoch, sequence } = input
-  const origin = originOf(input.provenance)
-  const told = originOctets(origin)
+  const { origin, octets: told, digest: originDigest } = notedOrigin(input.provenance)
   const { reserveOctets } = link
   const { segmentOctets } = room.limits
   const layout = layoutOf({ bits: key.length, reserveOctets, segmentOctets })
@@ -167,7 +166,7 @@ async function ingestOne(room: Room, link: Link, input: IngestedBlock): Promise<
     sequence,
     layout,
     origin,
-    originDigest: sha256(told),
+    originDigest,
     state: 'held',
   })
   const known = link.blocks.get(placeKey(input))

@@ -282,6 +282,36 @@ test('tombstones stay until the retry horizon has passed, and no longer', async 
   assert(late.kind === 'refused' && late.cause === 'block-unknown')
 })
 
+test('blocks that are over are forgotten many to a commit, and none before an older one', async () => {
+  const { a, time } = await twoEnds({ reserveOctets: 0, limits: { tombstoneMs: 10_000 } })
+  const numbers = Array.from({ length: 20 }, (_, at) => at + 1)
+  const voided = async (some: readonly number[]): Promise<void> => {
+    for (const sequence of some) {
+      await a.keys.voidBlock({ link, position: { epoch: 1, sequence }, cause: 'a test' })
+    }
+    await turn()
+  }
+  for (const sequence of numbers) {
+    const block = { link, epoch: 1, sequence, key: blockBits(sequence), provenance: origin }
+    await a.keys.ingest(block)
+    await a.keys.confirm(link, block)
+  }
+  await voided(numbers.filter((sequence) => sequence !== 19))
+  await time.advance(10_000)
+  const before = a.store.commits
+  await a.keys.tend()
+  assert.equal(a.store.commits - before, 4)
+  assert.equal(await a.count('keystore_block'), 2)
+  const again = { link, epoch: 1, sequence: 18, key: blockBits(18), provenance: origin }
+  await assert.rejects(a.keys.ingest(again), code('KEYSTORE_BLOCK_SPENT'))
+  await voided([19])
+  await a.keys.tend()
+  assert.equal(await a.count('keystore_block'), 2)
+  await time.advance(10_000)
+  await a.keys.tend()
+  assert.equal(await a.count('keystore_block'), 0)
+})
+
 test('a key that is being withdrawn cannot be fetched any more', async () => {
   const ends = await twoEnds()
   const { a, b } = ends

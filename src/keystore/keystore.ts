@@ -268,6 +268,7 @@ function newLink(site: SiteId, config: KeystoreLink): Link {
     free: 0,
     peerFree: 0,
     held: 0,
+    over: 0,
     waiting: 0,
   }
 }

@@ -152,6 +152,29 @@ export const readOrigin = (octets: Uint8Array): Origin =>
 /** What two ends compare without telling anything about key bits: SHA-256 of the octets. */
 export const originDigest = (origin: Origin): Uint8Array => sha256(originOctets(origin))
 
+/** An origin as it is noted of a block. */
+export interface NotedOrigin {
+  readonly origin: Origin
+  readonly octets: Uint8Array
+  readonly digest: Uint8Array
+}
+
+/**
+ * What is noted of an origin. All blocks of a link may come with the same one: it is checked and
+ * encoded once, so whoever hands it over leaves it as it is.
+ *
+ * @throws as `originOf`
+ */
+export function notedOrigin(value: Origin): NotedOrigin {
+  const known = NOTED.get(value)
+  if (known !== undefined) return known
+  const origin = originOf(value)
+  const octets = originOctets(origin)
+  const noted = { origin, octets, digest: sha256(octets) }
+  NOTED.set(value, noted)
+  return noted
+}
+
 /** The provenance of a key made from several: every part of each is kept. */
 export const combined = (...all: readonly Provenance[]): Provenance => ({
   parts: all.flatMap(({ parts }) => parts),
@@ -236,3 +259,5 @@ const openProvenance = door(
   }),
   'provenance of a key',
 )
+
+const NOTED = new WeakMap<Origin, NotedOrigin>()

@@ -57,6 +57,7 @@ export interface SealedPlace {
 /** Seals, opens and destroys segments. Owns the slot key and every opened octet in the cache. */
 export class Segments implements Disposable {
   readonly #site: SiteId
+  readonly #siteOctets: Uint8Array
   readonly #store: Store
   readonly #disk: Disk
   readonly #random: RandomSource
@@ -75,6 +76,7 @@ export class Segments implements Disposable {
   }) {
     assert(input.wrappingRoot.length === 32, 'a wrapping root has 32 octets')
     this.#site = input.site
+    this.#siteOctets = utf8(input.site)
     this.#store = input.store
     this.#disk = input.disk
     this.#random = input.random
@@ -309,8 +311,8 @@ export class Segments implements Disposable {
     const [link, epoch, sequence] = sealed.place
     const { bits, reserveOctets, segmentOctets } = sealed.layout
     return lengthPrefixed(
-      utf8(`photonward/keystore/${what}/1`),
-      utf8(this.#site),
+      LABELS[what],
+      this.#siteOctets,
       utf8(link),
       concat(uint64(epoch), uint64(sequence), uint32(segment)),
       concat(uint64(bits), uint32(reserveOctets), uint32(segmentOctets)),
@@ -332,6 +334,10 @@ export interface Piece {
   readonly span: Span
 }
 
+const LABELS = {
+  segment: utf8('photonward/keystore/segment/1'),
+  slot: utf8('photonward/keystore/slot/1'),
+} as const
 const NO_FAULT = Promise.resolve(undefined)
 
 const faulty = (fault: SegmentFault): SegmentRead => ({ kind: 'faulty', fault })

@@ -83,6 +83,8 @@ export interface Link {
   /** The same for the peer's half, as far as this end knows; quarantine included. */
   peerFree: number
   held: number
+  /** Blocks that are spent or voided and not forgotten yet. */
+  over: number
   /** Keys of the peer's half that wait to be fetched. */
   waiting: number
 }
@@ -116,6 +118,9 @@ export const isLive = ({ state }: Pick<Block, 'state'>): boolean =>
 /** Whether bits of the block may be used now. */
 export const isUsable = (block: Block): boolean =>
   block.state === 'available' && !isQuarantined(block)
+
+/** Whether the block will never be in use again. */
+export const isOver = ({ state }: Block): boolean => state === 'spent' || state === 'voided'
 
 /** A block just stored or just loaded, with nothing spent. */
 export function newBlock(
@@ -167,8 +172,10 @@ export function recount(link: Link): void {
   let free = 0
   let peerFree = 0
   let held = 0
+  let over = 0
   for (const block of link.blocks.values()) {
     if (block.state === 'held') held++
+    if (isOver(block)) over++
     if (block.state !== 'available') continue
     if (isUsable(block)) free += freeOwn(block)
     peerFree += block.layout.halfOctets - block.activated.total
@@ -176,6 +183,7 @@ export function recount(link: Link): void {
   link.free = free
   link.peerFree = peerFree
   link.held = held
+  link.over = over
 }
 
 /** Puts a block that has become available into its place in the queue. */

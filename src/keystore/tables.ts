@@ -269,6 +269,11 @@ export const updateLink = (
   change: Partial<Omit<LinkTable, 'site_id' | 'link'>>,
 ): Statement => statement(linkAt(site, link).set(change), 1)
 
+const SET_FLOOR = statement(linkAt('', '').set({ floor_epoch: 0, floor_sequence: 0 }), 1)
+/** From now on no block up to this one is taken in, unless it is here. */
+export const setFloor = (site: string, [link, epoch, sequence]: Place): Statement =>
+  bind(SET_FLOOR, epoch, sequence, site, link)
+
 const INSERT_BLOCK = statement(
   db.insertInto('keystore_block').values({
     site_id: '',
