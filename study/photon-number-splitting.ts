@@ -22,7 +22,7 @@ import {
   type Attack,
   type OpticalLink,
 } from '#optics'
-import { binaryEntropy, expectedBlock, rateOfSinglePhotons } from '#qkd'
+import { bitsOfEveryClick, expectedBlock, rateOfSinglePhotons } from '#qkd'
 import { seededRandom } from '#world/ports'
 import { steps, type Study, type StudyResult } from './study.ts'
 
@@ -138,7 +138,11 @@ const EFFICIENCY = 1.1
 /** Every click taken for a single photon. */
 function naiveRate(link: OpticalLink, eve: Attack): number {
   const { qber, siftedBitsPerSecond } = expectLink(link, eve)
-  return siftedBitsPerSecond * Math.max(0, 1 - (EFFICIENCY + 1) * binaryEntropy(qber.Z))
+  return bitsOfEveryClick({
+    siftedBits: siftedBitsPerSecond,
+    errorRate: qber.Z,
+    efficiency: EFFICIENCY,
+  })
 }
 
 /** Every pulse of several photons granted to Eve, and taken to arrive always. */

@@ -9,6 +9,7 @@ import {
   growthOf,
   heldBetween,
   outflowOf,
+  spaced,
   waysTo,
   type HeardLink,
   type SeenLink,
@@ -134,4 +135,25 @@ test('alarms of one cause are one line: what stands first, then what is newest',
       ['5', 3, 0, 1],
     ],
   )
+})
+
+test('sites in one town are drawn apart, and far ones where they are', () => {
+  const places = new Map<string, readonly [number, number]>([
+    ['cambridge', [300, 100]],
+    ['campus', [301, 104]],
+    ['ipswich', [340, 110]],
+    ['bristol', [50, 250]],
+  ])
+  const room = { across: 78, down: 44 }
+  const drawn = spaced(places, room)
+  assert.deepEqual([...drawn.keys()], [...places.keys()])
+  assert.deepEqual(drawn.get('bristol'), [50, 250])
+  const spots = [...drawn.values()]
+  for (const [at, [x, y]] of spots.entries()) {
+    for (const [otherX, otherY] of spots.slice(at + 1)) {
+      const isApart = Math.abs(x - otherX) > room.across - 1 || Math.abs(y - otherY) > room.down - 1
+      assert(isApart, JSON.stringify(spots))
+    }
+  }
+  assert.deepEqual(spaced(new Map([['a', [1, 1]]]), room), new Map([['a', [1, 1]]]))
 })

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readConsent } from '#access'
+import { BREAK_GLASS_REASONS, readConsent } from '#access'
 
 import { issuesOf, type JsonObject } from '#health'
 import { byYear, chartOf, filtered, measuredIn } from '../console/src/records/chart-model.ts'
 import { consentFor, consentWords } from '../console/src/records/consent-model.ts'
 import { attachedTo, described } from '../console/src/records/described.ts'
+import { recordTexts } from '../console/src/texts-records.ts'
 import { nextPageIn, nhsNumberOf, type Resource } from '../console/src/records/fhir.ts'
 
 const observation = (id: string, date: string | undefined, value: number): Resource => ({
@@ -127,4 +128,10 @@ test('pages follow the link of the server, and numbers are spoken in groups', ()
   assert.equal(nextPageIn({ resourceType: 'Bundle', link: [] }), undefined)
   const identifier = [{ system: 'https://fhir.nhs.uk/Id/nhs-number', value: '9990000018' }]
   assert.equal(nhsNumberOf({ resourceType: 'Patient', identifier }), '999 000 0018')
+})
+
+test('an emergency offers the reasons that the site takes, each in words', () => {
+  const { reasons } = recordTexts.glass
+  assert.deepEqual(Object.keys(reasons), [...BREAK_GLASS_REASONS])
+  assert(Object.values(reasons).every((words) => words.length > 3))
 })

@@ -16,6 +16,13 @@ export interface SeenLink {
   readonly secretBitsPerSecond: number
 }
 
+/** Blocks of a link that have ended, with key or without. */
+export const endedOf = (link: {
+  readonly blocksDistilled: number
+  readonly blocksDiscarded: Readonly<Record<string, number>>
+}): number =>
+  Object.values(link.blocksDiscarded).reduce((sum, count) => sum + count, link.blocksDistilled)
+
 /** A link as the sites at its ends say; members as in `NetworkView` of the contract. */
 export interface HeardLink {
   readonly link: string
@@ -135,6 +142,46 @@ export function alongLinks(site: string, edges: readonly Edge[]): readonly strin
   return [...met]
 }
 
+/** A place in a picture. */
+type Spot = readonly [number, number]
+
+/**
+ * Places moved apart until no two are within `across` and `down` of each other, so that neighbours in one
+ * town and their names can be told apart. Far places stay where they are.
+ */
+export function spaced(
+  places: ReadonlyMap<string, Spot>,
+  { across, down }: { readonly across: number; readonly down: number },
+): ReadonlyMap<string, Spot> {
+  const spots = new Map([...places].map(([name, [x, y]]) => [name, [x, y] as [number, number]]))
+  const all = [...spots.values()]
+  for (let round = 0; round < SPACING_ROUNDS; round++) {
+    let isMoved = false
+    for (const [at, one] of all.entries()) {
+      for (const other of all.slice(at + 1))
+        isMoved = pushApart(one, other, { across, down }) || isMoved
+    }
+    if (!isMoved) break
+  }
+  return spots
+}
+
+/** Moves two places apart, each by half, the way that is shorter. @returns whether they were too near */
+function pushApart(
+  one: [number, number],
+  other: [number, number],
+  { across, down }: { readonly across: number; readonly down: number },
+): boolean {
+  const [x, y] = [other[0] - one[0], other[1] - one[1]]
+  const [lacksX, lacksY] = [across - Math.abs(x), down - Math.abs(y)]
+  if (lacksX <= TOLERANCE || lacksY <= TOLERANCE) return false
+  const axis = lacksX / across < lacksY / down ? 0 : 1
+  const step = ((axis === 0 ? lacksX : lacksY) / 2) * ((axis === 0 ? x : y) < 0 ? -1 : 1)
+  one[axis] -= step
+  other[axis] += step
+  return true
+}
+
 /** Distant pairs and neighbours alike: which ways lead there now. */
 export function waysTo(
   peer: string,
@@ -171,3 +218,7 @@ const TONES: Readonly<Partial<Record<string, 'well' | 'busy'>>> = {
 const HEARD_MS_MAX = 35_000
 /** Keys come by blocks: over less than this a level only jumps. */
 const TREND_SECONDS_LEAST = 45
+/** More than a country of hospitals needs. */
+const SPACING_ROUNDS = 60
+/** Less than anybody sees, in units of a picture. */
+const TOLERANCE = 0.5

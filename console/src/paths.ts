@@ -37,5 +37,7 @@ export const paths = {
   accessGridDiff: ['POST', '/v1/access/grid/diff'],
   administration: ['GET', '/v1/administration'],
   fibres: ['GET', '/v1/lab'],
+  fibreFigures: ['GET', '/v1/lab/:link/figures'],
+  compareDecoys: ['POST', '/v1/lab/comparison'],
   attackFibre: ['POST', '/v1/lab/:link/attack'],
 } as const satisfies Readonly<Record<string, readonly ['GET' | 'POST', string]>>

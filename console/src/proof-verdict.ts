@@ -5,9 +5,10 @@
  */
 
 import type { ProofCheck } from '#contract/proof'
-import { filled, texts } from './texts.ts'
+import { filled } from './texts.ts'
+import { proofTexts } from './texts-proofs.ts'
 
-const words = texts.proof
+const words = proofTexts.proof
 
 /** Everything is proven, everything that can be checked here, or not. */
 export function verdictOf({ verified, findings, unchecked }: ProofCheck): string {

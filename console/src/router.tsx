@@ -59,6 +59,8 @@ const routes = root.addChildren([
       getParentRoute: () => shell,
       path: '/links/$link',
       component: lazyRouteComponent(() => import('./screens/link-detail.tsx'), 'LinkDetail'),
+      validateSearch: ({ block }): { block?: string } =>
+        typeof block === 'string' && /^\d{1,12}\/\d{1,12}$/.test(block) ? { block } : {},
     }),
     createRoute({ getParentRoute: () => shell, path: '/keys', component: Keys }),
     createRoute({

@@ -99,8 +99,12 @@ export const siteRoutes = {
   explainLink: route({
     method: 'GET',
     path: '/v1/links/:link/explanation',
-    summary: 'The last block of a link: its counts, and every intermediate value of the bound',
-    query: Exactly({ link: Text(63, 1) }),
+    summary: 'A block of a link: its counts, and every intermediate value of the bound',
+    query: Exactly({
+      link: Text(63, 1),
+      /** Epoch and sequence, `3/17`; the last if left out. */
+      block: Type.Optional(Text(32, 1)),
+    }),
     body: nothing,
     answer: ExplanationShape,
   }),
@@ -405,24 +409,3 @@ export const consoleRoutes = {
   }),
 }
 export type ConsoleRoutes = typeof consoleRoutes
-
-/** What the console asks of simulated fibres that its daemon may reach. */
-export const labRoutes = {
-  fibres: route({
-    method: 'GET',
-    path: '/v1/lab',
-    summary: 'Simulated fibres of this machine that answer',
-    query: none,
-    body: nothing,
-    answer: Type.Array(FibreShape),
-  }),
-  attackFibre: route({
-    method: 'POST',
-    path: '/v1/lab/:link/attack',
-    summary: 'Switch an attack on a simulated fibre on, change it, or switch it off (kind none)',
-    query: Exactly({ link: Text(63, 1) }),
-    body: AttackShape,
-    answer: FibreShape,
-  }),
-}
-export type LabRoutes = typeof labRoutes

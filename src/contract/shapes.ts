@@ -322,6 +322,11 @@ export const AttackShape = Exactly({
   ),
   /** Share of pulses attacked, or of light lost in a bent fibre, 0 to 1. */
   fraction: Type.Number({ minimum: 0, maximum: 1 }),
+  /**
+   * How far Eve keeps the usual count rate, of `intercept-resend` and `photon-number-splitting`;
+   * 1 if left out.
+   */
+  stealth: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   /** Continuous light of `blinding`, `bright-light` and `trojan-horse`, in μW. */
   powerUw: Type.Optional(Type.Number({ minimum: 0, maximum: 1e8 })),
   /**
@@ -343,6 +348,8 @@ export const FibreShape = Exactly({
   lengthKm: Type.Number(),
   lossDb: Type.Number(),
   attack: AttackShape,
+  /** Since when that is so. */
+  since: Time,
   /** What only the simulation can know, since the present attack began. */
   eve: Exactly({ siftedBits: Count, knownBits: Count }),
   /** Simulated pulses per second of real time, over the last seconds. */

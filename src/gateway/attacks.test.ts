@@ -45,6 +45,10 @@ test('what is asked for is what happens', () => {
   }
   const drift = attackOf({ kind: 'drift', fraction: 1, degreesPerMinute: 60 })
   assert.ok(drift.kind === 'drift' && Math.abs(drift.radiansPerSecond - Math.PI / 180) < 1e-12)
+  for (const kind of ['intercept-resend', 'photon-number-splitting'] as const) {
+    const bold = attackOf({ kind, fraction: 1, stealth: 0.25 })
+    assert.deepEqual(bold, { kind, fraction: 1, stealth: 0.25 })
+  }
   const bent = attackOf({ kind: 'fibre-cut', fraction: 0.5 })
   assert.ok(bent.kind === 'fibre-cut' && Math.abs(bent.lossDb - 3.0103) < 1e-4)
 })

@@ -9,13 +9,15 @@ import { noAttack, type Attack } from '#optics'
 
 /** The attack that is meant; what is left out has a value that shows the effect. */
 export function attackOf(view: AttackView): Attack {
-  const { kind, fraction, powerUw, shiftPs, degreesPerMinute, at } = view
+  const { kind, fraction, stealth, powerUw, shiftPs, degreesPerMinute, at } = view
   const site = at === undefined ? {} : { at }
+  const care = stealth === undefined ? {} : { stealth }
   switch (kind) {
     case 'none':
       return noAttack
     case 'intercept-resend':
     case 'photon-number-splitting':
+      return { kind, fraction, ...care }
     case 'beam-splitting':
     case 'failing-source':
       return { kind, fraction }

@@ -7,6 +7,7 @@ import { MemoryLog } from '#world/ports'
 import { openAdmin } from './admin.ts'
 import { labHandlers } from './console-lab.ts'
 import { GatewayRefusal } from './refusal.ts'
+import { testedRandom } from './random.ts'
 import { scratch } from './scratch.test.ts'
 
 const DIM = 'Expected more light, got 0 μW'
@@ -17,7 +18,7 @@ async function fibreIn(t: TestContext, folder: string, link: string): Promise<vo
   mkdirSync(folder, { mode: 0o700 })
   let attack = QUIET
   const view = (): FibreView => ({
-    ...{ link, preset: 'world-slow', clockHz: 1e7, lengthKm: 10, lossDb: 2, attack },
+    ...{ link, preset: 'world-slow', clockHz: 1e7, lengthKm: 10, lossDb: 2, attack, since: 0 },
     ...{ eve: { siftedBits: 0, knownBits: 0 }, pulsesPerSecond: 0, batches: 0 },
     ...{ batchesDropped: 0, connected: [] },
   })
@@ -38,13 +39,14 @@ async function fibreIn(t: TestContext, folder: string, link: string): Promise<vo
   t.after(() => listener[Symbol.asyncDispose]())
 }
 
+const random = testedRandom()
 const gone = new AbortController().signal
 
 test('the lab knows the fibres that answer, by their links, and attacks the one that is named', async (t) => {
   const base = scratch(t)
   await fibreIn(t, join(base, 'one'), 'bristol-cambridge')
   await fibreIn(t, join(base, 'two'), 'cambridge-ipswich')
-  const lab = labHandlers(base, ['one', join(base, 'two'), 'nowhere'])
+  const lab = labHandlers(base, ['one', join(base, 'two'), 'nowhere'], random)
   const links = async () =>
     (await lab.fibres({}, null, gone)).map(({ link, attack }) => [link, attack.kind])
   assert.deepEqual(await links(), [
@@ -64,12 +66,34 @@ test('the lab knows the fibres that answer, by their links, and attacks the one 
 test('what a fibre refuses is told in its own words, and is no fibre that is not there', async (t) => {
   const base = scratch(t)
   await fibreIn(t, join(base, 'one'), 'bristol-cambridge')
-  const lab = labHandlers(base, ['one'])
+  const lab = labHandlers(base, ['one'], random)
   const dim: AttackView = { kind: 'blinding', fraction: 1, powerUw: 0 }
   const attacking = lab.attackFibre({ link: 'bristol-cambridge' }, dim, gone)
   await assert.rejects(attacking, { code: 'FIBRE_REFUSED', message: DIM })
 })
 
 test('a lab without fibres has none', async () => {
-  assert.deepEqual(await labHandlers('/', []).fibres({}, null, gone), [])
+  assert.deepEqual(await labHandlers('/', [], random).fibres({}, null, gone), [])
+})
+
+test('a fibre is told by the figures of its preset, with the clock that it runs at', async (t) => {
+  const base = scratch(t)
+  await fibreIn(t, join(base, 'one'), 'bristol-cambridge')
+  const lab = labHandlers(base, ['one'], random)
+  const figures = await lab.fibreFigures({ link: 'bristol-cambridge' }, null, gone)
+  const valueAt = (path: string) => figures.find((one) => one.path === path)?.value
+  assert.equal(valueAt('settings.clockHz'), 1e7)
+  assert(Number(valueAt('receiver.detector.efficiency')) > 0)
+  assert(figures.every(({ source }) => source !== ''))
+  await assert.rejects(lab.fibreFigures({ link: 'a-b' }, null, gone), { code: 'FIBRE_UNKNOWN' })
+})
+
+test('links are compared where there is a lab, and nowhere else', async (t) => {
+  const base = scratch(t)
+  const wish = { lengthKm: 50, fraction: 1, stealth: 1 }
+  const lab = labHandlers(base, ['one'], random)
+  const { withDecoys, withoutDecoys } = await lab.compareDecoys({}, wish, gone)
+  assert.deepEqual([withDecoys.decoysAlarm, withoutDecoys.decoysAlarm], [true, false])
+  const closed = labHandlers(base, [], random).compareDecoys({}, wish, gone)
+  await assert.rejects(closed, { code: 'FIBRE_UNKNOWN' })
 })

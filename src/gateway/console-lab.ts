@@ -8,7 +8,7 @@
 
 import { request } from 'node:http'
 import { resolve } from 'node:path'
-import { door, Text, textOf, Type, type TSchema } from '#base'
+import { door, Text, textOf, Type, type RandomSource, type TSchema } from '#base'
 import {
   fibreRoutes,
   type AttackView,
@@ -16,10 +16,19 @@ import {
   type Handlers,
   type LabRoutes,
 } from '#contract'
+import { figuresNamed } from '#optics'
+import { compareDecoys } from '#site'
 import { GatewayRefusal } from './refusal.ts'
 
-/** @param folders   of fibres; relative ones from the site's folder, which is `base` */
-export function labHandlers(base: string, folders: readonly string[]): Handlers<LabRoutes> {
+/**
+ * @param folders   of fibres; relative ones from the site's folder, which is `base`
+ * @param random    of which the pulses of a comparison are drawn
+ */
+export function labHandlers(
+  base: string,
+  folders: readonly string[],
+  random: RandomSource,
+): Handlers<LabRoutes> {
   const sockets = folders.map((folder) => resolve(base, folder, 'admin.sock'))
   const views = async (): Promise<readonly (readonly [string, FibreView])[]> => {
     const asked = await Promise.all(
@@ -30,20 +39,36 @@ export function labHandlers(base: string, folders: readonly string[]): Handlers<
     )
     return asked.flat()
   }
+  const fibreOf = async (link: string): Promise<readonly [string, FibreView]> => {
+    const found = (await views()).find(([, view]) => view.link === link)
+    if (found === undefined) throw unknownFibre()
+    return found
+  }
   return {
     fibres: async () => (await views()).map(([, view]) => view),
     attackFibre: async ({ link }, attack: AttackView) => {
-      const [socket] = (await views()).find(([, view]) => view.link === link) ?? []
-      const said = socket === undefined ? undefined : await ask(socket, fibreRoutes.attack, attack)
-      if (said === undefined) {
-        throw new GatewayRefusal('FIBRE_UNKNOWN', 'No simulated fibre of that link answers here')
-      }
+      const [socket] = await fibreOf(link)
+      const said = await ask(socket, fibreRoutes.attack, attack)
+      if (said === undefined) throw unknownFibre()
       if (said.status === 200) return openAttacked(said.value)
       const { code, message } = openRefused(said.value).error
       throw new GatewayRefusal('FIBRE_REFUSED', message, { facts: { code } })
     },
+    fibreFigures: async ({ link }) => {
+      const [, { preset, clockHz }] = await fibreOf(link)
+      return figuresNamed(preset).map(({ path, value, source }) =>
+        path.endsWith('clockHz') ? { path, value: clockHz, source } : { path, value, source },
+      )
+    },
+    compareDecoys: (_query, wish) =>
+      folders.length === 0
+        ? Promise.reject(unknownFibre())
+        : Promise.resolve(compareDecoys(wish, random)),
   }
 }
+
+const unknownFibre = (): GatewayRefusal =>
+  new GatewayRefusal('FIBRE_UNKNOWN', 'No simulated fibre of that link answers here')
 
 interface Said {
   readonly status: number

@@ -144,7 +144,7 @@ export async function startFibre(
   shutdown.add('timers', 'pace', () => pace.stop())
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const stop = (reason: string): void => void shutdown.run(reason).then(end)
-  const handlers = fibreHandlers({ configuration, fibre, pace, connected, stop })
+  const handlers = fibreHandlers({ configuration, fibre, pace, clock, connected, stop })
   const path = join(folder, ADMIN_SOCKET)
   const admin = await openAdmin({ path, table: fibreRoutes, handlers, log })
   shutdown.addListener('admin', admin)
@@ -260,11 +260,13 @@ function fibreHandlers(input: {
   configuration: FibreConfiguration
   fibre: SimulatedFibre
   pace: Pace
+  clock: Clock
   connected: ReadonlyMap<string, Connection>
   stop: (reason: string) => void
 }): Handlers<FibreRoutes> {
-  const { configuration, fibre, pace, connected, stop } = input
+  const { configuration, fibre, pace, clock, connected, stop } = input
   let attack: AttackView = { kind: 'none', fraction: 0 }
+  let since = clock.now()
   let before = fibre.truth
   const { lengthKm, lossDb } = pathOf(fibre.link)
   const view = (): FibreView => ({
@@ -274,6 +276,7 @@ function fibreHandlers(input: {
     lengthKm,
     lossDb: Number(lossDb.toFixed(3)),
     attack,
+    since,
     eve: {
       siftedBits: fibre.truth.sifted - before.sifted,
       knownBits: fibre.truth.knownToEve - before.knownToEve,
@@ -288,6 +291,7 @@ function fibreHandlers(input: {
     attack: (_query, wanted) => {
       fibre.setAttack(attackOf(wanted))
       attack = wanted
+      since = clock.now()
       before = fibre.truth
       return Promise.resolve(view())
     },

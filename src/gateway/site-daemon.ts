@@ -330,7 +330,7 @@ async function openOperatorConsole(
   if (listen === undefined) return undefined
   const sessions = new ConsoleSessions(ports)
   const { log } = ports
-  const lab = labHandlers(folder, profile === 'demo' ? consoleFibres : [])
+  const lab = labHandlers(folder, profile === 'demo' ? consoleFibres : [], ports.random)
   const { people } = site
   const console = await openConsole({
     ...{ listen, pages: CONSOLE_PAGES, sessions, log, people, outside },

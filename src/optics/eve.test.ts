@@ -229,6 +229,8 @@ test('an attack outside its range is refused and changes nothing', () => {
     { kind: 'fibre-cut', lossDb: -1 },
     { kind: 'fibre-cut', lossDb: NaN },
     { kind: 'photon-number-splitting', fraction: 1.01 },
+    { kind: 'photon-number-splitting', fraction: 1, stealth: 1.01 },
+    { ...intercept(0.5), stealth: -0.01 } as Attack,
     { kind: 'beam-splitting', fraction: -1 },
     { kind: 'blinding', fraction: 1, powerUw: -1 },
     { kind: 'bright-light', powerUw: Infinity },

@@ -18,7 +18,7 @@ import { gateFactor } from './detector.ts'
 import type { Basis, Intensity, PulseSettings } from './device.ts'
 import { figuresOf, type OpticalLink } from './link.ts'
 import { OpticsRefusal } from './refusal.ts'
-import { splitArrivals, splittingPlan, tappedArrivals } from './splitting.ts'
+import { boldPlan, splitArrivals, splittingPlan, tappedArrivals } from './splitting.ts'
 import { readArrivals } from './trojan-horse.ts'
 
 /** Whose detectors are attacked: the receiver's if left out; the other end has some only of pairs. */
@@ -41,14 +41,21 @@ export type Attack =
        * mean photon number, and so nearly its click rate, stays as it was.
        */
       readonly resendMeanPhotonNumber?: number
+      /** Where that is left out: what she resends, as a share of the unnoticed brightness; 1 if left out. */
+      readonly stealth?: number
     }
   | {
       /** The fibre is cut or bent: a step of extra loss. Infinity is a clean cut. */
       readonly kind: 'fibre-cut'
       readonly lossDb: number
     }
-  /** Singles blocked, one photon of each fuller pulse kept; see `splitting`. */
-  | { readonly kind: 'photon-number-splitting'; readonly fraction: number }
+  | {
+      /** Singles blocked, one photon of each fuller pulse kept; see `splitting`. */
+      readonly kind: 'photon-number-splitting'
+      readonly fraction: number
+      /** How far she keeps the signal's count rate as it was, 0 to 1; 1 if left out. */
+      readonly stealth?: number
+    }
   /** The fibre's loss goes to Eve instead; see `splitting`. */
   | { readonly kind: 'beam-splitting'; readonly fraction: number }
   | {
@@ -100,6 +107,7 @@ export const noAttack: Attack = { kind: 'none' }
 /** @throws OpticsRefusal OPTICS_ATTACK_INVALID */
 export function checkedAttack(attack: Attack): Attack {
   if ('fraction' in attack) requireWithin('fraction', attack.fraction, 0, 1)
+  if ('stealth' in attack) requireWithin('stealth', attack.stealth ?? 1, 0, 1)
   if ('powerUw' in attack) requireWithin('powerUw', attack.powerUw ?? 0, 0, POWER_UW_MAX)
   switch (attack.kind) {
     case 'intercept-resend':
@@ -192,12 +200,13 @@ export function arrivalsOf(attack: Attack, sent: SentPulse, link: OpticalLink): 
       return [{ ...asSent, light: { kind: 'coherent', meanPhotonNumber: dimmed } }]
     }
     case 'intercept-resend': {
-      const resent = attack.resendMeanPhotonNumber ?? unnoticedMeanPhotonNumber(intensities)
+      const resent = resentMeanPhotonNumber(attack, intensities)
       const caught = interceptions(sent, resent * channelTransmittance)
       return partly(attack.fraction, asSent, caught)
     }
     case 'photon-number-splitting': {
-      const plan = splittingPlan(intensities[0], channelTransmittance, receiverTransmittance)
+      const unnoticed = splittingPlan(intensities[0], channelTransmittance, receiverTransmittance)
+      const plan = boldPlan(unnoticed, attack.stealth)
       return partly(attack.fraction, asSent, splitArrivals(sent, plan))
     }
     case 'beam-splitting':
@@ -270,6 +279,12 @@ export function unnoticedMeanPhotonNumber(intensities: readonly Intensity[]): nu
   }
   return seen === 0 ? 0 : photons / seen
 }
+
+/** The brightness of what an interceptor resends. */
+export const resentMeanPhotonNumber = (
+  { resendMeanPhotonNumber, stealth = 1 }: Attack & { readonly kind: 'intercept-resend' },
+  intensities: readonly Intensity[],
+): number => resendMeanPhotonNumber ?? stealth * unnoticedMeanPhotonNumber(intensities)
 
 function requireWithin(what: string, value: number, least: number, most: number): void {
   if (value >= least && value <= most) return

@@ -110,6 +110,8 @@ const attacks: readonly Attack[] = [
   { kind: 'fibre-cut', lossDb: 3 },
   { kind: 'photon-number-splitting', fraction: 1 },
   { kind: 'photon-number-splitting', fraction: 0.3 },
+  { kind: 'photon-number-splitting', fraction: 1, stealth: 0.4 },
+  { kind: 'intercept-resend', fraction: 0.8, stealth: 0.3 },
   { kind: 'beam-splitting', fraction: 1 },
   { kind: 'blinding', fraction: 1 },
   { kind: 'blinding', fraction: 0.2 },

@@ -13,7 +13,7 @@
 import { blinds, unnoticedReplies } from './blinding.ts'
 import { transmittance } from './channel.ts'
 import { gateFactor } from './detector.ts'
-import { unnoticedMeanPhotonNumber, type Attack } from './eve.ts'
+import { resentMeanPhotonNumber, type Attack } from './eve.ts'
 import { figuresOf, type OpticalLink } from './link.ts'
 
 /** A probability, given the misalignment and whether both ends are in one basis. */
@@ -61,8 +61,7 @@ export function litPulse(
     case 'fibre-cut':
       return coherentPulse(meanPhotonNumber * share * transmittance(attack.lossDb))
     case 'intercept-resend': {
-      const unnoticed = unnoticedMeanPhotonNumber(link.settings.intensities)
-      const resent = (attack.resendMeanPhotonNumber ?? unnoticed) * share
+      const resent = resentMeanPhotonNumber(attack, link.settings.intensities) * share
       const right = coherentPulse(resent)
       const seen = attack.fraction * -Math.expm1(-meanPhotonNumber)
       return mixture([
@@ -75,7 +74,7 @@ export function litPulse(
     case 'photon-number-splitting':
       return mixture([
         [1 - attack.fraction, untouched],
-        [attack.fraction, splitPulse(link, meanPhotonNumber, { noise, ones })],
+        [attack.fraction, splitPulse(link, attack, { mu: meanPhotonNumber, noise, ones })],
       ])
     case 'blinding': {
       const replies = attack.fraction * unnoticedReplies(link.settings.intensities, share)
@@ -148,14 +147,18 @@ const mixture = (parts: readonly (readonly [number, LitPulse])[]): LitPulse => {
   }
 }
 
-function splitPulse(link: OpticalLink, mu: number, at: Noise): LitPulse {
+function splitPulse(
+  link: OpticalLink,
+  { stealth = 1 }: Attack & { readonly kind: 'photon-number-splitting' },
+  { mu, ...at }: Noise & { readonly mu: number },
+): LitPulse {
   const { channelTransmittance, receiverTransmittance: eta } = figuresOf(link)
   const signal = link.settings.intensities[0].meanPhotonNumber
   const usual = -Math.expm1(-signal * channelTransmittance * eta)
   const fuller = fullerPulses(signal, 1) - fullerPulses(signal, 1 - eta)
-  const fullerPass = Math.min(1, fuller === 0 ? 1 : usual / fuller)
+  const fullerPass = 1 - stealth * (1 - Math.min(1, fuller === 0 ? 1 : usual / fuller))
   const missing = Math.max(0, usual - fuller)
-  const singlesPass = Math.min(1, missing / (signal * Math.exp(-signal) * eta))
+  const singlesPass = stealth * Math.min(1, missing / (signal * Math.exp(-signal) * eta))
   const empty = Math.exp(-mu)
   return spreadPulse(
     (share) =>

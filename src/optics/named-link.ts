@@ -8,7 +8,7 @@ import { channelLossDb, type FibreChannel } from './channel.ts'
 import { checkedLink, type OpticalLink } from './link.ts'
 import { PAIR_PRESETS, pairLinkOf } from './pair-preset.ts'
 import { checkedPairLink, type PairLink } from './pairs.ts'
-import { linkOf, presetNamed, presetNames } from './preset.ts'
+import { figuresIn, linkOf, presetNamed, presetNames } from './preset.ts'
 import { OpticsRefusal } from './refusal.ts'
 
 /** A link that can be simulated. */
@@ -57,6 +57,14 @@ export function namedLink(name: string, clockHz?: number): NamedLink {
   const size = blockBits === undefined ? {} : { blockBits }
   return { name, title, link: linkOf(preset, clockHz), batchSlots, ...size }
 }
+
+/**
+ * Every figure that the link of this name is made with, and where it is from.
+ *
+ * @throws OpticsRefusal OPTICS_PRESET_UNKNOWN
+ */
+export const figuresNamed = (name: string): ReturnType<typeof figuresIn> =>
+  figuresIn(PAIR_PRESETS.find((preset) => preset.name === name) ?? presetNamed(name))
 
 /** Length and loss of all fibre between both ends. */
 export function pathOf(link: SimulatedLink): {

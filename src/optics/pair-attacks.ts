@@ -112,9 +112,8 @@ export const guessedFactorOf = ({ arrivals }: AttackedEnd, which: 0 | 1): number
 export function checkedPairAttack(attack: Attack): Attack {
   checkedAttack(attack)
   const played = PAIR_ATTACKS.includes(attack.kind)
-  if (played && !(attack.kind === 'intercept-resend' && 'resendMeanPhotonNumber' in attack)) {
-    return attack
-  }
+  // What she measured of a pair she sends on as one photon: there is no brightness to choose.
+  if (played && !('resendMeanPhotonNumber' in attack) && !('stealth' in attack)) return attack
   throw new OpticsRefusal(
     'OPTICS_ATTACK_INVALID',
     `Expected an attack on entangled pairs: ${PAIR_ATTACKS.join(', ')}`,

@@ -206,6 +206,7 @@ const attacksElsewhere: readonly Attack[] = [
   { kind: 'trojan-horse', powerUw: 1 },
   { kind: 'failing-source', fraction: 0.5 },
   { kind: 'intercept-resend', fraction: 0.5, resendMeanPhotonNumber: 2 },
+  { kind: 'intercept-resend', fraction: 0.5, stealth: 0.5 },
   { kind: 'intercept-resend', fraction: 1.5 },
 ]
 

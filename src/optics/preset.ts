@@ -53,7 +53,9 @@ export function linkOf({ link }: LinkPreset, clockHz = link.settings.clockHz.val
 }
 
 /** Every figure of a preset by its path, such as `receiver.detector.efficiency`. */
-export function figuresIn(preset: LinkPreset): readonly (Figure & { readonly path: string })[] {
+export function figuresIn(preset: {
+  readonly link: object
+}): readonly (Figure & { readonly path: string })[] {
   const found: (Figure & { readonly path: string })[] = []
   const visit = (node: unknown, path: string): void => {
     if (isFigure(node)) found.push({ path, ...node })

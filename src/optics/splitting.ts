@@ -5,7 +5,8 @@
  * photons she blocks; of two or more she keeps one and sends the others on through a channel without
  * loss. She measures the kept one when the bases have been announced, and so knows the bit for
  * certain, without one error. She passes just so many pulses that signals are counted as often as
- * before; if those with several photons do not suffice (a short fibre), single photons fill up.
+ * before; if those with several photons do not suffice (a short fibre), single photons fill up. With
+ * less stealth she keeps the rate less well, and knows more of what arrives.
  *
  * *Beam splitting.* Eve takes the share of light that the fibre would lose and replaces the fibre
  * by one without loss. Nothing that arrives changes. She knows the bit of a pulse of which she got a
@@ -46,6 +47,15 @@ export function splittingPlan(
   const singles = fromSingles === 0 ? 0 : (usual - fromMultiples) / fromSingles
   return { singles: Math.min(1, singles), multiples: 1 }
 }
+
+/**
+ * The plan of an Eve who cares less for the count rate: at stealth 0 she passes every fuller pulse,
+ * whose bit she knows, and no single photon, whose bit she does not.
+ */
+export const boldPlan = ({ singles, multiples }: SplittingPlan, stealth = 1): SplittingPlan => ({
+  singles: stealth * singles,
+  multiples: 1 - stealth * (1 - multiples),
+})
 
 /** Probability that a pulse has several photons and one of those that go on is counted. */
 function multiplesCounted(meanPhotonNumber: number, receiverTransmittance: number): number {

@@ -16,7 +16,7 @@
  */
 
 import { assert, type RandomSource, type SiteId } from '#base'
-import type { TransmitterChoices } from '#optics'
+import type { TransmitterChoices, TransmitterObservables } from '#optics'
 import { AlarmBoard } from './alarm-board.ts'
 import { BatchMonitor } from './alarms.ts'
 import { ErrorTrend } from './alarms-trend.ts'
@@ -39,6 +39,7 @@ export class LinkEngine implements Disposable {
   readonly #alignment: AlignmentWatch
   readonly #totals = new Totals()
   #effects: EngineEffect[] = []
+  #observed: TransmitterObservables | undefined
   #session: Session | undefined
   #nowMs = 0
   #busySaid = true
@@ -106,6 +107,7 @@ export class LinkEngine implements Disposable {
       siftingBits: session?.siftingBits ?? 0,
       ...this.#totals.status(),
       padsLeft: session?.padsLeft ?? { send: 0, receive: 0 },
+      observed: this.#observed,
     }
   }
 
@@ -126,6 +128,7 @@ export class LinkEngine implements Disposable {
         this.#feed(input)
         break
       case 'choices':
+        this.#observed = input.choices.observables ?? this.#observed
         this.#monitor.choices(this.#seen(input.choices))
         this.#session?.chosen(input.choices)
         break
@@ -187,6 +190,7 @@ export class LinkEngine implements Disposable {
     assert(this.#role === 'receiver', 'detections are fed to a receiver')
     this.#monitor.rate(batch.slots.length, batch.slotCount)
     this.#monitor.observables(batch.observables)
+    this.#observed = { detectors: { ...batch.observables, slotCount: batch.slotCount } }
     const taken = this.#session?.feed(batch) ?? false
     this.#totals.batch(batch.slots.length, taken)
   }

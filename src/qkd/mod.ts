@@ -27,6 +27,7 @@ export {
   type PadRun,
   type Role,
 } from './authentication.ts'
+export { decoyFacts } from './alarms.ts'
 export * from './amplification.ts'
 export * from './cascade/in-process.ts'
 export { Orders } from './cascade/permutation.ts'

@@ -8,6 +8,7 @@
  */
 
 import type { LinkId } from '#base'
+import type { TransmitterObservables } from '#optics'
 import type { BlockCounts, Epsilons, KeyLength } from './bounds/counts.ts'
 import type { Role } from './authentication.ts'
 import type { MeasuredChsh } from './chsh.ts'
@@ -128,6 +129,8 @@ export interface LinkStatus {
   readonly keyErrorRate: number | undefined
   readonly efficiency: number | undefined
   readonly padsLeft: { readonly send: number; readonly receive: number }
+  /** What the device of this end observed beside its choices or detections, in the last batch. */
+  readonly observed: TransmitterObservables | undefined
 }
 
 /** The account of no block. */

@@ -59,7 +59,7 @@ export class Totals {
 
   status(): Omit<
     LinkStatus,
-    'role' | 'state' | 'epoch' | 'busy' | 'blocksInFlight' | 'siftingBits' | 'padsLeft'
+    'role' | 'state' | 'epoch' | 'busy' | 'blocksInFlight' | 'siftingBits' | 'padsLeft' | 'observed'
   > {
     return {
       batches: this.#batches,

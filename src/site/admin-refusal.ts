@@ -10,6 +10,7 @@ export class AdminRefusal extends Refusal<
   | 'LINK_WITHOUT_OPTICS'
   | 'LINK_RELEASES_ITSELF'
   | 'BLOCK_PENDING'
+  | 'BLOCK_UNKNOWN'
   | 'KEY_UNKNOWN'
   | 'NODE_DECLARED'
   | 'CLIENT_UNKNOWN'

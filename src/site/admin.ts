@@ -33,6 +33,7 @@ import type { Declaration } from './declarations.ts'
 import { daemonsOf } from './daemons.ts'
 import { leadOf } from './lead.ts'
 import { explanationOf } from './link-explanation.ts'
+import { RECENT_BLOCKS_MAX, type RecentBlock, type RecentBlocks } from './recent-blocks.ts'
 import { HISTORY_ENTRIES_MAX } from './link-history.ts'
 import type { KmeLink } from './kme-link.ts'
 import type { LinkRunner } from './link-runner.ts'
@@ -119,10 +120,9 @@ function siteHandlers(parts: SiteParts, by: string) {
       await parts.steering.apply(by, () => [edit])
       return { on }
     },
-    explainLink: ({ link }) => {
-      const { lastReport, parameters } = linkNamed(parts, link)
-      if (lastReport !== undefined) return Promise.resolve(explanationOf(parameters, lastReport))
-      throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
+    explainLink: ({ link, block }) => {
+      const { blocks, parameters } = linkNamed(parts, link)
+      return Promise.resolve(explanationOf(parameters, blockNamed(blocks, block)))
     },
     pools: () => Promise.resolve(poolsOf(parts)),
     administration: () => administrationOf(parts),
@@ -169,6 +169,17 @@ const linksOf = ({ links, kmeLinks }: SiteParts): LinkView[] =>
 
 const kmeLinkNamed = ({ kmeLinks }: SiteParts, name: string): KmeLink | undefined =>
   kmeLinks.find(({ link }) => link === name)
+
+/** @param name   epoch and sequence; the last block if left out. @throws AdminRefusal */
+function blockNamed(blocks: RecentBlocks, name: string | undefined): RecentBlock {
+  const found = name === undefined ? blocks.last : blocks.named(name)
+  if (found !== undefined) return found
+  if (blocks.last === undefined) {
+    throw new AdminRefusal('BLOCK_PENDING', 'No block of the link has ended yet')
+  }
+  const kept = `the ${String(RECENT_BLOCKS_MAX)} newest blocks since the daemon began`
+  throw new AdminRefusal('BLOCK_UNKNOWN', `Expected one of ${kept}`)
+}
 
 /** A link with optics of its own. @throws AdminRefusal */
 function linkNamed(parts: SiteParts, name: string): LinkRunner {

@@ -4,8 +4,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { door, linkId, siteId } from '#base'
 import { ExplanationShape } from '#contract'
-import { linkParameters, measuredChsh, wiesemann2024, type BlockReport } from '#qkd'
+import {
+  linkParameters,
+  measuredChsh,
+  wiesemann2024,
+  type BlockReport,
+  type LinkParameters,
+} from '#qkd'
 import { explanationOf } from './link-explanation.ts'
+import { RECENT_BLOCKS_MAX, RecentBlocks } from './recent-blocks.ts'
 
 const parameters = linkParameters({
   link: linkId('bristol-bath'),
@@ -20,6 +27,10 @@ const parameters = linkParameters({
     keyBasisProbability: { transmitter: 0.9, receiver: 0.9 },
   },
 })
+
+/** Of a device that says nothing of itself. */
+const silently = (of: LinkParameters, report: BlockReport) =>
+  explanationOf(of, { report, observed: undefined })
 
 const counts = {
   key: { detections: [800_000, 90_000], errors: [8_000, 1_200] },
@@ -67,7 +78,7 @@ const report: BlockReport = {
 const open = door(ExplanationShape, 'explanation')
 
 test('a distilled block is explained with its counts, its bound and where its bits went', () => {
-  const explanation = open(explanationOf(parameters, report))
+  const explanation = open(silently(parameters, report))
   assert.equal(explanation.subject, 'link bristol-bath, block 3/17')
   assert.equal(explanation.secretBits, report.keyLength?.secretBits)
   assert.equal(explanation.verdict, 'key')
@@ -89,12 +100,12 @@ test('what is crossed is told of a link of three states, and of no other', () =>
     pulses: { ...parameters.pulses, source: 'three-states' },
   })
   const crossed: BlockReport = { ...report, counts: { ...counts, crossedZeros: [40_000, 4500] } }
-  const explanation = open(explanationOf(three, crossed))
+  const explanation = open(silently(three, crossed))
   assert.equal(explanation.bound, 'three-state')
   const namesOf = ({ sections }: typeof explanation) => sections[0].terms.map(({ name }) => name)
   const told = explanation.sections[0].terms.find(({ name }) => name === 'crossedZeros2')
   assert.equal(told?.value, 4500)
-  const plain = open(explanationOf(parameters, report))
+  const plain = open(silently(parameters, report))
   assert(namesOf(plain).every((name) => !name.startsWith('crossed')))
 })
 
@@ -102,13 +113,13 @@ test('a block given up before its bound was computed is explained by its cause',
   const { keyLength, ...early } = report
   assert(keyLength !== undefined)
   const stopped: BlockReport = { ...early, outcome: 'discarded', cause: 'authentication-failed' }
-  const explanation = open(explanationOf(parameters, stopped))
+  const explanation = open(silently(parameters, stopped))
   assert.equal(explanation.secretBits, 0)
   assert.equal(explanation.verdict, 'authentication-failed')
   assert.match(explanation.why, /tag did not fit/)
   assert.deepEqual(
     explanation.sections.map(({ title }) => title),
-    ['Counts', 'Where the sifted bits went'],
+    ['Counts', 'Where the sifted bits went', 'Authentication', 'How the devices are set'],
   )
 })
 
@@ -121,7 +132,7 @@ test('a block with a length that does not cover its reserve is too short, with i
     cause: 'too-short',
     keyLength: { ...keyLength, secretBits: 60_000 },
   }
-  const explanation = open(explanationOf(parameters, short))
+  const explanation = open(silently(parameters, short))
   assert.equal(explanation.verdict, 'too-short')
   assert.equal(explanation.secretBits, 60_000)
 })
@@ -134,14 +145,52 @@ test('a block whose link has a CHSH test is explained with its counts and with S
     { same: 8500, different: 1500 },
   ])
   assert(chsh !== undefined)
-  const { sections } = open(explanationOf(parameters, { ...report, chsh }))
+  const { sections } = open(silently(parameters, { ...report, chsh }))
   const terms = sections.find(({ title }) => title === 'CHSH test')?.terms ?? []
   const valueOf = (name: string) => terms.find((term) => term.name === name)?.value
   assert.deepEqual([valueOf('same2'), valueOf('different2'), valueOf('E2')], [160, 840, -0.68])
   assert.equal(valueOf('chshMeasured'), chsh.chsh)
   assert(Math.abs(chsh.chsh - 2.76) < 1e-12)
   assert.equal(valueOf('lowerBound'), chsh.lowerBound)
-  assert(
-    !open(explanationOf(parameters, report)).sections.some(({ title }) => title === 'CHSH test'),
+  assert(!open(silently(parameters, report)).sections.some(({ title }) => title === 'CHSH test'))
+})
+
+test('tags, settings and what the device observed are told beside the bound', () => {
+  const observed = {
+    detectors: {
+      slotCount: 4096,
+      clicks: [10, 11, 2, 3],
+      doubleClicks: 1,
+      deadTimeDrops: 4,
+      photocurrentUa: 0.5,
+      arrivals: { meanPs: -1.5, spreadPs: 80 },
+    },
+  } as const
+  const { sections } = open(explanationOf(parameters, { report, observed }))
+  const terms = new Map(
+    sections.flatMap((section) => section.terms).map(({ name, value }) => [name, value]),
   )
+  const named = (name: string) => terms.get(name)
+  assert.deepEqual(
+    ['clicksZ0', 'clicksX1', 'doubleClicks', 'deadTimeDrops', 'arrivalMeanPs'].map(named),
+    [10, 3, 1, 4, -1.5],
+  )
+  assert.equal(named('padsSpent'), report.padsSpent)
+  assert.equal(named('clockHz'), 1e9)
+  assert.equal(named('keyBasisReceiver'), 0.9)
+  const dark = open(explanationOf(parameters, { report, observed: { incomingLightNw: 0.25 } }))
+  const light = dark.sections.at(-1)?.terms.map(({ name, value }) => [name, value])
+  assert.deepEqual(light, [['incomingLightNw', 0.25]])
+})
+
+test('the newest blocks are kept by name, and the oldest of them goes', () => {
+  const blocks = new RecentBlocks()
+  assert.deepEqual([blocks.last], [undefined])
+  for (let sequence = 0; sequence <= RECENT_BLOCKS_MAX; sequence++) {
+    blocks.take({ ...report, sequence }, undefined)
+  }
+  assert.equal(blocks.last?.report.sequence, RECENT_BLOCKS_MAX)
+  assert.equal(blocks.named('3/1')?.report.sequence, 1)
+  assert.equal(blocks.named('3/0'), undefined)
+  assert.equal(blocks.named('4/1'), undefined)
 })

@@ -1,6 +1,6 @@
 /**
- * The last block of a link as an operator may ask for it: its counts, and its key length with every
- * intermediate value of the bound. Holds no bit of any key.
+ * A block of a link as an operator may ask for it: its counts, its key length with every intermediate
+ * value of the bound, what its tags cost, and what the devices knew of themselves. Holds no bit of any key.
  *
  * @module
  */
@@ -16,11 +16,16 @@ import {
   type LinkParameters,
   type MeasuredChsh,
 } from '#qkd'
+import type { TransmitterObservables } from '#optics'
+import type { RecentBlock } from './recent-blocks.ts'
 
 type Section = ExplanationView['sections'][number]
 
-/** Explains a block from its report. */
-export function explanationOf(parameters: LinkParameters, report: BlockReport): ExplanationView {
+/** Explains a block. */
+export function explanationOf(
+  parameters: LinkParameters,
+  { report, observed }: RecentBlock,
+): ExplanationView {
   const { keyLength, outcome, cause, epoch, sequence } = report
   const keptFromBits = 8 * parameters.reserveOctets + KEY_BITS_MIN
   const length = keyLength && explainLength(keyLength, keptFromBits)
@@ -37,6 +42,9 @@ export function explanationOf(parameters: LinkParameters, report: BlockReport): 
         ? []
         : [{ title: 'Key length', terms: length.terms.map((term) => ({ ...term })) }]),
       sharedOut(report),
+      authenticated(report),
+      set(parameters),
+      ...(observed === undefined ? [] : [calibrated(observed)]),
     ],
     secretBits: stopped ? 0 : (length?.secretBits ?? 0),
     verdict: stopped ? cause : (length?.verdict ?? 'unknown'),
@@ -145,3 +153,84 @@ const sharedOut = ({ account }: BlockReport): Section => ({
     { name: 'discardedBits', value: account.discardedBits, meaning: 'of blocks without key' },
   ],
 })
+
+/** What the tags of the block cost: pads, and a chance that a forged one passed. */
+const authenticated = ({ padsSpent, epsilons, authenticationCost }: BlockReport): Section => ({
+  title: 'Authentication',
+  terms: [
+    { name: 'padsSpent', value: padsSpent, meaning: 'one-time pads of this end, one for each tag' },
+    {
+      name: 'epsilonAuthentication',
+      value: epsilons.authentication,
+      meaning: 'chance that a forged tag passed',
+    },
+    ...(authenticationCost === undefined
+      ? []
+      : [
+          {
+            name: 'authenticationCost',
+            value: authenticationCost,
+            meaning: 'bits of pads of both ends over ℓ; above 1 the link eats more than it makes',
+          },
+        ]),
+  ],
+})
+
+/** How both devices are set, as agreed by both ends. */
+const set = ({ pulses, qberMax }: LinkParameters): Section => ({
+  title: 'How the devices are set',
+  terms: [
+    { name: 'clockHz', value: pulses.clockHz, meaning: 'pulses a second' },
+    ...pulses.intensities.flatMap(({ meanPhotonNumber, probability }, at) => [
+      {
+        name: `meanPhotonNumber${String(at + 1)}`,
+        value: meanPhotonNumber,
+        meaning: 'photons of a pulse, or pairs in a window, on average',
+      },
+      {
+        name: `probability${String(at + 1)}`,
+        value: probability,
+        meaning: 'share of the pulses that are sent with it',
+      },
+    ]),
+    {
+      name: 'keyBasisTransmitter',
+      value: pulses.keyBasisProbability.transmitter,
+      meaning: 'how often the transmitter takes the key basis',
+    },
+    {
+      name: 'keyBasisReceiver',
+      value: pulses.keyBasisProbability.receiver,
+      meaning: 'how often the receiver does',
+    },
+    { name: 'qberMax', value: qberMax, meaning: 'error rate above which a block is discarded' },
+  ],
+})
+
+/**
+ * What the device of this end said of itself in the last batch before the block ended. Efficiency and dark
+ * counts are not among it: no device can tell them while it runs.
+ */
+function calibrated({ incomingLightNw, detectors }: TransmitterObservables): Section {
+  const terms: { name: string; value: number; meaning: string }[] = []
+  const tell = (name: string, value: number, meaning: string): void =>
+    void terms.push({ name, value, meaning })
+  if (incomingLightNw !== undefined) {
+    tell('incomingLightNw', incomingLightNw, 'light from the fibre at the watchdog, in nW')
+  }
+  if (detectors !== undefined) {
+    const { clicks, slotCount, doubleClicks, deadTimeDrops, photocurrentUa, arrivals } = detectors
+    tell('batchSlots', slotCount, 'pulse slots of the batch')
+    for (const [at, detector] of ['Z0', 'Z1', 'X0', 'X1'].entries()) {
+      tell(`clicks${detector}`, clicks[at], `clicks of detector ${detector}`)
+    }
+    tell('doubleClicks', doubleClicks, 'slots in which two detectors clicked')
+    tell('deadTimeDrops', deadTimeDrops, 'clicks lost to dead time')
+    tell('photocurrentUa', photocurrentUa, 'mean photocurrent in μA; far above the usual: blinded')
+    if (arrivals !== undefined) {
+      tell('arrivalMeanPs', arrivals.meanPs, 'when clicks came, against the middle of the gate')
+      tell('arrivalSpreadPs', arrivals.spreadPs, 'their standard deviation, in ps')
+    }
+  }
+  return { title: 'What the device of this end observed last', terms }
+}

@@ -35,6 +35,7 @@ import { LinkRates } from './link-rates.ts'
 import { LinkSession, type LinkSessionInput } from './link-session.ts'
 import type { Alarms } from './alarms.ts'
 import type { Peers } from './peers.ts'
+import { RecentBlocks } from './recent-blocks.ts'
 import { PskLane } from './pre-shared-lane.ts'
 import type { PreShared } from './pre-shared-store.ts'
 import type { Network } from '#base'
@@ -74,7 +75,8 @@ export class LinkRunner {
   #transmitter: TransmitterDevice | undefined
   #receiver: ReceiverDevice | undefined
   #status: LinkStatus | undefined
-  #lastReport: BlockReport | undefined
+  /** What became of the newest blocks. */
+  readonly blocks = new RecentBlocks()
   #source = ''
   #life: LinkLife
   /** Why the last block that says something of the link gave no key, if it gave none. */
@@ -173,11 +175,6 @@ export class LinkRunner {
     return this.#enabled && !(this.#open && this.#hasDevice())
   }
 
-  /** What became of the last block; undefined before the first. */
-  get lastReport(): BlockReport | undefined {
-    return this.#lastReport
-  }
-
   get history(): LinkHistory {
     return this.#input.history
   }
@@ -196,18 +193,19 @@ export class LinkRunner {
     const rates = this.#rates.at(clock.monotonicMs())
     const status = this.#status
     const { state, reason, since } = this.#lookAgain()
+    const report = this.blocks.last?.report
     return {
       link: this.link,
       peer,
       role: this.role,
       protocol: parameters.protocol,
       ...{ state, reason, since },
-      simulated: this.#lastReport?.simulated ?? true,
+      simulated: report?.simulated ?? true,
       epoch: status?.epoch ?? 0,
       clockHz: parameters.pulses.clockHz,
-      qber: this.#lastReport?.keyErrorRate ?? this.#lastReport?.testErrorRate ?? null,
-      chsh: chshOf(parameters, this.#lastReport),
-      chshTest: chshTestOf(this.#lastReport),
+      qber: report?.keyErrorRate ?? report?.testErrorRate ?? null,
+      chsh: chshOf(parameters, report),
+      chshTest: chshTestOf(report),
       siftedBitsPerSecond: rates.sifted,
       secretBitsPerSecond: rates.secret,
       blocksDistilled: status?.blocksDistilled ?? 0,
@@ -393,7 +391,7 @@ export class LinkRunner {
   }
 
   #reported(report: BlockReport): void {
-    this.#lastReport = report
+    this.blocks.take(report, this.#status?.observed)
     const atMs = this.#input.clock.monotonicMs()
     const { siftedBits, applicationBits } = report.account
     this.#rates.note({ atMs, siftedBits, secretBits: applicationBits })

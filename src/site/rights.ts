@@ -92,6 +92,8 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   seal: NOBODY,
   fibres: LINKS,
   attackFibre: LINKS,
+  fibreFigures: LINKS,
+  compareDecoys: LINKS,
   people: SEES_USERS,
   person: SEES_USERS,
   addPerson: USERS,

@@ -9,10 +9,10 @@
 import { checkProof, type ProofCheck } from '#contract/proof'
 import { browserPowers } from '../proof-powers.ts'
 import { verdictOf } from '../proof-verdict.ts'
-import { texts } from '../texts.ts'
+import { proofTexts } from '../texts-proofs.ts'
 
-const words = texts.offline
-const proof = texts.proof
+const words = proofTexts.offline
+const proof = proofTexts.proof
 
 function page(root: HTMLElement): void {
   const file = field('input', { type: 'file', accept: '.json,application/json' })

@@ -8,10 +8,10 @@ import { Paper, SimpleGrid, Title } from '@mantine/core'
 import { useMemo, type ComponentProps } from 'react'
 import { percent, scaled } from '../format.ts'
 import type { Sample } from '../live.ts'
-import { texts } from '../texts.ts'
+import { linkTexts } from '../texts-links.ts'
 import { Series } from './series.tsx'
 
-const words = texts.link
+const words = linkTexts.link
 
 const perSecond = (value: number): string => scaled(value, 'b/s')
 

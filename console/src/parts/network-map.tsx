@@ -5,6 +5,7 @@
  */
 
 import { useMemo, type ComponentProps } from 'react'
+import { spaced } from '../network-model.ts'
 import { drawnAround, type Place } from './geography.ts'
 import { NetworkPicture, usePictureSize, type Point } from './network-picture.tsx'
 
@@ -18,7 +19,11 @@ export function NetworkMap({
   const size = usePictureSize()
   const drawn = useMemo(() => drawnAround([...places.values()], size), [places, size])
   const points = useMemo(
-    () => new Map([...places].map(([site, place]): [string, Point] => [site, drawn.at(place)])),
+    () =>
+      spaced(
+        new Map([...places].map(([site, place]): [string, Point] => [site, drawn.at(place)])),
+        NAME,
+      ),
     [places, drawn],
   )
   return (
@@ -28,3 +33,6 @@ export function NetworkMap({
     </NetworkPicture>
   )
 }
+
+/** Room for a site and its name. */
+const NAME = { across: 78, down: 44 }

@@ -7,9 +7,9 @@
 import { List, Stack, Text } from '@mantine/core'
 import type { ProofCheck } from '#contract/proof'
 import { verdictOf } from '../proof-verdict.ts'
-import { texts } from '../texts.ts'
+import { proofTexts } from '../texts-proofs.ts'
 
-const words = texts.proof
+const words = proofTexts.proof
 
 export function ProofFindings({ check }: { readonly check: ProofCheck }) {
   return (

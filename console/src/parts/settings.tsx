@@ -7,10 +7,11 @@
 import { Code, Stack, Table, Text } from '@mantine/core'
 import type { SettingsView } from '#contract'
 import { grouped } from '../format.ts'
-import { filled, texts } from '../texts.ts'
+import { filled } from '../texts.ts'
+import { siteTexts } from '../texts-site.ts'
 import { Wide } from './wide.tsx'
 
-const words = texts.site
+const words = siteTexts.site
 
 export function Settings({ settings }: { readonly settings: SettingsView }) {
   const { file, members, needsRestart, flaws } = settings

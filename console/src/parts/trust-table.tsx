@@ -8,9 +8,10 @@ import { Table } from '@mantine/core'
 import type { AdministrationView } from '#contract'
 import { timeOf } from '../format.ts'
 import { texts } from '../texts.ts'
+import { siteTexts } from '../texts-site.ts'
 import { Wide } from './wide.tsx'
 
-const words = texts.site
+const words = siteTexts.site
 
 export const TrustTable = ({ trust }: Pick<AdministrationView, 'trust'>) => (
   <Wide least={560}>

@@ -17,6 +17,8 @@ import { RefusedOrStepUp } from './step-up.tsx'
 
 const words = recordTexts.glass
 
+const REASONS = Object.keys(words.reasons)
+
 interface Wish {
   readonly nhs: string
   readonly reason: string
@@ -83,12 +85,3 @@ async function breakGlass({ nhs, reason, text }: Wish) {
     await askFhir({ method: 'POST', url: 'Patient/$break-glass', resource }, EMERGENCY),
   )
 }
-
-const REASONS = [
-  'life-threatening',
-  'unconscious',
-  'safeguarding',
-  'covering-colleague',
-  'transfer-arrived',
-  'record-misfiled',
-] as const

@@ -18,9 +18,10 @@ import { Empty, Page } from '../parts/page.tsx'
 import { RangePicker, useRangeMs } from '../parts/range.tsx'
 import { Wide } from '../parts/wide.tsx'
 import { useStatus } from '../shell.tsx'
-import { filled, texts } from '../texts.ts'
+import { filled } from '../texts.ts'
+import { proofTexts } from '../texts-proofs.ts'
 
-const words = texts.audit
+const words = proofTexts.audit
 
 export function Audit(): ReactNode {
   const { before, kind } = useQuestion()

@@ -19,8 +19,9 @@ import { Page } from '../parts/page.tsx'
 import { ProofFindings } from '../parts/proof-check.tsx'
 import { browserPowers } from '../proof-powers.ts'
 import { filled, texts } from '../texts.ts'
+import { proofTexts } from '../texts-proofs.ts'
 
-const words = texts.proof
+const words = proofTexts.proof
 
 export function Entry(): ReactNode {
   const index = useParameter('index')
@@ -38,9 +39,9 @@ export function Entry(): ReactNode {
         {([one]) => (
           <Facts
             of={[
-              [texts.audit.at, timeOf(one.at)],
-              [texts.audit.kind, one.kind],
-              [texts.audit.actor, one.actor],
+              [proofTexts.audit.at, timeOf(one.at)],
+              [proofTexts.audit.kind, one.kind],
+              [proofTexts.audit.actor, one.actor],
               ...Object.entries(one.facts).map(([name, value]): [string, string] => [
                 name,
                 String(value),

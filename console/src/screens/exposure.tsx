@@ -26,7 +26,7 @@ import { Command, Empty, Page } from '../parts/page.tsx'
 import { TransferTable } from '../parts/transfer-table.tsx'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
-import { useNetwork } from './network.tsx'
+import { useNetwork } from '../parts/use-network.ts'
 
 const words = texts.exposure
 

@@ -16,9 +16,10 @@ import { Answer, Refused } from '../parts/answer.tsx'
 import { Page } from '../parts/page.tsx'
 import { Wide } from '../parts/wide.tsx'
 import { gridRows } from '../grid-rows.ts'
-import { filled, texts } from '../texts.ts'
+import { filled } from '../texts.ts'
+import { siteTexts } from '../texts-site.ts'
 
-const words = texts.grid
+const words = siteTexts.grid
 
 export function Grid(): ReactNode {
   const { role } = useQuestion()

@@ -16,6 +16,7 @@ import { Facts } from '../parts/facts.tsx'
 import { Page } from '../parts/page.tsx'
 import { TransferTable } from '../parts/transfer-table.tsx'
 import { filled, texts } from '../texts.ts'
+import { linkTexts } from '../texts-links.ts'
 
 const words = texts.keys
 
@@ -74,9 +75,9 @@ function factsOf(view: KeyOriginView): readonly (readonly [string, string])[] {
 
 /** Where octets came along, and who between had them in clear. */
 function waysOf({ link, from, to, shares, coalition }: KeyOriginView['parts'][number]): string {
-  if (shares.length === 0) return `${link}: ${from} → ${to}, ${texts.way.direct}`
+  if (shares.length === 0) return `${link}: ${from} → ${to}, ${linkTexts.way.direct}`
   const ways = shares.map(({ way }, share) => {
-    return `${filled(texts.way.share, { share: share + 1, of: shares.length })}: ${way.join(' → ')}`
+    return `${filled(linkTexts.way.share, { share: share + 1, of: shares.length })}: ${way.join(' → ')}`
   })
   return [...ways, filled(words.together, { nodes: coalition.join(', ') })].join('; ')
 }

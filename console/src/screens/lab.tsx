@@ -4,44 +4,35 @@
  * @module
  */
 
-import {
-  Button,
-  Group,
-  NativeSelect,
-  Paper,
-  SimpleGrid,
-  Slider,
-  Stack,
-  Text,
-  Title,
-} from '@mantine/core'
+import { Button, Group, NativeSelect, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState, type ReactNode } from 'react'
+import { lazy, Suspense, useState, type ReactNode } from 'react'
 import { attackTexts, type AttackKind } from '#contract/attacks'
 import type { AttackView, FibreView } from '#contract'
 import { ask } from '../api.ts'
 import { grouped, percent } from '../format.ts'
+import { attackBy, commandOf, firstLevers, leversOf } from '../lab-model.ts'
 import { useLive } from '../live.ts'
+import { endedOf } from '../network-model.ts'
 import { useQuestion } from '../parts/address.ts'
 import { AlarmList } from '../parts/alarm-list.tsx'
 import { Answer, Refused } from '../parts/answer.tsx'
+import { BlockReacts } from '../parts/block-reacts.tsx'
 import { Facts } from '../parts/facts.tsx'
+import { Came } from '../parts/lab-came.tsx'
+import { LeverSlider } from '../parts/lever-slider.tsx'
 import { LinkCharts } from '../parts/link-charts.tsx'
-import { Empty, Page } from '../parts/page.tsx'
+import { Command, Empty, Page } from '../parts/page.tsx'
 import { State } from '../parts/state.tsx'
 import { texts } from '../texts.ts'
+import { linkTexts } from '../texts-links.ts'
 
-const words = texts.lab
+const words = linkTexts.lab
 const KINDS = Object.keys(attackTexts) as readonly AttackKind[]
-/** Attacks that are stronger or weaker by a share. */
-const BY_SHARE: ReadonlySet<AttackKind> = new Set([
-  'intercept-resend',
-  'photon-number-splitting',
-  'beam-splitting',
-  'fibre-cut',
-  'failing-source',
-])
+const Comparison = lazy(() =>
+  import('../parts/lab-comparison.tsx').then((file) => ({ default: file.Comparison })),
+)
 
 export function Lab(): ReactNode {
   const fibres = useQuery({
@@ -50,16 +41,22 @@ export function Lab(): ReactNode {
     refetchInterval: 1000,
   })
   return (
-    <Page title={words.title} below={words.below}>
+    <Page title={words.title} below={words.below} command="photonward attack list">
       <Paper withBorder p="xs" className="notice">
         <Text fw={600}>{words.simulation}</Text>
       </Paper>
+      <div className="watermark" data-mark={words.watermark} />
       <Answer to={fibres}>
         {(all) =>
           all.length === 0 ? (
             <Empty text={words.none} how={words.noneHow} />
           ) : (
-            <Bench fibres={all} />
+            <>
+              <Bench fibres={all} />
+              <Suspense>
+                <Comparison />
+              </Suspense>
+            </>
           )
         }
       </Answer>
@@ -90,7 +87,7 @@ function Bench({ fibres }: { readonly fibres: readonly FibreView[] }) {
           onChange={({ currentTarget }) => go({ attack: currentTarget.value })}
         />
         <Told kind={kind} />
-        <Switch key={kind} fibre={fibre} kind={kind} />
+        <Switch fibre={fibre} kind={kind} />
       </Stack>
       <Seen fibre={fibre} />
     </SimpleGrid>
@@ -112,35 +109,30 @@ function Told({ kind }: { readonly kind: AttackKind }) {
   )
 }
 
+/** Sliders, and the way in and out. */
 function Switch({ fibre, kind }: { readonly fibre: FibreView; readonly kind: AttackKind }) {
-  const [share, setShare] = useState(100)
+  const [levers, setLevers] = useState(firstLevers)
   const client = useQueryClient()
   const attack = useMutation({
     mutationFn: (body: AttackView) => ask('attackFibre', { link: fibre.link }, body, true),
     onSuccess: () => client.invalidateQueries({ queryKey: ['fibres'] }),
   })
-  const begin = (): void => attack.mutate({ kind, fraction: share / 100 })
+  const wanted = attackBy(kind, levers)
   const isOn = fibre.attack.kind !== 'none'
   return (
     <Stack gap="xs">
-      {BY_SHARE.has(kind) && (
-        <div>
-          <Text size="sm">
-            {words.share}: {share} %
-          </Text>
-          <Slider
-            value={share}
-            onChange={setShare}
-            min={1}
-            max={100}
-            label={null}
-            thumbLabel={words.share}
-          />
-        </div>
-      )}
+      {leversOf[kind].map((lever) => (
+        <LeverSlider
+          key={lever}
+          lever={lever}
+          value={levers[lever]}
+          onValue={(value) => setLevers((before) => ({ ...before, [lever]: value }))}
+        />
+      ))}
+      <Command line={commandOf(wanted)} />
       <Group>
-        <Button color="red.9" onClick={begin} loading={attack.isPending}>
-          {words.begin}
+        <Button color="red.9" onClick={() => attack.mutate(wanted)} loading={attack.isPending}>
+          {fibre.attack.kind === kind ? words.change : words.begin}
         </Button>
         <Button
           variant="default"
@@ -174,11 +166,13 @@ function Seen({ fibre }: { readonly fibre: FibreView }) {
         </Text>
       </Group>
       <LinkCharts samples={series.get(fibre.link) ?? []} cols={1} />
+      <BlockReacts fibre={fibre} ended={view === undefined ? 0 : endedOf(view)} />
       <Text>
         {words.eve}:{' '}
         {siftedBits === 0 ? '–' : `${grouped(knownBits)} (${percent(knownBits / siftedBits)})`}
       </Text>
-      <Title order={2} size="h5">
+      {view !== undefined && <Came fibre={fibre} view={view} />}
+      <Title order={2} size="h4">
         {texts.alarms.standing}
       </Title>
       <Answer to={alarms}>

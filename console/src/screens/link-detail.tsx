@@ -1,27 +1,30 @@
 /**
- * One link: the last minutes, the last block in full, and what has happened.
+ * One link: the last minutes, its blocks in full, what its devices know, and what has happened.
  *
  * @module
  */
 
-import { Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Group, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import type { ExplanationView, HistoryEntry, LinkView } from '#contract'
-import { ApiRefusal, ask } from '../api.ts'
-import { grouped, percent, scaled, timeOf, tiny } from '../format.ts'
+import type { BlockEntry, HistoryEntry, LinkView } from '#contract'
+import { ask } from '../api.ts'
+import { grouped, scaled, timeOf, tiny } from '../format.ts'
 import { useLive, type Sample } from '../live.ts'
-import { useParameter } from '../parts/address.ts'
+import { endedOf } from '../network-model.ts'
+import { useParameter, useQuestion } from '../parts/address.ts'
 import { Answer } from '../parts/answer.tsx'
+import { BlockExplained, BlockLog } from '../parts/block-log.tsx'
+import { Calibration } from '../parts/calibration.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { LinkCharts } from '../parts/link-charts.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { RangePicker, useRangeMs } from '../parts/range.tsx'
 import { State } from '../parts/state.tsx'
-import { Figure } from '../parts/wide.tsx'
-import { texts } from '../texts.ts'
+import { Wide } from '../parts/wide.tsx'
+import { linkTexts } from '../texts-links.ts'
 
-const words = texts.link
+const words = linkTexts.link
 
 export function LinkDetail(): ReactNode {
   const link = useParameter('link')
@@ -45,31 +48,61 @@ export function LinkDetail(): ReactNode {
         </Group>
         <RangePicker />
       </Group>
-      <Charts link={link} live={series.get(link) ?? []} />
-      <Facts of={factsOf(view)} />
-      <Block link={link} sequence={view.blocksDistilled} />
-      <History link={link} />
+      <Happened view={view} live={series.get(link) ?? []} />
     </Page>
   )
 }
 
-/** Live samples, or the blocks of the range that is looked at. */
-function Charts({ link, live }: { readonly link: string; readonly live: readonly Sample[] }) {
+/** What the link does now, and has done in the range that is looked at. */
+function Happened({ view, live }: { readonly view: LinkView; readonly live: readonly Sample[] }) {
+  const { link } = view
   const history = useHistory(link)
   const isLive = useRangeMs() === undefined
-  return <LinkCharts samples={isLive ? live : blocksIn(history.data?.entries ?? [])} />
+  const { block } = useQuestion()
+  const chosen = typeof block === 'string' ? block : undefined
+  return (
+    <>
+      <LinkCharts samples={isLive ? live : samplesOf(history.data?.entries ?? [])} />
+      <Facts of={factsOf(view)} />
+      <section>
+        <Title order={2} size="h4">
+          {words.authenticated}
+        </Title>
+        <Facts of={budgetOf(view)} />
+      </section>
+      <section>
+        <Title order={2} size="h4">
+          {words.blocks}
+        </Title>
+        <Answer to={history}>
+          {({ entries }) => <BlockLog link={link} blocks={blocksIn(entries)} chosen={chosen} />}
+        </Answer>
+      </section>
+      <BlockExplained link={link} chosen={chosen} ended={endedOf(view)} />
+      <Calibration view={view} entries={history.data?.entries ?? []} />
+      <section>
+        <Title order={2} size="h4">
+          {words.history}
+        </Title>
+        <Answer to={history}>{({ entries }) => <Turns entries={entries} />}</Answer>
+      </section>
+    </>
+  )
 }
 
-const blocksIn = (entries: readonly HistoryEntry[]): readonly Sample[] =>
-  entries.flatMap((entry) => {
-    if (entry.kind !== 'block') return []
-    const { at, keyErrorRate, testErrorRate, siftedBits, secretBits, seconds } = entry
+const blocksIn = (entries: readonly HistoryEntry[]): readonly BlockEntry[] =>
+  entries.filter((one): one is BlockEntry => one.kind === 'block')
+
+const samplesOf = (entries: readonly HistoryEntry[]): readonly Sample[] =>
+  blocksIn(entries).map(({ at, keyErrorRate, testErrorRate, siftedBits, secretBits, seconds }) => {
     const each = Math.max(seconds, 1e-3)
     const qber = keyErrorRate ?? testErrorRate
-    return [{ at, qber, sifted: siftedBits / each, secret: secretBits / each }]
+    return { at, qber, sifted: siftedBits / each, secret: secretBits / each }
   })
 
-function factsOf(view: LinkView): readonly (readonly [string, string])[] {
+type Rows = readonly (readonly [string, string])[]
+
+function factsOf(view: LinkView): Rows {
   const discarded = Object.entries(view.blocksDiscarded)
   return [
     [words.protocol, view.protocol],
@@ -77,59 +110,21 @@ function factsOf(view: LinkView): readonly (readonly [string, string])[] {
     [words.efficiency, view.efficiency?.toFixed(3) ?? '–'],
     [words.distilled, grouped(view.blocksDistilled)],
     [words.why, discarded.map(([cause, count]) => `${cause} ${String(count)}`).join(', ') || '–'],
-    [words.epsilon, tiny(view.epsilonSpent)],
-    [words.authentication, view.authenticationSource],
-    [words.pads, grouped(view.padsLeft)],
+    [words.lost, grouped(view.batchesLost)],
     ...(view.chsh === null ? [] : [[words.chsh, view.chsh.toFixed(3)] as const]),
   ]
 }
 
-function Block({ link, sequence }: { readonly link: string; readonly sequence: number }) {
-  const block = useQuery({
-    queryKey: ['explanation', link, sequence],
-    queryFn: () => ask('explainLink', { link }, null),
-    placeholderData: (before) => before,
-  })
-  const isPending = block.error instanceof ApiRefusal && block.error.code === 'BLOCK_PENDING'
-  return (
-    <section>
-      <Title order={2} size="h4">
-        {words.block}
-      </Title>
-      {isPending ? (
-        <Text c="dimmed">{words.blockNone}</Text>
-      ) : (
-        <Answer to={block}>{(view) => <Explanation view={view} />}</Answer>
-      )}
-    </section>
-  )
-}
-
-function Explanation({ view }: { readonly view: ExplanationView }) {
-  return (
-    <Stack gap="xs">
-      <Text>
-        {view.bound} · {view.verdict}: {grouped(view.secretBits)} bit. {view.why}
-      </Text>
-      {view.sections.map(({ title, terms }) => (
-        <details key={title}>
-          <summary>{title}</summary>
-          <Table>
-            <Table.Tbody>
-              {terms.map(({ name, value, meaning }) => (
-                <Table.Tr key={name}>
-                  <Table.Th scope="row">{name}</Table.Th>
-                  <Figure>{Number.isInteger(value) ? grouped(value) : value.toPrecision(6)}</Figure>
-                  <Table.Td>{meaning}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </details>
-      ))}
-    </Stack>
-  )
-}
+/** What the tags of the link may still cost, and have cost. */
+const budgetOf = (view: LinkView): Rows => [
+  [words.authentication, view.authenticationSource],
+  [words.pads, grouped(view.padsLeft)],
+  [words.bootstrap, words.bootstraps[view.bootstrap]],
+  ...(view.preSharedSessions === null
+    ? []
+    : [[words.preShared, grouped(view.preSharedSessions)] as const]),
+  [words.epsilon, tiny(view.epsilonSpent)],
+]
 
 /** What the link has done in the range that is looked at. */
 function useHistory(link: string) {
@@ -150,47 +145,32 @@ function useHistory(link: string) {
   })
 }
 
-function History({ link }: { readonly link: string }) {
-  const history = useHistory(link)
+type Turn = Exclude<HistoryEntry, BlockEntry>
+
+/** All but the blocks, newest first. */
+function Turns({ entries }: { readonly entries: readonly HistoryEntry[] }) {
+  const turns = entries.filter((one): one is Turn => one.kind !== 'block')
+  if (turns.length === 0) return <Text c="dimmed">{words.historyNone}</Text>
   return (
-    <section>
-      <Title order={2} size="h4">
-        {words.history}
-      </Title>
-      <Answer to={history}>
-        {({ entries }) =>
-          entries.length === 0 ? (
-            <Text c="dimmed">{words.historyNone}</Text>
-          ) : (
-            <Table>
-              <Table.Tbody>
-                {entries
-                  .toReversed()
-                  .slice(0, SHOWN_MAX)
-                  .map((entry, at) => (
-                    <Table.Tr key={entries.length - at}>
-                      <Table.Td className="figure">{timeOf(entry.at)}</Table.Td>
-                      <Table.Td>{entry.kind}</Table.Td>
-                      <Table.Td>{storyOf(entry)}</Table.Td>
-                    </Table.Tr>
-                  ))}
-              </Table.Tbody>
-            </Table>
-          )
-        }
-      </Answer>
-    </section>
+    <Wide least={400}>
+      <Table.Tbody>
+        {turns
+          .toReversed()
+          .slice(0, SHOWN_MAX)
+          .map((entry, at) => (
+            <Table.Tr key={turns.length - at}>
+              <Table.Td className="figure">{timeOf(entry.at)}</Table.Td>
+              <Table.Td>{entry.kind}</Table.Td>
+              <Table.Td>{storyOf(entry)}</Table.Td>
+            </Table.Tr>
+          ))}
+      </Table.Tbody>
+    </Wide>
   )
 }
 
-function storyOf(entry: HistoryEntry): string {
+function storyOf(entry: Turn): string {
   switch (entry.kind) {
-    case 'block': {
-      const name = `${String(entry.epoch)}/${String(entry.sequence)}`
-      const { outcome, cause, secretBits, testErrorRate } = entry
-      const end = outcome === 'distilled' ? `${grouped(secretBits)} bit` : cause
-      return `${name} ${outcome}: ${end}, QBER ${percent(testErrorRate)}`
-    }
     case 'alarm':
       return `${entry.alarm} ${entry.change}`
     case 'alignment':
@@ -200,7 +180,7 @@ function storyOf(entry: HistoryEntry): string {
   }
 }
 
-const LIVE_ENTRIES = 40
+const LIVE_ENTRIES = 100
 /** As many as a site keeps of a link. */
 const RANGE_ENTRIES = 10_000
 /** Rows of a list that a person reads. */

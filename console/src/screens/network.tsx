@@ -5,13 +5,11 @@
  */
 
 import { Paper, Table, Text, Title } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
 import { memo, type ReactNode } from 'react'
 import type { LinkView, NetworkView, PoolView, StatusView } from '#contract'
-import { ask } from '../api.ts'
 import { durationOf, grouped, percent, scaled } from '../format.ts'
 import { useLive } from '../live.ts'
-import { edgesOf, freeIn, type Edge } from '../network-model.ts'
+import { edgesOf, type Edge } from '../network-model.ts'
 import { AnchorLink } from '../parts/anchor-link.tsx'
 import { Answer } from '../parts/answer.tsx'
 import { Forecast } from '../parts/forecast.tsx'
@@ -19,24 +17,13 @@ import { Pictured } from '../parts/network-view.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { Sparkline } from '../parts/sparkline.tsx'
 import { State } from '../parts/state.tsx'
+import { useNetwork } from '../parts/use-network.ts'
 import { Figure, Wide } from '../parts/wide.tsx'
-import { linkOf, noteLevel, poolOf, stockGrowth } from '../pool-levels.ts'
+import { linkOf, poolOf, stockGrowth } from '../pool-levels.ts'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
 
 const words = texts.network
-
-/** The network as this site knows it; screens share one answer. */
-export const useNetwork = () =>
-  useQuery({
-    queryKey: ['network'],
-    queryFn: async () => {
-      const network = await ask('network', {}, null)
-      for (const one of network.links) noteLevel(linkOf(one.link), freeIn(one))
-      return network
-    },
-    refetchInterval: 2000,
-  })
 
 export function Network(): ReactNode {
   const status = useStatus()

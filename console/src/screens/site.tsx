@@ -18,9 +18,10 @@ import { TrustTable } from '../parts/trust-table.tsx'
 import { Figure, Wide } from '../parts/wide.tsx'
 import { useStatus } from '../shell.tsx'
 import { filled, texts } from '../texts.ts'
+import { siteTexts } from '../texts-site.ts'
 import { useSeal } from './sealed.tsx'
 
-const words = texts.site
+const words = siteTexts.site
 
 export function Site(): ReactNode {
   const status = useStatus()

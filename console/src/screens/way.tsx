@@ -19,10 +19,11 @@ import { Page } from '../parts/page.tsx'
 import { State } from '../parts/state.tsx'
 import { poolOf, stockGrowth } from '../pool-levels.ts'
 import { useStatus } from '../shell.tsx'
-import { filled, texts } from '../texts.ts'
-import { useNetwork } from './network.tsx'
+import { filled } from '../texts.ts'
+import { linkTexts } from '../texts-links.ts'
+import { useNetwork } from '../parts/use-network.ts'
 
-const words = texts.way
+const words = linkTexts.way
 
 export function Way(): ReactNode {
   const peer = useParameter('peer')

@@ -16,6 +16,7 @@ import { fibreView } from '../views.ts'
 /** How strong an attack is. */
 export interface AttackFlags {
   readonly fraction: string
+  readonly stealth?: string
   readonly power?: string
   readonly shift?: string
   readonly rate?: string
@@ -26,6 +27,10 @@ export interface AttackFlags {
 export const attackOptions = (command: Command): Command =>
   command
     .option('--fraction <share>', 'share of the pulses attacked, 0 to 1', '1')
+    .option(
+      '--stealth <share>',
+      'how far intercept-resend and photon-number-splitting keep the count rate, 0 to 1',
+    )
     .option('--power <microwatts>', 'light of blinding, bright-light and trojan-horse')
     .option('--shift <picoseconds>', 'delay of time-shift')
     .option('--rate <degrees>', 'turn of drift, in degrees a minute')
@@ -83,12 +88,18 @@ export function wantedAttack(name: string, options: AttackFlags): AttackView {
   if (!(fraction >= 0 && fraction <= 1)) {
     throw new CliRefusal('ARGUMENT_INVALID', 'The fraction must lie between 0 and 1')
   }
+  const stealth = amount(options.stealth, 'stealth')
+  if (stealth !== undefined && (stealth > 1 || !WITH_STEALTH.has(kind))) {
+    const hiding = [...WITH_STEALTH].join(', ')
+    throw new CliRefusal('ARGUMENT_INVALID', `A stealth, from 0 to 1, have: ${hiding}`)
+  }
   const powerUw = amount(options.power, 'power')
   const shiftPs = amount(options.shift, 'shift')
   const degreesPerMinute = amount(options.rate, 'rate')
   return {
     kind,
     fraction,
+    ...(stealth === undefined ? {} : { stealth }),
     ...(powerUw === undefined ? {} : { powerUw }),
     ...(shiftPs === undefined ? {} : { shiftPs }),
     ...(degreesPerMinute === undefined ? {} : { degreesPerMinute }),
@@ -106,6 +117,10 @@ function attackedEnd(kind: AttackKind, at: string | undefined): Pick<AttackView,
   throw new CliRefusal('ARGUMENT_INVALID', 'The end must be transmitter or receiver')
 }
 
+const WITH_STEALTH: ReadonlySet<AttackKind> = new Set([
+  'intercept-resend',
+  'photon-number-splitting',
+])
 const ON_DETECTORS: ReadonlySet<AttackKind> = new Set(['blinding', 'bright-light', 'time-shift'])
 
 function amount(text: string | undefined, what: string): number | undefined {

@@ -43,6 +43,7 @@ export function addExplainCommand(program: Command, link: Command, powers: Expla
   link
     .command('explain [link]')
     .description(`${siteRoutes.explainLink.summary}; or a preset's average block`)
+    .option('--block <name>', 'one of the newest blocks by epoch and sequence, as 3/17')
     .option('--preset <name>', 'explain the average block of a preset instead of a running link')
     .option('--km <length>', 'another length of its fibre, in kilometres')
     .option(
@@ -69,13 +70,17 @@ export function addExplainCommand(program: Command, link: Command, powers: Expla
       }
       const explanation =
         flags.preset === undefined
-          ? await site().call('explainLink', { link: name ?? '' }, null)
+          ? await site().call('explainLink', { link: name ?? '', ...blockOf(flags) }, null)
           : await powers.explain(optionsOf(flags, flags.preset))
       out.data(explanation, explanationView)
     })
 }
 
+const blockOf = ({ block }: ExplainFlags): { readonly block?: string } =>
+  block === undefined ? {} : { block }
+
 interface ExplainFlags {
+  readonly block?: string
   readonly preset?: string
   readonly km?: string
   readonly bound?: string

@@ -1,4 +1,4 @@
-/** Act 1 of the demo: a certificate authority, four sites, four fibres, and who knows whom. @module */
+/** Act 1 of the demo: a certificate authority, five sites, five fibres, and who knows whom. @module */
 
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,7 +9,7 @@ import { sitesOf, type Play, type PlayedFibre, type PlayedSite } from './play.ts
 /** Folders, keys, certificates and trust; then processes that talk over sockets only. */
 export async function enrol(play: Play): Promise<void> {
   const { stage, powers, authority, bristol, cambridge, fibre, chain, seen } = play
-  stage.act(1, 'Enrol', 'a post-quantum certificate authority, four sites, four fibres')
+  stage.act(1, 'Enrol', 'a post-quantum certificate authority, five sites, five fibres')
   const made = new Map(await powers.createAuthority(authority))
   stage.command(`photonward pki init ${authority}`)
   stage.tick(`root of the federation: ${made.get('root between sites') ?? ''}`)
@@ -20,14 +20,18 @@ export async function enrol(play: Play): Promise<void> {
   stage.command(`photonward site join ${bristol.folder} ${cambridge.folder} --fibre …`)
   await start(play)
   seen.group = groupBetweenSites(join(bristol.folder, 'log', 'daemon.log'))
-  stage.tick('six processes run; each site has its own folder, store, certificates and ports')
+  stage.tick('seven processes run; each site has its own folder, store, certificates and ports')
   stage.tick(`sites talk over TLS 1.3: ML-DSA-65 certificates both ways, ${seen.group}`)
 }
 
 /** A site and its certificates. */
-async function found({ stage, powers, authority, fibre }: Play, site: PlayedSite): Promise<void> {
+async function found(
+  { stage, powers, authority, fibre, chain }: Play,
+  site: PlayedSite,
+): Promise<void> {
   const { name, folder, kind, peerPort, northPort, consolePort, sae } = site
-  const own = { peerPort, northPort, consolePort, consoleFibres: [fibre.folder] }
+  const consoleFibres = [fibre, ...chain].map((one) => one.folder)
+  const own = { peerPort, northPort, consolePort, consoleFibres }
   await powers.initSite(folder, { name, ...own, profile: 'demo', passphrase: undefined })
   if (kind === 'hospital') await powers.addSae(folder, sae)
   await powers.issue(authority, folder)
@@ -36,10 +40,10 @@ async function found({ stage, powers, authority, fibre }: Play, site: PlayedSite
 
 /** A simulated fibre. @returns what its clock is */
 async function lay({ powers, authority }: Play, fibre: PlayedFibre): Promise<string> {
-  const { folder, a, b, clockHz, port } = fibre
+  const { folder, a, b, clockHz, path, port } = fibre
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
   const ends = { transmitter: a, receiver: b }
-  const shown = await powers.initFibre(folder, { ...ends, preset: PRESET, clockHz, port })
+  const shown = await powers.initFibre(folder, { ...ends, preset: PRESET, clockHz, path, port })
   await powers.issue(authority, folder)
   return new Map(shown).get('clock') ?? ''
 }

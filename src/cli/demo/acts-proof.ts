@@ -56,9 +56,9 @@ export async function eavesdrop(play: Play): Promise<void> {
 
 /** Everything is verified; then single octets are changed in a copy, and found. */
 export async function prove(play: Play): Promise<void> {
-  const { stage, troupe, bristol, cambridge, ipswich, seen } = play
+  const { stage, troupe, bristol, cambridge, ipswich, campus, seen } = play
   stage.act(8, 'Prove', 'the logs of the hospitals, cosigned by each other')
-  for (const site of [bristol, cambridge, ipswich]) {
+  for (const site of [bristol, cambridge, ipswich, campus]) {
     const status = () => site.admin.call('status', {}, null)
     await troupe.until(site, 'the cosignature', status, (one) =>
       one.witnesses.some(({ size }) => size > 0 && size >= one.checkpointSize - 1),

@@ -1,5 +1,5 @@
 /**
- * The demo: three hospitals and a trusted node on one machine, from nothing to proof, in eight acts.
+ * The demo: three hospitals, a campus and a trusted node on one machine, from nothing to proof, in eight acts.
  *
  * Does only what an operator could do by commands: it starts the same daemons and talks to them
  * over the same sockets. Every figure it shows was just measured; what does not hold stops it.
@@ -60,17 +60,17 @@ async function castOf(
 ): Promise<Play> {
   const { folder } = about
   const ports = await freePorts(3 * SITES.length + LINKS.length)
-  const [bristol, london, cambridge, ipswich] = SITES.map(({ site, kind }, at) => {
+  const [bristol, london, cambridge, ipswich, campus] = SITES.map(({ site, kind }, at) => {
     const [peerPort, northPort, consolePort] = ports.slice(3 * at)
     return { ...sitePlayer(site, join(folder, site), northPort), kind, peerPort, consolePort }
   })
-  const [fibre, ...chain] = LINKS.map(({ a, b, clockHz }, at) => {
+  const [fibre, ...chain] = LINKS.map(({ a, b, clockHz, path }, at) => {
     const port = ports[3 * SITES.length + at]
-    return { ...fibrePlayer(join(folder, 'fibres', `${a}-${b}`)), a, b, clockHz, port }
+    return { ...fibrePlayer(join(folder, 'fibres', `${a}-${b}`)), a, b, clockHz, path, port }
   })
   return {
     ...{ options, powers, ...about, authority: join(folder, 'authority') },
-    ...{ bristol, london, cambridge, ipswich, fibre, chain, charts: new Map() },
+    ...{ bristol, london, cambridge, ipswich, campus, fibre, chain, charts: new Map() },
     seen: {
       secretBits: 0,
       qberHonest: 0,
@@ -143,9 +143,9 @@ function summary({ stage, seen }: Play): void {
 
 /** Leaves everything running until the audience has seen enough. */
 async function linger(play: Play, interrupted: Promise<never>): Promise<void> {
-  const { stage, bristol, cambridge, ipswich, fibre } = play
+  const { stage, bristol, cambridge, ipswich, campus, fibre } = play
   stage.line('')
-  for (const { name, admin } of [bristol, cambridge, ipswich]) {
+  for (const { name, admin } of [bristol, cambridge, ipswich, campus]) {
     const { url } = await admin.call('consoleLink', {}, null)
     stage.line(`   Console of ${name}, for ten minutes and once: ${url}`)
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LinkView, PoolView } from '#contract'
+import type { FibrePath, LinkView, PoolView } from '#contract'
 import { bar, percent, scaled, style } from '../output.ts'
 import { stateWord } from '../views.ts'
 import type { DemoOptions, Powers } from '../commands/setup.ts'
@@ -22,6 +22,7 @@ export interface PlayedFibre extends FibrePlayer {
   readonly a: string
   readonly b: string
   readonly clockHz: number | undefined
+  readonly path: FibrePath | undefined
   readonly port: number
 }
 
@@ -36,6 +37,8 @@ export interface Play {
   readonly london: PlayedSite
   readonly cambridge: PlayedSite
   readonly ipswich: PlayedSite
+  /** A building across the road from Cambridge. */
+  readonly campus: PlayedSite
   /** Joins Bristol and Cambridge. */
   readonly fibre: PlayedFibre
   /** The others, which run in one process. */
@@ -62,11 +65,12 @@ export interface Play {
   }
 }
 
-export const sitesOf = ({ bristol, london, cambridge, ipswich }: Play): readonly PlayedSite[] => [
-  bristol,
-  london,
-  cambridge,
-  ipswich,
+export const sitesOf = (play: Play): readonly PlayedSite[] => [
+  play.bristol,
+  play.london,
+  play.cambridge,
+  play.ipswich,
+  play.campus,
 ]
 
 /** The link between Bristol and Cambridge, as Bristol has it. */

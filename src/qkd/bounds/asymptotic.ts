@@ -49,6 +49,23 @@ export function rateOfSinglePhotons(input: {
   return Math.max(0, sifting * (hidden - corrected))
 }
 
+/**
+ * What a link without decoys prints if it takes every detection for a single photon: n·(1 − f·h(E) − h(E)).
+ *
+ * No bound: photon-number splitting leaves both figures alone, so this stays as it is while Eve knows
+ * the bits. For showing just that.
+ *
+ * @returns secret bits of so many sifted bits, at least 0
+ */
+export function bitsOfEveryClick(input: {
+  readonly siftedBits: number
+  readonly errorRate: number
+  readonly efficiency: number
+}): number {
+  const { siftedBits, errorRate, efficiency } = input
+  return siftedBits * Math.max(0, 1 - (efficiency + 1) * binaryEntropy(errorRate))
+}
+
 /** Rate with the single-photon figures bounded from one weak decoy and the vacuum. */
 export function asymptoticLoMa(input: {
   readonly signal: GainAndError
