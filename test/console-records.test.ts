@@ -5,7 +5,14 @@ import { test } from 'node:test'
 import { BREAK_GLASS_REASONS, readConsent } from '#access'
 
 import { issuesOf, type JsonObject } from '#health'
-import { byYear, chartOf, filtered, measuredIn } from '../console/src/records/chart-model.ts'
+import {
+  byYear,
+  chartOf,
+  filtered,
+  measuredIn,
+  namesOf,
+  unnamedStaff,
+} from '../console/src/records/chart-model.ts'
 import { consentFor, consentWords } from '../console/src/records/consent-model.ts'
 import { attachedTo, described } from '../console/src/records/described.ts'
 import { recordTexts } from '../console/src/texts-records.ts'
@@ -134,4 +141,18 @@ test('an emergency offers the reasons that the site takes, each in words', () =>
   const { reasons } = recordTexts.glass
   assert.deepEqual(Object.keys(reasons), [...BREAK_GLASS_REASONS])
   assert(Object.values(reasons).every((words) => words.length > 3))
+})
+
+test('whoever looked and is not named by the chart is looked up once, staff alone', () => {
+  const by = (...references: string[]): Resource => ({
+    ...{ resourceType: 'AuditEvent', id: references.join('') },
+    agent: references.map((reference) => ({ who: { reference }, requestor: true })),
+  })
+  const events = [by('Practitioner/d'), by('Practitioner/x', 'Patient/p'), by('Practitioner/x')]
+  assert.deepEqual(unnamedStaff(events, CHART.names), ['x'])
+  const names = namesOf([
+    { resourceType: 'Practitioner', id: 'x', name: [{ text: 'Bea Lind' }] },
+    { resourceType: 'Practitioner', id: 'y' },
+  ])
+  assert.deepEqual([...names], [['Practitioner/x', 'Bea Lind']])
 })

@@ -107,7 +107,7 @@ export const linkTexts = {
       verdict: 'Verdict',
     },
     came: 'What came of it',
-    cameNothing: 'Nothing yet: nobody listens',
+    cameNothing: 'Nothing yet: no attack is on',
     refused: '{count} of {of} blocks refused, the last by {cause}:',
     refusedNone: 'No block of {count} refused yet',
     block: 'the block in full',

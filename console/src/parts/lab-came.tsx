@@ -81,6 +81,7 @@ function Refused({ link, since }: Since) {
           to="/links/$link"
           params={{ link }}
           search={{ block: `${String(last.epoch)}/${String(last.sequence)}` }}
+          underline="always"
         >
           {words.block}
         </AnchorLink>
@@ -120,7 +121,13 @@ function Logged({ link, since }: Since) {
     <Step isSo={found.length > 0}>
       {found.length === 0 ? words.loggedNone : words.logged}{' '}
       {found.map(({ index, at, facts }) => (
-        <AnchorLink key={index} to="/audit/$index" params={{ index: String(index) }} mr="xs">
+        <AnchorLink
+          key={index}
+          to="/audit/$index"
+          params={{ index: String(index) }}
+          mr="xs"
+          underline="always"
+        >
           {typeof facts['alarm'] === 'string' ? facts['alarm'] : index}, {timeOf(at)}
         </AnchorLink>
       ))}

@@ -48,7 +48,7 @@ export function PlainSlider(about: {
         step={step}
         label={null}
         thumbLabel={name}
-        aria-valuetext={told}
+        thumbProps={{ 'aria-valuetext': told }}
       />
     </div>
   )

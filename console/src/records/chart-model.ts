@@ -59,17 +59,13 @@ export interface Chart {
 
 /** The chart in the resources of `$everything`. */
 export function chartOf(resources: readonly Resource[], patient: string): Chart {
-  const names = new Map<string, string>()
-  const entries: ChartEntry[] = []
-  for (const resource of resources) {
-    const called = personText(resource['name']) ?? textIn(resource['name'])
-    if (called !== undefined) names.set(nameOf(resource), called)
-    if (!BESIDE.includes(resource.resourceType)) entries.push(entryOf(resource))
-  }
+  const entries = resources
+    .filter(({ resourceType }) => !BESIDE.includes(resourceType))
+    .map(entryOf)
   return {
     patient: resources.find((one) => nameOf(one) === patient),
     entries: entries.toSorted((a, b) => (b.at ?? -Infinity) - (a.at ?? -Infinity)),
-    names,
+    names: namesOf(resources),
   }
 }
 
@@ -199,6 +195,30 @@ export function calledBy(names: Chart['names'], value: unknown): string | undefi
   return own ?? textIn(fieldsOf(value)['display']) ?? reference
 }
 
+/** Members of staff whom events name and the chart does not: ids of `Practitioner`, so many at most. */
+export function unnamedStaff(
+  events: readonly Resource[],
+  names: Chart['names'],
+): readonly string[] {
+  const ids = events
+    .flatMap((event) => listOf(event['agent']))
+    .flatMap((agent) => {
+      const reference = referenceIn(fieldsOf(agent)['who'])
+      const [type, id] = reference?.split('/') ?? []
+      return type === 'Practitioner' && id !== undefined && !names.has(`${type}/${id}`) ? [id] : []
+    })
+  return [...new Set(ids)].slice(0, STAFF_MAX)
+}
+
+/** What resources are called, by their references. */
+export const namesOf = (resources: readonly Resource[]): Chart['names'] =>
+  new Map(
+    resources.flatMap((resource) => {
+      const called = personText(resource['name']) ?? textIn(resource['name'])
+      return called === undefined ? [] : [[nameOf(resource), called] as const]
+    }),
+  )
+
 /** Whoever took part: performers, authors, participants. */
 export const peopleIn = (resource: Resource, names: Chart['names']): readonly string[] => [
   ...new Set(
@@ -237,3 +257,5 @@ const PEOPLE = ['participant', 'performer', 'author', 'requester', 'recorder', '
 const USUAL: readonly string[] = ['final', 'finished', 'completed', 'current', 'active']
 /** Labels that say nothing of what a resource holds. */
 const SILENT: readonly string[] = ['HTEST', 'N', 'MASKED', 'BTG', 'NORDSCLCD']
+/** Asked for at a time. */
+const STAFF_MAX = 100

@@ -12,7 +12,7 @@ import { Answer } from '../parts/answer.tsx'
 import { Empty } from '../parts/page.tsx'
 import { Wide } from '../parts/wide.tsx'
 import { recordTexts } from '../texts-records.ts'
-import { calledBy, type Chart } from './chart-model.ts'
+import { calledBy, namesOf, unnamedStaff, type Chart } from './chart-model.ts'
 import {
   conceptText,
   fieldsIn,
@@ -32,6 +32,8 @@ export function Looked({ id, names }: { readonly id: string; readonly names: Cha
     queryFn: () => askFhir({ method: 'GET', url: `AuditEvent?${asked.toString()}` }),
     refetchOnWindowFocus: false,
   })
+  const staff = useStaff(resourcesIn(events.data), names)
+  const called = new Map([...names, ...staff])
   return (
     <Stack gap="sm">
       <Text>{words.how}</Text>
@@ -53,7 +55,7 @@ export function Looked({ id, names }: { readonly id: string; readonly names: Cha
                 </Table.Thead>
                 <Table.Tbody>
                   {all.map((event) => (
-                    <Row key={event.id} event={event} names={names} />
+                    <Row key={event.id} event={event} names={called} />
                   ))}
                 </Table.Tbody>
               </Wide>
@@ -64,6 +66,20 @@ export function Looked({ id, names }: { readonly id: string; readonly names: Cha
       </Answer>
     </Stack>
   )
+}
+
+/** Names of staff whom the chart does not name, as far as the staff list of the site is open to whoever asks. */
+function useStaff(events: readonly Resource[], names: Chart['names']): Chart['names'] {
+  const unnamed = unnamedStaff(events, names).join(',')
+  const asked = new URLSearchParams({ _id: unnamed, _count: String(SHOWN) })
+  const staff = useQuery({
+    queryKey: ['staff', unnamed],
+    queryFn: () => askFhir({ method: 'GET', url: `Practitioner?${asked.toString()}` }),
+    enabled: unnamed !== '',
+    staleTime: Infinity,
+    retry: false,
+  })
+  return namesOf(resourcesIn(staff.data))
 }
 
 function Row({ event, names }: { readonly event: Resource; readonly names: Chart['names'] }) {

@@ -21,7 +21,10 @@ export async function inviteVisitors({ bristol, charts }: Play): Promise<readonl
   const patients = [...charts.values()].flatMap((octets) => patientIn(octets) ?? [])
   const [own] = patients
   const stays = patients.slice(0, STAYS).map((patient, at) => stayOf(patient, at))
-  const bundle = { resourceType: 'Bundle', type: 'transaction', entry: stays }
+  const staff = CAST.flatMap(({ name, reference }) =>
+    reference === undefined ? [] : [staffOf(reference, name)],
+  )
+  const bundle = { resourceType: 'Bundle', type: 'transaction', entry: [...staff, ...stays] }
   await admin.call('importRecords', {}, new TextEncoder().encode(JSON.stringify(bundle)))
   for (const { login, name, role, kind, reference } of CAST) {
     const references = [reference ?? `Patient/${own}`]
@@ -38,6 +41,13 @@ function patientIn(octets: Uint8Array): string | undefined {
     readonly entry?: readonly { readonly resource: { resourceType: string; id: string } }[]
   }
   return entry.find(({ resource }) => resource.resourceType === 'Patient')?.resource.id
+}
+
+/** Somebody in the staff list, so that whoever sees who looked sees a name. */
+function staffOf(reference: string, name: string): object {
+  const [resourceType, id] = reference.split('/')
+  const resource = { resourceType, id, active: true, name: [{ text: name }] }
+  return { resource, request: { method: 'PUT', url: reference } }
 }
 
 /** A stay that is under way: it ties the physician to the patient. */
