@@ -90,3 +90,19 @@ test('when the writer thread dies, waiting commits are refused and the store is 
   const acknowledged = ['x', 'y'].filter((_, at) => calls[at].status === 'fulfilled')
   for (const id of acknowledged) assert(ids.includes(id))
 })
+
+test('whatever keeps a store from opening is a refusal, and its folder is free again', async (t) => {
+  const file = join(scratch(t), 'site.db')
+  const programs = [
+    'throw new Error("struck by lightning")',
+    '',
+    // It says that it is ready, though there is no database to read.
+    'import { parentPort } from "node:worker_threads"; parentPort.postMessage({ kind: "ready" })',
+  ]
+  for (const program of programs) {
+    const url = new URL(`data:text/javascript,${encodeURIComponent(program)}`)
+    await assert.rejects(startStore({ file, migrations }, url), { code: 'STORE_UNREADABLE' })
+  }
+  await using store = await openStore({ file, migrations })
+  assert.deepEqual(await store.read(all), [])
+})

@@ -19,6 +19,7 @@ import { Worker } from 'node:worker_threads'
 import type { PortRefusal } from '#base'
 import {
   assert,
+  AssertionFailure,
   hex,
   lengthPrefixed,
   utf8,
@@ -73,8 +74,15 @@ export async function startStore(options: StoreOptions, program: URL): Promise<S
   } catch (error) {
     await writer.terminate()
     lock[Symbol.dispose]()
-    throw error
+    throw openingRefusal(error, file)
   }
+}
+
+/** What SQLite or the system says is no refusal of ours: nobody could tell it from a bug. */
+function openingRefusal(error: unknown, file: string): Error {
+  if (error instanceof GatewayRefusal || error instanceof AssertionFailure) return error
+  const options = { cause: error, facts: { file } }
+  return new GatewayRefusal('STORE_UNREADABLE', 'Cannot open the database', options)
 }
 
 /** With digests, by which an edited migration is found out. */
@@ -89,9 +97,12 @@ export function knownMigrations(migrations: readonly Migration[]): readonly Know
 
 function started(writer: Worker, file: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const ended = (): void => reject(new Error('The writer thread ended before it was ready'))
   writer.once('error', reject)
+  writer.once('exit', ended)
   writer.once('message', (message: FromWriter) => {
     writer.off('error', reject)
+    writer.off('exit', ended)
     if (message.kind === 'refused') {
       const { code, message: text, facts, cause } = message
       reject(new GatewayRefusal(code, text, { ...causeOf(cause), facts: { ...facts, file } }))
