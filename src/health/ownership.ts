@@ -107,7 +107,8 @@ function elementsAt(value: Json | undefined, path: readonly string[]): Json[] {
   return isObject(value) ? elementsAt(value[path[0]], path.slice(1)) : []
 }
 
-function distinct(subjects: readonly Subject[]): Subject[] {
+function distinct(subjects: readonly Subject[]): readonly Subject[] {
+  if (subjects.length < 2) return subjects
   const byKey = subjects.map((subject) => [JSON.stringify(subject), subject] as const)
   return [...new Map(byKey).values()]
 }
