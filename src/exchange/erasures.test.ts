@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hex, present, siteId, type Uuid } from '#base'
 import { verifierOf } from '#crypto'
+import { parseSearch } from '#health'
+import type { ReceivedItem } from '#vault'
 import { checkOrder, readWord, signOrder } from './erasure-messages.ts'
 import { importCohort, openedRecord, Pair, type TestSite } from './fixture.test.ts'
 
@@ -178,4 +180,54 @@ test('an order that another signed, or that is for another site, is refused', as
   }
   const read = checkOrder(octets, { ...about, by: verifierOf(bristol.signer) })
   assert.deepEqual([read.objects, hex(read.hash).length], [[patient], 64])
+})
+
+test('an erasure goes through a second site to a third, and is done when all have signed', async () => {
+  const pair = await Pair.open('bristol', 'cambridge', 'ipswich')
+  const [bristol, cambridge, ipswich] = [...pair.sites.values()]
+  const [patient] = await importCohort(bristol, 1)
+  const second = await sent(pair, bristol, cambridge, patient)
+  const third = await sent(pair, cambridge, ipswich, second)
+  const found = async ({ vault }: TestSite): Promise<readonly string[]> => {
+    const now = pair.time.view().now()
+    const query = parseSearch({ type: 'Encounter', parameters: [], now, bases: [] })
+    const asked = { actor: 'test', act: 'find', judge: () => true } as const
+    return (await vault.search(query, asked)).matches.map(({ id }) => id)
+  }
+  const before = await found(ipswich)
+  assert(before.length > 0 && before.every((id) => id.startsWith('from-bristol.')))
+  const way = { mode: 'prefer-quantum', used: 'hybrid-quantum', record: new Uint8Array(1) }
+  const kept: ReceivedItem[] = []
+  const about = { patient, to: CAMBRIDGE, actor: 'test' }
+  for await (const item of bristol.vault.exportItems(about)) {
+    kept.push({ ...item, protections: [way] })
+  }
+  let isThirdUp = false
+  pair.wire = ({ from, to }, deliver) =>
+    isThirdUp || ![from, to].includes(ipswich.party.site)
+      ? deliver()
+      : Promise.reject(new Error('Nobody is there'))
+  const { objects } = await bristol.exchange.erasures.erase(patient, wish)
+  await pair.time.advance(60_000)
+  // Cambridge has erased, and has not signed: what it passed on is still there.
+  await assert.rejects(openedRecord(cambridge, second), erased)
+  assert.deepEqual(await found(cambridge), [])
+  const standing = present(await bristol.exchange.erasures.standing(patient), 'an erasure')
+  assert.deepEqual(
+    standing.sites.map(({ site, isDone, reason }) => [site, isDone, reason]),
+    [[CAMBRIDGE, false, 'PASSED_ON']],
+  )
+  assert.deepEqual(await found(ipswich), before)
+  isThirdUp = true
+  const { sites } = await settled(pair, bristol, patient)
+  assert.deepEqual(
+    sites.map(({ site, word }) => [site, word?.items, word?.passedOn]),
+    [[CAMBRIDGE, objects.length, ['ipswich']]],
+  )
+  await assert.rejects(openedRecord(ipswich, third), erased)
+  assert.deepEqual(await found(ipswich), [])
+  for (const { vault } of [cambridge, ipswich]) {
+    const replayed = vault.stageImport({ from: BRISTOL, actor: 'test' }, kept)
+    await assert.rejects(replayed, erased, 'what somebody kept of the way is not filed again')
+  }
 })

@@ -68,9 +68,11 @@ export class Pair {
   wire: Wire = (_, deliver) => deliver()
   epoch = 0
 
-  static async open(): Promise<Pair> {
+  /** Opens two sites, or those of these names. */
+  static async open(...names: readonly string[]): Promise<Pair> {
     const pair = new Pair()
-    for (const name of ['bristol', 'cambridge']) pair.sites.set(siteId(name), newSite(name))
+    for (const name of names.length === 0 ? ['bristol', 'cambridge'] : names)
+      pair.sites.set(siteId(name), newSite(name))
     for (const site of pair.sites.keys()) await pair.restart(site)
     return pair
   }

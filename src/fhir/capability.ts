@@ -41,7 +41,7 @@ export function capabilityStatement(
 let resources: JsonObject[] | undefined
 
 function resourceOf(type: string): JsonObject {
-  const operations = [VALIDATE, GRAPHQL, UNMASK, ...(OPERATIONS[type] ?? [])]
+  const operations = [VALIDATE, GRAPHQL, UNMASK, PROVENANCE, ...(OPERATIONS[type] ?? [])]
   return {
     type,
     ...(type === 'AuditEvent' && EVENTS),
@@ -110,6 +110,10 @@ const VALIDATE: Operation = { name: 'validate', definition: `${R4}/Resource-vali
 const GRAPHQL: Operation = { name: 'graphql', definition: `${R4}/Resource-graphql` }
 const EXPORT: Operation = { name: 'export', definition: `${BULK}/export` }
 const UNMASK: Operation = { name: 'unmask', definition: 'urn:photonward:operation:unmask' }
+const PROVENANCE: Operation = {
+  name: 'provenance',
+  definition: 'urn:photonward:operation:provenance',
+}
 /** Operations on types, beside `$validate` on all. */
 const OPERATIONS: Readonly<Partial<Record<string, readonly Operation[]>>> = {
   Patient: [

@@ -10,7 +10,7 @@
  */
 
 import { parseSearch, refusal, type SearchQuery } from '#health'
-import type { ResourceName } from '#vault'
+import { sealedBy, type Judge, type ResourceName } from '#vault'
 import type { Call, Teller } from './context.ts'
 import { FhirRefusal } from './refusal.ts'
 import { askedForSearch } from './showing.ts'
@@ -18,13 +18,21 @@ import { askedForSearch } from './showing.ts'
 /**
  * The one resource that a condition selects, or undefined if it selects none.
  *
+ * What another site sealed cannot be changed, and must not stand in the way of what can: it is
+ * selected by references alone, and only where nothing of this site's own is.
+ *
  * @param criteria   the part after the question mark
+ * @param isReference   whether something is to refer to it
  * @param without    resources that count as gone already: `Type/id`
  * @throws FhirRefusal `FHIR_SEVERAL_MATCH`; HealthRefusal `HEALTH_SEARCH_…`
  */
 export async function selected(
   call: Pick<Call, 'options' | 'base'> & Teller,
-  { type, criteria }: { readonly type: string; readonly criteria: string },
+  {
+    type,
+    criteria,
+    isReference = false,
+  }: { readonly type: string; readonly criteria: string; readonly isReference?: boolean },
   without: ReadonlySet<string> = new Set(),
 ): Promise<ResourceName | undefined> {
   const { vault, clock } = call.options
@@ -32,8 +40,13 @@ export async function selected(
   const query = parseSearch({ type, parameters, now: clock.now(), bases: [call.base] })
   checkSelective(query)
   const asked = await askedForSearch(call, query, 'match', `${type}?${criteria}`)
-  const page = await vault.search({ ...query, count: SEVERAL + without.size }, asked)
-  const found = page.matches.filter((match) => !without.has(`${match.type}/${match.id}`))
+  const find = async (judge: Judge): Promise<readonly ResourceName[]> => {
+    const count = SEVERAL + without.size
+    const { matches } = await vault.search({ ...query, count }, { ...asked, judge })
+    return matches.filter((match) => !without.has(`${match.type}/${match.id}`))
+  }
+  const own = await find((one) => sealedBy(one.value) === undefined && asked.judge(one))
+  const found = own.length === 0 && isReference ? await find(asked.judge) : own
   if (found.length < SEVERAL) return found.at(0)
   throw new FhirRefusal('FHIR_SEVERAL_MATCH', 'The condition selects several resources')
 }

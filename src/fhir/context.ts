@@ -21,6 +21,7 @@ import type { BulkJobs } from './bulk/jobs.ts'
 import type { HookOptions, Hooks } from './hooks/hooks.ts'
 import { Marking } from './marking.ts'
 import { FHIR_JSON, type Preference } from './negotiation.ts'
+import type { Way } from './provenance.ts'
 import { FhirRefusal } from './refusal.ts'
 import type { Routed } from './routes.ts'
 import type { Action, Session } from './session.ts'
@@ -46,6 +47,8 @@ export interface FhirOptions {
     | 'search'
     | 'walk'
     | 'referencesIndexed'
+    | 'patientsLinkedTo'
+    | 'showItem'
     | 'tellRefused'
     | 'events'
     | 'patientNamed'
@@ -57,6 +60,8 @@ export interface FhirOptions {
   readonly log: Log
   /** A name that stands for another, for what is shown by pseudonyms; left out, none is. */
   readonly pseudonymOf?: (name: string) => string
+  /** What a record says of one way of something received; left out, only its modes are told. */
+  readonly wayOf?: ((record: Uint8Array) => Promise<Way>) | undefined
   /** Version of the software, for `/metadata`. */
   readonly version: string
   /** Octets of one file of an export; 8 MiB unless said. */

@@ -32,6 +32,7 @@ import { refusedBy } from './outcome.ts'
 import { patch } from './patching.ts'
 import { readEvent, searchEvents } from './events.ts'
 import { breakGlass, endGlass, openGlass } from './glass.ts'
+import { provenance } from './provenance.ts'
 import { read, unmask, vread } from './reading.ts'
 import { FhirRefusal } from './refusal.ts'
 import { tracked } from './showing.ts'
@@ -153,6 +154,7 @@ const INTERACTIONS: Readonly<
   read: async (call) => (await readEvent(call)) ?? (await read(call)),
   vread,
   unmask,
+  provenance,
   'break-glass': breakGlass,
   'open-glass': openGlass,
   'end-glass': endGlass,

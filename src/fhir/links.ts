@@ -13,6 +13,10 @@ export type LinkType = 'replaced-by' | 'replaces'
 export const linksOf = (patient: JsonObject, type: LinkType): readonly string[] =>
   linksIn(patient).flatMap((link) => (linkType(link) === type ? (idIn(link) ?? []) : []))
 
+/** Ids of the patients with whose records this one was merged, in either direction. */
+export const mergedWith = (patient: JsonObject): readonly string[] =>
+  (['replaces', 'replaced-by'] as const).flatMap((type) => linksOf(patient, type))
+
 /** A Patient with one link more. */
 export function withLink(patient: JsonObject, type: LinkType, id: string): JsonObject {
   const link = { other: { reference: `Patient/${id}` }, type }

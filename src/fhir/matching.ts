@@ -123,10 +123,12 @@ async function candidatesFor(call: Call, parameters: Criteria): Promise<readonly
 async function survivorOf(call: Call, patient: Opened) {
   let now: Opened | undefined = patient
   for (let step = 0; now !== undefined && step < MERGES_MAX; step++) {
-    const id = linksOf(now.value, 'replaced-by').at(0)
+    const { vault } = call.options
+    const id =
+      linksOf(now.value, 'replaced-by').at(0) ?? (await vault.patientsLinkedTo(now.id)).at(0)
     if (id === undefined) return now
     const asked = askedBy(call, 'search', 'match')
-    now = await call.options.vault.consult({ type: 'Patient', id }, asked)
+    now = await vault.consult({ type: 'Patient', id }, asked)
     if (now?.isGone === true) return undefined
   }
   return now

@@ -7,6 +7,9 @@
  * undone exactly: the record given up becomes what it was before, the other loses the link and
  * keeps whatever else was written since.
  *
+ * Of a record that another site sealed nothing is written: only the record that stays says that it
+ * replaces it, which is undone by taking that away.
+ *
  * Only whoever may update both may do it; a merge is a decision of a person, never of a match.
  *
  * @see FHIR R4 Patient.link; R5 Patient-operation-merge, of which this takes the parameters
@@ -15,7 +18,7 @@
 
 import { present } from '#base'
 import { isObject, type JsonObject } from '#health'
-import type { Change, Opened, WriteView } from '#vault'
+import { requireOwnName, sealedBy, type Change, type Opened, type WriteView } from '#vault'
 import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
 import { checkValid } from './incoming.ts'
 import { linksOf, withLink, withoutLink } from './links.ts'
@@ -31,9 +34,13 @@ export async function merge(call: Call): Promise<Answer> {
   const parameters = await parametersIn(call, ['source-patient', 'target-patient'])
   const [source, target] = [...NAMES].map((name) => referenceIn(parameters.get(name), name))
   if (source === target) throw broken('A record cannot be merged into itself')
-  return await joined(call, { source, target }, (given, staying) => {
+  requireOwnName({ type: 'Patient', id: target })
+  const { vault } = call.options
+  return await joined(call, { source, target }, async (given, staying) => {
     if (linksOf(given, 'replaced-by').length > 0) throw broken('The source was merged already')
     if (linksOf(staying, 'replaced-by').length > 0) throw broken('The target was merged already')
+    const others = await vault.patientsLinkedTo(source)
+    if (others.length > 0) throw broken('The source was merged already')
     return [
       withLink({ ...given, active: false }, 'replaced-by', target),
       withLink(staying, 'replaces', source),
@@ -52,6 +59,7 @@ export async function unmerge(call: Call): Promise<Answer> {
   const links = newest === undefined || newest.isGone ? [] : linksOf(newest.value, 'replaced-by')
   const target = links.at(0)
   if (newest === undefined) throw notFound()
+  if (sealedBy(newest.value) !== undefined) return await unlinked(call, newest)
   if (target === undefined) throw broken('The record was not merged into another')
   const before = await options.vault.consult({ ...name, version: newest.version - 1 }, asked)
   if (before === undefined || linksOf(before.value, 'replaced-by').includes(target)) {
@@ -64,11 +72,18 @@ export async function unmerge(call: Call): Promise<Answer> {
   })
 }
 
-type Join = (
-  source: JsonObject,
-  target: JsonObject,
-  version: number,
-) => readonly [source: JsonObject, target: JsonObject]
+/** Takes the link away by which a record of this site replaces one of another's. */
+async function unlinked(call: Call, { id: source, value }: Opened): Promise<Answer> {
+  const target = (await call.options.vault.patientsLinkedTo(source)).at(0)
+  if (target === undefined) throw broken('The record was not merged into another')
+  return await joined(call, { source, target }, (_given, staying) => {
+    if (!linksOf(staying, 'replaces').includes(source)) throw conflict()
+    return [value, withoutLink(staying, 'replaces', source)]
+  })
+}
+
+type Join = (source: JsonObject, target: JsonObject, version: number) => Joined | Promise<Joined>
+type Joined = readonly [source: JsonObject, target: JsonObject]
 
 /** Writes both records as they become, from what they are in the vault's turn. */
 async function joined(
@@ -85,19 +100,21 @@ async function joined(
       const [given, staying] = await Promise.all(names.map((name) => view.current(name)))
       for (const one of [given, staying]) await checkHere(session, one)
       const [before, after] = [present(given, 'the source'), present(staying, 'the target')]
-      const values = join(before.value, after.value, before.version)
+      const values = await join(before.value, after.value, before.version)
       result = values[1]
       const changes: Change[] = []
       for (const [at, opened] of [before, after].entries()) {
-        const value = values[at]
-        checkValid(value)
+        const isOwn = sealedBy(opened.value) === undefined
+        const value = isOwn ? values[at] : opened.value
+        if (isOwn) checkValid(value)
         await checkMay(session, 'update', value, opened)
+        if (!isOwn) continue
         changes.push({ kind: 'put', ...names[at], value, expect: opened.version })
       }
       return changes
     },
   })
-  const { version, at } = present(written.at(1), 'what became of the target')
+  const { version, at } = present(written.at(-1), 'what became of the target')
   const shown = { value: present(result, 'the target'), version, at: present(at, 'its time') }
   return { status: 200, resource: answerOf(servedResource(shown)) }
 }

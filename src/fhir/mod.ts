@@ -15,8 +15,10 @@ export { type HookOptions } from './hooks/hooks.ts'
 export { fhirMigrations } from './migrations.ts'
 export { FHIR_BASE, type FhirOptions, type FhirRequest } from './context.ts'
 export { createFhir, type Fhir } from './fhir.ts'
+export { mergedWith } from './links.ts'
 export { FHIR_JSON } from './negotiation.ts'
 export { outcomeOf, type OutcomeIssue } from './outcome.ts'
+export type { Way } from './provenance.ts'
 export { FhirRefusal, REFUSALS, type FhirRefusalCode } from './refusal.ts'
 export type {
   Action,

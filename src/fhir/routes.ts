@@ -21,6 +21,7 @@ export type Interaction =
   | 'read'
   | 'vread'
   | 'unmask'
+  | 'provenance'
   | 'break-glass'
   | 'open-glass'
   | 'end-glass'
@@ -108,6 +109,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'POST', path: 'Patient/[id]/$send', interaction: 'send' },
   { method: 'GET', path: 'Patient/[id]/$transfers', interaction: 'transfers' },
   { method: 'GET', path: '[type]/[id]/$unmask', interaction: 'unmask' },
+  { method: 'GET', path: '[type]/[id]/$provenance', interaction: 'provenance' },
   { method: 'PUT', path: '[type]/[id]', interaction: 'update' },
   { method: 'PATCH', path: '[type]/[id]', interaction: 'patch' },
   { method: 'DELETE', path: '[type]/[id]', interaction: 'delete' },

@@ -207,7 +207,8 @@ async function resolveConditional(
     for (const reference of conditionalReferencesOf(own.sent)) {
       if (targets.has(reference)) continue
       const [type, ...criteria] = reference.split('?')
-      const found = await selected(call, { type, criteria: criteria.join('?') })
+      const about = { type, criteria: criteria.join('?'), isReference: true }
+      const found = await selected(call, about)
       if (found === undefined) {
         const message = `At ${entry.place}: a conditional reference selects nothing`
         throw new FhirRefusal('FHIR_PRECONDITION_FAILED', message)

@@ -145,7 +145,10 @@ export class Asking {
       consents: patients.flatMap(({ directives }) => directives),
       grants: glass.state,
     }
-    return { principal, action: ACTIONS[action], context }
+    // A patient is whoever a record of theirs was merged with.
+    const self = patients.find(({ names }) => names.includes(principal.patient ?? ''))?.name
+    const asking = self === undefined ? principal : { ...principal, patient: self }
+    return { principal: asking, action: ACTIONS[action], context }
   }
 
   /** Whoever reviews broken glass sees what it was about, while the review waits. */

@@ -28,6 +28,7 @@ import { siemMigrations } from './siem-keeper.ts'
 import { DecisionMemory, type Deciding } from './fhir-asking.ts'
 import { clientDesk } from './fhir-clients.ts'
 import { patientsOf } from './fhir-patients.ts'
+import { receivedBy } from './fhir-sending.ts'
 import { sessionFor } from './fhir-session.ts'
 
 export const HERE = siteId('bristol')
@@ -115,6 +116,7 @@ export async function newDecidedServer(
   const fhir = createFhir({
     ...{ site: HERE, vault, store, disk, clock, random, log: new MemoryLog(), version: '1.2.3' },
     base: 'https://records.example/fhir',
+    wayOf: (record) => receivedBy({ newest: () => Promise.resolve([]) }, record),
     authenticate: () => session,
   })
   const asking =

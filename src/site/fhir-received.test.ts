@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isObject, type JsonObject } from '#health'
 import { namesIn, staff, type Answered } from './fhir-fixture.test.ts'
-import { newReceiver } from './received-fixture.test.ts'
+import { newReceiver, WAY } from './received-fixture.test.ts'
 
 const NHS = 'https://fhir.nhs.uk/Id/nhs-number'
 const ida = (id: string): JsonObject => ({
@@ -12,6 +12,9 @@ const ida = (id: string): JsonObject => ({
   identifier: [{ system: NHS, value: '9990000018' }],
   name: [{ family: 'Winter', given: ['Ida'] }],
 })
+const CONDITIONS = { system: 'http://hl7.org/fhir/resource-types', code: 'Condition' }
+const PATIENT = { reference: 'Patient/from-cambridge.p1' }
+const coded = (code: string): JsonObject => ({ coding: [{ code }] })
 const about = { subject: { reference: 'Patient/p1' } }
 /** As Cambridge has it: its ids are those of quite other things here. */
 const RECORD: readonly JsonObject[] = [
@@ -156,4 +159,105 @@ test('the ties of this site decide who reads what was received', async () => {
   assert.equal((await put(team)).status, 201)
   assert.equal((await attending('GET /Condition/from-cambridge.c1')).status, 200)
   assert.deepEqual(namesIn(await attending('GET /Condition')), ['Condition/from-cambridge.c1'])
+})
+
+test('a directive that came with a record holds for it, and says nothing of what is written here', async () => {
+  const site = await newReceiver()
+  const denial = { type: 'deny', class: [CONDITIONS] }
+  const consent = (id: string, patient: string): JsonObject => ({
+    ...{ resourceType: 'Consent', id, status: 'active', scope: coded('patient-privacy') },
+    category: [coded('59284-0')],
+    ...{ policyRule: coded('OPTIN'), provision: { provision: [denial] } },
+    patient: { reference: `Patient/${patient}` },
+  })
+  await site.receive([...RECORD, consent('no', 'p1')])
+  const put = async (body: JsonObject): Promise<void> => {
+    const path = `${body['resourceType'] as string}/${body['id'] as string}`
+    assert.equal((await site.his(`PUT /${path}`, { body })).status, 201)
+  }
+  // One person to the vault: the same number and date of birth.
+  await put(ida('here'))
+  await put({
+    ...RECORD[3],
+    id: 'own',
+    subject: { reference: 'Patient/here' },
+    encounter: undefined,
+  })
+  await put({ ...RECORD[3], id: 'beside', subject: PATIENT, encounter: undefined })
+  const team = { resourceType: 'CareTeam', id: 't1', status: 'active', subject: PATIENT }
+  await put({ ...team, participant: [{ member: { reference: 'Practitioner/attending' } }] })
+  const attending = site.as(staff('attending'))
+  assert.equal((await attending('GET /Encounter/from-cambridge.e1')).status, 200)
+  assert.equal((await attending('GET /Condition/from-cambridge.c1')).status, 404)
+  assert.deepEqual(namesIn(await attending('GET /Condition')), [
+    'Condition/beside',
+    'Condition/own',
+  ])
+  // What the patient says here holds for all of it.
+  await put(consent('no-here', 'here'))
+  assert.deepEqual(namesIn(await attending('GET /Condition')), [])
+})
+
+test('each look at something received is told of its patient, by the names it has here', async () => {
+  const { his, vault } = await newWard()
+  await his('GET /Condition/from-cambridge.c1')
+  const patient = await vault.patientNamed('Patient/from-cambridge.p1')
+  assert(patient !== undefined)
+  const page = await vault.events({ patient, limit: 5 }, { actor: 'test', act: 'list' })
+  const text = JSON.stringify(page.events)
+  assert(text.includes('Condition/from-cambridge.c1') && text.includes('Patient/from-cambridge.p1'))
+  assert(!text.includes('Patient/p1'))
+})
+
+test('a GraphQL question gives what was received as it gives the own', async () => {
+  const { his } = await newWard()
+  const query = '{Condition(id:"from-cambridge.c1"){code{text} encounter{reference}}}'
+  const { text } = await his(`GET /$graphql?query=${encodeURIComponent(query)}`)
+  assert.match(text, /asthma.*Encounter\/from-cambridge\.e1/s)
+})
+
+test('provenance tells the site, the ways and their keys of what was received, and of nothing else', async () => {
+  const { his, as } = await newWard()
+  const { status, body } = await his('GET /Condition/from-cambridge.c1/$provenance')
+  assert.equal(status, 200)
+  assert.deepEqual(body['target'], [{ reference: 'Condition/from-cambridge.c1/_history/1' }])
+  const [way] = body['extension'] as JsonObject[]
+  assert.deepEqual(way, {
+    url: 'urn:photonward:way',
+    extension: [
+      { url: 'mode', valueCode: 'require-quantum' },
+      { url: 'used', valueCode: 'hybrid-quantum' },
+      { url: 'key-source', valueCode: 'simulated' },
+      { url: 'key-path', valueCode: 'direct' },
+      { url: 'key', valueUri: `urn:uuid:${WAY.keyIds[0]}` },
+      { url: 'at', valueInstant: '1970-01-01T00:00:01.000Z' },
+    ],
+  })
+  assert.equal((await his('GET /Patient/p1/$provenance')).status, 422)
+  const stranger = as(staff('attending'))
+  const hidden = await stranger('GET /Condition/from-cambridge.c1/$provenance')
+  assert.equal(hidden.status, 404)
+})
+
+test('a condition selects what can be written; a reference leads to what came where nothing is here', async () => {
+  const { his } = await newWard()
+  const criteria = `identifier=${NHS}|9990000018`
+  const observed = (id: string): JsonObject => ({
+    ...{ resourceType: 'Bundle', type: 'transaction' },
+    entry: [
+      {
+        request: { method: 'PUT', url: `Condition/${id}` },
+        resource: { ...RECORD[3], id, subject: { reference: `Patient?${criteria}` } },
+      },
+    ],
+  })
+  assert.equal((await his('POST /', { body: observed('x1') })).status, 200)
+  assert.deepEqual((await his('GET /Condition/x1')).body['subject'], PATIENT)
+  const made = await his(`PUT /Patient?${criteria}`, { body: ida('here') })
+  assert.equal(made.status, 201, 'what came from another site is not what is to be changed')
+  const changed = await his(`PUT /Patient?${criteria}`, { body: { ...ida('here'), active: false } })
+  assert.equal(changed.status, 200, changed.text)
+  assert.equal((await his('POST /', { body: observed('x2') })).status, 200)
+  const { subject } = (await his('GET /Condition/x2')).body
+  assert.deepEqual(subject, { reference: 'Patient/here' })
 })

@@ -1,5 +1,5 @@
 /**
- * Records on their way to other sites, as the FHIR server tells of them.
+ * Records on their way to other sites, and those that came, as the FHIR server tells of them.
  *
  * Stands between `#fhir`, which decides who may, and `#exchange`, which sends.
  *
@@ -9,7 +9,7 @@
 import { assert, siteId, type EpochMs } from '#base'
 import type { AuditLog } from '#audit'
 import type { Exchange, Transfer } from '#exchange'
-import type { Sending, SentRecord } from '#fhir'
+import type { Sending, SentRecord, Way } from '#fhir'
 import type { Vault } from '#vault'
 import { protectionIn } from './item-view.ts'
 
@@ -20,6 +20,21 @@ export interface SendingInput {
   readonly audit: Pick<AuditLog, 'entries'>
   /** Other sites that this one knows. */
   readonly peers: readonly string[]
+}
+
+/** What the vault keeps of a way that something took, and which transfer it was if it led here. */
+export async function receivedBy(
+  exchange: Pick<Exchange, 'newest'>,
+  record: Uint8Array,
+): Promise<Way> {
+  const { keySource, keyPath, keyIds: keys, at, sessionId } = protectionIn(record)
+  const transfer = (await exchange.newest(LOOKED_AT)).find(
+    ({ direction, protection }) =>
+      direction === 'in' &&
+      protection !== undefined &&
+      protectionIn(protection).sessionId === sessionId,
+  )?.transfer
+  return { keySource, keyPath, keys, at, transfer }
 }
 
 /** Sends records, and tells what became of them. */

@@ -23,6 +23,7 @@ import {
   FHIR_JSON,
   outcomeOf,
   type Fhir,
+  type FhirOptions,
   type FhirRequest,
   type HookOptions,
   type Sending,
@@ -53,6 +54,7 @@ export interface FhirServiceInput {
   readonly knock: HookOptions['knock']
   /** Records on their way to other sites. */
   readonly sending?: Sending
+  readonly wayOf?: FhirOptions['wayOf']
   /** For what is kept of subscriptions; stays the caller's. */
   readonly hookKey: SecretBytes
 }
@@ -88,7 +90,7 @@ export function newFhir(input: FhirServiceInput): FhirService {
   const desk = clientDesk(clients, { site, clock })
   const desks = [...more, desk.of]
   const fhir = createFhir({
-    ...{ ...ports, vault, version, base, references, site, pseudonymOf },
+    ...{ ...ports, vault, version, base, references, site, pseudonymOf, wayOf: input.wayOf },
     hooks: {
       ...{ endpoints: hookEndpoints, knock, key: hookKey },
       sessionFor: (actor) => {

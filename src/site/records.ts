@@ -27,7 +27,7 @@ import type { Alarms } from './alarms.ts'
 import type { Peers } from './peers.ts'
 import { openPeople, type PeopleDesk } from './people.ts'
 import { keyFor } from './root-key/root-key.ts'
-import { sendingOf } from './fhir-sending.ts'
+import { receivedBy, sendingOf } from './fhir-sending.ts'
 import { answerSignOn, challenged, signOnPlaces } from './sign-on.ts'
 import { ScrubKeeper } from './scrub-keeper.ts'
 import type { Sessions } from './sessions.ts'
@@ -106,6 +106,7 @@ export async function openRecords(options: SiteOptions, input: RecordsInput): Pr
   const { fhir, ready, deciding, clientNamed } = newFhir({
     ...{ configuration, ports, version, vault, policies, pseudonymOf, glass, knock, hookKey },
     sending: sendingOf({ exchange, vault, audit, peers }),
+    wayOf: (record) => receivedBy(exchange, record),
     desks: [signedIn.desk, ...(tokens === undefined ? [] : [bearerDesk(tokens)])],
   })
   const scrub = newScrub(options, input, vault)

@@ -1,12 +1,16 @@
 /**
- * What the index knows of one resource, without opening the resource.
+ * What the index knows of a resource, without opening the resource.
  *
  * @module
  */
 
 import { localReferences } from '#health'
+import type { Uuid } from '#base'
 import type { ResourceName } from './changes.ts'
+import type { ChartEntry } from './chart-page.ts'
 import type { VaultContext } from './context.ts'
+import { marks, objectsMarked } from './marks.ts'
+import { isForeignId } from './names.ts'
 import { holdersOfObject } from './objects.ts'
 import { objectNamed } from './opened.ts'
 
@@ -21,7 +25,31 @@ export async function referencesIndexed(
 ): Promise<readonly string[]> {
   const object = await objectNamed(context, name)
   if (object === undefined) return []
-  const [holder] = await holdersOfObject(context, object.id)
-  const entry = (await context.charts.of(holder)).entries.get(object.id)
+  const entry = await entryFor(context, object.id)
   return entry === undefined ? [] : localReferences(entry, code)
+}
+
+/**
+ * Ids of the patients here whose records are linked to that of a patient of another site, which
+ * cannot say so itself; none for this site's own. Nothing is opened or logged, as above.
+ */
+export async function patientsLinkedTo(
+  context: VaultContext,
+  id: string,
+): Promise<readonly string[]> {
+  if (!isForeignId(id)) return []
+  const reference = `Patient/${id}`
+  const found: string[] = []
+  for (const object of await objectsMarked(context, [marks.linked(context.tags, reference)])) {
+    const entry = await entryFor(context, object)
+    if (entry === undefined || !localReferences(entry, 'link').includes(reference)) continue
+    found.push(entry.id)
+  }
+  return found
+}
+
+/** What the chart of its first holder says of an object; undefined for what is gone. */
+async function entryFor(context: VaultContext, object: Uuid): Promise<ChartEntry | undefined> {
+  const [holder] = await holdersOfObject(context, object)
+  return (await context.charts.of(holder)).entries.get(object)
 }

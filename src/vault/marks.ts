@@ -23,7 +23,7 @@ import {
 } from '#base'
 import { fold, localReferences, searchParametersOf, type DateValue, type TokenValue } from '#health'
 import type { ChartEntry } from './chart-page.ts'
-import { isLongName } from './names.ts'
+import { isForeignId, isLongName, nameIn } from './names.ts'
 import { idIn, numberOf, octetsOf } from './rows.ts'
 import { db } from './tables.ts'
 import type { MarkField, Tags } from './tags.ts'
@@ -39,6 +39,7 @@ export const MARK_FIELDS: Readonly<Record<MarkField, number>> = {
   'mark-refers': 7,
   'mark-stray': 8,
   'mark-foreign': 9,
+  'mark-linked': 10,
 }
 
 /** One row of `vault_mark`, without its object. */
@@ -68,6 +69,8 @@ export const marks = {
   stray: (tags: Tags, type: string): Mark => markOf(tags, 'mark-stray', type),
   /** @param reference   `Type/id`, with an id of which only this mark tells what it stands for */
   foreign: (tags: Tags, reference: string): Mark => markOf(tags, 'mark-foreign', reference),
+  /** @param reference   to a patient of another site, whose record one of ours is linked to */
+  linked: (tags: Tags, reference: string): Mark => markOf(tags, 'mark-linked', reference),
 }
 
 /**
@@ -81,6 +84,10 @@ export function marksOf(tags: Tags, entry: ChartEntry, isStray: boolean): readon
     if (code !== null) found.push(marks.identifier(tags, system, code), marks.value(tags, code))
   }
   if (isPerson(entry.type)) found.push(...personMarks(tags, entry))
+  if (entry.type === 'Patient') {
+    const abroad = localReferences(entry, 'link').filter((to) => isForeignId(nameIn(to).id))
+    found.push(...abroad.map((to) => marks.linked(tags, to)))
+  }
   const references = new Set<string>()
   for (const [code, { type }] of searchParametersOf(entry.type)) {
     if (type !== 'reference') continue

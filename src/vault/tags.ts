@@ -37,6 +37,7 @@ export const MARKED = [
   'mark-refers',
   'mark-stray',
   'mark-foreign',
+  'mark-linked',
 ] as const
 export type MarkField = (typeof MARKED)[number]
 

@@ -33,7 +33,7 @@ import { Groups } from './groups.ts'
 import { holdOf, putHold, releaseHold, type Hold, type HoldCause } from './holds.ts'
 import { importOutcome, importUnit, readForImport, type ImportOutcome } from './import.ts'
 import { siteHolders } from './holders.ts'
-import { referencesIndexed } from './indexed.ts'
+import { patientsLinkedTo, referencesIndexed } from './indexed.ts'
 import { KeptVersions } from './kept-versions.ts'
 import { openKeyring } from './keyring.ts'
 import { objectById } from './objects.ts'
@@ -191,6 +191,11 @@ export class Vault implements Disposable {
   /** References that the index has for a resource: see `referencesIndexed`. */
   referencesIndexed(name: ResourceName, code: string): Promise<readonly string[]> {
     return referencesIndexed(this.#context, name, code)
+  }
+
+  /** Patients here who are linked to one of another site: see `patientsLinkedTo`. */
+  patientsLinkedTo(id: string): Promise<readonly string[]> {
+    return patientsLinkedTo(this.#context, id)
   }
 
   /** Everything of some records, chart by chart: see `walk`. */
