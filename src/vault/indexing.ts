@@ -85,7 +85,7 @@ export const entryOf = (
 })
 
 /** A version as its site sealed it, and the ways it took. */
-export interface SealedVersion extends Omit<SealedResource, 'value'> {
+interface SealedVersion extends Omit<SealedResource, 'value'> {
   readonly object: Uuid
   readonly version: number
   /** Undefined for what is no more. */

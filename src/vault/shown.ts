@@ -64,9 +64,9 @@ function markedMeta(
 }
 
 /** System of the tag that names the site from which something was received. */
-export const RECEIVED_FROM = 'urn:photonward:received-from'
+const RECEIVED_FROM = 'urn:photonward:received-from'
 /** System of the tags that say what protected it on its ways. */
-export const PROTECTED_BY = 'urn:photonward:protected-by'
+const PROTECTED_BY = 'urn:photonward:protected-by'
 const OWN_SYSTEMS: readonly (Json | undefined)[] = [RECEIVED_FROM, PROTECTED_BY]
 const SOURCE_PREFIX = 'urn:photonward:site:'
 const SOURCE = /^urn:photonward:site:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/
