@@ -26,6 +26,7 @@ import {
 import type { Opened } from '#vault'
 import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
 import { linksOf } from './links.ts'
+import { replacing } from './merged.ts'
 import { parametersIn } from './parameters.ts'
 import { invalidRequest } from './refusal.ts'
 import { servedResource } from './resources.ts'
@@ -123,12 +124,11 @@ async function candidatesFor(call: Call, parameters: Criteria): Promise<readonly
 async function survivorOf(call: Call, patient: Opened) {
   let now: Opened | undefined = patient
   for (let step = 0; now !== undefined && step < MERGES_MAX; step++) {
-    const { vault } = call.options
-    const id =
-      linksOf(now.value, 'replaced-by').at(0) ?? (await vault.patientsLinkedTo(now.id)).at(0)
+    const id: string | undefined =
+      linksOf(now.value, 'replaced-by').at(0) ?? (await replacing(call, now.id)).at(0)
     if (id === undefined) return now
     const asked = askedBy(call, 'search', 'match')
-    now = await vault.consult({ type: 'Patient', id }, asked)
+    now = await call.options.vault.consult({ type: 'Patient', id }, asked)
     if (now?.isGone === true) return undefined
   }
   return now

@@ -51,6 +51,19 @@ async function replacedBy(call: Call, ids: readonly string[]): Promise<readonly 
   return [...found]
 }
 
+/** Ids of the patients here whose records replace one that another site sealed, if they may be seen. */
+export async function replacing(call: Call, id: string): Promise<readonly string[]> {
+  const { vault } = call.options
+  const found: string[] = []
+  for (const linked of await vault.patientsLinkedTo(id)) {
+    const name = { type: 'Patient', id: linked }
+    const patient = await vault.consult(name, askedBy(call, 'search', 'match'))
+    if (patient === undefined || patient.isGone) continue
+    if (linksOf(patient.value, 'replaces').includes(id)) found.push(linked)
+  }
+  return found
+}
+
 /** The patient that an operand means. */
 function patientAsked(operand: Operand): readonly string[] {
   if (operand.kind === 'reference') return patientIn(operand.reference)

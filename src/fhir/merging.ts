@@ -22,6 +22,7 @@ import { requireOwnName, sealedBy, type Change, type Opened, type WriteView } fr
 import { askedBy, checkAllowed, type Answer, type Call } from './context.ts'
 import { checkValid } from './incoming.ts'
 import { linksOf, withLink, withoutLink } from './links.ts'
+import { replacing } from './merged.ts'
 import { outcomeOf } from './outcome.ts'
 import { parametersIn, type Parameter } from './parameters.ts'
 import { FhirRefusal, invalidRequest, notFound } from './refusal.ts'
@@ -35,12 +36,10 @@ export async function merge(call: Call): Promise<Answer> {
   const [source, target] = [...NAMES].map((name) => referenceIn(parameters.get(name), name))
   if (source === target) throw broken('A record cannot be merged into itself')
   requireOwnName({ type: 'Patient', id: target })
-  const { vault } = call.options
   return await joined(call, { source, target }, async (given, staying) => {
     if (linksOf(given, 'replaced-by').length > 0) throw broken('The source was merged already')
     if (linksOf(staying, 'replaced-by').length > 0) throw broken('The target was merged already')
-    const others = await vault.patientsLinkedTo(source)
-    if (others.length > 0) throw broken('The source was merged already')
+    if ((await replacing(call, source)).length > 0) throw broken('The source was merged already')
     return [
       withLink({ ...given, active: false }, 'replaced-by', target),
       withLink(staying, 'replaces', source),
@@ -74,7 +73,7 @@ export async function unmerge(call: Call): Promise<Answer> {
 
 /** Takes the link away by which a record of this site replaces one of another's. */
 async function unlinked(call: Call, { id: source, value }: Opened): Promise<Answer> {
-  const target = (await call.options.vault.patientsLinkedTo(source)).at(0)
+  const target = (await replacing(call, source)).at(0)
   if (target === undefined) throw broken('The record was not merged into another')
   return await joined(call, { source, target }, (_given, staying) => {
     if (!linksOf(staying, 'replaces').includes(source)) throw conflict()

@@ -113,6 +113,10 @@ test('a received record is merged into an own one by a link of the own, and stay
   const resident = as(staff('resident'))
   const before = await his(`GET /Patient/${received}`)
   assert.equal((await resident('GET /Condition/from-cambridge.c1')).status, 404)
+  const other = { reference: `Patient/${received}` }
+  const beside = { ...person('new', 'Winter'), link: [{ other, type: 'seealso' }] }
+  assert.equal((await his('PUT /Patient/new', { body: beside })).status, 200)
+  assert.equal((await resident('GET /Condition/from-cambridge.c1')).status, 404, 'only seen beside')
   await merge(received, 'new')
   assert.equal((await his(`GET /Patient/${received}`)).text, before.text)
   assert.equal((await resident('GET /Condition/from-cambridge.c1')).status, 200)

@@ -90,10 +90,14 @@ async function recordsOf(
   const seen = new Set(first.names)
   for (const { name, merged } of parts) {
     const abroad = name === undefined ? [] : await vault.patientsLinkedTo(name.split('/')[1])
-    for (const other of [...merged, ...abroad.map((id) => `Patient/${id}`)]) {
+    const linked = abroad.map((id) => `Patient/${id}`)
+    for (const other of [...merged, ...linked]) {
       if (seen.has(other) || parts.length === RECORDS_MAX) continue
+      const part = await each.of({ kind: 'reference', reference: other })
+      // Records may be linked without being one.
+      if (!merged.includes(other) && !part.merged.includes(name ?? '')) continue
       seen.add(other)
-      parts.push(await each.of({ kind: 'reference', reference: other }))
+      parts.push(part)
     }
   }
   return parts

@@ -30,8 +30,8 @@ export async function referencesIndexed(
 }
 
 /**
- * Ids of the patients here whose records are linked to that of a patient of another site, which
- * cannot say so itself; none for this site's own. Nothing is opened or logged, as above.
+ * Ids of this site's own patients whose records are linked to that of a patient of another site,
+ * which cannot say so itself; none for an own one. How they are linked the index does not know.
  */
 export async function patientsLinkedTo(
   context: VaultContext,
@@ -42,7 +42,8 @@ export async function patientsLinkedTo(
   const found: string[] = []
   for (const object of await objectsMarked(context, [marks.linked(context.tags, reference)])) {
     const entry = await entryFor(context, object)
-    if (entry === undefined || !localReferences(entry, 'link').includes(reference)) continue
+    if (entry === undefined || isForeignId(entry.id)) continue
+    if (!localReferences(entry, 'link').includes(reference)) continue
     found.push(entry.id)
   }
   return found
