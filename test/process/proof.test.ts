@@ -14,6 +14,7 @@ import { makeFhirSite } from '../support/fhir-site.ts'
 import { photonward } from '../support/processes.ts'
 import { cohort, merged } from '../support/records.ts'
 import { until } from '../support/until.ts'
+import { failuresOf } from '../../tools/proof-second.ts'
 
 interface Check {
   readonly verified: boolean
@@ -63,6 +64,9 @@ test('an access is reported, proven, and its proof holds when the site is gone',
   const kept = await run<Check>(0, 'verify-proof', file('back.json', back.stdout), ...alone)
   assert.equal(kept.event?.entity, undefined)
   assert(!back.stdout.includes(patient))
+  for (const text of [proof, back.stdout]) {
+    assert.deepEqual(failuresOf(text, { trusted: keys, witnessesLeast: 0 }), [])
+  }
   const lie = proof.replace('operator', 'somebody')
   assert.notEqual(lie, proof)
   assert.equal(
