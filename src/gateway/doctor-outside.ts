@@ -77,7 +77,7 @@ async function* siemChecks({ folder, configuration }: ExaminedSite): AsyncGenera
   const way = new SyslogWay(siem, folder)
   const place = `${siem.host}:${siem.port}`
   try {
-    await way.send(new Uint8Array(0))
+    await way.connect()
     yield line('siem', 'ok', `a SIEM takes messages at ${place}`)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error

@@ -54,9 +54,10 @@ function way(t: TestContext, port: number, more: object = {}): SyslogWay {
 test('messages arrive over one connection that both ends have verified', async (t) => {
   const { port, sockets, until, text } = await receiver(t)
   const siem = way(t, port)
-  assert.equal(siem.isOpen, false)
+  await assert.rejects(siem.send(utf8('5 hello')), { code: 'SIEM_UNREACHABLE' })
+  assert.equal(await siem.connect(), true)
   await siem.send(utf8('5 hello'))
-  assert.equal(siem.isOpen, true)
+  assert.equal(await siem.connect(), false)
   await siem.send(utf8('5 again'))
   await until('5 again')
   assert.equal(text(), '5 hello5 again')
@@ -67,12 +68,19 @@ test('messages arrive over one connection that both ends have verified', async (
 test('after the receiver was away the next messages go over a new connection', async (t) => {
   const first = await receiver(t)
   const siem = way(t, first.port)
+  await siem.connect()
   await siem.send(utf8('3 one'))
   await first.until('3 one')
   first.stop()
-  while (siem.isOpen) await new Promise((done) => setImmediate(done))
+  const isOpen = (): Promise<boolean> =>
+    siem.connect().then(
+      () => true,
+      () => false,
+    )
+  while (await isOpen()) await new Promise((done) => setImmediate(done))
   await assert.rejects(siem.send(utf8('3 two')), { code: 'SIEM_UNREACHABLE' })
   const second = await receiver(t, first.port)
+  assert.equal(await siem.connect(), true)
   await siem.send(utf8('5 three'))
   await second.until('5 three')
 })
@@ -84,7 +92,7 @@ test('a receiver of another authority or name gets nothing, and is refused', asy
     { host: '127.0.0.1' },
     { authority: 'none.pem' },
   ]) {
-    await assert.rejects(way(t, port, more).send(utf8('6 secret')), { code: 'SIEM_UNREACHABLE' })
+    await assert.rejects(way(t, port, more).connect(), { code: 'SIEM_UNREACHABLE' })
   }
   assert.equal(text(), '')
 })

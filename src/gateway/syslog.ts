@@ -29,14 +29,18 @@ export class SyslogWay implements SiemWay {
     this.#folder = folder
   }
 
-  get isOpen(): boolean {
-    return this.#socket?.writable === true
+  /** @throws GatewayRefusal `SIEM_UNREACHABLE` */
+  async connect(): Promise<boolean> {
+    if (this.#socket?.writable === true) return false
+    this.#socket = await this.#connected()
+    return true
   }
 
   /** @throws GatewayRefusal `SIEM_UNREACHABLE` */
   async send(octets: Uint8Array): Promise<void> {
-    const socket = this.isOpen && this.#socket ? this.#socket : await this.#connected()
     const { promise, resolve: done, reject } = Promise.withResolvers<undefined>()
+    const socket = this.#socket
+    if (socket?.writable !== true) throw this.#unreachable(new Error('closed'))
     const timer = setTimeout(() => socket.destroy(new Error('timeout')), TIMEOUT_MS)
     const closed = (): void => reject(new Error('closed'))
     socket.once('close', closed)

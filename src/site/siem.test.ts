@@ -63,21 +63,24 @@ async function newSiem() {
   const received: string[] = []
   const wire = { isAway: false, isOpen: false, connections: 0 }
   const alarms: string[] = []
-  const newKeeper = () =>
+  const newKeeper = (repeatedOctets?: number) =>
     new SiemKeeper({
+      ...(repeatedOctets !== undefined && { repeatedOctets }),
       ...{ site: deciding.site, store, clock, audit, about, log: new MemoryLog() },
       alarms: {
         raise: ({ kind }) => Promise.resolve(void alarms.push(`raised ${kind}`)),
         clear: (kind) => Promise.resolve(void alarms.push(`cleared ${kind}`)),
       },
       way: {
-        get isOpen() {
-          return wire.isOpen
+        connect: () => {
+          if (wire.isAway) return Promise.reject(new Error('away'))
+          const isNew = !wire.isOpen
+          if (isNew) wire.connections++
+          wire.isOpen = true
+          return Promise.resolve(isNew)
         },
         send: (octets) => {
-          if (wire.isAway) return Promise.reject(new Error('away'))
-          if (!wire.isOpen) wire.connections++
-          wire.isOpen = true
+          if (wire.isAway || !wire.isOpen) return Promise.reject(new Error('closed'))
           received.push(...messagesIn(octets))
           return Promise.resolve()
         },
@@ -143,6 +146,40 @@ test('what a broken connection may have lost is sent again', async () => {
   await write(1)
   await time.advance(2000)
   assert.deepEqual(indexes(), [...Array(await audit.size()).keys()])
+  await keeper.stop()
+})
+
+test('all that may lie in buffers is sent again, over pages, and not what is older', async () => {
+  const { audit, time, wire, newKeeper, write, indexes, received } = await newSiem()
+  await write(450)
+  const keeper = newKeeper(1024 * 1024)
+  keeper.start()
+  await time.advance(2000)
+  const [size, long] = [await audit.size(), 'x'.repeat(1000)]
+  received.length = 0
+  wire.isOpen = false
+  await write(1)
+  await time.advance(2000)
+  assert.deepEqual(indexes(), [...Array(size + 1).keys()])
+  // Some 3 MB more: the first entries are no longer in any buffer.
+  for (let n = 0; n < 400; n++) {
+    const facts = { a: long, b: long, c: long, d: long, e: long, f: long, g: long }
+    await audit.record({ kind: 'test.wrote', at, actor: 'tester', facts })
+  }
+  await time.advance(20_000)
+  const all = await audit.size()
+  assert.equal(indexes().at(-1), all - 1)
+  received.length = 0
+  wire.isOpen = false
+  await write(1)
+  await time.advance(20_000)
+  const octets = received.reduce((sum, { length }) => sum + length, 0)
+  assert.equal(indexes().at(-1), all)
+  assert.deepEqual(
+    indexes(),
+    [...indexes().keys()].map((n) => n + indexes()[0]),
+  )
+  assert(indexes()[0] > 0 && octets > 1024 * 1024 && octets < 3 * 1024 * 1024, `${octets}`)
   await keeper.stop()
 })
 
