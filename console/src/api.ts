@@ -21,10 +21,12 @@ export type Asked = keyof typeof paths
 export class ApiRefusal extends Error {
   override readonly name = 'ApiRefusal'
   readonly code: string
+  readonly facts: Readonly<Record<string, unknown>>
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, facts: Readonly<Record<string, unknown>> = {}) {
     super(message)
     this.code = code
+    this.facts = facts
   }
 }
 
@@ -84,16 +86,9 @@ interface FhirAnswer {
 export const logIn = (ticket: string): Promise<unknown> =>
   send('POST', '/login', { ticket }, { isUse: true })
 
-/** Begins a session of a person; the code is empty for whoever has no second factor. */
-export const signIn = (credentials: {
-  readonly login: string
-  readonly password: string
-  readonly code: string
-}): Promise<unknown> => send('POST', '/sign-in', credentials, { isUse: true })
-
-/** Shows the second factor anew: what asks for a fresh one is then allowed for five minutes. */
-export const showFactor = (code: string): Promise<unknown> =>
-  send('POST', '/second-factor', { code }, { isUse: true })
+/** Asks what is no route of the contract: signing in, and what belongs to it. */
+export const post = (path: string, body: unknown): Promise<unknown> =>
+  send('POST', path, body, { isUse: true })
 
 /** Ends it. */
 export const logOut = (): Promise<unknown> => send('POST', '/logout', null, { isUse: true })
@@ -125,13 +120,17 @@ async function send(
     return answer
   }
   if (answer.resourceType === 'OperationOutcome') throw refusalOf(answer as Resource)
-  const { code = 'UNREACHABLE', message = '' } = answer.error ?? {}
-  throw new ApiRefusal(code, message)
+  const { code = 'UNREACHABLE', message = '', facts } = answer.error ?? {}
+  throw new ApiRefusal(code, message, facts)
 }
 
 interface Failure {
   readonly resourceType?: string
-  readonly error?: { readonly code: string; readonly message: string }
+  readonly error?: {
+    readonly code: string
+    readonly message: string
+    readonly facts?: Readonly<Record<string, unknown>>
+  }
 }
 
 /** What an OperationOutcome says first. */

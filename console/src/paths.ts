@@ -18,6 +18,9 @@ export const paths = {
   people: ['GET', '/v1/people'],
   person: ['GET', '/v1/people/:person'],
   changeRoles: ['POST', '/v1/people/:person/roles'],
+  removeFactor: ['DELETE', '/v1/people/:person/factors/:factor'],
+  bindPerson: ['POST', '/v1/people/:person/bindings'],
+  unbindPerson: ['DELETE', '/v1/people/:person/bindings/:provider'],
   setPersonState: ['POST', '/v1/people/:person/state'],
   roleChanges: ['GET', '/v1/role-changes'],
   agreeToChange: ['POST', '/v1/role-changes/:change/agreement'],
@@ -40,4 +43,4 @@ export const paths = {
   fibreFigures: ['GET', '/v1/lab/:link/figures'],
   compareDecoys: ['POST', '/v1/lab/comparison'],
   attackFibre: ['POST', '/v1/lab/:link/attack'],
-} as const satisfies Readonly<Record<string, readonly ['GET' | 'POST', string]>>
+} as const satisfies Readonly<Record<string, readonly ['GET' | 'POST' | 'DELETE', string]>>

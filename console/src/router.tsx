@@ -84,6 +84,11 @@ const routes = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: '/account',
+      component: lazyRouteComponent(() => import('./screens/account.tsx'), 'Account'),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: '/people',
       component: lazyRouteComponent(() => import('./screens/people.tsx'), 'People'),
     }),

@@ -6,6 +6,7 @@
 
 import {
   ActionIcon,
+  Anchor,
   AppShell,
   Badge,
   Burger,
@@ -221,8 +222,13 @@ function Header({
       </Group>
       <Group gap="xs" wrap="nowrap">
         {session.person !== null && (
-          <Text size="sm" visibleFrom="md" truncate maw={260}>
-            {session.person.name} · {session.person.roles.join(', ')}
+          <Text size="sm" truncate maw={260}>
+            <Anchor component={Link} to="/account" c="inherit">
+              {session.person.name}
+            </Anchor>
+            <Text span size="sm" visibleFrom="md">
+              {` · ${session.person.roles.join(', ')}`}
+            </Text>
           </Text>
         )}
         <Button variant="default" size="xs" visibleFrom="sm" onClick={spotlight.open}>

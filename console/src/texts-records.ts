@@ -104,11 +104,6 @@ export const recordTexts = {
       'Sealed by itself: this version has a key of its own, that key is under the key of the patient, and that under the key of the site. Whoever takes the disk has none of it.',
     notQuantum: 'Keys of quantum links protect records on their way to another site, not at rest.',
   },
-  stepUp: {
-    why: 'This asks for your second factor, shown within the last five minutes.',
-    code: 'Code of your authenticator app',
-    show: 'Show it and try again',
-  },
   glass: {
     title: 'Emergency: break the glass',
     how: 'Opens one record to you for an hour, to read. It asks nothing but this site, so that an emergency never waits. Somebody else reads afterwards what you saw, and why.',

@@ -53,6 +53,11 @@ export const texts = {
     code: 'Code of your authenticator app',
     codeHow: 'Empty if you have none yet',
     enter: 'Sign in',
+    passkey: 'Sign in with a passkey instead of a code',
+    outside: 'Sign in with {title}',
+    byName: 'A passkey needs this page under a name:',
+    ownFactor: 'Show the second factor that you have at this site.',
+    tell: 'If this is you, tell whoever administers users here by what name you are known there: {subject}',
   },
   network: {
     title: 'Network',

@@ -5,7 +5,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { noteOf, textOf } from '#base'
+import { noteOf, textOf, type Facts } from '#base'
 import { cookieIn } from './cookies.ts'
 import { GatewayRefusal } from './refusal.ts'
 import { JSON_TYPE } from './web.ts'
@@ -25,13 +25,13 @@ export const over = (reply: FastifyReply): FastifyReply =>
 export const told = (reply: FastifyReply, body: unknown): FastifyReply =>
   reply.type(JSON_TYPE).send(JSON.stringify(body))
 
-/** Answers with a refusal. */
-export function refuse(reply: FastifyReply, error: unknown): FastifyReply {
-  const note = noteOf(error)
+/** Answers with a refusal. @param more   facts for whoever asked alone, not for the log */
+export function refuse(reply: FastifyReply, error: unknown, more: Facts = {}): FastifyReply {
+  const { facts, ...note } = noteOf(error)
   return reply
     .code(STATUS[note.code] ?? 400)
     .type(JSON_TYPE)
-    .send(JSON.stringify({ error: note }))
+    .send(JSON.stringify({ error: { ...note, facts: { ...facts, ...more } } }))
 }
 
 /** The body of a request. @throws GatewayRefusal `REQUEST_INVALID` */

@@ -126,8 +126,7 @@ function serveOutside(
     } catch (error) {
       if (noteOf(error).code !== 'ACCESS_PERSON_UNBOUND') throw error
       // Told to whoever has proved to be it: an administrator has to be told.
-      reply.header('x-photonward-subject', arrived.arrival.subject)
-      throw error
+      return refuse(reply, error, { subject: arrived.arrival.subject })
     }
     arrivals.forget(secret)
     return begin(request, reply, holder)

@@ -9,10 +9,10 @@ import assert from 'node:assert/strict'
 import { createHash, type X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
-import type { CDPSession } from 'playwright-core'
 import { totpCode } from '#access'
 import { standing } from '../support/sign-on-site.ts'
 import { secretOf } from '../support/totp.ts'
+import { countFrom, newAuthenticator } from './authenticator.ts'
 import { expectAccessible, noChromium, newBrowser, watchPage } from './browser.ts'
 
 const SCOPE = { scope: 'openid user/Patient.r', prompt: 'login' }
@@ -99,27 +99,6 @@ test('a passkey does instead of a code', { skip: noChromium }, async (t) => {
   const others = complaints.filter((one) => !/app\.example|ERR_NAME_NOT_RESOLVED/.test(one))
   assert.deepEqual(others, [])
 })
-
-async function newAuthenticator(cdp: CDPSession): Promise<string> {
-  await cdp.send('WebAuthn.enable')
-  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      ...{ protocol: 'ctap2', transport: 'internal', hasResidentKey: true },
-      ...{ hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
-    },
-  })
-  return authenticatorId
-}
-
-/** Lets an authenticator count its uses from here. */
-async function countFrom(cdp: CDPSession, authenticatorId: string, signCount: number) {
-  const { credentials } = await cdp.send('WebAuthn.getCredentials', { authenticatorId })
-  const [credential] = credentials
-  const { credentialId } = credential
-  await cdp.send('WebAuthn.removeCredential', { authenticatorId, credentialId })
-  const counted = { ...credential, signCount }
-  await cdp.send('WebAuthn.addCredential', { authenticatorId, credential: counted })
-}
 
 /** Fills in what was seen before, as a thief would; runs in the page. */
 const FILL = `(proof) => {

@@ -84,6 +84,9 @@ test('people sign in by a provider outside, as whom this site has bound them to'
 
   await t.test('at the console the roles are those of this site', async () => {
     const browser = consoleAt(site.console)
+    const again = { provider: PROVIDER, isAgain: true }
+    const step = new URL((await browser.ok<{ url: string }>('/outside', again)).url)
+    assert.equal(step.searchParams.get('prompt'), 'login')
     const { url } = await browser.ok<{ url: string }>('/outside', { provider: PROVIDER })
     const back = await atProvider(new URL(url), { ...ada, code: await theirs() })
     const strange = await consoleAt(site.console).get(back)

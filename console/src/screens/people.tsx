@@ -21,10 +21,12 @@ import type { PersonView, RoleChangeView } from '#contract'
 import { ask } from '../api.ts'
 import { timeOf } from '../format.ts'
 import { AnchorLink } from '../parts/anchor-link.tsx'
-import { Answer, Refused } from '../parts/answer.tsx'
+import { Answer } from '../parts/answer.tsx'
 import { Empty, Page } from '../parts/page.tsx'
 import { Wide } from '../parts/wide.tsx'
+import { RefusedOrStepUp } from '../records/step-up.tsx'
 import { differenceOf } from '../role-change.ts'
+import { useSession } from '../session.ts'
 import { filled, texts } from '../texts.ts'
 
 const words = texts.people
@@ -140,8 +142,12 @@ function Change(about: { readonly change: RoleChangeView; readonly login: string
   const client = useQueryClient()
   const settled = { onSuccess: () => client.invalidateQueries({ queryKey: ['people'] }) }
   const both = () => client.invalidateQueries({ queryKey: ['role-changes'] })
+  const { data: session } = useSession()
+  // A session of a person says who agrees, with a second factor of now.
+  const isPerson = session?.kind === 'person'
   const agree = useMutation({
-    mutationFn: () => ask('agreeToChange', { change: change.change }, { as: proof }, true),
+    mutationFn: () =>
+      ask('agreeToChange', { change: change.change }, isPerson ? {} : { as: proof }, true),
     ...settled,
     onSettled: both,
   })
@@ -163,25 +169,9 @@ function Change(about: { readonly change: RoleChangeView; readonly login: string
           {login ?? change.person}: {differenceOf(change).join(', ')}
         </Text>
         <Text c="dimmed">{filled(words.asks, { by: change.askedBy, ...when })}</Text>
-        <Text mt="xs">{words.second}</Text>
-        <Group align="flex-end">
-          <TextInput
-            label={words.login}
-            value={proof.login}
-            onChange={({ currentTarget }) => setProof({ ...proof, login: currentTarget.value })}
-          />
-          <PasswordInput
-            label={words.password}
-            miw={200}
-            value={proof.password}
-            onChange={({ currentTarget }) => setProof({ ...proof, password: currentTarget.value })}
-          />
-          <TextInput
-            label={words.code}
-            autoComplete="one-time-code"
-            value={proof.code}
-            onChange={({ currentTarget }) => setProof({ ...proof, code: currentTarget.value })}
-          />
+        {!isPerson && <Text mt="xs">{words.second}</Text>}
+        <Group align="flex-end" mt="xs">
+          {!isPerson && <Proof proof={proof} onProof={setProof} />}
           <Button type="submit" loading={agree.isPending}>
             {words.agree}
           </Button>
@@ -190,7 +180,39 @@ function Change(about: { readonly change: RoleChangeView; readonly login: string
           </Button>
         </Group>
       </form>
-      {error !== null && <Refused error={error} />}
+      <RefusedOrStepUp error={error} onShown={() => agree.mutate()} />
     </Paper>
+  )
+}
+
+interface Shown {
+  readonly login: string
+  readonly password: string
+  readonly code: string
+}
+
+/** Who the second person is, where the operator's session does not say. */
+function Proof(about: { readonly proof: Shown; readonly onProof: (proof: Shown) => void }) {
+  const { proof, onProof } = about
+  return (
+    <>
+      <TextInput
+        label={words.login}
+        value={proof.login}
+        onChange={({ currentTarget }) => onProof({ ...proof, login: currentTarget.value })}
+      />
+      <PasswordInput
+        label={words.password}
+        miw={200}
+        value={proof.password}
+        onChange={({ currentTarget }) => onProof({ ...proof, password: currentTarget.value })}
+      />
+      <TextInput
+        label={words.code}
+        autoComplete="one-time-code"
+        value={proof.code}
+        onChange={({ currentTarget }) => onProof({ ...proof, code: currentTarget.value })}
+      />
+    </>
   )
 }

@@ -14,6 +14,7 @@ import { useParameter } from '../parts/address.ts'
 import { Answer, Refused } from '../parts/answer.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Page } from '../parts/page.tsx'
+import { WaysIn } from '../parts/ways-in.tsx'
 import { Wide } from '../parts/wide.tsx'
 import { differenceOf, roleChange } from '../role-change.ts'
 import { texts } from '../texts.ts'
@@ -33,6 +34,7 @@ export function Person(): ReactNode {
           <Facts of={factsOf(view)} />
           <Roles key={JSON.stringify([view.roles, view.clearances])} view={view} />
           <Standing view={view} />
+          <WaysIn view={view} />
           <History lines={history} />
         </Page>
       )}
