@@ -29,6 +29,7 @@ import { openAdmin } from './admin.ts'
 import { labHandlers } from './console-lab.ts'
 import { ConsoleSessions } from './console-sessions.ts'
 import { openConsole, type ConsoleListener } from './console.ts'
+import { readableFrom } from './cors.ts'
 import { sweepPending } from './disk.ts'
 import { openStreamListener, type StreamListener } from './etsi-004.ts'
 import { openHttp, type HttpListener } from './http.ts'
@@ -293,13 +294,14 @@ async function openFhir(
   { credentials, outside }: { credentials: Credentials; outside: OutsideDesk | undefined },
 ): Promise<HttpListener | undefined> {
   if (configuration.fhir === undefined) return undefined
-  const { listen, tokens } = configuration.fhir
+  const { listen, tokens, origins } = configuration.fhir
   const { fhir: desk, authorizing } = site
   if (desk === undefined) {
     throw new GatewayRefusal('CONFIG_INVALID', 'A trusted node serves no records: leave out "fhir"')
   }
   const fhir = await openHttp({
-    ...{ name: 'fhir', listen, credentials, handler: desk.handle, log: ports.log },
+    ...{ name: 'fhir', listen, credentials, log: ports.log },
+    handler: readableFrom(origins, desk.handle),
     certificates: tokens ? 'welcome' : 'needed',
     ...(authorizing === undefined
       ? {}

@@ -65,7 +65,7 @@ export const adminHandlers = (
     ...siteHandlers(parts, by),
     ...networkHandlers(parts, by),
     ...recordHandlers(parts),
-    ...lifetimeHandlers(() => recordsOf(parts), by),
+    ...lifetimeHandlers(() => recordsOf(parts), asker, clock),
     ...sealHandlers(parts, by),
     ...portableHandlers(() => vaultOf(parts), ports.random, by),
     ...logHandlers(parts),

@@ -172,6 +172,11 @@ const FhirShape = Exactly({
    * had: `photonward app add`. The listener then also takes connections without a certificate.
    */
   tokens: Type.Boolean({ default: false }),
+  /** Origins whose pages a browser lets read answers, to the letter: of apps that run in a browser. */
+  origins: Type.Array(Type.String({ pattern: '^https?://[A-Za-z0-9.:\\[\\]-]{1,255}$' }), {
+    maxItems: 32,
+    default: [],
+  }),
   /** Addresses that subscriptions may tell; one that ends with a slash means what is below it. */
   hookEndpoints: Type.Array(
     Type.String({ pattern: '^https://[A-Za-z0-9.:\\[\\]-]{1,255}/[\\x21-\\x7e]{0,1024}$' }),

@@ -1,17 +1,24 @@
 /**
- * How a record ends, as the operator asks for it: holds, erasure, and the key they hang on.
+ * How a record ends: holds by privacy officers, a new site key by the custodians of keys, each with a
+ * second factor of now; erasure, for good, by the operator.
  *
  * @module
  */
 
-import { uuid } from '#base'
+import { uuid, type Clock } from '#base'
 import type { ErasureView, Handlers, SiteRoutes } from '#contract'
 import type { ErasureStanding } from '#exchange'
 import { AdminRefusal } from './admin-refusal.ts'
+import { byOf, checkFresh, type Asker } from './people.ts'
 import type { Records } from './records.ts'
 
 /** @param records   refuses at a trusted node, which keeps none */
-export function lifetimeHandlers(records: () => Records, actor: string) {
+export function lifetimeHandlers(records: () => Records, asker: Asker, clock: Pick<Clock, 'now'>) {
+  const actor = byOf(asker)
+  /** @throws AccessRefusal `ACCESS_SECOND_FACTOR_DENIED` for a person who has shown none just now */
+  const checkSure = (): void => {
+    if (asker.kind === 'person') checkFresh(asker, clock)
+  }
   return {
     erase: async ({ patient }, { cause }) =>
       erasureView(await records().exchange.erasures.erase(uuid(patient), { cause, actor })),
@@ -21,6 +28,7 @@ export function lifetimeHandlers(records: () => Records, actor: string) {
       throw new AdminRefusal('ERASURE_UNKNOWN', 'No such patient was erased here')
     },
     hold: async ({ patient }, { cause }) => {
+      checkSure()
       const { vault } = records()
       if (cause !== null) {
         return { patient, hold: await vault.hold(uuid(patient), { cause, actor }) }
@@ -32,7 +40,10 @@ export function lifetimeHandlers(records: () => Records, actor: string) {
       patient,
       hold: (await records().vault.holdOn(uuid(patient))) ?? null,
     }),
-    rotateSiteKey: () => records().vault.rotate({ actor }),
+    rotateSiteKey: async () => {
+      checkSure()
+      return await records().vault.rotate({ actor })
+    },
   } satisfies Partial<Handlers<SiteRoutes>>
 }
 

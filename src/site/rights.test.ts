@@ -18,7 +18,7 @@ test('every route of the admin API stands in the table, and no other', () => {
 test('nobody reaches records, the end of the daemon or another’s session by these routes', () => {
   const closed: readonly AdminRoute[] = [
     ...(['importRecords', 'patients', 'findPatient', 'items', 'readRecord', 'send'] as const),
-    ...(['erase', 'hold', 'rotateSiteKey', 'consoleLink', 'stop'] as const),
+    ...(['erase', 'consoleLink', 'stop'] as const),
   ]
   for (const route of closed) assert.deepEqual(ROUTE_ROLES[route], [], route)
   assert.equal(mayCall('stop', ROLES), false)
@@ -45,6 +45,7 @@ test('who administers users does not read the log, and who reads it judges broke
     'accessGridDiff',
     'closeGlass',
     'reviewGlass',
+    'hold',
   ])
 })
 
@@ -52,4 +53,9 @@ test('links are steered by their operators alone', () => {
   for (const route of ['alignLink', 'releaseLink', 'switchLink', 'attackFibre'] as const) {
     assert.deepEqual(ROUTE_ROLES[route], ['qkd-operator'], route)
   }
+})
+
+test('a hold is for privacy officers, and a new site key for the custodians of keys', () => {
+  assert.deepEqual(ROUTE_ROLES.hold, ['privacy-officer'])
+  assert.deepEqual(ROUTE_ROLES.rotateSiteKey, ['crypto-officer-a', 'crypto-officer-b'])
 })

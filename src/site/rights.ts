@@ -3,7 +3,7 @@
  *
  * Least privilege: a route that is not said for a role is closed to it, and whoever has no such role
  * sees nothing of how the site runs. Nobody gets at records by these routes: they are read as FHIR,
- * where every answer is decided. What remains (importing files, erasing, changing keys, ending the daemon) is the
+ * where every answer is decided. What remains (importing files, erasing, the root key, ending the daemon) is the
  * operator's, at the admin socket.
  *
  * @module
@@ -24,7 +24,8 @@ export type AdminRoute = keyof SiteRoutes | keyof LabRoutes
 
 const RUNS = ['administrator', 'qkd-operator', 'security-analyst', 'auditor'] as const
 const LINKS = ['qkd-operator'] as const
-const KEYS = [...LINKS, 'crypto-officer-a', 'crypto-officer-b'] as const
+const CUSTODIANS = ['crypto-officer-a', 'crypto-officer-b'] as const
+const KEYS = [...LINKS, ...CUSTODIANS] as const
 const WATCHES = ['privacy-officer', 'auditor', 'security-analyst'] as const
 const USERS = ['user-administrator'] as const
 const SEES_USERS = [...USERS, 'privacy-officer', 'auditor'] as const
@@ -81,10 +82,11 @@ export const ROUTE_ROLES: Readonly<Record<AdminRoute, readonly Role[]>> = {
   erase: NOBODY,
   exportPatient: NOBODY,
   importPatient: NOBODY,
-  erasure: NOBODY,
-  hold: NOBODY,
-  holdOf: NOBODY,
-  rotateSiteKey: NOBODY,
+  erasure: ['privacy-officer', 'auditor'],
+  // With a second factor shown just now.
+  hold: ['privacy-officer'],
+  holdOf: ['privacy-officer', 'auditor'],
+  rotateSiteKey: CUSTODIANS,
   consoleLink: NOBODY,
   stop: NOBODY,
   sealState: [...RUNS, 'crypto-officer-a', 'crypto-officer-b'],

@@ -87,7 +87,9 @@ export async function fakeProvider(t: TestContext): Promise<FakeProvider> {
       const code = randomUUID()
       codes.set(code, url.searchParams)
       const state = url.searchParams.get('state') ?? ''
-      const all = { code, state, iss: provider.issuer, ...more }
+      const all: Readonly<Record<string, string | undefined>> = {
+        ...{ code, state, iss: provider.issuer, ...more },
+      }
       const said = Object.entries(all).filter(
         (one): one is [string, string] => one[1] !== undefined,
       )
