@@ -45,7 +45,7 @@ export { accessMigrations } from './migrations.ts'
 export { onceOnlyIn } from './once.ts'
 export { Apps, AppShape, type App, type NewApp } from './people/apps.ts'
 export { Authorizations, GRANT, type Authorization } from './people/authorizations.ts'
-export { bindPerson, unbindPerson, type OutsideName } from './people/bindings.ts'
+export { bindPerson, unbindPerson } from './people/bindings.ts'
 export { Passkeys, type PasskeyPlace, type ShownPasskey } from './people/passkeys.ts'
 export * from './people/people.ts'
 export {

@@ -250,7 +250,7 @@ function outsideOf({ configuration, folder, shutdown, ports }: Assembly): Outsid
   const { providers: known } = configuration.people
   if (known.length === 0) return undefined
   const providers = new OutsideProviders({ providers: known, folder, ...ports })
-  shutdown.add('close', 'providers', () => providers[Symbol.dispose]())
+  shutdown.add('close', 'outside', () => providers[Symbol.dispose]())
   return { providers, arrivals: new Arrivals(providers, ports.clock) }
 }
 

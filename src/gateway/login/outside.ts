@@ -15,7 +15,7 @@
 
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import type * as openid from 'openid-client'
-import { epochMs, MINUTE_MS, noteOf, type Clock, type Log } from '#base'
+import { epochMs, MINUTE_MS, noteOf, SECOND_MS, type Clock, type Log } from '#base'
 import type { Arrival, ProviderConfiguration } from '#site'
 import { GatewayRefusal } from '../refusal.ts'
 import { Pace } from './pace.ts'
@@ -51,6 +51,7 @@ interface Visit {
   readonly state: string
   readonly nonce: string
   readonly verifier: string
+  /** How long before the departure somebody may have been asked there. */
   readonly maxAgeS: number
   /** What the sign-in is for, in the words of whoever began it. */
   readonly about: string
@@ -138,9 +139,8 @@ export class OutsideProviders implements Disposable {
     })
     const secret = randomBytes(SECRET_OCTETS).toString('base64url')
     const untilMs = this.#clock.monotonicMs() + VISIT_MS
-    // Who is asked anew has been asked since; the clocks of two machines are no closer than this.
     const visit = { provider, config, redirectUri, state, nonce, verifier, about, untilMs }
-    this.#visits.set(secret, { ...visit, maxAgeS: maxAgeS + SKEW_S })
+    this.#visits.set(secret, { ...visit, maxAgeS })
     this.#forget()
     return { url, secret }
   }
@@ -166,11 +166,14 @@ export class OutsideProviders implements Disposable {
     const { provider, config, redirectUri } = visit
     const url = new URL(redirectUri)
     url.search = back.query.toString()
+    // Asked at the departure or lately before it; whoever takes time over there is asked no less.
+    const awayMs = this.#clock.monotonicMs() - (visit.untilMs - VISIT_MS)
+    const maxAge = visit.maxAgeS + Math.ceil(awayMs / SECOND_MS) + SKEW_S
     const { authorizationCodeGrant } = await import('openid-client')
     const tokens = await this.#told(provider, () =>
       authorizationCodeGrant(config, url, {
         ...{ expectedState: visit.state, expectedNonce: visit.nonce, idTokenExpected: true },
-        ...{ pkceCodeVerifier: visit.verifier, maxAge: visit.maxAgeS },
+        ...{ pkceCodeVerifier: visit.verifier, maxAge },
       }),
     )
     const claims = tokens.claims()
@@ -219,7 +222,7 @@ export class OutsideProviders implements Disposable {
       const isAway = isUnanswered(error)
       const { code } = noteOf(error)
       const reason = error instanceof ForeignOrigin ? 'foreign-origin' : codeOf(error)
-      this.#log.write('warning', 'provider-failed', { provider: about.name, code, reason })
+      this.#log.write('warning', 'outside-failed', { from: about.name, code, reason })
       if (error instanceof GatewayRefusal) throw error
       const facts = { provider: about.name, reason }
       const options = { cause: error, facts }
@@ -326,5 +329,6 @@ const VISITS_MAX = 1024
 const DEPARTURES_MAX = 60
 /** How long ago somebody may have been asked there at most, in seconds. */
 const FRESH_S = 900
+/** The clocks of two machines are no closer than this. */
 const SKEW_S = 30
 const TIMEOUT_S = 10
