@@ -204,8 +204,8 @@ export function unnamedStaff(
     .flatMap((event) => listOf(event['agent']))
     .flatMap((agent) => {
       const reference = referenceIn(fieldsOf(agent)['who'])
-      const [type, id] = reference?.split('/') ?? []
-      return type === 'Practitioner' && id !== undefined && !names.has(`${type}/${id}`) ? [id] : []
+      const [type, id = ''] = reference?.split('/') ?? []
+      return type === 'Practitioner' && id !== '' && !names.has(`${type}/${id}`) ? [id] : []
     })
   return [...new Set(ids)].slice(0, STAFF_MAX)
 }
