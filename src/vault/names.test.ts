@@ -15,7 +15,7 @@ import {
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789-.ABCXYZ'
 const ids = fc
-  .string({ unit: fc.constantFrom(...LETTERS), minLength: 1, maxLength: 64 })
+  .string({ unit: fc.constantFrom(...Array.from(LETTERS)), minLength: 1, maxLength: 64 })
   .filter((id) => !isForeignId(id))
 const sites = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/).map(siteId)
 const types = fc.constantFrom('Patient', 'Observation')

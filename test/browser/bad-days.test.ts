@@ -60,6 +60,8 @@ test('bad days at the console', { skip: needsChromium }, async (t) => {
     await wire.detach()
   })
 
+  const inTable = (name: string) => page.getByRole('row').getByRole('link', { name })
+
   await t.test('a site that is called like a script is only called so', async () => {
     await page.getByText(HOSTILE.slice(0, 20)).first().waitFor()
     await expectUntouched(page)
@@ -99,7 +101,7 @@ test('bad days at the console', { skip: needsChromium }, async (t) => {
     await page.getByRole('button', { name: 'Log out' }).click()
     await signIn(page, 'ada')
     await page.goto(`${origin}/people?range=24h`)
-    await page.getByRole('link', { name: 'ada' }).waitFor()
+    await inTable('ada').waitFor()
     // Rights or password changed: sessions end.
     const { person } = await bristol.admin.call('person', { person: 'ada' }, null)
     await bristol.admin.call('setPassword', { person: person.person }, { password: PASSWORD })
@@ -107,11 +109,11 @@ test('bad days at the console', { skip: needsChromium }, async (t) => {
     await expectAccessible(page)
     await signIn(page, 'ada')
     await page.waitForURL(`${origin}/people?range=24h`)
-    await page.getByRole('link', { name: 'ada' }).waitFor()
+    await inTable('ada').waitFor()
   })
 
   await t.test('a refusal in the middle of an act says what to do, and loses nothing', async () => {
-    await page.getByRole('link', { name: 'ada' }).click()
+    await inTable('ada').click()
     const roles = page.getByRole('combobox', { name: 'Roles' })
     await roles.fill('nurse')
     await page.keyboard.press('Enter')

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { makeTwoSites } from '../support/two-sites.ts'
+import { until } from '../support/until.ts'
 import { expectAccessible, needsChromium, newBrowser, watchPage } from './browser.ts'
 import { consoleAt } from './charts.ts'
 
@@ -51,7 +52,10 @@ test('a visitor of the lab sees what an attack comes to', { skip: needsChromium 
     await page.getByRole('row', { name: /^receiver\.detector\.efficiency/ }).waitFor()
     await expectAccessible(page)
     await page.setViewportSize({ width: 390, height: 800 })
-    assert(Number(await page.evaluate('document.documentElement.scrollWidth')) <= 390)
+    // Charts are drawn anew a moment after.
+    await until('the page is no wider than a phone', async () => {
+      return Number(await page.evaluate('document.documentElement.scrollWidth')) <= 390
+    })
     await page.setViewportSize({ width: 1280, height: 900 })
   })
 

@@ -316,7 +316,10 @@ const refused = ({ about }: Provider, why: string): GatewayRefusal =>
     facts: { provider: about.name },
   })
 
-const CURVES: Readonly<Partial<Record<string, string>>> = { prime256v1: 'P-256', secp384r1: 'P-384' }
+const CURVES: Readonly<Partial<Record<string, string>>> = {
+  prime256v1: 'P-256',
+  secp384r1: 'P-384',
+}
 const BAD_KEY = 'Expected a private key of P-256 or P-384 in PEM to prove this site by'
 const AWAY = 'The provider does not answer: sign in with your name and password here'
 const NO_PROOF = 'What the provider answered does not prove who you are: begin again'
