@@ -207,7 +207,7 @@ test('a receiver with the certificate of another authority gets nothing', { skip
   await site.daemon.start()
   await site.import(merged(cohort(3, 1)))
   await until('the site says that it cannot send', () =>
-    site.daemon.output.includes('siem.not-sent'),
+    readFileSync(join(site.folder, 'log', 'daemon.log'), 'utf8').includes('siem.not-sent'),
   )
   assert.deepEqual(wrong.received(), [])
   await wrong.kill()
